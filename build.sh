@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# ./build.sh [task] [arguments]: runs build.ps1, which knows the tasks: Build (when none is given), Test, Demo, Bench, Clean.
+# Under pwsh where that is installed, else under tools/VirtSnapshot.Shell; VIRTSNAPSHOT_SHELL=builtin takes the latter anyway.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+if ! dotnet=$(command -v dotnet); then
+    echo "VirtSnapshot needs the .NET SDK 10, and there is no 'dotnet' in PATH: see https://dotnet.microsoft.com/download" >&2
+    exit 69
+fi
+
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_GENERATE_ASPNET_CERTIFICATE=false
+export POWERSHELL_TELEMETRY_OPTOUT=1
+# A bare Debian has no libicu, without which the SDK itself would not start.
+export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=${DOTNET_SYSTEM_GLOBALIZATION_INVARIANT:-1}
+# For the executables that are built here: an SDK unpacked anywhere but in the usual places is not found by them.
+if [[ -z ${DOTNET_ROOT:-} ]]; then
+    dotnet=$(readlink -f "$dotnet")
+    export DOTNET_ROOT=${dotnet%/*}
+fi
+
+if [[ ${VIRTSNAPSHOT_SHELL:-} != builtin ]] && command -v pwsh >/dev/null; then
+    exec pwsh -NoProfile -File "$root/build.ps1" "$@"
+fi
+
+"$root/tools/VirtSnapshot.Shell/publish.sh"
+exec "$root/out/VirtSnapshot.Shell/VirtSnapshot.Shell" -NoProfile -File "$root/build.ps1" "$@"

@@ -1,0 +1,69 @@
+using System.Xml.Linq;
+using VirtSnapshot.Methods;
+
+namespace VirtSnapshot.Domains;
+
+/// <summary>What a user may type for a disk: a target with wildcards, a source path, or a <c>&lt;disk&gt;</c> element, as the RFC has it.</summary>
+public sealed class DiskSelector
+{
+    private readonly string text;
+    private readonly XElement? element;
+    private readonly Wildcard? wildcard;
+
+    private DiskSelector(string text, XElement? element, Wildcard? wildcard)
+    {
+        this.text = text;
+        this.element = element;
+        this.wildcard = wildcard;
+    }
+
+    /// <summary>The method that a given <c>&lt;disk&gt;</c> element holds in itself.</summary>
+    internal DiskSnapshotMethod? Method => element is null ? null : DiskSnapshotMethod.FindInDisk(element);
+
+    /// <summary>Whether finding nothing is fine.</summary>
+    internal bool IsPattern => wildcard is not null;
+
+    /// <exception cref="VirtSnapshotException"><c>InvalidXml</c> or <c>InvalidWildcard</c>.</exception>
+    public static DiskSelector Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        if (text.AsSpan().TrimStart().StartsWith("<", StringComparison.Ordinal))
+        {
+            var element = SafeXml.ParseUserElement(text, "disk");
+            return element.Element("target")?.Attribute("dev") is null
+                ? throw new VirtSnapshotException(
+                    FailureKind.InvalidArgument, "InvalidXml", text.Length <= 200 ? text : text[..200] + "…", "The <disk> element has no <target dev='…'/>, so it does not say which disk is meant.")
+                : new DiskSelector(text, element, null);
+        }
+
+        return new DiskSelector(text, null, !text.StartsWith('/') && Wildcard.IsPattern(text) ? Wildcard.Parse(text) : null);
+    }
+
+    /// <summary>The disks of a domain that are meant.</summary>
+    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c> where one disk was named and there is none.</exception>
+    public IReadOnlyList<VmDisk> Match(VmDomain domain)
+    {
+        ArgumentNullException.ThrowIfNull(domain);
+        var found = domain.Disks.Where(Fits).ToList();
+        return found.Count > 0 || IsPattern
+            ? found
+            : throw new VirtSnapshotException(
+                FailureKind.ObjectNotFound,
+                "DiskNotFound",
+                domain,
+                $"Domain '{domain.Name}' has no disk '{(element is null ? text : (string?)element.Element("target")!.Attribute("dev"))}'. "
+                + $"Its disks are: {string.Join(", ", domain.Disks.Select(disk => disk.Target))}.");
+    }
+
+    private bool Fits(VmDisk disk)
+    {
+        if (wildcard is not null)
+        {
+            return wildcard.Matches(disk.Target);
+        }
+
+        return element is not null
+            ? disk.Target == (string?)element.Element("target")!.Attribute("dev")
+            : disk.Target == text || (disk.Source.Path is { } path && path == text);
+    }
+}

@@ -1,0 +1,87 @@
+using System.Xml.Linq;
+
+namespace VirtSnapshot.Domains;
+
+/// <summary>Where a disk's data lies: a <c>&lt;source&gt;</c> element of libvirt's disk XML, with what belongs to it.</summary>
+public sealed record DiskSource
+{
+    /// <summary>What kind of thing it is.</summary>
+    public required DiskSourceType Type { get; init; }
+
+    /// <summary>The file's or device's path on the hypervisor's host; of a volume, the path it was translated to. Null for network disks.</summary>
+    public string? Path { get; init; }
+
+    /// <summary>The image format (<c>raw</c>, <c>qcow2</c>), as libvirt names it. Null where the XML does not say.</summary>
+    public string? Format { get; init; }
+
+    /// <summary>The protocol of a network disk.</summary>
+    public string? Protocol { get; init; }
+
+    /// <summary>The name of a network disk's image, or <c>pool/volume</c>.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>The <c>&lt;source&gt;</c> element, as text.</summary>
+    public required string Xml { get; init; }
+
+    /// <summary>libvirt's number of this layer in the running chain: <c>vda[3]</c>. Null for a domain that does not run.</summary>
+    internal int? Index { get; init; }
+
+    /// <summary>A file or device that this host can name by a path.</summary>
+    internal bool HasPath => Path is not null;
+
+    /// <inheritdoc/>
+    public override string ToString() => Path ?? (Protocol is null ? Name ?? "" : $"{Protocol}:{Name}");
+
+    /// <summary>Whether both name the same data.</summary>
+    internal bool IsSameAs(DiskSource? other) => other is not null
+        && (Path is not null ? Path == other.Path : Type == other.Type && Protocol == other.Protocol && Name == other.Name && Name is not null);
+
+    /// <summary>A file or a block device, as the XML of a disk would name it.</summary>
+    internal static DiskSource ForPath(string path, string? format, bool isBlockDevice) => new()
+    {
+        Type = isBlockDevice ? DiskSourceType.Block : DiskSourceType.File,
+        Path = path,
+        Format = format,
+        Xml = new XElement("source", new XAttribute(isBlockDevice ? "dev" : "file", path)).ToString(),
+    };
+
+    /// <summary>Reads the source of a <c>&lt;disk&gt;</c> or a <c>&lt;backingStore&gt;</c>; both carry the type outside the element.</summary>
+    internal static DiskSource Read(XElement holder, string? format, Func<string, string, string?> volumePath)
+    {
+        var source = holder.Element("source");
+        if (source is null)
+        {
+            return new DiskSource { Type = DiskSourceType.None, Format = format, Xml = "" };
+        }
+
+        string? Value(string name) => (string?)source.Attribute(name);
+        var type = Enum.TryParse<DiskSourceType>((string?)holder.Attribute("type"), ignoreCase: true, out var known)
+            ? known
+            : DiskSourceType.None;
+        return new DiskSource
+        {
+            Type = type,
+            Format = format,
+            Protocol = Value("protocol"),
+            Name = type == DiskSourceType.Volume ? $"{Value("pool")}/{Value("volume")}" : Value("name"),
+            Path = type switch
+            {
+                DiskSourceType.File => Value("file"),
+                DiskSourceType.Block => Value("dev"),
+                DiskSourceType.Dir => Value("dir"),
+                DiskSourceType.Volume => volumePath(Value("pool") ?? "", Value("volume") ?? ""),
+                _ => null,
+            },
+            Index = (int?)source.Attribute("index") ?? (int?)holder.Attribute("index"),
+            Xml = WithoutRunState(source).ToString(SaveOptions.DisableFormatting),
+        };
+    }
+
+    /// <summary>The numbers of layers and nodes belong to this one run of the domain, not to the source.</summary>
+    private static XElement WithoutRunState(XElement source)
+    {
+        var copy = new XElement(source);
+        copy.Attribute("index")?.Remove();
+        return copy;
+    }
+}

@@ -1,0 +1,125 @@
+using System.Xml.Linq;
+using VirtSnapshot.Methods;
+
+namespace VirtSnapshot.Domains;
+
+/// <summary>One <c>&lt;disk&gt;</c> of a domain.</summary>
+public sealed record VmDisk
+{
+    /// <summary>The domain's name.</summary>
+    public required string Domain { get; init; }
+
+    /// <summary>The domain's UUID.</summary>
+    public required Guid DomainUuid { get; init; }
+
+    /// <summary>The libvirt URI that the domain was found under.</summary>
+    public required string Uri { get; init; }
+
+    /// <summary>The name that libvirt knows the disk by: <c>vda</c>.</summary>
+    public required string Target { get; init; }
+
+    /// <summary>The bus: <c>virtio</c>, <c>scsi</c>, <c>sata</c> …</summary>
+    public string? Bus { get; init; }
+
+    /// <summary><c>disk</c>, <c>cdrom</c>, <c>floppy</c> or <c>lun</c>.</summary>
+    public required string Device { get; init; }
+
+    /// <summary>Where the disk's data is written now.</summary>
+    public required DiskSource Source { get; init; }
+
+    /// <summary>The image format of the source, as libvirt names it.</summary>
+    public string? Format => Source.Format;
+
+    /// <summary>The cache mode; null for the hypervisor's default.</summary>
+    public string? Cache { get; init; }
+
+    /// <summary>Whether the guest can only read it.</summary>
+    public required bool IsReadOnly { get; init; }
+
+    /// <summary>Whether several domains may write it at once.</summary>
+    public required bool IsShareable { get; init; }
+
+    /// <summary>The layers under the source, the nearest first. Empty where libvirt does not tell (a shut-off domain).</summary>
+    public required IReadOnlyList<DiskSource> BackingChain { get; init; }
+
+    /// <summary>The serial number that the guest sees.</summary>
+    public string? Serial { get; init; }
+
+    /// <summary>The method configured for this disk; null where the default applies.</summary>
+    public DiskSnapshotMethod? Method { get; init; }
+
+    /// <summary>The <c>&lt;disk&gt;</c> element, with its <c>&lt;diskSnapshot&gt;</c> where one is configured.</summary>
+    public required string Xml { get; init; }
+
+    /// <summary>A disk that is gone when the domain stops, or whose writes are thrown away.</summary>
+    internal bool IsTransient { get; init; }
+
+    /// <summary>The disk's owner asked to leave it out of snapshots (<c>snapshot='no'</c>).</summary>
+    internal bool IsLeftOutByDefault { get; init; }
+
+    /// <summary>A copy or commit job that has not ended yet: libvirt shows it as <c>&lt;mirror&gt;</c>.</summary>
+    internal bool HasMirror { get; init; }
+
+    /// <summary>Whether that job can be pivoted. The job's own counters do not tell.</summary>
+    internal bool IsMirrorReady { get; init; }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Domain}/{Target}";
+
+    /// <summary>Why no method can snapshot this disk; null where one may.</summary>
+    internal string? WhyNotSnapshottable() => this switch
+    {
+        { Device: "cdrom" or "floppy" or "lun" } => Device == "lun"
+            ? "it is a LUN passed through to the guest (device='lun')"
+            : $"it is a {Device}",
+        { IsReadOnly: true } => "it is read-only",
+        { IsShareable: true } => "it is shareable: other domains may be writing it",
+        { IsTransient: true } => "it is transient: its writes are thrown away when the domain stops",
+        { Source.Type: DiskSourceType.None } => "it has no source",
+        _ => null,
+    };
+
+    internal static VmDisk Read(
+        XElement disk, VmDomain domain, DiskSnapshotMethod? method, Func<string, string, string?> volumePath)
+    {
+        var driver = disk.Element("driver");
+        var shown = new XElement(disk);
+        if (method is not null)
+        {
+            shown.Add(method.ToElement());
+        }
+
+        return new VmDisk
+        {
+            Domain = domain.Name,
+            DomainUuid = domain.Uuid,
+            Uri = domain.Uri,
+            Target = (string?)disk.Element("target")?.Attribute("dev") ?? "",
+            Bus = (string?)disk.Element("target")?.Attribute("bus"),
+            Device = (string?)disk.Attribute("device") ?? "disk",
+            Source = DiskSource.Read(disk, (string?)driver?.Attribute("type"), volumePath),
+            Cache = (string?)driver?.Attribute("cache"),
+            IsReadOnly = disk.Element("readonly") is not null,
+            IsShareable = disk.Element("shareable") is not null,
+            IsTransient = disk.Element("transient") is not null,
+            IsLeftOutByDefault = (string?)disk.Attribute("snapshot") == "no",
+            HasMirror = disk.Element("mirror") is not null,
+            IsMirrorReady = (string?)disk.Element("mirror")?.Attribute("ready") == "yes",
+            BackingChain = ReadChain(disk, volumePath),
+            Serial = (string?)disk.Element("serial"),
+            Method = method,
+            Xml = shown.ToString(),
+        };
+    }
+
+    private static List<DiskSource> ReadChain(XElement disk, Func<string, string, string?> volumePath)
+    {
+        var chain = new List<DiskSource>();
+        for (var layer = disk.Element("backingStore"); layer?.Element("source") is not null; layer = layer.Element("backingStore"))
+        {
+            chain.Add(DiskSource.Read(layer, (string?)layer.Element("format")?.Attribute("type"), volumePath));
+        }
+
+        return chain;
+    }
+}

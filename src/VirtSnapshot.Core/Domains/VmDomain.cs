@@ -1,0 +1,81 @@
+using System.Xml.Linq;
+using VirtSnapshot.Libvirt;
+using VirtSnapshot.Methods;
+
+namespace VirtSnapshot.Domains;
+
+/// <summary>A libvirt virtual machine, as it was when it was read.</summary>
+public sealed class VmDomain
+{
+    private const string AgentChannel = "org.qemu.guest_agent.0";
+
+    // Listing thousands of domains must not pay for XML that nobody looks at.
+    private readonly Lazy<XElement> root;
+    private readonly Lazy<IReadOnlyList<VmDisk>> disks;
+    private readonly Func<string, string, string?> volumePath;
+
+    internal VmDomain(string xml, Func<string, string, string?> volumePath)
+    {
+        Xml = xml;
+        this.volumePath = volumePath;
+        root = new Lazy<XElement>(() => SafeXml.Parse(Xml));
+        disks = new Lazy<IReadOnlyList<VmDisk>>(ReadDisks);
+    }
+
+    /// <summary>The domain's name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The domain's UUID.</summary>
+    public required Guid Uuid { get; init; }
+
+    /// <summary>The number of a running domain; null when it is shut off.</summary>
+    public int? Id { get; init; }
+
+    /// <summary>What it was doing when it was read.</summary>
+    public required DomainState State { get; init; }
+
+    /// <summary>The libvirt URI that it was found under.</summary>
+    public required string Uri { get; init; }
+
+    /// <summary>Whether libvirt keeps its definition when it stops.</summary>
+    public required bool IsPersistent { get; init; }
+
+    /// <summary>The definition: the running one where it runs.</summary>
+    public string Xml { get; }
+
+    /// <summary>All its disks, CD drives and floppies included.</summary>
+    public IReadOnlyList<VmDisk> Disks => disks.Value;
+
+    /// <summary>The guest agent, as libvirt sees its channel.</summary>
+    public GuestAgentState GuestAgent => (Root.Element("devices")?.Elements("channel") ?? [])
+        .Select(channel => channel.Element("target"))
+        .FirstOrDefault(target => (string?)target?.Attribute("name") == AgentChannel) switch
+    {
+        null => GuestAgentState.None,
+        var channel when (string?)channel.Attribute("state") == "connected" => GuestAgentState.Connected,
+        _ => GuestAgentState.Disconnected,
+    };
+
+    /// <summary>Whether it has a running QEMU (or other hypervisor) process: paused counts, too.</summary>
+    internal bool IsActive => State is not (DomainState.ShutOff or DomainState.Crashed);
+
+    /// <summary>Whether its vCPUs stand still, so that no guest agent can answer.</summary>
+    internal bool IsPaused => State is DomainState.Paused or DomainState.Suspended;
+
+    /// <summary>The definitions that a lasting change must reach.</summary>
+    internal Definition Definitions => (IsActive ? Definition.Live : 0) | (IsPersistent ? Definition.Stored : 0);
+
+    internal XElement Root => root.Value;
+
+    /// <inheritdoc/>
+    public override string ToString() => Name;
+
+    internal VmDisk? FindDisk(string target) => Disks.FirstOrDefault(disk => disk.Target == target);
+
+    private List<VmDisk> ReadDisks() =>
+    [
+        .. (Root.Element("devices")?.Elements("disk") ?? [])
+            .Select(disk => VmDisk.Read(
+                disk, this, DiskSnapshotMethod.FindIn(Root, (string?)disk.Element("target")?.Attribute("dev") ?? ""), volumePath)),
+    ];
+}

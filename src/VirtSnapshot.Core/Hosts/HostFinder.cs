@@ -1,0 +1,35 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+
+namespace VirtSnapshot.Hosts;
+
+/// <summary>Finds the host behind a connection.</summary>
+internal static class HostFinder
+{
+    /// <summary>The host whose files and programs the domain's hypervisor uses.</summary>
+    /// <exception cref="VirtSnapshotException"><c>RemoteHostNotSupported</c>: it is another machine than this one.</exception>
+    public static IHost For(LibvirtConnection connection, VmDomain domain) => IsLocal(connection)
+        ? new LocalHost()
+        : throw new VirtSnapshotException(
+            FailureKind.NotImplemented,
+            "RemoteHostNotSupported",
+            domain,
+            $"The hypervisor behind '{connection.Uri}' runs on another machine ('{connection.Hostname}'), whose files cannot be "
+            + "reached from here yet. Nothing was touched. Run this command on that machine.");
+
+    /// <summary>A server in the URI means elsewhere; so does a forwarded socket, which the daemon's own host name gives away.</summary>
+    public static bool IsLocal(LibvirtConnection connection) =>
+        !HasServer(connection.Uri) && IsThisMachine(connection.Hostname);
+
+    internal static bool HasServer(string uri) =>
+        Uri.TryCreate(uri, UriKind.Absolute, out var parsed) && parsed.Authority.Length > 0;
+
+    private static bool IsThisMachine(string hostname)
+    {
+        var own = Environment.MachineName;
+        return string.Equals(hostname, own, StringComparison.OrdinalIgnoreCase)
+            || string.Equals(FirstLabel(hostname), FirstLabel(own), StringComparison.OrdinalIgnoreCase);
+    }
+
+    private static string FirstLabel(string hostname) => hostname.Split('.')[0];
+}

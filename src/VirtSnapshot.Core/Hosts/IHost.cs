@@ -1,0 +1,49 @@
+namespace VirtSnapshot.Hosts;
+
+/// <summary>
+/// The machine that a hypervisor runs on. Whatever touches that machine's files or programs goes through here, so that no
+/// path of another machine is ever opened on this one. Arguments are lists; nothing is ever put into a shell's text.
+/// </summary>
+internal interface IHost
+{
+    /// <summary>The host's own name.</summary>
+    string Name { get; }
+
+    /// <summary>Runs a program to its end, with <c>LC_ALL=C</c>.</summary>
+    /// <exception cref="VirtSnapshotException"><c>ProgramMissing</c>, naming the package.</exception>
+    ProgramResult Run(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default);
+
+    /// <summary>Starts a shell script that outlives us: in a session of its own, with a pipe from and to us.</summary>
+    IHostScript StartScript(string script, IReadOnlyList<string> arguments);
+
+    /// <summary>Null where nothing stands. A link in the last part of the path is not followed unless asked for.</summary>
+    FileFacts? Stat(string path, bool followLink = false);
+
+    /// <summary>Free bytes for us in the file system of a directory.</summary>
+    long FreeSpace(string directory);
+
+    /// <summary>Whether files can be made in a directory.</summary>
+    bool CanWriteTo(string directory);
+
+    /// <summary>The first bytes of a file, at most <paramref name="count"/>.</summary>
+    byte[] ReadHead(string path, int count);
+
+    /// <summary>The plain files in a directory, as full paths; none where it cannot be read.</summary>
+    IReadOnlyList<string> ListFiles(string directory);
+
+    /// <summary>
+    /// Makes a new file that only its owner can read, and has a program fill it: <paramref name="arguments"/> is given a path that
+    /// leads to this very inode, whatever happens to the name meanwhile. The result is on disk when this returns.
+    /// </summary>
+    /// <exception cref="IOException">Something stands there already, or it could not be made. Nothing is left behind.</exception>
+    ProgramResult CreateFile(string path, FileFacts? ownerLike, string program, Func<string, IReadOnlyList<string>> arguments);
+
+    /// <summary>Removes a file; one that is gone already is fine.</summary>
+    void Delete(string path);
+
+    /// <summary>Processes that have a file open; where <paramref name="exceptWith"/> is given, without those whose command line has it in it.</summary>
+    IReadOnlyList<FileUser> FindUsers(string path, string? exceptWith);
+
+    /// <summary>Takes a lock that ends with this process at the latest; null where somebody else holds it.</summary>
+    IDisposable? TryLock(string name);
+}

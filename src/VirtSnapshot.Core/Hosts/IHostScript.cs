@@ -1,0 +1,14 @@
+namespace VirtSnapshot.Hosts;
+
+/// <summary>A script that runs beside us. Disposing of it closes its input and leaves it running.</summary>
+internal interface IHostScript : IDisposable
+{
+    int ProcessId { get; }
+
+    /// <summary>Writes a line to the script's input.</summary>
+    /// <exception cref="IOException">The script is gone.</exception>
+    void Tell(string line);
+
+    /// <summary>The next line of the script's output; null when it ended or the time is over.</summary>
+    string? Listen(TimeSpan time);
+}

@@ -1,0 +1,50 @@
+using VirtSnapshot.Native;
+
+namespace VirtSnapshot.Libvirt;
+
+/// <summary>An open connection to a hypervisor. Safe for use from many threads at once.</summary>
+internal sealed class LibvirtConnection : IDisposable
+{
+    private const int KeepAliveSeconds = 5;
+    private const int KeepAliveCount = 3;
+
+    private readonly ConnectHandle handle;
+    private string? hostname;
+
+    private LibvirtConnection(string uri, ConnectHandle handle)
+    {
+        this.handle = handle;
+        Uri = uri;
+    }
+
+    /// <summary>The URI as it was asked for.</summary>
+    public string Uri { get; }
+
+    /// <summary>The name of the machine that the hypervisor runs on, as that machine calls itself.</summary>
+    public string Hostname => hostname ??= ConnectApi.Hostname(handle);
+
+    public bool IsAlive => ConnectApi.IsAlive(handle);
+
+    public static LibvirtConnection Open(string uri)
+    {
+        LibvirtRuntime.EnsureStarted();
+        var handle = ConnectApi.Open(uri);
+        ConnectApi.KeepAlive(handle, KeepAliveSeconds, KeepAliveCount);
+        return new LibvirtConnection(uri, handle);
+    }
+
+    public IReadOnlyList<LibvirtDomain> ListDomains() =>
+        Array.ConvertAll(ConnectApi.ListDomains(handle, 0), Wrap);
+
+    /// <exception cref="LibvirtException">With <see cref="LibvirtErrorCode.NoDomain"/> where there is none.</exception>
+    public LibvirtDomain LookupByName(string name) => Wrap(DomainApi.LookupByName(handle, name));
+
+    /// <exception cref="LibvirtException">With <see cref="LibvirtErrorCode.NoDomain"/> where there is none.</exception>
+    public LibvirtDomain LookupByUuid(Guid uuid) => Wrap(DomainApi.LookupByUuid(handle, uuid));
+
+    public string VolumePath(string pool, string volume) => ConnectApi.VolumePath(handle, pool, volume);
+
+    public void Dispose() => handle.Dispose();
+
+    private LibvirtDomain Wrap(DomainHandle domain) => new(this, handle, domain);
+}

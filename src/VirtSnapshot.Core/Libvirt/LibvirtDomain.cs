@@ -1,0 +1,96 @@
+using VirtSnapshot.Native;
+
+namespace VirtSnapshot.Libvirt;
+
+/// <summary>A domain's calls, one to one: no policy. Safe for use from many threads at once.</summary>
+internal sealed class LibvirtDomain(LibvirtConnection connection, ConnectHandle connectionHandle, DomainHandle handle) : IDisposable
+{
+    /// <summary>libvirt's default: wait for the agent for ever. There is no getter, so this is what a timeout is put back to.</summary>
+    public const int AgentTimeoutBlock = -2;
+
+    private const uint XmlInactive = 2;
+    private const uint BlockCommitActive = 4;
+    private const uint BlockCommitBandwidthBytes = 16;
+    private const uint JobAbortPivot = 2;
+    private const uint SnapshotNoMetadata = 4;
+    private const uint SnapshotDiskOnly = 16;
+    private const uint SnapshotReuseExternal = 32;
+    private const uint SnapshotAtomic = 128;
+
+    public LibvirtConnection Connection => connection;
+
+    public string Name => DomainApi.Name(handle);
+
+    public Guid Uuid => DomainApi.Uuid(handle);
+
+    /// <summary>The number of a running domain; a shut-off one has none.</summary>
+    public int? Id
+    {
+        get
+        {
+            var id = DomainApi.Id(handle);
+            return id == uint.MaxValue ? null : (int)id;
+        }
+    }
+
+    public DomainState State => (DomainState)DomainApi.State(handle);
+
+    public bool IsPersistent => DomainApi.IsPersistent(handle);
+
+    /// <summary>Whether a shut-off domain's memory is kept on disk, to go on from where it was.</summary>
+    public bool HasManagedSave => DomainApi.HasManagedSave(handle);
+
+    /// <summary>The running definition where the domain runs, else the stored one.</summary>
+    public string CurrentXml() => DomainApi.Xml(handle, 0);
+
+    /// <summary>The stored definition; of a transient domain libvirt hands out the running one.</summary>
+    public string StoredXml() => DomainApi.Xml(handle, XmlInactive);
+
+    /// <summary>Sets (or with <see langword="null"/> removes) the one element that the metadata holds under <paramref name="uri"/>.</summary>
+    public void SetMetadata(string? element, string? prefix, string uri, Definition definition) =>
+        DomainApi.SetMetadata(handle, element, prefix, uri, (uint)definition);
+
+    public void UpdateDevice(string xml, Definition definition) => DomainApi.UpdateDevice(handle, xml, (uint)definition);
+
+    public int Freeze(IReadOnlyList<string>? mountPoints) => DomainApi.Freeze(handle, mountPoints?.ToArray());
+
+    public int Thaw() => DomainApi.Thaw(handle);
+
+    /// <summary>Bounds every agent call on this domain, whoever makes it. In seconds, or <see cref="AgentTimeoutBlock"/>.</summary>
+    public void SetAgentTimeout(int seconds) => DomainApi.SetAgentTimeout(handle, seconds);
+
+    public void AskAgentTime() => DomainApi.AskAgentTime(handle);
+
+    public string AgentCommand(string command, int timeoutSeconds) => DomainApi.AgentCommand(handle, command, timeoutSeconds);
+
+    public IReadOnlyList<GuestFileSystem> FileSystems() => DomainApi.FileSystems(handle);
+
+    /// <summary>Switches the named disks onto overlays that exist already: all of them, or none.</summary>
+    public void SwitchToOverlays(string snapshotXml) => DomainApi.CreateSnapshot(
+        handle, snapshotXml, SnapshotDiskOnly | SnapshotAtomic | SnapshotNoMetadata | SnapshotReuseExternal);
+
+    public ulong Capacity(string target) => DomainApi.Capacity(handle, target);
+
+    /// <summary>Starts to pour the active layer into <paramref name="bottom"/>; the job stays until it is pivoted or aborted.</summary>
+    /// <param name="target">The disk.</param>
+    /// <param name="bottom">The layer poured into: a path, or <c>vda[3]</c>.</param>
+    /// <param name="bandwidth">Bytes per second; 0 for no limit.</param>
+    public void CommitActive(string target, string bottom, ulong bandwidth) =>
+        DomainApi.BlockCommit(handle, target, bottom, null, bandwidth, BlockCommitActive | BlockCommitBandwidthBytes);
+
+    /// <summary>Starts to pour a layer in the middle of the chain into <paramref name="bottom"/>; the job ends by itself.</summary>
+    public void CommitMiddle(string target, string bottom, string top, ulong bandwidth) =>
+        DomainApi.BlockCommit(handle, target, bottom, top, bandwidth, BlockCommitBandwidthBytes);
+
+    public void Pivot(string target) => DomainApi.BlockJobAbort(handle, target, JobAbortPivot);
+
+    public void AbortJob(string target) => DomainApi.BlockJobAbort(handle, target, 0);
+
+    public BlockJob? FindJob(string target) => DomainApi.BlockJob(handle, target);
+
+    /// <summary>Hands on this domain's block job events until the result is called.</summary>
+    public Action ListenToBlockJobs(Action<BlockJobEvent> listener) =>
+        EventApi.ListenToBlockJobs(connectionHandle, handle, listener);
+
+    public void Dispose() => handle.Dispose();
+}

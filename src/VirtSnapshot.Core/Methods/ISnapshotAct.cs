@@ -1,0 +1,21 @@
+namespace VirtSnapshot.Methods;
+
+/// <summary>One provider's part in one run: prepare outside the freeze window, take inside it, complete outside again.</summary>
+internal interface ISnapshotAct
+{
+    /// <summary>What it is going to make, one for each disk: known before anything is made, so that the journal can name it.</summary>
+    IReadOnlyList<PlannedDisk> Disks { get; }
+
+    /// <summary>Everything slow or fallible that can be done ahead.</summary>
+    void Prepare(CancellationToken cancellation);
+
+    /// <summary>Takes back what <see cref="Prepare"/> made. Only where <see cref="Take"/> was never called.</summary>
+    void Abandon();
+
+    /// <summary>Only the atomic act itself: the guest may be frozen.</summary>
+    void Take();
+
+    /// <summary>Everything slow that can wait, and the proof that what was taken is there.</summary>
+    /// <returns>The targets of the disks that the domain's definition now shows differently.</returns>
+    IReadOnlyList<string> Complete();
+}

@@ -1,0 +1,33 @@
+using VirtSnapshot.Domains;
+
+namespace VirtSnapshot.Methods;
+
+/// <summary>
+/// A method of snapshotting. Everything a provider does is planned first; a plan checks all that can fail early and touches
+/// nothing. All disks of one run that use the method are handed over together, so that they can be taken in one act.
+/// </summary>
+internal interface ISnapshotProvider
+{
+    /// <summary>The method's name in <c>&lt;diskSnapshot method='…'&gt;</c>.</summary>
+    string Method { get; }
+
+    /// <summary>Which level of the storage stack it works at, for people.</summary>
+    string Level { get; }
+
+    MethodFit Judge(VmDomain domain, VmDisk disk);
+
+    /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
+    ISnapshotAct Plan(SnapshotOrder order);
+
+    /// <summary>Removing recorded snapshots of this method. At most one of each disk.</summary>
+    IRemoval PlanRemoval(RemovalOrder order);
+
+    /// <summary>Whether a snapshot's data is still what the record says.</summary>
+    SnapshotState Check(RecordOrder order, RecordedDisk record);
+
+    /// <summary>What this method left on the domain's disks without any record of it.</summary>
+    IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded);
+
+    /// <summary>Finds out how far a run came that ended in the middle.</summary>
+    IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled);
+}

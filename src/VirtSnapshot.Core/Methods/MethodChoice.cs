@@ -1,0 +1,4 @@
+namespace VirtSnapshot.Methods;
+
+/// <summary>The method that was chosen for a disk, and why.</summary>
+internal sealed record MethodChoice(ISnapshotProvider Provider, DiskSnapshotMethod Method, string Reason);

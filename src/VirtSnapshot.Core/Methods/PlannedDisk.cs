@@ -1,0 +1,9 @@
+using VirtSnapshot.Domains;
+
+namespace VirtSnapshot.Methods;
+
+/// <summary>What a provider is going to do for one disk.</summary>
+/// <param name="Disk">The disk.</param>
+/// <param name="Record">What will be recorded: the backup source, and the method's own data.</param>
+/// <param name="Files">Files it will make, for people.</param>
+internal sealed record PlannedDisk(VmDisk Disk, RecordedDisk Record, IReadOnlyList<string> Files);

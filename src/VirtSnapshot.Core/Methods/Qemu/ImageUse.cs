@@ -1,0 +1,122 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+using VirtSnapshot.Libvirt;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>
+/// Who depends on an image: domains through their disks, other images through their backing files, processes that have it
+/// open. Read once, and asked about many images.
+/// </summary>
+internal sealed class ImageUse
+{
+    private readonly IHost host;
+    private readonly Guid owner;
+    private readonly List<(string User, string Path)> domainLayers = [];
+    private readonly Dictionary<string, IReadOnlyList<(string Image, string Backing)>> backingsByFolder = new(StringComparer.Ordinal);
+
+    private ImageUse(IHost host, Guid owner)
+    {
+        this.host = host;
+        this.owner = owner;
+    }
+
+    /// <param name="order">The domain whose images are asked about.</param>
+    public static ImageUse Read(RecordOrder order)
+    {
+        var use = new ImageUse(order.Host, order.Domain.Uuid);
+        foreach (var native in order.Native.Connection.ListDomains())
+        {
+            using (native)
+            {
+                use.AddDomain(native);
+            }
+        }
+
+        return use;
+    }
+
+    /// <summary>Why an image must not change or go: somebody else's disk or image needs it. Null when nobody does.</summary>
+    /// <param name="image">The image.</param>
+    /// <param name="target">The owner's disk whose chain it belongs to.</param>
+    /// <param name="ownLayers">The paths of that chain: they may back on the image.</param>
+    public string? FindForeignUser(string image, string target, IReadOnlyCollection<string> ownLayers)
+    {
+        var domain = domainLayers.Find(layer => layer.User != OwnDisk(target) && IsSame(layer.Path, image)).User;
+        if (domain is not null)
+        {
+            return $"{domain} stands on it";
+        }
+
+        var folders = ownLayers.Append(image).Select(path => Path.GetDirectoryName(path)!).Distinct(StringComparer.Ordinal);
+        var clone = folders
+            .SelectMany(BackingsIn)
+            .Where(backing => IsSame(backing.Backing, image) && !ownLayers.Any(own => IsSame(own, backing.Image)))
+            .Select(backing => backing.Image)
+            .FirstOrDefault();
+        return clone is null ? null : $"image '{clone}' backs on it";
+    }
+
+    /// <summary>Whether any domain's definition names the image, the owner's included.</summary>
+    public bool IsNamedByAnyDomain(string image) => domainLayers.Exists(layer => IsSame(layer.Path, image));
+
+    /// <summary>Processes that have the image open, apart from the domain's own QEMU.</summary>
+    public IReadOnlyList<FileUser> FindReaders(string image) => host.FindUsers(image, owner.ToString("D"));
+
+    private string OwnDisk(string target) => DiskOf(owner, "", target);
+
+    private static string DiskOf(Guid domain, string name, string target) => name.Length == 0
+        ? $"{domain:D}/{target}"
+        : $"disk '{target}' of domain '{name}'";
+
+    private void AddDomain(LibvirtDomain native)
+    {
+        try
+        {
+            var current = DomainReader.Read(native);
+            AddLayers(current);
+            if (current is { IsActive: true, IsPersistent: true })
+            {
+                AddLayers(DomainReader.ReadStored(native));
+            }
+        }
+        catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
+        {
+            // Undefined or gone since it was listed.
+        }
+    }
+
+    private void AddLayers(VmDomain domain)
+    {
+        foreach (var disk in domain.Disks)
+        {
+            var user = domain.Uuid == owner ? OwnDisk(disk.Target) : DiskOf(domain.Uuid, domain.Name, disk.Target);
+            IEnumerable<DiskSource> layers = disk.BackingChain.Count > 0
+                ? [disk.Source, .. disk.BackingChain]
+                : ImageChain.FromImages(host, disk.Source);
+            domainLayers.AddRange(layers.Where(layer => layer.HasPath).Select(layer => (user, layer.Path!)));
+        }
+    }
+
+    private IReadOnlyList<(string Image, string Backing)> BackingsIn(string folder)
+    {
+        if (!backingsByFolder.TryGetValue(folder, out var backings))
+        {
+            backings =
+            [
+                .. host.ListFiles(folder)
+                    .Select(image => (Image: image, Backing: ImageChain.Resolve(image, ImageChain.ReadHeader(host, image)?.BackingFile)))
+                    .Where(found => found.Backing is not null)
+                    .Select(found => (found.Image, found.Backing!)),
+            ];
+            backingsByFolder[folder] = backings;
+        }
+
+        return backings;
+    }
+
+    private bool IsSame(string path, string other) => path == other
+        || (host.Stat(path, followLink: true) is { } facts
+            && host.Stat(other, followLink: true) is { } otherFacts
+            && facts.IsSameFileAs(otherFacts));
+}

@@ -1,0 +1,237 @@
+using System.Collections.Concurrent;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>
+/// Block commits of a running domain's overlays, all disks at once: https://libvirt.org/html/libvirt-libvirt-domain.html#virDomainBlockCommit.
+/// Whatever ends us leaves a domain that works: an unfinished job goes on in QEMU, and an aborted one leaves the overlay in use.
+/// </summary>
+internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> steps)
+{
+    // Events are what we act on; looking is for progress, and for events that were sent before we listened.
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
+
+    private readonly Dictionary<string, RemovalFailure> failures = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, MergeStep> running = new(StringComparer.Ordinal);
+
+    public IReadOnlyDictionary<string, RemovalFailure> Run(Action<RemovalProgress> progress, CancellationToken cancellation)
+    {
+        using var events = new BlockingCollection<BlockJobEvent>();
+        var stopListening = order.Native.ListenToBlockJobs(events.Add);
+        try
+        {
+            foreach (var step in steps)
+            {
+                Begin(step);
+            }
+
+            RunSteps.Reached(RunStep.MergeStarted);
+            while (running.Count > 0)
+            {
+                if (cancellation.IsCancellationRequested)
+                {
+                    AbortAll();
+                }
+                else if (events.TryTake(out var happened, LookEvery))
+                {
+                    Handle(happened);
+                }
+                else
+                {
+                    Look(progress);
+                }
+            }
+        }
+        catch (LibvirtException e)
+        {
+            // The daemon or the domain is lost; the jobs go on in QEMU, if that still lives.
+            foreach (var step in running.Values)
+            {
+                Fail(step, LibvirtFailure.Explain(e, step.Disk, $"merging disk '{step.Disk.Target}' of domain '{order.Domain.Name}'", "Run Repair-DiskSnapshot to finish it."), hadBegun: true);
+            }
+        }
+        finally
+        {
+            stopListening();
+        }
+
+        VerifyAll();
+        return failures;
+    }
+
+    private void Begin(MergeStep step)
+    {
+        try
+        {
+            if (!order.MayResume || order.Native.FindJob(step.Disk.Target) is null)
+            {
+                Start(step);
+            }
+
+            running[step.Disk.Target] = step;
+        }
+        catch (LibvirtException e)
+        {
+            Fail(step, ExplainStart(step, e), hadBegun: order.MayResume);
+        }
+    }
+
+    private void Start(MergeStep step)
+    {
+        var bottom = Layer(step, step.Position!.Value + 1);
+        if (step.IsActiveLayer)
+        {
+            order.Native.CommitActive(step.Disk.Target, bottom, order.Bandwidth);
+        }
+        else
+        {
+            order.Native.CommitMiddle(step.Disk.Target, bottom, Layer(step, step.Position.Value), order.Bandwidth);
+        }
+    }
+
+    private static string Layer(MergeStep step, int position) => step.Chain[position] switch
+    {
+        { Index: { } index } => $"{step.Disk.Target}[{index}]",
+        var layer => layer.Path!,
+    };
+
+    private void Handle(BlockJobEvent happened)
+    {
+        if (!running.TryGetValue(happened.Target, out var step))
+        {
+            return;
+        }
+
+        switch (happened.Status)
+        {
+            case BlockJobStatus.Ready:
+                RunSteps.Reached(RunStep.MergeReady);
+                Pivot(step);
+                break;
+            case BlockJobStatus.Completed:
+                running.Remove(happened.Target);
+                break;
+            default:
+                Fail(step, NotMerged(step, happened.Status == BlockJobStatus.Canceled ? "somebody aborted the job" : "QEMU gave the job up, as it does after an I/O error"), hadBegun: true);
+                break;
+        }
+    }
+
+    private void Look(Action<RemovalProgress> progress)
+    {
+        VmDomain? now = null;
+        foreach (var (target, step) in running.ToArray())
+        {
+            if (order.Native.FindJob(target) is not { } job)
+            {
+                // Ended, and the event was missed. How, the definition will tell.
+                running.Remove(target);
+                continue;
+            }
+
+            progress(new RemovalProgress(target, job.Current, job.End));
+            if (step.IsActiveLayer && job.Current == job.End && (now ??= DomainReader.Read(order.Native)).FindDisk(target) is { IsMirrorReady: true })
+            {
+                Pivot(step);
+            }
+        }
+    }
+
+    private void Pivot(MergeStep step)
+    {
+        try
+        {
+            order.Native.Pivot(step.Disk.Target);
+            running.Remove(step.Disk.Target);
+            RunSteps.Reached(RunStep.Pivoted);
+        }
+        catch (LibvirtException e) when (e.Code == LibvirtErrorCode.BlockCopyActive)
+        {
+            // "Not ready for pivot yet": not a failure, the guest has only written meanwhile.
+        }
+    }
+
+    private void AbortAll()
+    {
+        foreach (var step in running.Values.ToArray())
+        {
+            try
+            {
+                order.Native.AbortJob(step.Disk.Target);
+            }
+            catch (LibvirtException)
+            {
+                // It has just ended by itself. The definition tells how.
+            }
+
+            Fail(
+                step,
+                new VirtSnapshotException(
+                    FailureKind.OperationStopped,
+                    "RemovalStopped",
+                    step.Disk,
+                    $"Merging disk '{step.Disk.Target}' of domain '{order.Domain.Name}' was stopped. The domain goes on with its overlay '{step.Overlay}', and no data is lost, "
+                    + "but the backup source is half merged: do not read it. Go on with Remove-DiskSnapshot or Repair-DiskSnapshot."),
+                hadBegun: true);
+        }
+    }
+
+    /// <summary>What counts is not that a job says it is done, but that no definition names the overlay any more.</summary>
+    private void VerifyAll()
+    {
+        var unverified = steps.Where(step => failures.GetValueOrDefault(step.Disk.Target) is null or { Error.ErrorId: "RemovalStopped" }).ToList();
+        try
+        {
+            var now = unverified.Count == 0 ? null : DomainReader.Read(order.Native);
+            foreach (var step in unverified)
+            {
+                var chain = now!.FindDisk(step.Disk.Target) is { } disk ? ImageChain.Of(order.Host, now, disk) : [];
+                var isMerged = chain.Count > 0
+                    && chain.All(layer => layer.Path != step.Overlay)
+                    && chain.Any(layer => layer.IsSameAs(step.Base));
+                if (isMerged)
+                {
+                    // A stop that came too late is no stop.
+                    failures.Remove(step.Disk.Target);
+                }
+                else if (!failures.ContainsKey(step.Disk.Target))
+                {
+                    Fail(step, NotMerged(step, $"its chain is {string.Join(" -> ", chain)}"), hadBegun: true);
+                }
+            }
+        }
+        catch (LibvirtException e)
+        {
+            foreach (var step in unverified)
+            {
+                Fail(step, LibvirtFailure.Explain(e, step.Disk, $"reading domain '{order.Domain.Name}' after the merge", "Run Repair-DiskSnapshot to finish it."), hadBegun: true);
+            }
+        }
+    }
+
+    private void Fail(MergeStep step, VirtSnapshotException error, bool hadBegun)
+    {
+        running.Remove(step.Disk.Target);
+        failures[step.Disk.Target] = new RemovalFailure(error, hadBegun);
+    }
+
+    private VirtSnapshotException NotMerged(MergeStep step, string why) => new(
+        FailureKind.InvalidResult,
+        "MergeFailed",
+        step.Disk,
+        $"The overlay '{step.Overlay}' of disk '{step.Disk.Target}' of domain '{order.Domain.Name}' was not merged into '{step.Base}': {why}. "
+        + "The domain goes on with what it has, and no data is lost. Look into QEMU's log, then run Remove-DiskSnapshot again.");
+
+    private static VirtSnapshotException ExplainStart(MergeStep step, LibvirtException e) =>
+        e.Message.Contains("lock", StringComparison.Ordinal) && e.Message.Contains("Failed to get", StringComparison.Ordinal)
+            ? step.BusyReading(step.Base.ToString(), e.Message, e)
+            : LibvirtFailure.Explain(
+                e,
+                step.Disk,
+                $"merging disk '{step.Disk.Target}' of domain '{step.Disk.Domain}'",
+                e.Message.Contains("ermission denied", StringComparison.Ordinal)
+                    ? $"QEMU may not write to '{step.Base}'. If AppArmor confines it, its profile lacks that file: look for 'apparmor=\"DENIED\"' in the kernel's log, and allow the file in /etc/apparmor.d/local/abstractions/libvirt-qemu (libvirt issue 622)."
+                    : "The domain works as before.");
+}

@@ -1,0 +1,94 @@
+using VirtSnapshot.Domains;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>One overlay that is to be poured into its base.</summary>
+/// <param name="Record">The snapshot.</param>
+/// <param name="Disk">The disk.</param>
+/// <param name="Overlay">The overlay's path.</param>
+/// <param name="Chain">The disk's layers when this was planned.</param>
+/// <param name="Position">The overlay's place in the chain, its base right behind it; null where it is out of the chain already.</param>
+internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overlay, IReadOnlyList<DiskSource> Chain, int? Position)
+{
+    public bool IsMerged => Position is null;
+
+    public DiskSource Base => Record.Source;
+
+    /// <summary>Whether the domain writes to this overlay, so that it must be pivoted away from it.</summary>
+    public bool IsActiveLayer => Position == 0;
+
+    /// <summary>The layer that stands on the overlay.</summary>
+    public DiskSource? Child => Position > 0 ? Chain[Position.Value - 1] : null;
+
+    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>, <c>SnapshotInvalid</c>, <c>SourceShared</c>, <c>SourceInUse</c> or <c>BlockJobRunning</c>.</exception>
+    public static MergeStep Plan(RemovalOrder order, ImageUse use, RecordedDisk record)
+    {
+        var disk = order.Domain.FindDisk(record.Target) ?? throw new VirtSnapshotException(
+            FailureKind.ObjectNotFound,
+            "DiskNotFound",
+            order.Domain,
+            $"Domain '{order.Domain.Name}' has no disk '{record.Target}' any more, so its snapshot cannot be merged. Nothing was touched.");
+        var overlay = OverlayData.PathOf(record);
+        var chain = ImageChain.Of(order.Host, order.Domain, disk);
+        var position = OverlayData.FindIn(chain, record);
+        if (position is null && (!order.MayResume || chain.Any(layer => layer.Path == overlay)))
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidOperation,
+                "SnapshotInvalid",
+                disk,
+                $"The overlay '{overlay}' does not stand on '{record.Source}' in the chain of disk '{disk.Target}' of domain '{order.Domain.Name}' any more: "
+                + $"the chain is {string.Join(" -> ", chain)}. Somebody else merged or moved it. Nothing was touched.");
+        }
+
+        var step = new MergeStep(record, disk, overlay, chain, position);
+        if (position is not null)
+        {
+            step.RefuseForeignUsers(use);
+            step.RefuseOtherJob(order);
+        }
+
+        return step;
+    }
+
+    private void RefuseForeignUsers(ImageUse use)
+    {
+        var ownLayers = Chain.Where(layer => layer.HasPath).Select(layer => layer.Path!).ToList();
+        foreach (var image in new[] { Base.Path, Overlay }.OfType<string>())
+        {
+            if (use.FindForeignUser(image, Disk.Target, ownLayers) is { } user)
+            {
+                throw new VirtSnapshotException(
+                    FailureKind.ResourceBusy,
+                    "SourceShared",
+                    Disk,
+                    $"The snapshot of disk '{Disk.Target}' of domain '{Disk.Domain}' cannot be merged: '{image}' would change, and {user}. Nothing was touched.");
+            }
+
+            if (use.FindReaders(image) is [{ } reader, ..])
+            {
+                throw BusyReading(image, reader.ToString(), null);
+            }
+        }
+    }
+
+    public VirtSnapshotException BusyReading(string image, string reader, Exception? inner) => new(
+        FailureKind.ResourceBusy,
+        "SourceInUse",
+        Disk,
+        $"The snapshot of disk '{Disk.Target}' of domain '{Disk.Domain}' cannot be merged while somebody reads '{image}': {reader}. Nothing was touched. "
+        + "Let the backup finish, and try again.",
+        inner);
+
+    private void RefuseOtherJob(RemovalOrder order)
+    {
+        if (order.Domain.IsActive && !order.MayResume && (Disk.HasMirror || order.Native.FindJob(Disk.Target) is not null))
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "BlockJobRunning",
+                Disk,
+                $"A block job is running on disk '{Disk.Target}' of domain '{Disk.Domain}'. Nothing was touched. Wait for it, and try again.");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+using System.Xml.Linq;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>
+/// Merges a shut-off domain's overlays: libvirt's block commit needs a running QEMU. Each step may be repeated: the overlay
+/// keeps its data until nothing names it, and over the base that has taken it in, it shows the same.
+/// </summary>
+internal sealed class OfflineMerge(RemovalOrder order)
+{
+    public IReadOnlyDictionary<string, RemovalFailure> Run(
+        IReadOnlyList<MergeStep> steps, Action<RemovalProgress> progress, CancellationToken cancellation)
+    {
+        var failures = new Dictionary<string, RemovalFailure>(StringComparer.Ordinal);
+        foreach (var step in steps)
+        {
+            var hasBegun = false;
+            try
+            {
+                cancellation.ThrowIfCancellationRequested();
+                var size = order.Host.Stat(step.Overlay, followLink: true)?.Size ?? 0;
+                progress(new RemovalProgress(step.Disk.Target, 0, size));
+                hasBegun = true;
+                RunSteps.Reached(RunStep.MergeStarted);
+                Commit(step, cancellation);
+                RunSteps.Reached(RunStep.MergeReady);
+                TakeOutOfChain(step);
+                RunSteps.Reached(RunStep.Pivoted);
+                progress(new RemovalProgress(step.Disk.Target, size, size));
+            }
+            catch (VirtSnapshotException e)
+            {
+                failures[step.Disk.Target] = new RemovalFailure(e, hasBegun && e.ErrorId != "SourceInUse");
+            }
+            catch (LibvirtException e)
+            {
+                failures[step.Disk.Target] = new RemovalFailure(
+                    LibvirtFailure.Explain(e, step.Disk, $"merging disk '{step.Disk.Target}' of domain '{order.Domain.Name}'", "Run Repair-DiskSnapshot to finish it."), hasBegun);
+            }
+            catch (OperationCanceledException)
+            {
+                failures[step.Disk.Target] = new RemovalFailure(Stopped(step), hasBegun);
+            }
+        }
+
+        return failures;
+    }
+
+    private void Commit(MergeStep step, CancellationToken cancellation)
+    {
+        // -d leaves the overlay's data where it is: until nothing names it, it is the only proof against a half-written base.
+        string[] limit = order.Bandwidth > 0 ? ["-r", $"{order.Bandwidth}"] : [];
+        var result = order.Host.Run("qemu-img", ["commit", "-q", "-d", "-f", "qcow2", .. limit, step.Overlay], cancellation);
+        if (!result.Succeeded)
+        {
+            throw Explain(step, result.Complaint);
+        }
+    }
+
+    private void TakeOutOfChain(MergeStep step)
+    {
+        if (step.Child is { } child)
+        {
+            var result = order.Host.Run(
+                "qemu-img", ["rebase", "-u", "-q", "-f", "qcow2", "-b", step.Base.Path!, "-F", step.Base.Format ?? "raw", child.Path!]);
+            if (!result.Succeeded)
+            {
+                throw Explain(step, result.Complaint);
+            }
+        }
+        else
+        {
+            PointTo(step, step.Base);
+            RefuseIfStarted(step);
+        }
+
+        var now = DomainReader.Read(order.Native);
+        var chain = now.FindDisk(step.Disk.Target) is { } disk ? ImageChain.Of(order.Host, now, disk) : [];
+        if (chain.Count == 0 || chain.Any(layer => layer.Path == step.Overlay))
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidResult,
+                "MergeFailed",
+                step.Disk,
+                $"The overlay '{step.Overlay}' was merged into '{step.Base}', but disk '{step.Disk.Target}' of domain '{order.Domain.Name}' still shows the chain {string.Join(" -> ", chain)}. No data is lost. Run Repair-DiskSnapshot.");
+        }
+    }
+
+    /// <summary>Changes the disk in the stored definition; the domain is never redefined as a whole, which would lose passwords and race.</summary>
+    private void PointTo(MergeStep step, DiskSource source)
+    {
+        var stored = DomainReader.ReadStored(order.Native).Root.Element("devices")!.Elements("disk")
+            .First(disk => (string?)disk.Element("target")?.Attribute("dev") == step.Disk.Target);
+        var changed = new XElement(stored);
+        changed.SetAttributeValue("type", source.Type.ToString().ToLowerInvariant());
+        changed.Element("backingStore")?.Remove();
+        changed.Element("source")!.ReplaceWith(SafeXml.Parse(source.Xml));
+        changed.Element("driver")?.SetAttributeValue("type", source.Format ?? "raw");
+        order.Native.UpdateDevice(changed.ToString(SaveOptions.DisableFormatting), Definition.Stored);
+    }
+
+    /// <summary>Somebody may start the domain within the merge: it then writes to the overlay, which must stay its disk.</summary>
+    private void RefuseIfStarted(MergeStep step)
+    {
+        var now = DomainReader.Read(order.Native);
+        if (!now.IsActive || now.FindDisk(step.Disk.Target)?.Source.Path != step.Overlay)
+        {
+            return;
+        }
+
+        PointTo(step, step.Chain[0]);
+        throw new VirtSnapshotException(
+            FailureKind.ResourceBusy,
+            "DomainStarted",
+            step.Disk,
+            $"Domain '{order.Domain.Name}' was started while disk '{step.Disk.Target}' was being merged. It goes on with its overlay '{step.Overlay}', and no data is lost. "
+            + "Run Remove-DiskSnapshot again: the rest is merged while it runs.");
+    }
+
+    private static VirtSnapshotException Explain(MergeStep step, string complaint) =>
+        complaint.Contains("Failed to get", StringComparison.Ordinal) && complaint.Contains("lock", StringComparison.Ordinal)
+            ? step.BusyReading(step.Base.ToString(), complaint, null)
+            : new VirtSnapshotException(
+                complaint.Contains("No space left", StringComparison.Ordinal) ? FailureKind.QuotaExceeded : FailureKind.InvalidResult,
+                "MergeFailed",
+                step.Disk,
+                $"The overlay '{step.Overlay}' of disk '{step.Disk.Target}' of domain '{step.Disk.Domain}' could not be merged into '{step.Base}': {complaint}. "
+                + "The domain's disk is unchanged and no data is lost. Mend that, and run Remove-DiskSnapshot again.");
+
+    private VirtSnapshotException Stopped(MergeStep step) => new(
+        FailureKind.OperationStopped,
+        "RemovalStopped",
+        step.Disk,
+        $"Merging disk '{step.Disk.Target}' of domain '{order.Domain.Name}' was stopped. No data is lost. Go on with Remove-DiskSnapshot or Repair-DiskSnapshot.");
+}

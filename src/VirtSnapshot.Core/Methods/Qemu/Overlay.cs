@@ -1,0 +1,93 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>An overlay that is to be made for a disk.</summary>
+/// <param name="Disk">The disk.</param>
+/// <param name="Path">The file.</param>
+/// <param name="Stem">What its name begins with, before the snapshot's name.</param>
+/// <param name="Capacity">The disk's virtual size in bytes.</param>
+internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capacity)
+{
+    private const string NoSpace = "No space left on device";
+
+    public DiskSource Base => Disk.Source;
+
+    private string BaseFormat => Base.Format ?? "raw";
+
+    public static string PathFor(string folder, string stem, SnapshotName name) =>
+        System.IO.Path.Combine(folder, $"{stem}.{name}.qcow2");
+
+    /// <summary>Makes the file, exclusively and on disk, and checks that it is what QEMU will need.</summary>
+    /// <exception cref="VirtSnapshotException"><c>OverlayExists</c>, <c>NoSpace</c>, <c>AccessDenied</c>, <c>OverlayFailed</c>; no file is left.</exception>
+    public void Create(IHost host)
+    {
+        try
+        {
+            var owner = Base.Path is { } path ? host.Stat(path, followLink: true) : null;
+            var result = host.CreateFile(Path, owner, "qemu-img", target =>
+                ["create", "-q", "-f", "qcow2", .. BackingArguments(), target, $"{Capacity}"]);
+            if (!result.Succeeded)
+            {
+                throw Failure(result.Complaint, null);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw host.Stat(Path) is not null && e is IOException && !IsNoSpace(e.Message)
+                ? AlreadyThere(Disk, Path)
+                : Failure(e.Message, e);
+        }
+
+        Verify(host);
+    }
+
+    public static VirtSnapshotException AlreadyThere(VmDisk disk, string path) => new(
+        FailureKind.ResourceExists,
+        "OverlayExists",
+        disk,
+        $"The overlay '{path}' for disk '{disk.Target}' of domain '{disk.Domain}' would overwrite something that stands there already. "
+        + "Nothing was touched. Choose another -Name or -OverlayDirectory, or remove that file if nothing needs it.");
+
+    /// <summary>libvirt takes a file that it is told to reuse as it is: a wrong size or backing would be the guest's new truth.</summary>
+    private void Verify(IHost host)
+    {
+        var header = ImageChain.ReadHeader(host, Path);
+        var problem = header switch
+        {
+            null => "it is not a qcow2 file",
+            _ when header.VirtualSize != Capacity => $"its size is {header.VirtualSize} bytes instead of {Capacity}",
+            _ when header.HoldsData => "it is not empty",
+            _ when Base.Path is not null && header.BackingFile != Base.Path => $"it backs on '{header.BackingFile}' instead of '{Base.Path}'",
+            _ when Base.Path is not null && header.BackingFormat != BaseFormat => $"it takes its base for '{header.BackingFormat}' instead of '{BaseFormat}'",
+            _ => null,
+        };
+        if (problem is not null)
+        {
+            host.Delete(Path);
+            throw Failure($"{problem}", null);
+        }
+    }
+
+    /// <summary>A network base has no path to write into the overlay; libvirt gives QEMU the whole chain anyway.</summary>
+    private string[] BackingArguments() => Base.Path is { } path ? ["-b", path, "-F", BaseFormat] : [];
+
+    private VirtSnapshotException Failure(string complaint, Exception? inner)
+    {
+        var (kind, id) = IsNoSpace(complaint)
+            ? (FailureKind.QuotaExceeded, "NoSpace")
+            : complaint.Contains("ermission denied", StringComparison.Ordinal) || inner is UnauthorizedAccessException
+                ? (FailureKind.PermissionDenied, "AccessDenied")
+                : (FailureKind.InvalidResult, "OverlayFailed");
+        return new VirtSnapshotException(
+            kind,
+            id,
+            Disk,
+            $"The overlay '{Path}' for disk '{Disk.Target}' of domain '{Disk.Domain}' could not be made: {complaint}. "
+            + "It was removed again and the disk was not touched.",
+            inner);
+    }
+
+    private static bool IsNoSpace(string complaint) => complaint.Contains(NoSpace, StringComparison.Ordinal);
+}

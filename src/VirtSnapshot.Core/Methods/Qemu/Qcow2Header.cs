@@ -1,0 +1,78 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>
+/// What the head of a qcow2 file says: https://www.qemu.org/docs/master/interop/qcow2.html. Read here rather than asked of
+/// <c>qemu-img info</c>, since a domain's whole storage is looked through at once.
+/// </summary>
+/// <param name="VirtualSize">In bytes.</param>
+/// <param name="BackingFile">As it is written in the file: maybe relative to the file's folder, maybe no path at all.</param>
+/// <param name="BackingFormat">The backing file's format where it is written down.</param>
+/// <param name="HoldsData">Whether any cluster was ever allocated for the guest's data.</param>
+internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, string? BackingFormat, bool HoldsData)
+{
+    /// <summary>Enough for the header, its extensions, and the first-level table of an image of 2 TiB, as qemu-img lays them out.</summary>
+    public const int HeadLength = 256 * 1024;
+
+    private const uint Magic = 0x514649FB;
+    private const uint BackingFormatExtension = 0xE2792ACA;
+    private const int Version2HeaderLength = 72;
+
+    /// <returns>Null where the bytes are not the head of a qcow2 file.</returns>
+    public static Qcow2Header? Parse(ReadOnlySpan<byte> head)
+    {
+        if (head.Length < Version2HeaderLength || Int32(head, 0) != Magic)
+        {
+            return null;
+        }
+
+        var version = Int32(head, 4);
+        var backingOffset = Int64(head, 8);
+        var backingLength = Int32(head, 16);
+        if (version < 2 || backingLength > 1023 || backingOffset + backingLength > (ulong)head.Length)
+        {
+            return null;
+        }
+
+        return new Qcow2Header(
+            Int64(head, 24),
+            backingOffset == 0 ? null : Encoding.UTF8.GetString(head.Slice((int)backingOffset, (int)backingLength)),
+            ReadBackingFormat(head, version >= 3 && head.Length >= 104 ? Int32(head, 100) : Version2HeaderLength),
+            HasAllocatedCluster(head, Int64(head, 40), Int32(head, 36)));
+    }
+
+    private static string? ReadBackingFormat(ReadOnlySpan<byte> head, uint headerLength)
+    {
+        for (long at = headerLength; at + 8 <= head.Length;)
+        {
+            var type = Int32(head, (int)at);
+            var length = Int32(head, (int)at + 4);
+            if (type == 0 || at + 8 + length > head.Length)
+            {
+                return null;
+            }
+
+            if (type == BackingFormatExtension)
+            {
+                return Encoding.UTF8.GetString(head.Slice((int)at + 8, (int)length));
+            }
+
+            at += 8 + ((length + 7L) & ~7L);
+        }
+
+        return null;
+    }
+
+    /// <summary>An entry of the first-level table is zero until something under it was written. Out of sight counts as data.</summary>
+    private static bool HasAllocatedCluster(ReadOnlySpan<byte> head, ulong tableOffset, uint entries)
+    {
+        var end = tableOffset + (entries * 8UL);
+        return end > (ulong)head.Length || head[(int)tableOffset..(int)end].ContainsAnyExcept((byte)0);
+    }
+
+    private static uint Int32(ReadOnlySpan<byte> head, int at) => BinaryPrimitives.ReadUInt32BigEndian(head[at..]);
+
+    private static ulong Int64(ReadOnlySpan<byte> head, int at) => BinaryPrimitives.ReadUInt64BigEndian(head[at..]);
+}

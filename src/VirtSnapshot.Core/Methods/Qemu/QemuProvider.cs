@@ -1,0 +1,67 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>
+/// Method <c>qemu</c>: the domain goes on writing into a new qcow2 file, the overlay, and what it wrote to before (the base)
+/// stands still and is the backup source. Works with whatever lies under the base. Removing means merging the overlay back.
+/// </summary>
+internal sealed class QemuProvider : ISnapshotProvider
+{
+    public const string MethodName = "qemu";
+
+    public string Method => MethodName;
+
+    public string Level => "image";
+
+    public MethodFit Judge(VmDomain domain, VmDisk disk)
+    {
+        var hypervisor = (string?)domain.Root.Attribute("type");
+        if (hypervisor is not ("kvm" or "qemu"))
+        {
+            return new MethodFit(false, false, $"overlays need QEMU, and this is a domain of type '{hypervisor}'");
+        }
+
+        return disk.WhyNotSnapshottable() is { } why
+            ? new MethodFit(false, false, why)
+            : new MethodFit(true, true, $"{disk.Format ?? "raw"} on {disk.Source.Type.ToString().ToLowerInvariant()}: an overlay works with every disk of QEMU");
+    }
+
+    public ISnapshotAct Plan(SnapshotOrder order) => QemuSnapshotPlanner.Plan(order);
+
+    public IRemoval PlanRemoval(RemovalOrder order) => new QemuRemoval(order);
+
+    public SnapshotState Check(RecordOrder order, RecordedDisk record)
+    {
+        if (record.Source.Path is { } path && order.Host.Stat(path, followLink: true) is null)
+        {
+            return SnapshotState.Missing;
+        }
+
+        // Only while its overlay stands directly on the source does nobody write to the source.
+        var disk = order.Domain.FindDisk(record.Target);
+        var chain = disk is null ? [] : ImageChain.Of(order.Host, order.Domain, disk);
+        return OverlayData.FindIn(chain, record) is not null ? SnapshotState.Available : SnapshotState.Invalid;
+    }
+
+    public IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded)
+    {
+        var known = recorded.Select(OverlayData.PathOf).ToHashSet(StringComparer.Ordinal);
+        return
+        [
+            .. order.Domain.Disks
+                .Where(disk => disk.WhyNotSnapshottable() is null)
+                .SelectMany(disk =>
+                {
+                    var chain = ImageChain.Of(order.Host, order.Domain, disk);
+                    return chain.Zip(chain.Skip(1), (overlay, source) => (Disk: disk, Overlay: overlay, Source: source));
+                })
+                .Where(layer => layer.Overlay.Path is { } path && !known.Contains(path))
+                .Select(layer => new RecordedDisk(
+                    layer.Disk.Target, MethodName, layer.Source, OverlayData.ToElement(layer.Overlay.Path!, Path.GetFileNameWithoutExtension(layer.Overlay.Path!)))),
+        ];
+    }
+
+    public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new QemuRecovery(order, journaled);
+}

@@ -1,0 +1,80 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>
+/// A switch to overlays is atomic, so after a run that died either all of its disks stand on their overlays or none. What
+/// was not switched to is an empty file, and only as such is it deleted.
+/// </summary>
+internal sealed class QemuRecovery : IRecovery
+{
+    private readonly RecordOrder order;
+    private readonly IReadOnlyList<RecordedDisk> leftovers;
+
+    public QemuRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled)
+    {
+        this.order = order;
+        Taken = [.. journaled.Where(IsInChain)];
+        leftovers = [.. journaled.Where(record => !IsInChain(record) && order.Host.Stat(OverlayData.PathOf(record)) is not null)];
+    }
+
+    public IReadOnlyList<RecordedDisk> Taken { get; }
+
+    public IReadOnlyList<string> Leftovers => [.. leftovers.Select(OverlayData.PathOf)];
+
+    public IReadOnlyList<string> CleanUp()
+    {
+        if (leftovers.Count == 0)
+        {
+            return [];
+        }
+
+        var use = ImageUse.Read(order);
+        var kept = new List<string>();
+        foreach (var record in leftovers)
+        {
+            var path = OverlayData.PathOf(record);
+            if (WhyNeeded(use, record, path) is { } why)
+            {
+                kept.Add($"'{path}' was left where it is: {why}");
+            }
+            else
+            {
+                order.Host.Delete(path);
+            }
+        }
+
+        return kept;
+    }
+
+    /// <summary>
+    /// libvirt's word is not enough: if the daemon died within the switch, QEMU may write to an overlay that libvirt does not
+    /// know of. The file tells: it is open, or it holds data.
+    /// </summary>
+    private string? WhyNeeded(ImageUse use, RecordedDisk record, string path)
+    {
+        if (use.IsNamedByAnyDomain(path))
+        {
+            return "a domain's definition names it";
+        }
+
+        if (order.Host.FindUsers(path, exceptWith: null) is [{ } user, ..])
+        {
+            return $"{user} has it open";
+        }
+
+        return ImageChain.ReadHeader(order.Host, path) switch
+        {
+            null when order.Host.Stat(path) is { Size: 0 } => null,
+            null => "it is not the overlay that was to be made",
+            { HoldsData: true } => "it holds data",
+            var header when record.Source.Path is { } source && header.BackingFile != source => $"it backs on '{header.BackingFile}'",
+            _ => null,
+        };
+    }
+
+    private bool IsInChain(RecordedDisk record) =>
+        order.Domain.FindDisk(record.Target) is { } disk
+        && OverlayData.FindIn(ImageChain.Of(order.Host, order.Domain, disk), record) is not null;
+}

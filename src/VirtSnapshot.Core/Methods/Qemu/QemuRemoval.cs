@@ -1,0 +1,73 @@
+using VirtSnapshot.Domains;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>
+/// Pours each overlay into the base it stands on and takes it out of the chain: with block jobs while the domain runs,
+/// with qemu-img while it is shut off.
+/// </summary>
+internal sealed class QemuRemoval : IRemoval
+{
+    private readonly RemovalOrder order;
+    private readonly List<MergeStep> steps = [];
+    private readonly List<RemovedDisk> refused = [];
+
+    public QemuRemoval(RemovalOrder order)
+    {
+        this.order = order;
+        var use = ImageUse.Read(order);
+        foreach (var record in order.Disks)
+        {
+            try
+            {
+                steps.Add(MergeStep.Plan(order, use, record));
+            }
+            catch (VirtSnapshotException e)
+            {
+                refused.Add(new RemovedDisk(record, null, null, new RemovalFailure(e, HadBegun: false)));
+            }
+        }
+    }
+
+    public IReadOnlyList<RemovedDisk> Refused => refused;
+
+    public IReadOnlyList<RecordedDisk> Accepted => [.. steps.Select(step => step.Record)];
+
+    public IReadOnlyList<RemovedDisk> Merge(Action<RemovalProgress> progress, CancellationToken cancellation)
+    {
+        var pending = steps.Where(step => !step.IsMerged).ToList();
+        var failures = order.Domain.IsActive
+            ? new LiveMerge(order, pending).Run(progress, cancellation)
+            : new OfflineMerge(order).Run(pending, progress, cancellation);
+        return
+        [
+            .. steps.Select(step => new RemovedDisk(
+                step.Record,
+                DiskSource.ForPath(step.Overlay, "qcow2", isBlockDevice: false),
+                step.Record.Source,
+                failures.GetValueOrDefault(step.Record.Target))),
+        ];
+    }
+
+    public void Discard(RemovedDisk disk)
+    {
+        var path = OverlayData.PathOf(disk.Record);
+        if (order.Host.Stat(path) is null)
+        {
+            return;
+        }
+
+        var use = ImageUse.Read(order);
+        if (use.IsNamedByAnyDomain(path))
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidResult,
+                "OverlayStillNeeded",
+                order.Domain,
+                $"The overlay '{path}' of disk '{disk.Record.Target}' of domain '{order.Domain.Name}' was merged, but a definition still names it, so it was not deleted. "
+                + $"Compare 'virsh domblklist {order.Domain.Name}' with 'virsh domblklist --inactive {order.Domain.Name}'.");
+        }
+
+        order.Host.Delete(path);
+    }
+}

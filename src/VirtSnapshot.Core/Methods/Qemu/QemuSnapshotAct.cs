@@ -1,0 +1,77 @@
+using System.Collections.Concurrent;
+using VirtSnapshot.Domains;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>Overlays are made ahead, since making them is most of the time of libvirt's own call; taking is one transaction.</summary>
+internal sealed class QemuSnapshotAct : ISnapshotAct
+{
+    private readonly SnapshotOrder order;
+    private readonly IReadOnlyList<Overlay> overlays;
+    private readonly string switchXml;
+
+    // Only what this run has made is ever taken back: a file that stood there before is somebody else's.
+    private readonly ConcurrentBag<Overlay> created = [];
+
+    public QemuSnapshotAct(SnapshotOrder order, IReadOnlyList<Overlay> overlays)
+    {
+        this.order = order;
+        this.overlays = overlays;
+        switchXml = OverlaySwitchXml.Build(order.Domain, order.Name, overlays);
+        Disks =
+        [
+            .. overlays.Select(overlay => new PlannedDisk(
+                overlay.Disk,
+                new RecordedDisk(overlay.Disk.Target, QemuProvider.MethodName, overlay.Base, OverlayData.ToElement(overlay.Path, overlay.Stem)),
+                [overlay.Path])),
+        ];
+    }
+
+    public IReadOnlyList<PlannedDisk> Disks { get; }
+
+    public void Prepare(CancellationToken cancellation)
+    {
+        try
+        {
+            Parallel.ForEach(overlays, new ParallelOptions { CancellationToken = cancellation }, overlay =>
+            {
+                overlay.Create(order.Host);
+                created.Add(overlay);
+            });
+        }
+        catch (AggregateException e)
+        {
+            throw e.InnerExceptions[0];
+        }
+    }
+
+    public void Abandon()
+    {
+        foreach (var overlay in created)
+        {
+            order.Host.Delete(overlay.Path);
+        }
+    }
+
+    public void Take() => order.Native.SwitchToOverlays(switchXml);
+
+    public IReadOnlyList<string> Complete()
+    {
+        var now = DomainReader.Read(order.Native);
+        foreach (var overlay in overlays)
+        {
+            var disk = now.FindDisk(overlay.Disk.Target);
+            var chain = disk is null ? [] : ImageChain.Of(order.Host, now, disk);
+            if (chain.Count < 2 || chain[0].Path != overlay.Path || !chain[1].IsSameAs(overlay.Base))
+            {
+                throw new VirtSnapshotException(
+                    FailureKind.InvalidResult,
+                    "SnapshotNotTaken",
+                    overlay.Disk,
+                    $"libvirt reported success, but disk '{overlay.Disk.Target}' of domain '{order.Domain.Name}' does not write to '{overlay.Path}' on top of '{overlay.Base}'.");
+            }
+        }
+
+        return [.. overlays.Select(overlay => overlay.Disk.Target)];
+    }
+}

@@ -1,0 +1,141 @@
+using VirtSnapshot.Domains;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>Decides where the overlays go, and refuses what cannot work. Touches nothing.</summary>
+internal static class QemuSnapshotPlanner
+{
+    /// <summary>A new overlay takes 200 KiB; what the guest writes afterwards needs room, too.</summary>
+    private const long LeastFreeBytes = 4L << 20;
+
+    private const long ComfortableFreeBytes = 1L << 30;
+
+    public static ISnapshotAct Plan(SnapshotOrder order)
+    {
+        var overlays = new List<Overlay>(order.Disks.Count);
+        foreach (var (disk, _) in order.Disks)
+        {
+            RefuseBlockJob(order, disk);
+            RefuseMissingSource(order, disk);
+            var (path, stem) = ChoosePath(order, disk, overlays);
+            if (order.Host.Stat(path) is not null)
+            {
+                throw Overlay.AlreadyThere(disk, path);
+            }
+
+            overlays.Add(new Overlay(disk, path, stem, order.Native.Capacity(disk.Target)));
+        }
+
+        foreach (var folder in overlays.GroupBy(overlay => Path.GetDirectoryName(overlay.Path)!, StringComparer.Ordinal))
+        {
+            CheckFolder(order, folder.Key, [.. folder]);
+        }
+
+        return new QemuSnapshotAct(order, overlays);
+    }
+
+    private static void RefuseBlockJob(SnapshotOrder order, VmDisk disk)
+    {
+        if (order.Domain.IsActive && (disk.HasMirror || order.Native.FindJob(disk.Target) is not null))
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "BlockJobRunning",
+                disk,
+                $"A block job is running on disk '{disk.Target}' of domain '{order.Domain.Name}'. Nothing was touched. "
+                + $"Wait for it ('virsh blockjob {order.Domain.Name} {disk.Target}' shows it), and try again.");
+        }
+    }
+
+    private static void RefuseMissingSource(SnapshotOrder order, VmDisk disk)
+    {
+        if (disk.Source.Path is { } path && order.Host.Stat(path, followLink: true) is null)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ObjectNotFound,
+                "SourceMissing",
+                disk,
+                $"The source '{path}' of disk '{disk.Target}' of domain '{order.Domain.Name}' does not exist on host '{order.Host.Name}'. Nothing was touched.");
+        }
+    }
+
+    private static (string Path, string Stem) ChoosePath(SnapshotOrder order, VmDisk disk, List<Overlay> chosen)
+    {
+        var folder = order.OverlayDirectory is { } given
+            ? Absolute(given, order)
+            : disk.Source is { Type: DiskSourceType.File, Path: { } image }
+                ? Path.GetDirectoryName(image)!
+                : throw new VirtSnapshotException(
+                    FailureKind.InvalidArgument,
+                    "OverlayDirectoryNeeded",
+                    disk,
+                    $"Disk '{disk.Target}' of domain '{order.Domain.Name}' is a {disk.Source.Type.ToString().ToLowerInvariant()} disk and has no folder of its own "
+                    + "where an overlay could go. Nothing was touched. Name one with -OverlayDirectory.");
+        var stem = Stem(order, disk);
+        if (chosen.Exists(other => other.Path == Overlay.PathFor(folder, stem, order.Name)))
+        {
+            // Two images of the same name but for their extension.
+            stem = $"{stem}.{disk.Target}";
+        }
+
+        return (Overlay.PathFor(folder, stem, order.Name), stem);
+    }
+
+    private static string Absolute(string folder, SnapshotOrder order) => Path.IsPathRooted(folder)
+        ? Path.GetFullPath(folder)
+        : throw new VirtSnapshotException(
+            FailureKind.InvalidArgument,
+            "OverlayDirectoryNotAbsolute",
+            order.Domain,
+            $"The overlay directory '{folder}' is not an absolute path. Nothing was touched. Give the path as the hypervisor's host sees it.");
+
+    /// <summary>What an overlay's name begins with: the image's own, or what the overlay we stand on began with, so that names do not grow.</summary>
+    private static string Stem(SnapshotOrder order, VmDisk disk)
+    {
+        if (disk.Source is not { Type: DiskSourceType.File, Path: { } image })
+        {
+            return string.Concat($"{order.Domain.Name}-{disk.Target}".Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' ? c : '_'));
+        }
+
+        return order.Recorded.Where(record => OverlayData.PathOf(record) == image).Select(OverlayData.StemOf).FirstOrDefault()
+            ?? Path.GetFileNameWithoutExtension(image);
+    }
+
+    private static void CheckFolder(SnapshotOrder order, string folder, IReadOnlyList<Overlay> overlays)
+    {
+        var disk = overlays[0].Disk;
+        if (order.Host.Stat(folder, followLink: true) is not { IsDirectory: true })
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ObjectNotFound,
+                "OverlayDirectoryNotFound",
+                disk,
+                $"The overlay directory '{folder}' does not exist on host '{order.Host.Name}'. Nothing was touched. Make it, writable for QEMU's user, or name another one.");
+        }
+
+        if (!order.Host.CanWriteTo(folder))
+        {
+            throw new VirtSnapshotException(
+                FailureKind.PermissionDenied,
+                "OverlayDirectoryNotWritable",
+                disk,
+                $"The overlay directory '{folder}' cannot be written to. Nothing was touched. Run as root, or name another one with -OverlayDirectory.");
+        }
+
+        var free = order.Host.FreeSpace(folder);
+        if (free < LeastFreeBytes * overlays.Count)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.QuotaExceeded,
+                "NoSpace",
+                disk,
+                $"The overlay directory '{folder}' has {free >> 10} KiB left, too little for {overlays.Count} overlay(s) that take the guest's writes. "
+                + "Nothing was touched. Make room, or name another one with -OverlayDirectory.");
+        }
+
+        if (free < Math.Min(ComfortableFreeBytes, overlays.Sum(overlay => (long)overlay.Capacity)))
+        {
+            order.Warn($"The overlay directory '{folder}' has only {free >> 20} MiB left. If the guest of domain '{order.Domain.Name}' fills it, it is paused: remove the snapshot soon.");
+        }
+    }
+}

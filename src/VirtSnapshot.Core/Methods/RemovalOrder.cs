@@ -1,0 +1,21 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+using VirtSnapshot.Libvirt;
+
+namespace VirtSnapshot.Methods;
+
+/// <summary>What a provider is asked to remove.</summary>
+/// <param name="Native">The domain's calls.</param>
+/// <param name="Domain">The domain, freshly read.</param>
+/// <param name="Host">Where its hypervisor runs.</param>
+/// <param name="Disks">The records, at most one of each disk.</param>
+/// <param name="Bandwidth">Bytes per second and disk; 0 for no limit.</param>
+/// <param name="MayResume">Whether jobs that a removal before us has left running are ours to finish.</param>
+internal sealed record RemovalOrder(
+    LibvirtDomain Native,
+    VmDomain Domain,
+    IHost Host,
+    IReadOnlyList<RecordedDisk> Disks,
+    ulong Bandwidth,
+    bool MayResume)
+    : RecordOrder(Native, Domain, Host);

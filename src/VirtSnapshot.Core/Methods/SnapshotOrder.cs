@@ -1,0 +1,25 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+using VirtSnapshot.Libvirt;
+
+namespace VirtSnapshot.Methods;
+
+/// <summary>What a provider is asked to snapshot.</summary>
+/// <param name="Native">The domain's calls.</param>
+/// <param name="Domain">The domain, freshly read.</param>
+/// <param name="Host">Where its hypervisor runs.</param>
+/// <param name="Name">The snapshot's name.</param>
+/// <param name="Disks">The disks, each with its method's element.</param>
+/// <param name="OverlayDirectory">A folder of the host that new files go to instead of the disks' own.</param>
+/// <param name="Recorded">The domain's snapshots that exist already, of every method.</param>
+/// <param name="Warn">Says what the user should know although it is no reason to refuse.</param>
+internal sealed record SnapshotOrder(
+    LibvirtDomain Native,
+    VmDomain Domain,
+    IHost Host,
+    SnapshotName Name,
+    IReadOnlyList<(VmDisk Disk, DiskSnapshotMethod Method)> Disks,
+    string? OverlayDirectory,
+    IReadOnlyList<RecordedDisk> Recorded,
+    Action<string> Warn)
+    : RecordOrder(Native, Domain, Host);

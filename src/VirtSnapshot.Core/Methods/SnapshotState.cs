@@ -1,0 +1,23 @@
+namespace VirtSnapshot.Methods;
+
+/// <summary>How a snapshot's record and reality agree.</summary>
+public enum SnapshotState
+{
+    /// <summary>The backup source is there and immutable.</summary>
+    Available,
+
+    /// <summary>The backup source is gone.</summary>
+    Missing,
+
+    /// <summary>The backup source is there, but no longer holds what was taken: the domain writes to it again, say.</summary>
+    Invalid,
+
+    /// <summary>Its removal has begun and has not ended: the backup source may be half merged. Remove it again, or repair.</summary>
+    Removing,
+
+    /// <summary>An overlay that no record explains: somebody else's, or a clone's. Never touched.</summary>
+    Unknown,
+
+    /// <summary>Recorded, but the hypervisor runs on a machine whose files cannot be seen from here.</summary>
+    Unverified,
+}

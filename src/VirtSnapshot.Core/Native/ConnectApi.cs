@@ -1,0 +1,116 @@
+using System.Runtime.InteropServices;
+
+namespace VirtSnapshot.Native;
+
+/// <summary><c>virConnect*</c>: https://libvirt.org/html/libvirt-libvirt-host.html</summary>
+internal static unsafe partial class ConnectApi
+{
+    public static ConnectHandle Open(string? uri) =>
+        ErrorApi.Check(OpenAuth(uri, DefaultAuth(), 0), nameof(OpenAuth));
+
+    public static string Uri(ConnectHandle connection) => ErrorApi.Check(GetUri(connection), nameof(GetUri));
+
+    public static string Hostname(ConnectHandle connection) => ErrorApi.Check(GetHostname(connection), nameof(GetHostname));
+
+    /// <summary>Answered from the client's own state, without a round trip.</summary>
+    public static bool IsAlive(ConnectHandle connection) => IsAliveNative(connection) == 1;
+
+    /// <summary>Lets the client notice a dead peer. Drivers inside this process have no wire and refuse: that is fine.</summary>
+    public static void KeepAlive(ConnectHandle connection, int seconds, uint count) =>
+        _ = SetKeepAlive(connection, seconds, count);
+
+    public static DomainHandle[] ListDomains(ConnectHandle connection, uint flags)
+    {
+        var count = ListAllDomains(connection, out var domains, flags);
+        ErrorApi.Check(count, nameof(ListAllDomains));
+        try
+        {
+            var handles = new DomainHandle[count];
+            for (var i = 0; i < count; i++)
+            {
+                handles[i] = new DomainHandle(domains[i]);
+            }
+
+            return handles;
+        }
+        finally
+        {
+            NativeText.Free((nint)domains);
+        }
+    }
+
+    /// <summary>The path of a storage volume, which a disk may name by pool and volume instead of a path.</summary>
+    public static string VolumePath(ConnectHandle connection, string pool, string volume)
+    {
+        var poolPointer = PoolLookupByName(connection, pool);
+        if (poolPointer == 0)
+        {
+            throw ErrorApi.LastError(nameof(PoolLookupByName));
+        }
+
+        try
+        {
+            var volumePointer = VolumeLookupByName(poolPointer, volume);
+            if (volumePointer == 0)
+            {
+                throw ErrorApi.LastError(nameof(VolumeLookupByName));
+            }
+
+            try
+            {
+                return ErrorApi.Check(VolumeGetPath(volumePointer), nameof(VolumeGetPath));
+            }
+            finally
+            {
+                _ = VolumeFree(volumePointer);
+            }
+        }
+        finally
+        {
+            _ = PoolFree(poolPointer);
+        }
+    }
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virConnectClose")]
+    internal static partial int Close(nint connection);
+
+    /// <summary>libvirt's own: asks on the terminal where a transport wants a password, and reads the user's auth.conf.</summary>
+    private static nint DefaultAuth()
+    {
+        var library = NativeLibrary.Load(Library.Libvirt, typeof(ConnectApi).Assembly, null);
+        return Marshal.ReadIntPtr(NativeLibrary.GetExport(library, "virConnectAuthPtrDefault"));
+    }
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virConnectOpenAuth", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial ConnectHandle OpenAuth(string? uri, nint auth, uint flags);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virConnectGetURI")]
+    private static partial nint GetUri(ConnectHandle connection);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virConnectGetHostname")]
+    private static partial nint GetHostname(ConnectHandle connection);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virConnectIsAlive")]
+    private static partial int IsAliveNative(ConnectHandle connection);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virConnectSetKeepAlive")]
+    private static partial int SetKeepAlive(ConnectHandle connection, int interval, uint count);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virConnectListAllDomains")]
+    private static partial int ListAllDomains(ConnectHandle connection, out nint* domains, uint flags);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virStoragePoolLookupByName", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint PoolLookupByName(ConnectHandle connection, string name);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virStorageVolLookupByName", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint VolumeLookupByName(nint pool, string name);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virStorageVolGetPath")]
+    private static partial nint VolumeGetPath(nint volume);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virStoragePoolFree")]
+    private static partial int PoolFree(nint pool);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virStorageVolFree")]
+    private static partial int VolumeFree(nint volume);
+}

@@ -1,0 +1,64 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using VirtSnapshot.Libvirt;
+
+namespace VirtSnapshot.Native;
+
+/// <summary>libvirt keeps the last error per thread: it is copied in the same synchronous call that saw the failure.</summary>
+internal static unsafe partial class ErrorApi
+{
+    /// <summary>The error of the call that has just failed on this thread.</summary>
+    public static LibvirtException LastError(string call)
+    {
+        var error = (NativeError*)GetLastError();
+        return error == null
+            ? new LibvirtException(LibvirtErrorCode.InternalError, $"{call} failed and libvirt does not say why.")
+            : new LibvirtException((LibvirtErrorCode)error->Code, Marshal.PtrToStringUTF8(error->Message) ?? call);
+    }
+
+    public static void Check(int result, string call)
+    {
+        if (result < 0)
+        {
+            throw LastError(call);
+        }
+    }
+
+    public static THandle Check<THandle>(THandle handle, string call)
+        where THandle : SafeHandle
+    {
+        if (!handle.IsInvalid)
+        {
+            return handle;
+        }
+
+        var error = LastError(call);
+        handle.Dispose();
+        throw error;
+    }
+
+    public static string Check(nint text, string call) => NativeText.Take(text) ?? throw LastError(call);
+
+    /// <summary>Without a handler of ours, libvirt prints every error to stderr.</summary>
+    public static void Silence() => SetErrorFunc(0, &Ignore);
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void Ignore(nint userData, nint error)
+    {
+    }
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virGetLastError")]
+    private static partial nint GetLastError();
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virSetErrorFunc")]
+    private static partial void SetErrorFunc(nint userData, delegate* unmanaged[Cdecl]<nint, nint, void> handler);
+
+    /// <summary>The head of libvirt's <c>virError</c>.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct NativeError
+    {
+        public int Code;
+        public int Domain;
+        public nint Message;
+    }
+}

@@ -1,0 +1,86 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using VirtSnapshot.Libvirt;
+
+namespace VirtSnapshot.Native;
+
+/// <summary>
+/// libvirt's event loop and the one event we listen to. Callbacks run on the loop's thread and must call nothing of
+/// libvirt: they copy what they are given and hand it on.
+/// </summary>
+internal static unsafe partial class EventApi
+{
+    private const int BlockJob2 = 16;
+
+    // libvirt is given a number, not an object: a callback that is under way while its listener goes finds nothing.
+    private static readonly ConcurrentDictionary<nint, Action<BlockJobEvent>> Listeners = new();
+
+    private static long lastListener;
+
+    /// <summary>Once per process, and before any connection is opened.</summary>
+    public static void RegisterLoop()
+    {
+        ErrorApi.Check(RegisterDefaultImpl(), nameof(RegisterDefaultImpl));
+
+        // The default loop sleeps in poll(2) until something happens: the timer is what lets it notice handles that
+        // other threads have added meanwhile.
+        ErrorApi.Check(AddTimeout(1000, &Tick, 0, 0), nameof(AddTimeout));
+    }
+
+    public static void RunOnce() => ErrorApi.Check(RunDefaultImpl(), nameof(RunDefaultImpl));
+
+    /// <summary>Hands the domain's block job events to <paramref name="listener"/> until the result is called.</summary>
+    public static Action ListenToBlockJobs(ConnectHandle connection, DomainHandle domain, Action<BlockJobEvent> listener)
+    {
+        var number = (nint)Interlocked.Increment(ref lastListener);
+        Listeners[number] = listener;
+        var id = RegisterAny(connection, domain, BlockJob2, &OnBlockJob, number, 0);
+        if (id < 0)
+        {
+            Listeners.TryRemove(number, out _);
+            throw ErrorApi.LastError(nameof(RegisterAny));
+        }
+
+        return () =>
+        {
+            _ = DeregisterAny(connection, id);
+            Listeners.TryRemove(number, out _);
+        };
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void Tick(int timer, nint opaque)
+    {
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void OnBlockJob(nint connection, nint domain, nint target, int type, int status, nint opaque)
+    {
+        if (Listeners.TryGetValue(opaque, out var listener))
+        {
+            listener(new BlockJobEvent(Marshal.PtrToStringUTF8(target) ?? "", (BlockJobStatus)status));
+        }
+    }
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virEventRegisterDefaultImpl")]
+    private static partial int RegisterDefaultImpl();
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virEventRunDefaultImpl")]
+    private static partial int RunDefaultImpl();
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virEventAddTimeout")]
+    private static partial int AddTimeout(int milliseconds, delegate* unmanaged[Cdecl]<int, nint, void> callback, nint opaque, nint free);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virConnectDomainEventRegisterAny")]
+    private static partial int RegisterAny(
+        ConnectHandle connection,
+        DomainHandle domain,
+        int eventId,
+        delegate* unmanaged[Cdecl]<nint, nint, nint, int, int, nint, void> callback,
+        nint opaque,
+        nint free);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virConnectDomainEventDeregisterAny")]
+    private static partial int DeregisterAny(ConnectHandle connection, int id);
+}

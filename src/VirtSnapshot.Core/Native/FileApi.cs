@@ -1,0 +1,117 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using VirtSnapshot.Hosts;
+
+namespace VirtSnapshot.Native;
+
+/// <summary>What .NET's file API leaves out: who owns a file, which inode it is, and directories that are synced.</summary>
+internal static unsafe partial class FileApi
+{
+    private const int AtFdCwd = -100;
+    private const int AtSymlinkNoFollow = 0x100;
+    private const uint StatxBasic = 0x7ff;
+    private const int ErrorNoEntry = 2;
+    private const int WriteAndSearch = 2 | 1; // W_OK | X_OK
+    private const int OpenDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
+
+    /// <summary>Facts about what stands at a path, without following a link in its last part; null where nothing stands.</summary>
+    public static FileFacts? Stat(string path, bool followLink)
+    {
+        if (Statx(AtFdCwd, path, followLink ? 0 : AtSymlinkNoFollow, StatxBasic, out var facts) == 0)
+        {
+            return new FileFacts(
+                ((ulong)facts.DeviceMajor << 32) | facts.DeviceMinor,
+                facts.Inode,
+                facts.Mode,
+                facts.Owner,
+                facts.Group,
+                facts.Size);
+        }
+
+        var error = Marshal.GetLastPInvokeError();
+        return error == ErrorNoEntry ? null : throw Failure(error, path);
+    }
+
+    /// <summary>As <see cref="Stat"/> through links, where a failure says no more than that nothing is there.</summary>
+    public static FileFacts? TryStat(string path)
+    {
+        try
+        {
+            return Stat(path, followLink: true);
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+
+    public static bool CanWriteTo(string directory) => Access(directory, WriteAndSearch) == 0;
+
+    public static void ChangeOwner(SafeFileHandle file, uint owner, uint group, string path)
+    {
+        if (Fchown(file, owner, group) != 0)
+        {
+            throw Failure(Marshal.GetLastPInvokeError(), path);
+        }
+    }
+
+    /// <summary>Makes the names in a directory as durable as the files behind them.</summary>
+    public static void SyncDirectory(string path)
+    {
+        var directory = Open(path, OpenDirectory, 0);
+        if (directory < 0)
+        {
+            throw Failure(Marshal.GetLastPInvokeError(), path);
+        }
+
+        _ = Fsync(directory);
+        _ = Close(directory);
+    }
+
+    private static IOException Failure(int error, string path) =>
+        new($"{path}: {Marshal.GetPInvokeErrorMessage(error)}", error);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Statx(int directory, string path, int flags, uint mask, out StatxFacts facts);
+
+    [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
+    private static partial int Fchown(SafeFileHandle file, uint owner, uint group);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Access(string path, int mode);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Fsync(int file);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    private static partial int Close(int file);
+
+    /// <summary><c>struct statx</c>: the same on every architecture, unlike <c>struct stat</c>.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct StatxFacts
+    {
+        [FieldOffset(20)]
+        public uint Owner;
+
+        [FieldOffset(24)]
+        public uint Group;
+
+        [FieldOffset(28)]
+        public ushort Mode;
+
+        [FieldOffset(32)]
+        public ulong Inode;
+
+        [FieldOffset(40)]
+        public ulong Size;
+
+        [FieldOffset(136)]
+        public uint DeviceMajor;
+
+        [FieldOffset(140)]
+        public uint DeviceMinor;
+    }
+}

@@ -1,0 +1,278 @@
+using System.Diagnostics;
+using System.Text.Json;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+using VirtSnapshot.Libvirt;
+
+namespace VirtSnapshot.Quiescing;
+
+/// <summary>
+/// One domain's freeze window: asks the agent beforehand, freezes, runs the atomic act, thaws in every path. When it cannot
+/// be sure that the guest is thawed, the guard goes on with it after us.
+/// </summary>
+internal sealed class Freezer : IDisposable
+{
+    // An agent that is well answers in milliseconds; the full freeze timeout is for freezing.
+    private const int QuestionSeconds = 5;
+
+    private readonly LibvirtDomain native;
+    private readonly VmDomain domain;
+    private readonly QuiesceOptions options;
+    private readonly FreezeGuard guard;
+    private bool isGuardNeeded = true;
+
+    private Freezer(LibvirtDomain native, VmDomain domain, QuiesceOptions options, FreezeGuard guard)
+    {
+        this.native = native;
+        this.domain = domain;
+        this.options = options;
+        this.guard = guard;
+    }
+
+    /// <summary>The guest's file systems and the disks under them; asked only where mount points were given.</summary>
+    public IReadOnlyList<GuestFileSystem> FileSystems { get; private set; } = [];
+
+    /// <summary>Asks the agent for a sign of life, and starts the guard.</summary>
+    /// <exception cref="VirtSnapshotException">
+    /// <c>GuestAgentUnavailable</c>, <c>GuestAlreadyFrozen</c> (somebody else holds it frozen, and it stays so) or
+    /// <c>MountPointNotFound</c>. Nothing has been touched then.
+    /// </exception>
+    public static Freezer Ready(
+        LibvirtDomain native, VmDomain domain, IHost host, QuiesceOptions options, CancellationToken cancellation)
+    {
+        if (domain.GuestAgent != GuestAgentState.Connected)
+        {
+            throw NotConnected(domain);
+        }
+
+        var freezer = new Freezer(native, domain, options, FreezeGuard.Start(host, domain, options.FreezeTimeout));
+        try
+        {
+            freezer.Question(cancellation);
+            return freezer;
+        }
+        catch
+        {
+            freezer.Dispose();
+            throw;
+        }
+    }
+
+    public static VirtSnapshotException NotConnected(VmDomain domain) =>
+        AgentUnavailable(domain, domain.GuestAgent == GuestAgentState.None
+            ? "the domain has no channel for one (org.qemu.guest_agent.0)"
+            : "nobody in the guest has its channel open; is qemu-guest-agent running there?");
+
+    /// <summary>The last thing that can fail before the freeze.</summary>
+    public void WaitForGuard()
+    {
+        guard.WaitUntilReady();
+
+        // The guard's trial set it, too, but our short bound for the question may have come after it.
+        native.SetAgentTimeout(FreezeGuard.WholeSeconds(options.FreezeTimeout));
+    }
+
+    /// <summary>Freezes, acts, and thaws whatever the act does.</summary>
+    /// <param name="act">The atomic act. Its exception is passed on after the thaw.</param>
+    /// <param name="actUnfrozen">Called instead when the freeze fails and need not succeed; given the reason.</param>
+    /// <param name="cancellation">Ends the waiting for the freeze.</param>
+    /// <exception cref="VirtSnapshotException"><c>FreezeFailed</c>, <c>FreezeTimedOut</c> or <c>GuestAlreadyFrozen</c>; the act was not called.</exception>
+    /// <exception cref="OperationCanceledException">Stopped while the freeze was under way; the guard thaws. The act was not called.</exception>
+    public FreezeOutcome? Around(Action act, Action<string> actUnfrozen, CancellationToken cancellation)
+    {
+        var window = Stopwatch.StartNew();
+        int frozen;
+        guard.AnnounceFreeze();
+        try
+        {
+            frozen = InterruptibleCall.Run(
+                () => native.Freeze(options.MountPoints.Count == 0 ? null : options.MountPoints), cancellation);
+        }
+        catch (LibvirtException e)
+        {
+            var failure = AfterFailedFreeze(e);
+            if (failure.ErrorId == "GuestAlreadyFrozen" || options.Quiescence == Quiescence.Required)
+            {
+                throw failure;
+            }
+
+            actUnfrozen(failure.Message);
+            return null;
+        }
+
+        string? doubt;
+        try
+        {
+            act();
+        }
+        finally
+        {
+            doubt = Thaw(frozen);
+            window.Stop();
+        }
+
+        return new FreezeOutcome(window.Elapsed, doubt);
+    }
+
+    /// <summary>Whether every file system on a disk was among those that were frozen.</summary>
+    public bool WasWhollyFrozen(string target) => options.MountPoints.Count == 0
+        || FileSystems.Where(system => system.Targets.Contains(target)).All(system => options.MountPoints.Contains(system.MountPoint));
+
+    public void Dispose()
+    {
+        if (isGuardNeeded)
+        {
+            // Nobody dismissed it: it thaws if anything was announced, and puts the agent's timeout back in any case.
+            guard.Dispose();
+            return;
+        }
+
+        guard.Dismiss();
+        guard.Dispose();
+        try
+        {
+            native.SetAgentTimeout(LibvirtDomain.AgentTimeoutBlock);
+        }
+        catch (LibvirtException)
+        {
+            // The domain or the daemon is gone, and the setting with it.
+        }
+    }
+
+    private static VirtSnapshotException AgentUnavailable(VmDomain domain, string why, Exception? inner = null) => new(
+        FailureKind.ResourceUnavailable,
+        "GuestAgentUnavailable",
+        domain,
+        $"The guest agent of domain '{domain.Name}' cannot be asked to freeze: {why}. Nothing was touched. "
+        + "Start qemu-guest-agent in the guest, or leave out -QuiesceRequired for a crash-consistent snapshot.",
+        inner);
+
+    private void Question(CancellationToken cancellation)
+    {
+        native.SetAgentTimeout(Math.Min(QuestionSeconds, FreezeGuard.WholeSeconds(options.FreezeTimeout)));
+        try
+        {
+            if (options.MountPoints.Count == 0)
+            {
+                InterruptibleCall.Run(
+                    () =>
+                    {
+                        native.AskAgentTime();
+                        return true;
+                    },
+                    cancellation);
+                return;
+            }
+
+            FileSystems = InterruptibleCall.Run(native.FileSystems, cancellation);
+        }
+        catch (LibvirtException e)
+        {
+            if (e.ConnectionLost || e.Code is LibvirtErrorCode.AgentUnresponsive or LibvirtErrorCode.OperationTimeout or LibvirtErrorCode.AgentUnsynced)
+            {
+                throw AgentUnavailable(domain, e.Message, e);
+            }
+
+            // A frozen guest's agent refuses every question but this one, which is why a refusal is looked into.
+            if (IsFrozen())
+            {
+                throw AlreadyFrozen(e);
+            }
+
+            if (options.MountPoints.Count > 0)
+            {
+                throw AgentUnavailable(domain, $"it does not tell the guest's mount points ({e.Message})", e);
+            }
+        }
+
+        var missing = options.MountPoints.Except(FileSystems.Select(system => system.MountPoint), StringComparer.Ordinal).ToList();
+        if (missing.Count > 0)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ObjectNotFound,
+                "MountPointNotFound",
+                domain,
+                $"Domain '{domain.Name}' has nothing mounted at '{string.Join("', '", missing)}'. Its mount points are "
+                + $"{string.Join(", ", FileSystems.Select(system => system.MountPoint).Order(StringComparer.Ordinal))}. Nothing was touched.");
+        }
+    }
+
+    /// <summary>Says what the failure means for the guest, and leaves the guard at work wherever that is not certain.</summary>
+    private VirtSnapshotException AfterFailedFreeze(LibvirtException error)
+    {
+        var isTimeout = error.ConnectionLost
+            || error.Code is LibvirtErrorCode.AgentUnresponsive or LibvirtErrorCode.OperationTimeout or LibvirtErrorCode.AgentUnsynced;
+        if (!isTimeout)
+        {
+            // The agent has answered: it froze nothing. If the guest is frozen all the same, somebody else did it.
+            if (IsFrozen())
+            {
+                isGuardNeeded = false;
+                return AlreadyFrozen(error);
+            }
+
+            isGuardNeeded = !IsThawed();
+            return new VirtSnapshotException(
+                FailureKind.ResourceUnavailable,
+                "FreezeFailed",
+                domain,
+                $"The guest of domain '{domain.Name}' could not be frozen: {error.Message}. It is not frozen.",
+                error);
+        }
+
+        // Closing its input sets the guard to work at once.
+        guard.Dispose();
+        return new VirtSnapshotException(
+            FailureKind.OperationTimeout,
+            "FreezeTimedOut",
+            domain,
+            $"The guest of domain '{domain.Name}' did not confirm the freeze within {options.FreezeTimeout.TotalSeconds:0.#} s: {error.Message}. "
+            + $"The freeze may still land: a guard (process {guard.ProcessId}) goes on thawing until the agent answers that nothing is frozen.",
+            error);
+    }
+
+    /// <returns>Why it is not certain that everything stayed frozen until now; null where it is.</returns>
+    private string? Thaw(int frozen)
+    {
+        try
+        {
+            var thawed = native.Thaw();
+            isGuardNeeded = false;
+            return thawed == frozen
+                ? null
+                : $"{frozen} file systems were frozen, but only {thawed} were still frozen at the thaw: somebody else thawed the guest in between";
+        }
+        catch (LibvirtException e)
+        {
+            // Closing its input sets the guard to work at once.
+            guard.Dispose();
+            return $"the thaw was not confirmed ({e.Message}); a guard (process {guard.ProcessId}) goes on until the agent answers";
+        }
+    }
+
+    private VirtSnapshotException AlreadyFrozen(Exception inner) => new(
+        FailureKind.ResourceBusy,
+        "GuestAlreadyFrozen",
+        domain,
+        $"The guest of domain '{domain.Name}' is frozen already, by somebody else. It was left as it is, and nothing was touched. "
+        + "Wait for the other job, or thaw the guest with 'virsh domfsthaw' if that job is dead.",
+        inner);
+
+    private bool IsFrozen() => Status() == "frozen";
+
+    private bool IsThawed() => Status() == "thawed";
+
+    /// <summary>A raw agent command marks the domain as tainted, so it is asked only when something is wrong already.</summary>
+    private string? Status()
+    {
+        try
+        {
+            using var answer = JsonDocument.Parse(native.AgentCommand("""{"execute":"guest-fsfreeze-status"}""", QuestionSeconds));
+            return answer.RootElement.GetProperty("return").GetString();
+        }
+        catch (Exception e) when (e is LibvirtException or JsonException or KeyNotFoundException)
+        {
+            return null;
+        }
+    }
+}

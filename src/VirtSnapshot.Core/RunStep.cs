@@ -1,0 +1,41 @@
+namespace VirtSnapshot;
+
+/// <summary>The steps between which a process can die.</summary>
+internal enum RunStep
+{
+    /// <summary>The journal names what is about to be made.</summary>
+    Journaled,
+
+    /// <summary>Files and whatever else the act needs are there.</summary>
+    Prepared,
+
+    /// <summary>The guest is frozen, or needs no freeze.</summary>
+    Frozen,
+
+    /// <summary>The act is done, the guest not yet thawed.</summary>
+    Taken,
+
+    /// <summary>The guest is thawed.</summary>
+    Thawed,
+
+    /// <summary>The catalog has the set; the journal still names the run.</summary>
+    Recorded,
+
+    /// <summary>The journal names what is about to be removed.</summary>
+    RemovalJournaled,
+
+    /// <summary>Data is being poured.</summary>
+    MergeStarted,
+
+    /// <summary>All data is poured; the overlay is still in use.</summary>
+    MergeReady,
+
+    /// <summary>The overlay is out of the chain.</summary>
+    Pivoted,
+
+    /// <summary>The catalog no longer names the overlay.</summary>
+    CatalogRewritten,
+
+    /// <summary>The overlay is deleted; the journal still names the removal.</summary>
+    Discarded,
+}

@@ -1,0 +1,7 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Methods;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>A disk that is to be snapshotted, and how.</summary>
+internal sealed record ChosenDisk(VmDisk Disk, MethodChoice Choice);

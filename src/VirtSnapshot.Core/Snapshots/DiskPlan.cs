@@ -1,0 +1,18 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Quiescing;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>What a run would do to one disk.</summary>
+/// <param name="Disk">The disk.</param>
+/// <param name="Method">The method.</param>
+/// <param name="Level">The level of the storage stack that it works at.</param>
+/// <param name="Reason">Why this method.</param>
+/// <param name="Consistency">What the snapshot will promise if all goes well.</param>
+/// <param name="Files">The files that will be made, on the hypervisor's host.</param>
+public sealed record DiskPlan(
+    VmDisk Disk, string Method, string Level, string Reason, Consistency Consistency, IReadOnlyList<string> Files)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Disk}: {Method} at level {Level} ({Reason}), {Consistency}, {string.Join(", ", Files)}";
+}

@@ -1,0 +1,68 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Methods;
+using VirtSnapshot.Quiescing;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>A snapshot of one disk.</summary>
+public sealed record DiskSnapshot
+{
+    /// <summary>The domain's name.</summary>
+    public required string Domain { get; init; }
+
+    /// <summary>The domain's UUID.</summary>
+    public required Guid DomainUuid { get; init; }
+
+    /// <summary>The disk's target.</summary>
+    public required string Disk { get; init; }
+
+    /// <summary>The snapshot's name; empty for an overlay that no record explains.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The atomic set it belongs to; empty for an overlay that no record explains.</summary>
+    public required Guid Group { get; init; }
+
+    /// <summary>The method that made it.</summary>
+    public required string Method { get; init; }
+
+    /// <summary>What it promises; null for an overlay that no record explains.</summary>
+    public Consistency? Consistency { get; init; }
+
+    /// <summary>When it was taken.</summary>
+    public DateTimeOffset? CreatedAt { get; init; }
+
+    /// <summary>How long the guest was frozen, from the freeze call to the thaw's return; null where it was not.</summary>
+    public TimeSpan? FreezeWindow { get; init; }
+
+    /// <summary>The disk that the domain uses since; null where it still uses the original one.</summary>
+    public VmDisk? ModifiedDisk { get; init; }
+
+    /// <summary>What the backup is read from: immutable until the snapshot is removed.</summary>
+    public required DiskSource BackupSource { get; init; }
+
+    /// <summary>How record and reality agree.</summary>
+    public required SnapshotState State { get; init; }
+
+    /// <summary>The libvirt URI of the domain.</summary>
+    public required string Uri { get; init; }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Domain}/{Disk}@{Name}";
+
+    internal static DiskSnapshot From(VmDomain domain, SnapshotSet set, SetDisk disk, SnapshotState state) => new()
+    {
+        Domain = domain.Name,
+        DomainUuid = domain.Uuid,
+        Disk = disk.Record.Target,
+        Name = set.Name.ToString(),
+        Group = set.Group,
+        Method = disk.Record.Method,
+        Consistency = disk.Consistency,
+        CreatedAt = set.CreatedAt,
+        FreezeWindow = set.FreezeWindow,
+        ModifiedDisk = disk.ChangedDisk ? domain.FindDisk(disk.Record.Target) : null,
+        BackupSource = disk.Record.Source,
+        State = state,
+        Uri = domain.Uri,
+    };
+}

@@ -1,0 +1,115 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+using VirtSnapshot.Libvirt;
+using VirtSnapshot.Methods;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>One run's hold on one domain: the lock, the domain as it is now, and the host behind it.</summary>
+internal sealed class DomainSession : IDisposable
+{
+    private static readonly TimeSpan ReconnectTime = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan ReconnectPause = TimeSpan.FromMilliseconds(200);
+
+    private readonly IDisposable hold;
+
+    private DomainSession(LibvirtDomain native, VmDomain domain, IHost host, IDisposable hold)
+    {
+        Native = native;
+        Domain = domain;
+        Host = host;
+        this.hold = hold;
+    }
+
+    public LibvirtDomain Native { get; private set; }
+
+    public VmDomain Domain { get; private set; }
+
+    public IHost Host { get; }
+
+    /// <summary>Takes the lock, and only then reads the domain.</summary>
+    /// <exception cref="VirtSnapshotException"><c>DomainLocked</c>, <c>RemoteHostNotSupported</c>, <c>DomainNotFound</c>, <c>LibvirtUnreachable</c>, <c>ManagedSave</c>.</exception>
+    public static DomainSession Open(VmDomain domain, CancellationToken cancellation) => Guarded(domain, "reading it", () =>
+    {
+        var native = InterruptibleCall.Run(() => DomainFinder.Open(domain), cancellation);
+        IDisposable? hold = null;
+        try
+        {
+            var host = HostFinder.For(native.Connection, domain);
+            hold = host.TryLock($"domain-{domain.Uuid:D}") ?? throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "DomainLocked",
+                domain,
+                $"Another run is working on domain '{domain.Name}'. Nothing was touched. Wait until it has ended, and try again.");
+            return new DomainSession(native, RefuseManagedSave(native, DomainReader.Read(native)), host, hold);
+        }
+        catch
+        {
+            hold?.Dispose();
+            native.Dispose();
+            throw;
+        }
+    });
+
+    /// <summary>Runs something that calls libvirt, and turns libvirt's errors into ours.</summary>
+    public static T Guarded<T>(VmDomain domain, string doing, Func<T> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (LibvirtException e)
+        {
+            throw LibvirtFailure.Explain(e, domain, $"{doing} (domain '{domain.Name}')", "Nothing was left behind.");
+        }
+    }
+
+    public void Reread() => Domain = DomainReader.Read(Native);
+
+    /// <summary>A new connection where the old one has died, for as long as a daemon takes to start again.</summary>
+    /// <exception cref="LibvirtException">It did not come back.</exception>
+    /// <exception cref="VirtSnapshotException">It did not come back, or the domain is gone.</exception>
+    public void Reconnect()
+    {
+        var giveUp = DateTime.UtcNow + ReconnectTime;
+        while (true)
+        {
+            try
+            {
+                Domain = DomainReader.Read(Native);
+                return;
+            }
+            catch (LibvirtException e) when (e.ConnectionLost && DateTime.UtcNow < giveUp)
+            {
+                Thread.Sleep(ReconnectPause);
+            }
+
+            try
+            {
+                Native = DomainFinder.Open(Domain);
+            }
+            catch (VirtSnapshotException e) when (e.Kind == FailureKind.ConnectionError && DateTime.UtcNow < giveUp)
+            {
+                Thread.Sleep(ReconnectPause);
+            }
+        }
+    }
+
+    public RecordOrder ToOrder() => new(Native, Domain, Host);
+
+    public void Dispose()
+    {
+        hold.Dispose();
+        Native.Dispose();
+    }
+
+    /// <summary>The saved memory knows its disks by their paths of that moment: under a resumed guest they must be the same.</summary>
+    private static VmDomain RefuseManagedSave(LibvirtDomain native, VmDomain domain) => domain.IsActive || !native.HasManagedSave
+        ? domain
+        : throw new VirtSnapshotException(
+            FailureKind.InvalidOperation,
+            "ManagedSave",
+            domain,
+            $"The memory of domain '{domain.Name}' is saved to disk (managed save), and its disks must stay as they are until it goes on. Nothing was touched. "
+            + $"Start it, or drop the saved memory with 'virsh managedsave-remove {domain.Name}'.");
+}

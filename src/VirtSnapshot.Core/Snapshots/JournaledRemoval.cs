@@ -1,0 +1,52 @@
+using VirtSnapshot.Methods;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>
+/// One round of removal under the journal: merge, rewrite the catalog, and only then delete. Each step may be repeated, so a removal that
+/// died anywhere is finished by doing it again.
+/// </summary>
+internal sealed class JournaledRemoval(DomainSession session, bool mayResume, IRunReporter reporter)
+{
+    public IReadOnlyList<RemovedDisk> Run(
+        ISnapshotProvider provider, IReadOnlyList<JournalEntry> entries, ulong bandwidth, CancellationToken cancellation)
+    {
+        var removal = provider.PlanRemoval(new RemovalOrder(
+            session.Native, session.Domain, session.Host, [.. entries.Select(entry => entry.Record)], bandwidth, mayResume));
+        if (removal.Accepted.Count == 0)
+        {
+            return removal.Refused;
+        }
+
+        var groups = entries.ToDictionary(entry => entry.Record.Target, entry => entry, StringComparer.Ordinal);
+        var startedAt = DateTimeOffset.UtcNow;
+        Journal(startedAt, removal.Accepted.Select(record => groups[record.Target]));
+        RunSteps.Reached(RunStep.RemovalJournaled);
+        var results = removal.Merge(progress => reporter.Progress(session.Domain.Name, progress), cancellation);
+
+        session.Reconnect();
+        var merged = results.Where(disk => disk.Failure is null).ToList();
+        SnapshotCatalog.Rewrite(session.Native, session.Domain, [.. merged.Select(disk => (groups[disk.Record.Target].Group, disk))]);
+        RunSteps.Reached(RunStep.CatalogRewritten);
+        foreach (var disk in merged)
+        {
+            removal.Discard(disk);
+        }
+
+        RunSteps.Reached(RunStep.Discarded);
+        var begun = results.Where(disk => disk.Failure is { HadBegun: true }).Select(disk => groups[disk.Record.Target]).ToList();
+        if (begun.Count > 0)
+        {
+            Journal(startedAt, begun);
+        }
+        else
+        {
+            RunJournal.Clear(session.Native, session.Domain);
+        }
+
+        return [.. removal.Refused, .. results];
+    }
+
+    private void Journal(DateTimeOffset startedAt, IEnumerable<JournalEntry> entries) =>
+        new RunJournal(RunOperation.Removal, startedAt, [.. entries]).Write(session.Native, session.Domain);
+}

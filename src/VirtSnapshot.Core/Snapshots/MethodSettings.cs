@@ -1,0 +1,66 @@
+using System.Xml.Linq;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+using VirtSnapshot.Methods;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>The <c>&lt;diskSnapshot&gt;</c> elements kept with a domain, in its running and its stored definition.</summary>
+public static class MethodSettings
+{
+    /// <summary>Each chosen disk's method. Disks that no method can snapshot say so.</summary>
+    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>.</exception>
+    public static IReadOnlyList<DiskMethodSetting> Get(VmDomain domain, IReadOnlyList<DiskSelector> disks) =>
+        [.. Match(domain, disks).Select(disk => Describe(domain, disk))];
+
+    /// <summary>Configures a method for the chosen disks.</summary>
+    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>, <c>MethodUnknown</c>, <c>MethodUnsuitable</c>, <c>MetadataFull</c>; nothing was changed.</exception>
+    public static IReadOnlyList<DiskMethodSetting> Set(VmDomain domain, IReadOnlyList<DiskSelector> disks, DiskSnapshotMethod method)
+    {
+        ArgumentNullException.ThrowIfNull(method);
+        return Change(domain, disks, (native, now, disk) =>
+        {
+            _ = MethodCatalog.Selector.Select(now, disk, method);
+            return () => MetadataRecord.Write(native, now, MetadataUri.Method(disk.Target), new XElement("method", method.ToElement()));
+        });
+    }
+
+    /// <summary>Lets the chosen disks use their default again.</summary>
+    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>; nothing was changed.</exception>
+    public static IReadOnlyList<DiskMethodSetting> Reset(VmDomain domain, IReadOnlyList<DiskSelector> disks) =>
+        Change(domain, disks, (native, now, disk) => () => MetadataRecord.Delete(native, now, MetadataUri.Method(disk.Target)));
+
+    private static IReadOnlyList<DiskMethodSetting> Change(
+        VmDomain domain, IReadOnlyList<DiskSelector> selectors, Func<LibvirtDomain, VmDomain, VmDisk, Action> prepare) =>
+        DomainSession.Guarded(domain, "changing a disk's method", () =>
+        {
+            using var native = DomainFinder.Open(domain);
+            var before = DomainReader.Read(native);
+            var disks = Match(before, selectors);
+            var changes = disks.Select(disk => prepare(native, before, disk)).ToList();
+            changes.ForEach(change => change());
+            return Get(DomainReader.Read(native), [.. disks.Select(disk => DiskSelector.Parse(disk.Target))]);
+        });
+
+    private static List<VmDisk> Match(VmDomain domain, IReadOnlyList<DiskSelector> selectors)
+    {
+        ArgumentNullException.ThrowIfNull(domain);
+        ArgumentNullException.ThrowIfNull(selectors);
+        return selectors.Count == 0
+            ? [.. domain.Disks]
+            : [.. selectors.SelectMany(selector => selector.Match(domain)).DistinctBy(disk => disk.Target)];
+    }
+
+    private static DiskMethodSetting Describe(VmDomain domain, VmDisk disk)
+    {
+        try
+        {
+            var choice = MethodCatalog.Selector.Select(domain, disk, null);
+            return new DiskMethodSetting(domain.Name, disk.Target, choice.Method.Name, disk.Method is null, choice.Reason, choice.Method.Xml, domain.Uri);
+        }
+        catch (VirtSnapshotException e)
+        {
+            return new DiskMethodSetting(domain.Name, disk.Target, disk.Method?.Name, disk.Method is null, e.Message, disk.Method?.Xml, domain.Uri);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+using VirtSnapshot.Methods;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>
+/// Removes snapshots of one domain. Disks are worked on at the same time; the snapshots of one disk one after the other, the oldest
+/// first, since that pours each overlay's data only once. Holds the domain's lock until it is disposed of.
+/// </summary>
+public sealed class RemovalPlan : IDisposable
+{
+    private readonly DomainSession session;
+    private readonly IReadOnlyList<DiskSnapshot> snapshots;
+    private readonly IRunReporter reporter;
+    private readonly bool mayResume;
+
+    private RemovalPlan(DomainSession session, IReadOnlyList<DiskSnapshot> snapshots, IRunReporter reporter, bool mayResume)
+    {
+        this.session = session;
+        this.snapshots = snapshots;
+        this.reporter = reporter;
+        this.mayResume = mayResume;
+    }
+
+    /// <summary>Plans the removal.</summary>
+    /// <param name="domain">The domain.</param>
+    /// <param name="snapshots">Its snapshots that are to go.</param>
+    /// <param name="reporter">Hears how it goes on.</param>
+    /// <param name="cancellation">Ends the waiting for libvirt.</param>
+    /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
+    public static RemovalPlan Make(
+        VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots, IRunReporter reporter, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(domain);
+        ArgumentNullException.ThrowIfNull(snapshots);
+        ArgumentNullException.ThrowIfNull(reporter);
+        var session = DomainSession.Open(domain, cancellation);
+        try
+        {
+            return new RemovalPlan(
+                session,
+                [.. snapshots.DistinctBy(snapshot => (snapshot.Group, snapshot.Disk)).OrderBy(snapshot => snapshot.CreatedAt)],
+                reporter,
+                MayResume(session.Domain, snapshots));
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Removes them; what cannot be removed stays as it is, with its reason.</summary>
+    /// <param name="options">How.</param>
+    /// <param name="cancellation">Stops; the domain goes on with what it has.</param>
+    /// <exception cref="VirtSnapshotException">libvirt was lost between two merges.</exception>
+    public IReadOnlyList<RemovalResult> Run(RemovalOptions options, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        using var timeout = new CancellationTokenSource(options.Timeout ?? Timeout.InfiniteTimeSpan);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, timeout.Token);
+        var results = new List<RemovalResult>();
+        var remaining = snapshots.ToList();
+        while (remaining.Count > 0)
+        {
+            var round = remaining.DistinctBy(snapshot => snapshot.Disk).ToList();
+            remaining.RemoveAll(round.Contains);
+            var outcome = DomainSession.Guarded(session.Domain, "removing snapshots", () => RunRound(round, options, either.Token));
+            results.AddRange(outcome.Select(result => Name(result, timeout.IsCancellationRequested && !cancellation.IsCancellationRequested, options)));
+
+            // What stands on a snapshot that could not go is left alone: its turn would have come after it.
+            var failed = outcome.Where(result => result.Error is not null).ToDictionary(result => result.Snapshot.Disk, StringComparer.Ordinal);
+            results.AddRange(remaining
+                .Where(snapshot => failed.ContainsKey(snapshot.Disk))
+                .Select(snapshot => new RemovalResult(snapshot, NotReached(snapshot, failed[snapshot.Disk].Snapshot))));
+            remaining.RemoveAll(snapshot => failed.ContainsKey(snapshot.Disk));
+        }
+
+        return results;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => session.Dispose();
+
+    /// <summary>A removal that was stopped before may be taken up again; any other unfinished run needs repairing first.</summary>
+    private static bool MayResume(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots)
+    {
+        if (RunJournal.Read(domain) is not { } journal)
+        {
+            return false;
+        }
+
+        return journal.Operation == RunOperation.Removal
+            && journal.Entries.All(entry => snapshots.Any(snapshot => snapshot.Group == entry.Group && snapshot.Disk == entry.Record.Target))
+            ? true
+            : throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "UnfinishedRun",
+                domain,
+                $"A run that began at {journal.StartedAt:u} on domain '{domain.Name}' has not ended ({journal.Operation.ToString().ToLowerInvariant()}). Nothing was touched. "
+                + $"Finish or undo it with 'Repair-DiskSnapshot {domain.Name}'.");
+    }
+
+    private List<RemovalResult> RunRound(IReadOnlyList<DiskSnapshot> round, RemovalOptions options, CancellationToken cancellation)
+    {
+        session.Reread();
+        var results = new List<RemovalResult>();
+        var entries = new List<(DiskSnapshot Snapshot, JournalEntry Entry)>();
+        foreach (var snapshot in round)
+        {
+            if (FindRecord(snapshot) is { } entry)
+            {
+                entries.Add((snapshot, entry));
+            }
+            else
+            {
+                results.Add(new RemovalResult(snapshot, NotRecorded(snapshot)));
+            }
+        }
+
+        foreach (var part in entries.GroupBy(item => item.Entry.Record.Method))
+        {
+            var byTarget = part.ToDictionary(item => item.Entry.Record.Target, item => item, StringComparer.Ordinal);
+            var removal = new JournaledRemoval(session, mayResume, reporter);
+            results.AddRange(removal
+                .Run(MethodCatalog.Selector.Find(part.Key, session.Domain), [.. part.Select(item => item.Entry)], options.Bandwidth, cancellation)
+                .Select(disk => new RemovalResult(byTarget[disk.Record.Target].Snapshot, disk.Failure?.Error)));
+        }
+
+        return results;
+    }
+
+    private JournalEntry? FindRecord(DiskSnapshot snapshot) => SnapshotCatalog.Read(session.Domain)
+        .Where(set => set.Group == snapshot.Group)
+        .SelectMany(set => set.Disks, (set, disk) => new JournalEntry(set.Group, set.Name, disk.Record))
+        .FirstOrDefault(entry => entry.Record.Target == snapshot.Disk);
+
+    private VirtSnapshotException NotRecorded(DiskSnapshot snapshot) => snapshot.State == SnapshotState.Unknown
+        ? new VirtSnapshotException(
+            FailureKind.InvalidOperation,
+            "SnapshotNotOurs",
+            snapshot,
+            $"No record explains the overlay of disk '{snapshot.Disk}' of domain '{session.Domain.Name}', so it is not touched: it may be a clone's, or another tool's. "
+            + $"If you are sure, merge it with 'virsh blockcommit {session.Domain.Name} {snapshot.Disk} --active --pivot'.")
+        : new VirtSnapshotException(
+            FailureKind.ObjectNotFound,
+            "SnapshotNotFound",
+            snapshot,
+            $"Disk '{snapshot.Disk}' of domain '{session.Domain.Name}' has no snapshot '{snapshot.Name}' of that set any more. 'Get-DiskSnapshot {session.Domain.Name}' lists what there is.");
+
+    private static VirtSnapshotException NotReached(DiskSnapshot snapshot, DiskSnapshot failed) => new(
+        FailureKind.InvalidOperation,
+        "OlderSnapshotRemains",
+        snapshot,
+        $"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' of domain '{snapshot.Domain}' was not removed, since the older one '{failed.Name}' could not be. It is as it was.");
+
+    private static RemovalResult Name(RemovalResult result, bool hasTimedOut, RemovalOptions options) =>
+        hasTimedOut && result.Error is { Kind: FailureKind.OperationStopped } stopped
+            ? result with
+            {
+                Error = new VirtSnapshotException(
+                    FailureKind.OperationTimeout,
+                    "RemovalTimedOut",
+                    stopped.TargetObject,
+                    $"The -Timeout of {options.Timeout!.Value.TotalSeconds:0.#} s is over. {stopped.Message}",
+                    stopped),
+            }
+            : result;
+}

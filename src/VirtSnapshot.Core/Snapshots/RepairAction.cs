@@ -1,0 +1,17 @@
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>What is done with a run that died.</summary>
+public enum RepairAction
+{
+    /// <summary>It was done but for the book-keeping.</summary>
+    Cleared,
+
+    /// <summary>It is carried through to its end.</summary>
+    Finished,
+
+    /// <summary>It had not come to its act: what it had made is removed.</summary>
+    Undone,
+
+    /// <summary>Something of it has to stay: the details tell what and why.</summary>
+    Incomplete,
+}

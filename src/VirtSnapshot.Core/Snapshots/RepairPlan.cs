@@ -1,0 +1,134 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+using VirtSnapshot.Methods;
+using VirtSnapshot.Quiescing;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>
+/// Finds a run that died and brings journal, catalog and reality to agree. Acts only where the domain's lock is free, and only on what the
+/// journal names. Holds the lock until it is disposed of.
+/// </summary>
+public sealed class RepairPlan : IDisposable
+{
+    private readonly DomainSession session;
+    private readonly RunJournal journal;
+    private readonly IReadOnlyList<(ISnapshotProvider Provider, IRecovery Recovery)> parts;
+    private readonly IRunReporter reporter;
+
+    private RepairPlan(DomainSession session, RunJournal journal, IRunReporter reporter)
+    {
+        this.session = session;
+        this.journal = journal;
+        this.reporter = reporter;
+        parts =
+        [
+            .. journal.Entries.Select(entry => entry.Record).GroupBy(record => record.Method).Select(part =>
+            {
+                var provider = MethodCatalog.Selector.Find(part.Key, session.Domain);
+                return (provider, provider.PlanRecovery(session.ToOrder(), [.. part]));
+            }),
+        ];
+    }
+
+    /// <summary>What would be done, in words.</summary>
+    public string Description => journal.Operation == RunOperation.Removal
+        ? $"finish removing {string.Join(", ", journal.Entries.Select(entry => $"snapshot '{entry.Name}' of disk '{entry.Record.Target}'"))}"
+        : IsRecorded
+            ? "clear the journal of a snapshot that is taken and recorded"
+            : Taken.Count > 0
+                ? $"record the snapshot '{journal.Entries[0].Name}' of {string.Join(", ", Taken.Select(record => record.Target))} as crash-consistent"
+                : $"undo the snapshot '{journal.Entries[0].Name}' that was not taken{(Leftovers.Count > 0 ? $", and delete {string.Join(", ", Leftovers)}" : "")}";
+
+    private IReadOnlyList<RecordedDisk> Taken => [.. parts.SelectMany(part => part.Recovery.Taken)];
+
+    private IReadOnlyList<string> Leftovers => [.. parts.SelectMany(part => part.Recovery.Leftovers)];
+
+    private bool IsRecorded => SnapshotCatalog.Read(session.Domain).Any(set => set.Group == journal.Entries[0].Group);
+
+    /// <summary>Looks for a run that died. Null where there is nothing to repair.</summary>
+    /// <param name="domain">The domain.</param>
+    /// <param name="reporter">Hears how it goes on.</param>
+    /// <param name="cancellation">Ends the waiting for libvirt.</param>
+    /// <exception cref="VirtSnapshotException"><c>DomainLocked</c>: the run is still going on. <c>JournalDamaged</c>, <c>LibvirtUnreachable</c>.</exception>
+    public static RepairPlan? Make(VmDomain domain, IRunReporter reporter, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(domain);
+        ArgumentNullException.ThrowIfNull(reporter);
+        var session = DomainSession.Open(domain, cancellation);
+        try
+        {
+            return DomainSession.Guarded(domain, "looking for an unfinished run", () =>
+            {
+                if (RunJournal.Read(session.Domain) is { Entries.Count: > 0 } journal)
+                {
+                    return new RepairPlan(session, journal, reporter);
+                }
+
+                session.Dispose();
+                return null;
+            });
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Does it.</summary>
+    /// <exception cref="VirtSnapshotException">libvirt failed; the journal stays, and repairing can be repeated.</exception>
+    public RepairResult Run(CancellationToken cancellation) => DomainSession.Guarded(
+        session.Domain,
+        "repairing",
+        () => journal.Operation == RunOperation.Removal ? FinishRemoval(cancellation) : FinishSnapshot());
+
+    /// <inheritdoc/>
+    public void Dispose() => session.Dispose();
+
+    private RepairResult FinishSnapshot()
+    {
+        var details = new List<string>();
+        var action = RepairAction.Undone;
+        if (IsRecorded)
+        {
+            action = RepairAction.Cleared;
+        }
+        else if (Taken.Count > 0)
+        {
+            // Whether the freeze was held until the act, nobody can tell any more.
+            SnapshotCatalog.Write(session.Native, session.Domain, new SnapshotSet(
+                journal.Entries[0].Group,
+                journal.Entries[0].Name,
+                journal.StartedAt,
+                null,
+                [.. Taken.Select(record => new SetDisk(record, Consistency.CrashConsistent, ChangedDisk: true))]));
+            details.AddRange(Taken.Select(record => $"Disk '{record.Target}': the snapshot is recorded, as crash-consistent."));
+            action = RepairAction.Finished;
+        }
+
+        details.AddRange(Leftovers.Select(file => $"Deleted '{file}'."));
+        var kept = parts.SelectMany(part => part.Recovery.CleanUp()).ToList();
+        if (kept.Count > 0)
+        {
+            return new RepairResult(session.Domain.Name, RepairAction.Incomplete, kept, session.Domain.Uri);
+        }
+
+        RunJournal.Clear(session.Native, session.Domain);
+        return new RepairResult(session.Domain.Name, action, details, session.Domain.Uri);
+    }
+
+    private RepairResult FinishRemoval(CancellationToken cancellation)
+    {
+        var results = journal.Entries
+            .GroupBy(entry => entry.Record.Method)
+            .SelectMany(part => new JournaledRemoval(session, mayResume: true, reporter)
+                .Run(MethodCatalog.Selector.Find(part.Key, session.Domain), [.. part], bandwidth: 0, cancellation))
+            .ToList();
+        return new RepairResult(
+            session.Domain.Name,
+            results.Exists(disk => disk.Failure is not null) ? RepairAction.Incomplete : RepairAction.Finished,
+            [.. results.Select(disk => disk.Failure?.Error.Message ?? $"Disk '{disk.Record.Target}': the snapshot is removed.")],
+            session.Domain.Uri);
+    }
+}

@@ -1,0 +1,61 @@
+using System.Globalization;
+using System.Xml.Linq;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+using VirtSnapshot.Methods;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>
+/// What a run is about to do to a domain, written before it begins and cleared when catalog and reality agree. If it is
+/// still there and nobody holds the lock, the run has died.
+/// </summary>
+/// <param name="Operation">What the run does.</param>
+/// <param name="StartedAt">When it began.</param>
+/// <param name="Entries">The disks.</param>
+internal sealed record RunJournal(RunOperation Operation, DateTimeOffset StartedAt, IReadOnlyList<JournalEntry> Entries)
+{
+    public static RunJournal? Read(VmDomain domain)
+    {
+        if (MetadataRecord.Find(domain.Root, MetadataUri.Journal) is not { } record)
+        {
+            return null;
+        }
+
+        try
+        {
+            return new RunJournal(
+                Enum.Parse<RunOperation>((string?)record.Attribute("operation") ?? ""),
+                DateTimeOffset.Parse((string?)record.Attribute("startedAt") ?? "", CultureInfo.InvariantCulture),
+                [
+                    .. record.Elements("entry").Select(entry => new JournalEntry(
+                        Guid.Parse((string?)entry.Attribute("group") ?? ""),
+                        SnapshotName.Parse((string?)entry.Attribute("name") ?? ""),
+                        RecordedDisk.Read(entry.Element("disk") ?? throw new FormatException("An entry without a disk.")))),
+                ]);
+        }
+        catch (Exception e) when (e is FormatException or ArgumentException or VirtSnapshotException)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidData,
+                "JournalDamaged",
+                domain,
+                $"The journal in the metadata of domain '{domain.Name}' cannot be read: {e.Message} "
+                + $"Nothing was touched. Look at it with 'virsh metadata {domain.Name} {MetadataUri.Journal}'.",
+                e);
+        }
+    }
+
+    public static void Clear(LibvirtDomain native, VmDomain domain) => MetadataRecord.Delete(native, domain, MetadataUri.Journal);
+
+    public void Write(LibvirtDomain native, VmDomain domain) =>
+        MetadataRecord.Write(native, domain, MetadataUri.Journal, new XElement(
+            "journal",
+            new XAttribute("operation", Operation.ToString()),
+            new XAttribute("startedAt", StartedAt.UtcDateTime.ToString("O", CultureInfo.InvariantCulture)),
+            Entries.Select(entry => new XElement(
+                "entry",
+                new XAttribute("group", entry.Group.ToString("D")),
+                new XAttribute("name", entry.Name.ToString()),
+                entry.Record.ToElement()))));
+}

@@ -1,0 +1,65 @@
+using System.Xml.Linq;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+using VirtSnapshot.Methods;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>The sets that are recorded with a domain, where every administrator's machine sees them.</summary>
+internal static class SnapshotCatalog
+{
+    /// <summary>The oldest set first.</summary>
+    public static IReadOnlyList<SnapshotSet> Read(VmDomain domain) =>
+    [
+        .. MetadataRecord.FindAll(domain.Root, MetadataUri.SetPrefix)
+            .Select(record => Read(domain, record))
+            .OrderBy(set => set.CreatedAt),
+    ];
+
+    public static IReadOnlyList<RecordedDisk> ReadDisks(VmDomain domain) =>
+        [.. Read(domain).SelectMany(set => set.Disks).Select(disk => disk.Record)];
+
+    public static void Write(LibvirtDomain native, VmDomain domain, SnapshotSet set) =>
+        MetadataRecord.Write(native, domain, MetadataUri.Set(set.Group), set.ToElement());
+
+    /// <summary>Takes removed disks out, and lets the others' sources follow where the removal has moved them.</summary>
+    public static void Rewrite(LibvirtDomain native, VmDomain domain, IReadOnlyList<(Guid Group, RemovedDisk Disk)> removed)
+    {
+        foreach (var set in Read(domain))
+        {
+            var disks = set.Disks
+                .Where(disk => !removed.Any(gone => gone.Group == set.Group && gone.Disk.Record.Target == disk.Record.Target))
+                .Select(disk => removed.FirstOrDefault(moved =>
+                    moved.Disk.Record.Target == disk.Record.Target && disk.Record.Source.IsSameAs(moved.Disk.OldSource)).Disk?.NewSource is { } source
+                    ? disk with { Record = disk.Record with { Source = source } }
+                    : disk)
+                .ToList();
+            if (disks.Count == 0)
+            {
+                MetadataRecord.Delete(native, domain, MetadataUri.Set(set.Group));
+            }
+            else if (!disks.SequenceEqual(set.Disks))
+            {
+                Write(native, domain, set with { Disks = disks });
+            }
+        }
+    }
+
+    private static SnapshotSet Read(VmDomain domain, XElement record)
+    {
+        try
+        {
+            return SnapshotSet.Read(record);
+        }
+        catch (Exception e) when (e is FormatException or ArgumentException or VirtSnapshotException)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidData,
+                "CatalogDamaged",
+                domain,
+                $"A snapshot record in the metadata of domain '{domain.Name}' ({record.Name.NamespaceName}) cannot be read: {e.Message} "
+                + $"Nothing was touched. Look at it with 'virsh metadata {domain.Name} {record.Name.NamespaceName}'.",
+                e);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Methods;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>Decides which disks a set holds.</summary>
+internal static class SnapshotDisks
+{
+    /// <summary>
+    /// The disks that were asked for, or all. What cannot be snapshotted is left out aloud when a wildcard or nobody named it;
+    /// asked for by name it is an error.
+    /// </summary>
+    public static IReadOnlyList<ChosenDisk> Choose(VmDomain domain, SnapshotRequest request, IRunReporter reporter)
+    {
+        var chosen = new Dictionary<string, ChosenDisk>(StringComparer.Ordinal);
+        if (request.Disks.Count == 0)
+        {
+            AddAll(domain.Disks.Where(disk => IsIncludedByDefault(disk, reporter)), request.Method, isNamed: false);
+        }
+
+        foreach (var selector in request.Disks)
+        {
+            AddAll(selector.Match(domain), request.Method ?? selector.Method, isNamed: !selector.IsPattern);
+        }
+
+        return chosen.Count > 0
+            ? [.. chosen.Values]
+            : throw new VirtSnapshotException(
+                FailureKind.ObjectNotFound,
+                "NoDiskToSnapshot",
+                domain,
+                $"Domain '{domain.Name}' has no disk that was asked for and can be snapshotted. -Verbose tells what was left out and why.");
+
+        void AddAll(IEnumerable<VmDisk> disks, DiskSnapshotMethod? method, bool isNamed)
+        {
+            foreach (var disk in disks)
+            {
+                if (disk.WhyNotSnapshottable() is not { } why)
+                {
+                    chosen[disk.Target] = new ChosenDisk(disk, MethodCatalog.Selector.Select(domain, disk, method));
+                }
+                else if (isNamed)
+                {
+                    throw new VirtSnapshotException(
+                        FailureKind.InvalidOperation,
+                        "DiskNotSnapshottable",
+                        disk,
+                        $"Disk '{disk.Target}' of domain '{domain.Name}' cannot be snapshotted: {why}. Nothing was touched.");
+                }
+                else
+                {
+                    reporter.Verbose($"{disk} is left out: {why}.");
+                }
+            }
+        }
+    }
+
+    private static bool IsIncludedByDefault(VmDisk disk, IRunReporter reporter)
+    {
+        if (disk.IsLeftOutByDefault)
+        {
+            reporter.Verbose($"{disk} is left out: its definition says snapshot='no'.");
+        }
+
+        return !disk.IsLeftOutByDefault;
+    }
+}

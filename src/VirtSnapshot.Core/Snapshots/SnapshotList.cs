@@ -1,0 +1,61 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+using VirtSnapshot.Libvirt;
+using VirtSnapshot.Methods;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>What snapshots a domain has: the catalog held against reality. Takes no lock and changes nothing.</summary>
+public static class SnapshotList
+{
+    /// <summary>The snapshots of a domain as it is now, the oldest first, and after them the overlays that no record explains.</summary>
+    /// <exception cref="VirtSnapshotException"><c>DomainNotFound</c>, <c>LibvirtUnreachable</c>, <c>CatalogDamaged</c>.</exception>
+    public static IReadOnlyList<DiskSnapshot> Of(VmDomain domain)
+    {
+        ArgumentNullException.ThrowIfNull(domain);
+        return DomainSession.Guarded(domain, "reading its snapshots", () =>
+        {
+            using var native = DomainFinder.Open(domain);
+            var now = DomainReader.Read(native);
+            var order = HostFinder.IsLocal(native.Connection) ? new RecordOrder(native, now, new LocalHost()) : null;
+            return (IReadOnlyList<DiskSnapshot>)[.. Recorded(now, order), .. Unrecorded(now, order)];
+        });
+    }
+
+    private static IEnumerable<DiskSnapshot> Recorded(VmDomain domain, RecordOrder? order)
+    {
+        var removing = RunJournal.Read(domain) is { Operation: RunOperation.Removal } journal ? journal.Entries : [];
+        return SnapshotCatalog.Read(domain).SelectMany(set => set.Disks, (set, disk) =>
+        {
+            var isRemoving = removing.Any(entry => entry.Group == set.Group && entry.Record.Target == disk.Record.Target);
+            var state = isRemoving
+                ? SnapshotState.Removing
+                : order is null ? SnapshotState.Unverified : MethodCatalog.Selector.Find(disk.Record.Method, domain).Check(order, disk.Record);
+            return DiskSnapshot.From(domain, set, disk, state);
+        });
+    }
+
+    private static IEnumerable<DiskSnapshot> Unrecorded(VmDomain domain, RecordOrder? order)
+    {
+        if (order is null)
+        {
+            return [];
+        }
+
+        // What a run is making right now, or has left behind, is explained by its journal.
+        var explained = SnapshotCatalog.ReadDisks(domain).Concat(RunJournal.Read(domain)?.Entries.Select(entry => entry.Record) ?? []).ToList();
+        return MethodCatalog.Selector.Providers.SelectMany(provider => provider.FindUnrecorded(order, explained)).Select(found => new DiskSnapshot
+        {
+            Domain = domain.Name,
+            DomainUuid = domain.Uuid,
+            Disk = found.Target,
+            Name = "",
+            Group = Guid.Empty,
+            Method = found.Method,
+            ModifiedDisk = domain.FindDisk(found.Target),
+            BackupSource = found.Source,
+            State = SnapshotState.Unknown,
+            Uri = domain.Uri,
+        });
+    }
+}

@@ -1,0 +1,154 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Methods;
+using VirtSnapshot.Quiescing;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>
+/// A planned set: everything that can fail early has been checked, and nothing has been touched. Holds the domain's lock until
+/// it is disposed of.
+/// </summary>
+public sealed class SnapshotPlan : IDisposable
+{
+    private readonly DomainSession session;
+    private readonly SnapshotRequest request;
+    private readonly IReadOnlyList<ISnapshotAct> acts;
+    private readonly IRunReporter reporter;
+
+    private SnapshotPlan(
+        DomainSession session,
+        SnapshotRequest request,
+        SnapshotName name,
+        IReadOnlyList<ISnapshotAct> acts,
+        IReadOnlyList<DiskPlan> disks,
+        IRunReporter reporter)
+    {
+        this.session = session;
+        this.request = request;
+        this.acts = acts;
+        this.reporter = reporter;
+        Name = name;
+        Disks = disks;
+    }
+
+    /// <summary>The domain, as it is now.</summary>
+    public VmDomain Domain => session.Domain;
+
+    /// <summary>The snapshot's name.</summary>
+    public SnapshotName Name { get; }
+
+    /// <summary>The set's identity.</summary>
+    public Guid Group { get; } = Guid.NewGuid();
+
+    /// <summary>What will be done to each disk.</summary>
+    public IReadOnlyList<DiskPlan> Disks { get; }
+
+    /// <summary>Plans one atomic set.</summary>
+    /// <param name="request">What is asked for.</param>
+    /// <param name="reporter">Hears what is left out, and why.</param>
+    /// <param name="cancellation">Ends the waiting for libvirt.</param>
+    /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
+    public static SnapshotPlan Make(SnapshotRequest request, IRunReporter reporter, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(reporter);
+        var session = DomainSession.Open(request.Domain, cancellation);
+        try
+        {
+            return DomainSession.Guarded(request.Domain, "planning the snapshot", () => Make(session, request, reporter));
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Takes the snapshots: all of them, or none.</summary>
+    /// <param name="cancellation">Stops before the act; later, the set is finished.</param>
+    /// <exception cref="VirtSnapshotException">It failed and was undone; where that was not possible, the message says so.</exception>
+    /// <exception cref="OperationCanceledException">It was stopped and undone.</exception>
+    public IReadOnlyList<DiskSnapshot> Run(CancellationToken cancellation) =>
+        new SnapshotRun(session, request.Quiescing, Name, Group, acts, reporter).Run(cancellation);
+
+    /// <inheritdoc/>
+    public void Dispose() => session.Dispose();
+
+    private static SnapshotPlan Make(DomainSession session, SnapshotRequest request, IRunReporter reporter)
+    {
+        var domain = session.Domain;
+        RefuseUnfinishedRun(domain);
+        var name = request.Name ?? SnapshotName.ForTime(DateTimeOffset.UtcNow);
+        var chosen = SnapshotDisks.Choose(domain, request, reporter);
+        RefuseUsedName(domain, name, chosen);
+        var recorded = SnapshotCatalog.ReadDisks(domain);
+        var acts = chosen
+            .GroupBy(disk => disk.Choice.Provider)
+            .Select(part => part.Key.Plan(new SnapshotOrder(
+                session.Native,
+                domain,
+                session.Host,
+                name,
+                [.. part.Select(disk => (disk.Disk, disk.Choice.Method))],
+                request.OverlayDirectory,
+                recorded,
+                reporter.Warning)))
+            .ToList();
+        var consistency = Expect(domain, request.Quiescing);
+        var plans = acts.SelectMany(act => act.Disks).Select(planned =>
+        {
+            var choice = chosen.First(disk => disk.Disk.Target == planned.Disk.Target).Choice;
+            return new DiskPlan(planned.Disk, choice.Method.Name, choice.Provider.Level, choice.Reason, consistency, planned.Files);
+        }).ToList();
+        foreach (var plan in plans)
+        {
+            reporter.Verbose(plan.ToString());
+        }
+
+        return new SnapshotPlan(session, request, name, acts, plans, reporter);
+    }
+
+    private static void RefuseUnfinishedRun(VmDomain domain)
+    {
+        if (RunJournal.Read(domain) is { } journal)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "UnfinishedRun",
+                domain,
+                $"A run that began at {journal.StartedAt:u} on domain '{domain.Name}' has not ended ({journal.Operation.ToString().ToLowerInvariant()}). Nothing was touched. "
+                + $"Finish or undo it with 'Repair-DiskSnapshot {domain.Name}'.");
+        }
+    }
+
+    private static void RefuseUsedName(VmDomain domain, SnapshotName name, IReadOnlyList<ChosenDisk> chosen)
+    {
+        var used = SnapshotCatalog.Read(domain)
+            .Where(set => set.Name == name)
+            .SelectMany(set => set.Disks)
+            .FirstOrDefault(disk => chosen.Any(other => other.Disk.Target == disk.Record.Target));
+        if (used is not null)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceExists,
+                "SnapshotExists",
+                domain,
+                $"Disk '{used.Record.Target}' of domain '{domain.Name}' has a snapshot '{name}' already. Nothing was touched. Choose another -Name, or remove that one first.");
+        }
+    }
+
+    private static Consistency Expect(VmDomain domain, QuiesceOptions options) => domain switch
+    {
+        { IsActive: false } => Consistency.Offline,
+        { IsPaused: true } when options.Quiescence == Quiescence.Required => throw new VirtSnapshotException(
+            FailureKind.InvalidOperation,
+            "GuestPaused",
+            domain,
+            $"Domain '{domain.Name}' is paused, so its guest agent cannot freeze anything, and what the guest has not written yet is not on the disks. Nothing was touched. "
+            + "Resume it, or leave out -QuiesceRequired for a snapshot of its paused state."),
+        { IsPaused: true } => Consistency.Paused,
+        { GuestAgent: GuestAgentState.Connected } when options.Quiescence != Quiescence.None => Consistency.Quiesced,
+        _ when options.Quiescence == Quiescence.Required => throw Freezer.NotConnected(domain),
+        _ => Consistency.CrashConsistent,
+    };
+}

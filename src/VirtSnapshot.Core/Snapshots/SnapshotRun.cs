@@ -1,0 +1,268 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+using VirtSnapshot.Methods;
+using VirtSnapshot.Quiescing;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>
+/// One set's way: journal, prepare, freeze, take, thaw, complete, record. On any failure it is undone in reverse order, and
+/// what cannot be undone stays in the journal for <see cref="RepairPlan"/>.
+/// </summary>
+internal sealed class SnapshotRun(
+    DomainSession session,
+    QuiesceOptions quiescing,
+    SnapshotName name,
+    Guid group,
+    IReadOnlyList<ISnapshotAct> acts,
+    IRunReporter reporter)
+{
+    private readonly List<string> warnings = [];
+    private readonly VmDomain before = session.Domain;
+    private bool mayHaveTaken;
+
+    private VmDomain Domain => session.Domain;
+
+    private IEnumerable<PlannedDisk> PlannedDisks => acts.SelectMany(act => act.Disks);
+
+    public IReadOnlyList<DiskSnapshot> Run(CancellationToken cancellation)
+    {
+        var createdAt = DateTimeOffset.UtcNow;
+        using var freezer = ReadyFreezer(cancellation);
+        try
+        {
+            new RunJournal(RunOperation.Snapshot, createdAt, [.. PlannedDisks.Select(disk => new JournalEntry(group, name, disk.Record))])
+                .Write(session.Native, Domain);
+            RunSteps.Reached(RunStep.Journaled);
+            foreach (var act in acts)
+            {
+                act.Prepare(cancellation);
+            }
+
+            RunSteps.Reached(RunStep.Prepared);
+            var frozen = TakeAll(freezer, cancellation);
+            RunSteps.Reached(RunStep.Thawed);
+            var changed = acts.SelectMany(act => act.Complete()).ToHashSet(StringComparer.Ordinal);
+            var set = Record(createdAt, frozen, freezer, changed);
+            Finish();
+            return [.. set.Disks.Select(disk => DiskSnapshot.From(Domain, set, disk, SnapshotState.Available))];
+        }
+        catch (Exception e) when (e is LibvirtException or VirtSnapshotException or IOException or UnauthorizedAccessException or OperationCanceledException)
+        {
+            var leftover = Undo();
+            if (e is OperationCanceledException && leftover is null)
+            {
+                throw;
+            }
+
+            throw Explain(e, leftover);
+        }
+        finally
+        {
+            warnings.ForEach(reporter.Warning);
+        }
+    }
+
+    /// <summary>Null where nothing is to be frozen. Starts the guard, so that it gets ready while we prepare.</summary>
+    private Freezer? ReadyFreezer(CancellationToken cancellation)
+    {
+        if (!Domain.IsActive || Domain.IsPaused || quiescing.Quiescence == Quiescence.None)
+        {
+            return null;
+        }
+
+        try
+        {
+            return Freezer.Ready(session.Native, Domain, session.Host, quiescing, cancellation);
+        }
+        catch (VirtSnapshotException e) when (quiescing.Quiescence == Quiescence.WherePossible && e.ErrorId == "GuestAgentUnavailable")
+        {
+            if (Domain.GuestAgent != GuestAgentState.None)
+            {
+                warnings.Add($"{e.Message} The snapshot is crash-consistent.");
+            }
+            else
+            {
+                reporter.Verbose($"Domain '{Domain.Name}' has no guest agent: the snapshot is crash-consistent.");
+            }
+
+            return null;
+        }
+        catch (LibvirtException e)
+        {
+            throw LibvirtFailure.Explain(e, Domain, $"asking the guest agent of domain '{Domain.Name}'", "Nothing was touched.");
+        }
+    }
+
+    private FreezeOutcome? TakeAll(Freezer? freezer, CancellationToken cancellation)
+    {
+        freezer?.WaitForGuard();
+        cancellation.ThrowIfCancellationRequested();
+        if (freezer is null)
+        {
+            Take();
+            return null;
+        }
+
+        return freezer.Around(
+            Take,
+            reason =>
+            {
+                warnings.Add($"{reason} The snapshot is crash-consistent.");
+                Take();
+            },
+            cancellation);
+    }
+
+    private void Take()
+    {
+        RunSteps.Reached(RunStep.Frozen);
+        mayHaveTaken = true;
+        foreach (var act in acts)
+        {
+            act.Take();
+        }
+
+        RunSteps.Reached(RunStep.Taken);
+    }
+
+    private SnapshotSet Record(DateTimeOffset createdAt, FreezeOutcome? frozen, Freezer? freezer, HashSet<string> changed)
+    {
+        session.Reread();
+        if (WhyInDoubt(frozen) is { } doubt)
+        {
+            if (quiescing.Quiescence == Quiescence.Required)
+            {
+                throw new VirtSnapshotException(
+                    FailureKind.InvalidResult, "FreezeNotHeld", Domain, $"The snapshot of domain '{Domain.Name}' is not quiesced: {doubt}.");
+            }
+
+            warnings.Add($"The snapshot of domain '{Domain.Name}' is crash-consistent: {doubt}.");
+        }
+
+        var set = new SnapshotSet(
+            group,
+            name,
+            createdAt,
+            frozen?.Window,
+            [.. PlannedDisks.Select(disk => new SetDisk(disk.Record, ConsistencyOf(disk.Disk, frozen, freezer), changed.Contains(disk.Disk.Target)))]);
+        SnapshotCatalog.Write(session.Native, Domain, set);
+        RunSteps.Reached(RunStep.Recorded);
+        return set;
+    }
+
+    /// <summary>The set is recorded: whatever happens to the journal now, nothing is undone any more.</summary>
+    private void Finish()
+    {
+        try
+        {
+            RunJournal.Clear(session.Native, Domain);
+        }
+        catch (LibvirtException e)
+        {
+            warnings.Add($"The set is taken and recorded, but the journal of domain '{Domain.Name}' could not be cleared ({e.Message}). Run Repair-DiskSnapshot.");
+        }
+    }
+
+    private Consistency ConsistencyOf(VmDisk disk, FreezeOutcome? frozen, Freezer? freezer)
+    {
+        if (WhyInDoubt(frozen) is not null)
+        {
+            return Consistency.CrashConsistent;
+        }
+
+        return frozen is null
+            ? before switch
+            {
+                { IsActive: false } => Consistency.Offline,
+                { IsPaused: true } => Consistency.Paused,
+                _ => Consistency.CrashConsistent,
+            }
+            : freezer!.WasWhollyFrozen(disk.Target) ? Consistency.Quiesced : Consistency.CrashConsistent;
+    }
+
+    /// <summary>Why the set cannot promise what was planned: the freeze was not held, or the domain changed its state under us.</summary>
+    private string? WhyInDoubt(FreezeOutcome? frozen)
+    {
+        if (frozen is not null)
+        {
+            return frozen.Doubt;
+        }
+
+        return before.IsActive == Domain.IsActive && before.IsPaused == Domain.IsPaused
+            ? null
+            : $"the domain was {before.State} when the run began and {Domain.State} when it ended";
+    }
+
+    /// <returns>What could not be undone; null when everything is as before.</returns>
+    private string? Undo()
+    {
+        try
+        {
+            if (!mayHaveTaken)
+            {
+                foreach (var act in acts)
+                {
+                    act.Abandon();
+                }
+            }
+
+            session.Reconnect();
+            if (mayHaveTaken && UndoTaken() is { } leftover)
+            {
+                return leftover;
+            }
+
+            RunJournal.Clear(session.Native, Domain);
+            return null;
+        }
+        catch (Exception e) when (e is LibvirtException or VirtSnapshotException or IOException or UnauthorizedAccessException)
+        {
+            return e.Message;
+        }
+    }
+
+    private string? UndoTaken()
+    {
+        foreach (var part in PlannedDisks.Select(disk => disk.Record).GroupBy(record => record.Method))
+        {
+            var provider = MethodCatalog.Selector.Find(part.Key, Domain);
+            var recovery = provider.PlanRecovery(session.ToOrder(), [.. part]);
+            if (recovery.Taken.Count > 0)
+            {
+                var removal = provider.PlanRemoval(new RemovalOrder(
+                    session.Native, Domain, session.Host, recovery.Taken, Bandwidth: 0, MayResume: false));
+                var results = removal.Refused.Concat(removal.Merge(_ => { }, CancellationToken.None)).ToList();
+                if (results.Find(disk => disk.Failure is not null) is { } failed)
+                {
+                    return failed.Failure!.Error.Message;
+                }
+
+                results.ForEach(removal.Discard);
+            }
+
+            if (recovery.CleanUp() is [{ } kept, ..])
+            {
+                return kept;
+            }
+        }
+
+        return null;
+    }
+
+    private VirtSnapshotException Explain(Exception error, string? leftover)
+    {
+        var outcome = leftover is null
+            ? "Everything was undone."
+            : $"It could not be undone yet ({leftover}): run 'Repair-DiskSnapshot {Domain.Name}'.";
+        return error switch
+        {
+            VirtSnapshotException known => new VirtSnapshotException(known.Kind, known.ErrorId, known.TargetObject, $"{known.Message} {outcome}", known),
+            LibvirtException libvirt => LibvirtFailure.Explain(libvirt, Domain, $"taking the snapshot of domain '{Domain.Name}'", outcome),
+            OperationCanceledException => new VirtSnapshotException(
+                FailureKind.OperationStopped, "SnapshotStopped", Domain, $"The snapshot of domain '{Domain.Name}' was stopped. {outcome}", error),
+            _ => new VirtSnapshotException(
+                FailureKind.NotSpecified, "HostFailure", Domain, $"The snapshot of domain '{Domain.Name}' failed: {error.Message}. {outcome}", error),
+        };
+    }
+}

@@ -1,0 +1,43 @@
+using System.Globalization;
+using System.Xml;
+using System.Xml.Linq;
+using VirtSnapshot.Methods;
+using VirtSnapshot.Quiescing;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>All disks of one domain that were snapshotted at one moment: one record in the domain's metadata.</summary>
+/// <param name="Group">The set's identity.</param>
+/// <param name="Name">The snapshot's name.</param>
+/// <param name="CreatedAt">When it was taken.</param>
+/// <param name="FreezeWindow">How long the guest was frozen; null where it was not.</param>
+/// <param name="Disks">Its disks.</param>
+internal sealed record SnapshotSet(
+    Guid Group, SnapshotName Name, DateTimeOffset CreatedAt, TimeSpan? FreezeWindow, IReadOnlyList<SetDisk> Disks)
+{
+    public static SnapshotSet Read(XElement set) => new(
+        Guid.Parse((string?)set.Attribute("group") ?? ""),
+        SnapshotName.Parse((string?)set.Attribute("name") ?? ""),
+        DateTimeOffset.Parse((string?)set.Attribute("createdAt") ?? "", CultureInfo.InvariantCulture),
+        (string?)set.Attribute("freezeWindow") is { } window ? XmlConvert.ToTimeSpan(window) : null,
+        [
+            .. set.Elements("disk").Select(disk => new SetDisk(
+                RecordedDisk.Read(disk),
+                Enum.Parse<Consistency>((string?)disk.Attribute("consistency") ?? ""),
+                (string?)disk.Attribute("changedDisk") == "yes")),
+        ]);
+
+    public XElement ToElement() => new(
+        "set",
+        new XAttribute("group", Group.ToString("D")),
+        new XAttribute("name", Name.ToString()),
+        new XAttribute("createdAt", CreatedAt.UtcDateTime.ToString("O", CultureInfo.InvariantCulture)),
+        FreezeWindow is { } window ? new XAttribute("freezeWindow", XmlConvert.ToString(window)) : null,
+        Disks.Select(disk =>
+        {
+            var element = disk.Record.ToElement();
+            element.SetAttributeValue("consistency", disk.Consistency.ToString());
+            element.SetAttributeValue("changedDisk", disk.ChangedDisk ? "yes" : "no");
+            return element;
+        }));
+}

@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# domain.sh URI NAME DIR [OPTION...]: makes a test guest with fresh disks below DIR/images, starts it, and
+# waits until its agent answers. Says nothing but, at the end and on stderr, how long that took.
+#
+#   --disks N              1 to 26 disks, vda on (2)
+#   --size SIZE            of each (64M)
+#   --format qcow2|raw     of each (qcow2)
+#   --records LIST|off     the disks its record writer uses, as vda,vdb (the first two)
+#   --no-agent             no agent channel: returns when the guest says on its console that it is up
+#   --transient            not defined, only started
+#   --define-only          defined, not started
+#   --cmdline TEXT         more for the kernel's command line
+#
+# Beside the images: DIR/NAME.console.log, and DIR/NAME.acknowledged, to which the writer appends the number
+# of each record that all its disks have.
+set -euo pipefail
+
+usage() { sed -n '2,/^set /s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+fail() { echo "lab: $*" >&2; exit 1; }
+
+[[ $# -ge 3 ]] || usage
+uri=$1 name=$2 dir=$(realpath "$3")
+shift 3
+disks=2 size=64M format=qcow2 records='' agent=1 mode=define cmdline=''
+while [[ $# -gt 0 ]]; do
+    case $1 in
+        --disks) disks=$2; shift ;;
+        --size) size=$2; shift ;;
+        --format) format=$2; shift ;;
+        --records) records=$2; shift ;;
+        --cmdline) cmdline=$2; shift ;;
+        --no-agent) agent=0 ;;
+        --transient) mode=create ;;
+        --define-only) mode=only ;;
+        *) usage ;;
+    esac
+    shift
+done
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${VIRTSNAPSHOT_LAB_CACHE:-/var/cache/virtsnapshot-lab}
+started=$EPOCHREALTIME
+letters=abcdefghijklmnopqrstuvwxyz
+virsh() { command virsh -q -c "$uri" "$@"; }
+
+# Its disks are about to be overwritten.
+! virsh domstate "$name" >/dev/null 2>&1 || fail "there is a domain $name already"
+
+"$here/guest.sh" "$cache"
+
+# Formatting takes longer than copying: one blank image for each size is kept.
+blank=$cache/ext4-$size.raw
+if [[ ! -f $blank ]]; then
+    scratch=$(mktemp "$blank.XXXXXX")
+    truncate -s "$size" "$scratch"
+    mke2fs -q -F -t ext4 -E lazy_itable_init=0,lazy_journal_init=0 "$scratch"
+    mv "$scratch" "$blank"
+fi
+
+image_of() { echo "$dir/images/$name-$1.$format"; }
+
+# Each file system is labelled with its disk's target, so that one can tell whose copy one has.
+make_disk() {
+    local raw=$dir/images/$name-$1.raw
+    cp --sparse=always "$blank" "$raw"
+    e2label "$raw" "$1"
+    if [[ $format != raw ]]; then
+        qemu-img convert -f raw -O "$format" "$raw" "$(image_of "$1")"
+        rm "$raw"
+    fi
+}
+
+mkdir -p "$dir/images"
+targets=()
+for ((i = 0; i < disks; i++)); do
+    targets+=("vd${letters:i:1}")
+    make_disk "${targets[i]}"
+done
+
+# QEMU's user can read them here, wherever the cache is. Links cost no time, and a copy does where they cannot be made.
+for file in vmlinuz initrd.img; do
+    cp -lf "$cache/$file" "$dir/images/" 2>/dev/null || cp -f "$cache/$file" "$dir/images/"
+done
+
+type=qemu cpu="<cpu mode='maximum'/>"
+[[ ${VIRTSNAPSHOT_LAB_KVM:-0} != 1 ]] || type=kvm cpu="<cpu mode='host-passthrough'/>"
+
+definition() {
+    cat <<-XML
+		<domain type='$type'>
+		  <name>$name</name>
+		  <memory unit='MiB'>192</memory>
+		  <vcpu>1</vcpu>
+		  <os>
+		    <type arch='x86_64' machine='q35'>hvm</type>
+		    <kernel>$dir/images/vmlinuz</kernel>
+		    <initrd>$dir/images/initrd.img</initrd>
+		    <cmdline>console=ttyS0 panic=1 quiet${records:+ records=$records}${cmdline:+ $cmdline}</cmdline>
+		  </os>
+		  <features><acpi/></features>
+		  $cpu
+		  <on_reboot>restart</on_reboot>
+		  <devices>
+		    <controller type='usb' model='none'/>
+		    <memballoon model='none'/>
+	XML
+    for target in "${targets[@]}"; do
+        cat <<-XML
+			    <disk type='file' device='disk'>
+			      <driver name='qemu' type='$format'/>
+			      <source file='$(image_of "$target")'/>
+			      <target dev='$target' bus='virtio'/>
+			    </disk>
+		XML
+    done
+    if [[ $agent == 1 ]]; then
+        cat <<-XML
+			    <channel type='unix'>
+			      <target type='virtio' name='org.qemu.guest_agent.0'/>
+			    </channel>
+		XML
+    fi
+    cat <<-XML
+		    <channel type='file'>
+		      <source path='$dir/$name.acknowledged'/>
+		      <target type='virtio' name='lab.acknowledged'/>
+		    </channel>
+		    <serial type='file'>
+		      <source path='$dir/$name.console.log'/>
+		      <target port='0'/>
+		    </serial>
+		  </devices>
+		</domain>
+	XML
+}
+
+up() {
+    if [[ $agent == 1 ]]; then
+        virsh qemu-agent-command "$name" '{"execute":"guest-ping"}' --timeout 1
+    else
+        grep -q '^lab: up' "$dir/$name.console.log"
+    fi >/dev/null 2>&1
+}
+
+xml=$dir/$name.xml
+definition >"$xml"
+case $mode in
+    create) virsh create "$xml" ;;
+    *) virsh define "$xml" ;;
+esac >/dev/null
+if [[ $mode == define ]]; then virsh start "$name" >/dev/null; fi
+
+if [[ $mode != only ]]; then
+    for ((i = 0; ; i++)); do
+        ! up || break
+        [[ $i -lt 600 ]] || fail "$name does not come up, see $dir/$name.console.log"
+        sleep 0.1
+    done
+fi
+printf 'lab: %s after %d ms\n' "$name" $(((${EPOCHREALTIME/[.,]/} - ${started/[.,]/}) / 1000)) >&2
