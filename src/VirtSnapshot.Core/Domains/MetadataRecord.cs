@@ -6,7 +6,7 @@ namespace VirtSnapshot.Domains;
 
 /// <summary>
 /// Reads and writes our records in a domain's <c>&lt;metadata&gt;</c>. libvirt wants the root without namespace and
-/// prefix, and adds both itself; inside, everything but white space survives.
+/// prefix, and adds both itself; everything inside but white space survives.
 /// </summary>
 internal static class MetadataRecord
 {
@@ -16,17 +16,17 @@ internal static class MetadataRecord
     private const string Prefix = "virtsnapshot";
 
     public static XElement? Find(XElement domain, string uri) =>
-        domain.Element("metadata")?.Elements().FirstOrDefault(element => element.Name.NamespaceName == uri);
+        Raw(domain).Where(element => element.Name.NamespaceName == uri).Select(WithoutOurNamespace).FirstOrDefault();
 
-    public static IEnumerable<XElement> FindAll(XElement domain, string uriPrefix) =>
-        (domain.Element("metadata")?.Elements() ?? [])
-        .Where(element => element.Name.NamespaceName.StartsWith(uriPrefix, StringComparison.Ordinal));
+    public static IEnumerable<(string Uri, XElement Record)> FindAll(XElement domain, string uriPrefix) => Raw(domain)
+        .Where(element => element.Name.NamespaceName.StartsWith(uriPrefix, StringComparison.Ordinal))
+        .Select(element => (element.Name.NamespaceName, WithoutOurNamespace(element)));
 
     /// <exception cref="VirtSnapshotException"><c>MetadataFull</c>: the domain's records have no room for this one.</exception>
     public static void Write(LibvirtDomain native, VmDomain domain, string uri, XElement record)
     {
         var text = record.ToString(SaveOptions.DisableFormatting);
-        var others = FindAll(domain.Root, "")
+        var others = Raw(domain.Root)
             .Where(element => MetadataUri.IsOurs(element.Name.NamespaceName) && element.Name.NamespaceName != uri)
             .Sum(element => Encoding.UTF8.GetByteCount(element.ToString(SaveOptions.DisableFormatting)));
         if (others + Encoding.UTF8.GetByteCount(text) > MaxTotalBytes)
@@ -52,5 +52,21 @@ internal static class MetadataRecord
         {
             // Gone already is what was asked for.
         }
+    }
+
+    private static IEnumerable<XElement> Raw(XElement domain) => domain.Element("metadata")?.Elements() ?? [];
+
+    /// <summary>libvirt puts everything inside a record that had no namespace into the record's: this takes it out again.</summary>
+    private static XElement WithoutOurNamespace(XElement record)
+    {
+        var ours = record.Name.Namespace;
+        var copy = new XElement(record);
+        foreach (var element in copy.DescendantsAndSelf().Where(element => element.Name.Namespace == ours))
+        {
+            element.Name = element.Name.LocalName;
+        }
+
+        copy.Attributes().Where(attribute => attribute.IsNamespaceDeclaration && attribute.Value == ours.NamespaceName).Remove();
+        return copy;
     }
 }

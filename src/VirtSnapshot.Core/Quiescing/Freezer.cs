@@ -33,16 +33,16 @@ internal sealed class Freezer : IDisposable
     public IReadOnlyList<GuestFileSystem> FileSystems { get; private set; } = [];
 
     /// <summary>Asks the agent for a sign of life, and starts the guard.</summary>
+    /// <exception cref="AgentUnavailableException">No agent answers.</exception>
     /// <exception cref="VirtSnapshotException">
-    /// <c>GuestAgentUnavailable</c>, <c>GuestAlreadyFrozen</c> (somebody else holds it frozen, and it stays so) or
-    /// <c>MountPointNotFound</c>. Nothing has been touched then.
+    /// <c>GuestAlreadyFrozen</c> (somebody else holds it frozen, and it stays so) or <c>MountPointNotFound</c>. Nothing has been touched then.
     /// </exception>
     public static Freezer Ready(
         LibvirtDomain native, VmDomain domain, IHost host, QuiesceOptions options, CancellationToken cancellation)
     {
         if (domain.GuestAgent != GuestAgentState.Connected)
         {
-            throw NotConnected(domain);
+            throw AgentUnavailableException.NotConnected(domain);
         }
 
         var freezer = new Freezer(native, domain, options, FreezeGuard.Start(host, domain, options.FreezeTimeout));
@@ -57,11 +57,6 @@ internal sealed class Freezer : IDisposable
             throw;
         }
     }
-
-    public static VirtSnapshotException NotConnected(VmDomain domain) =>
-        AgentUnavailable(domain, domain.GuestAgent == GuestAgentState.None
-            ? "the domain has no channel for one (org.qemu.guest_agent.0)"
-            : "nobody in the guest has its channel open; is qemu-guest-agent running there?");
 
     /// <summary>The last thing that can fail before the freeze.</summary>
     public void WaitForGuard()
@@ -139,14 +134,6 @@ internal sealed class Freezer : IDisposable
         }
     }
 
-    private static VirtSnapshotException AgentUnavailable(VmDomain domain, string why, Exception? inner = null) => new(
-        FailureKind.ResourceUnavailable,
-        "GuestAgentUnavailable",
-        domain,
-        $"The guest agent of domain '{domain.Name}' cannot be asked to freeze: {why}. Nothing was touched. "
-        + "Start qemu-guest-agent in the guest, or leave out -QuiesceRequired for a crash-consistent snapshot.",
-        inner);
-
     private void Question(CancellationToken cancellation)
     {
         native.SetAgentTimeout(Math.Min(QuestionSeconds, FreezeGuard.WholeSeconds(options.FreezeTimeout)));
@@ -170,7 +157,7 @@ internal sealed class Freezer : IDisposable
         {
             if (e.ConnectionLost || e.Code is LibvirtErrorCode.AgentUnresponsive or LibvirtErrorCode.OperationTimeout or LibvirtErrorCode.AgentUnsynced)
             {
-                throw AgentUnavailable(domain, e.Message, e);
+                throw new AgentUnavailableException(e.Message.TrimEnd('.'), e);
             }
 
             // A frozen guest's agent refuses every question but this one, which is why a refusal is looked into.
@@ -181,7 +168,7 @@ internal sealed class Freezer : IDisposable
 
             if (options.MountPoints.Count > 0)
             {
-                throw AgentUnavailable(domain, $"it does not tell the guest's mount points ({e.Message})", e);
+                throw new AgentUnavailableException($"it does not tell the guest's mount points ({e.Message})", e);
             }
         }
 

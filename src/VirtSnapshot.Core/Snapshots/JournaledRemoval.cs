@@ -25,14 +25,12 @@ internal sealed class JournaledRemoval(DomainSession session, bool mayResume, IR
         var results = removal.Merge(progress => reporter.Progress(session.Domain.Name, progress), cancellation);
 
         session.Reconnect();
-        var merged = results.Where(disk => disk.Failure is null).ToList();
-        SnapshotCatalog.Rewrite(session.Native, session.Domain, [.. merged.Select(disk => (groups[disk.Record.Target].Group, disk))]);
+        SnapshotCatalog.Rewrite(
+            session.Native,
+            session.Domain,
+            [.. results.Where(disk => disk.Failure is null).Select(disk => (groups[disk.Record.Target].Group, disk))]);
         RunSteps.Reached(RunStep.CatalogRewritten);
-        foreach (var disk in merged)
-        {
-            removal.Discard(disk);
-        }
-
+        results = [.. results.Select(disk => disk.Failure is null ? Discard(removal, disk) : disk)];
         RunSteps.Reached(RunStep.Discarded);
         var begun = results.Where(disk => disk.Failure is { HadBegun: true }).Select(disk => groups[disk.Record.Target]).ToList();
         if (begun.Count > 0)
@@ -45,6 +43,35 @@ internal sealed class JournaledRemoval(DomainSession session, bool mayResume, IR
         }
 
         return [.. removal.Refused, .. results];
+    }
+
+    /// <summary>A file that has to stay keeps the journal: nothing else explains it any more.</summary>
+    private RemovedDisk Discard(IRemoval removal, RemovedDisk disk)
+    {
+        try
+        {
+            removal.Discard(disk);
+            return disk;
+        }
+        catch (VirtSnapshotException e)
+        {
+            return disk with { Failure = new RemovalFailure(e, HadBegun: true) };
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return disk with
+            {
+                Failure = new RemovalFailure(
+                    new VirtSnapshotException(
+                        FailureKind.PermissionDenied,
+                        "OverlayNotDeleted",
+                        session.Domain,
+                        $"The overlay of disk '{disk.Record.Target}' of domain '{session.Domain.Name}' is merged and nothing needs it, but it could not be deleted: {e.Message}. "
+                        + "Mend that, and run Repair-DiskSnapshot.",
+                        e),
+                    HadBegun: true),
+            };
+        }
     }
 
     private void Journal(DateTimeOffset startedAt, IEnumerable<JournalEntry> entries) =>

@@ -12,7 +12,7 @@ internal static class SnapshotCatalog
     public static IReadOnlyList<SnapshotSet> Read(VmDomain domain) =>
     [
         .. MetadataRecord.FindAll(domain.Root, MetadataUri.SetPrefix)
-            .Select(record => Read(domain, record))
+            .Select(found => Read(domain, found.Uri, found.Record))
             .OrderBy(set => set.CreatedAt),
     ];
 
@@ -45,7 +45,7 @@ internal static class SnapshotCatalog
         }
     }
 
-    private static SnapshotSet Read(VmDomain domain, XElement record)
+    private static SnapshotSet Read(VmDomain domain, string uri, XElement record)
     {
         try
         {
@@ -57,8 +57,8 @@ internal static class SnapshotCatalog
                 FailureKind.InvalidData,
                 "CatalogDamaged",
                 domain,
-                $"A snapshot record in the metadata of domain '{domain.Name}' ({record.Name.NamespaceName}) cannot be read: {e.Message} "
-                + $"Nothing was touched. Look at it with 'virsh metadata {domain.Name} {record.Name.NamespaceName}'.",
+                $"A snapshot record in the metadata of domain '{domain.Name}' ({uri}) cannot be read: {e.Message} "
+                + $"Nothing was touched. Look at it with 'virsh metadata {domain.Name} {uri}'.",
                 e);
         }
     }

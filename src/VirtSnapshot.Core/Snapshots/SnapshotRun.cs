@@ -75,18 +75,14 @@ internal sealed class SnapshotRun(
         {
             return Freezer.Ready(session.Native, Domain, session.Host, quiescing, cancellation);
         }
-        catch (VirtSnapshotException e) when (quiescing.Quiescence == Quiescence.WherePossible && e.ErrorId == "GuestAgentUnavailable")
+        catch (AgentUnavailableException e) when (quiescing.Quiescence == Quiescence.WherePossible)
         {
-            if (Domain.GuestAgent != GuestAgentState.None)
-            {
-                warnings.Add($"{e.Message} The snapshot is crash-consistent.");
-            }
-            else
-            {
-                reporter.Verbose($"Domain '{Domain.Name}' has no guest agent: the snapshot is crash-consistent.");
-            }
-
+            warnings.Add($"The snapshot of domain '{Domain.Name}' is crash-consistent: {e.Message}.");
             return null;
+        }
+        catch (AgentUnavailableException e)
+        {
+            throw e.ToFailure(Domain);
         }
         catch (LibvirtException e)
         {

@@ -155,10 +155,10 @@ public sealed class ShellTests : IDisposable
             ([Disk]@{ Target = 'vda' }).Path()
             [Level]::Block
             (1..3 | ForEach-Object -Parallel { $_ * 2 } | Where-Object { $_ -gt 2 }).Count
-            $text = sh -c 'echo out; echo err >&2; exit 4' 2>&1
+            $text = sh -c 'echo err >&2; exit 4' 2>&1
             "$text $LASTEXITCODE"
             """)]);
-        Assert.Equal("/dev/vda\nBlock\n2\nout err 4\n", result.Output);
+        Assert.Equal("/dev/vda\nBlock\n2\nerr 4\n", result.Output);
         Assert.Empty(result.Error);
     }
 

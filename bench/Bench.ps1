@@ -1,0 +1,149 @@
+<#
+.SYNOPSIS
+    Measures VirtSnapshot beside the tool that one would have picked instead, in one sitting: medians over alternating runs, and their ratio.
+.PARAMETER Runs
+    Runs of each side.
+.PARAMETER Cycles
+    Snapshots and merges in the memory measurement; 0 leaves it out.
+.NOTES
+    Run it by ./build.sh bench. A quiet machine is assumed, and the ratio is what counts.
+#>
+param([int] $Runs = 9, [int] $Cycles = 1000)
+
+Set-StrictMode -Version Latest
+$ErrorActionPreference = 'Stop'
+$PSNativeCommandUseErrorActionPreference = $true
+$ConfirmPreference = 'None'
+
+$root = [IO.Path]::GetDirectoryName($PSScriptRoot)
+$lab = "$root/tests/Lab"
+$folder = [IO.Directory]::CreateTempSubdirectory('vs-bench-').FullName
+
+function Measure-Milliseconds([scriptblock] $Action) {
+    $watch = [Diagnostics.Stopwatch]::StartNew()
+    $null = . $Action
+    $watch.Elapsed.TotalMilliseconds
+}
+
+function Get-Median([double[]] $Values) {
+    $sorted = [double[]]$Values.Clone()
+    [Array]::Sort($sorted)
+    $middle = [int][Math]::Floor($sorted.Length / 2)
+    $sorted.Length % 2 ? $sorted[$middle] : ($sorted[$middle - 1] + $sorted[$middle]) / 2
+}
+
+function Write-Row([string] $What, [double] $Ours, [double] $Theirs, [string] $Goal) {
+    $ratio = $Theirs -gt 0 ? '{0,6:0.00}' -f ($Ours / $Theirs) : '      '
+    $Host.UI.WriteLine(('{0,-52} {1,9:0.0} {2,9:0.0} {3} {4,8}' -f $What, $Ours, $Theirs, $ratio, $Goal))
+}
+
+# The length of the last freeze, as the guest's own agent logged it.
+function Get-FreezeWindow([string] $Name) {
+    $stamps = foreach ($line in & "$lab/in-guest.sh" $uri $Name /bin/grep -E 'disabling command: guest-fsfreeze-freeze|enabling command: guest-fsfreeze-freeze' /run/qga.log) {
+        [double][regex]::Match($line, '\d+\.\d+').Value
+    }
+    ($stamps[-1] - $stamps[-2]) * 1000
+}
+
+function Measure-Snapshots([string] $Name, [int] $Disks, [double] $TimeGoal, [double] $WindowGoal) {
+    $targets = foreach ($i in 0..($Disks - 1)) { "vd$([char](97 + $i))" }
+    $times = @{ Ours = @(); Theirs = @() }
+    $windows = @{ Ours = @(); Theirs = @() }
+    $merges = @{ Ours = @(); Theirs = @() }
+    foreach ($run in 0..$Runs) {
+        $theirs = Measure-Milliseconds { virsh -q -c $uri snapshot-create-as $Name "v$run" --disk-only --atomic --quiesce --no-metadata }
+        $theirWindow = Get-FreezeWindow $Name
+        $theirMerge = Measure-Milliseconds { foreach ($target in $targets) { virsh -q -c $uri blockcommit $Name $target --active --pivot --wait } }
+        foreach ($target in $targets) { [IO.File]::Delete("$folder/images/$Name-$target.v$run") }
+
+        $ours = Measure-Milliseconds { $script:snapshots = New-DiskSnapshot $Name -QuiesceRequired }
+        $ourWindow = Get-FreezeWindow $Name
+        $ourMerge = Measure-Milliseconds { $script:snapshots | Remove-DiskSnapshot }
+
+        # The first run warms both up.
+        if ($run -gt 0) {
+            $times.Ours += $ours; $times.Theirs += $theirs
+            $windows.Ours += $ourWindow; $windows.Theirs += $theirWindow
+            $merges.Ours += $ourMerge; $merges.Theirs += $theirMerge
+        }
+    }
+
+    Write-Row "snapshot of $Disks disk(s), ms" (Get-Median $times.Ours) (Get-Median $times.Theirs) "<= $TimeGoal"
+    Write-Row "  freeze window by the guest's log, ms" (Get-Median $windows.Ours) (Get-Median $windows.Theirs) "<= $WindowGoal"
+    Write-Row "  merge of $Disks disk(s), ms" (Get-Median $merges.Ours) (Get-Median $merges.Theirs) ($Disks -gt 1 ? '<= 0.5' : '')
+}
+
+function Measure-Import {
+    $shell = [Environment]::ProcessPath
+    $bare = @(); $with = @()
+    foreach ($run in 0..$Runs) {
+        $bare += Measure-Milliseconds { & $shell -NoProfile -Command '$null' }
+        $with += Measure-Milliseconds { & $shell -NoProfile -Command "Import-Module '$root/out/VirtSnapshot/VirtSnapshot.psd1'" }
+    }
+
+    $extra = (Get-Median $with) - (Get-Median $bare)
+    $Host.UI.WriteLine(('{0,-52} {1,9:0.0} {2,9} {3,6} {4,8}' -f 'Import-Module beyond the bare shell, ms', $extra, '', '', '< 150'))
+}
+
+function Measure-Listing([int] $Count) {
+    $xml = [Text.StringBuilder]::new('<node>')
+    foreach ($i in 1..$Count) {
+        $null = $xml.Append("<domain type='test'><name>d$i</name><memory>131072</memory><vcpu>1</vcpu><os><type>hvm</type></os><devices>" +
+            "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/images/d$i-a.qcow2'/><target dev='vda' bus='virtio'/></disk>" +
+            "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/images/d$i-b.qcow2'/><target dev='vdb' bus='virtio'/></disk>" +
+            "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel></devices></domain>")
+    }
+
+    $null = $xml.Append('</node>')
+    $text = $xml.ToString()
+    $commands = "$folder/commands"
+    $lines = @('list --all') + @(foreach ($i in 1..$Count) { "dumpxml d$i" })
+    [IO.File]::WriteAllLines($commands, $lines)
+    $ours = @(); $theirs = @()
+    foreach ($run in 0..$Runs) {
+        # A file of its own for each run: both sides open a fresh connection.
+        $file = "$folder/node-$Count-$run.xml"
+        [IO.File]::WriteAllText($file, $text)
+        $virsh = Measure-Milliseconds { bash -c 'virsh -q -c "test://$1" < "$2" > /dev/null' bash $file $commands }
+        $module = Measure-Milliseconds { Get-VmDomain -Uri "test://$file" }
+        if ($run -gt 0) { $theirs += $virsh; $ours += $module }
+    }
+
+    Write-Row "Get-VmDomain of $Count domains, ms" (Get-Median $ours) (Get-Median $theirs) '<= 1.0'
+}
+
+function Measure-Memory([string] $Name) {
+    $process = [Diagnostics.Process]::GetCurrentProcess()
+    $at = [ordered]@{}
+    foreach ($cycle in 1..$Cycles) {
+        New-DiskSnapshot $Name -NoQuiesce | Remove-DiskSnapshot
+        if ($cycle -in [int]($Cycles / 10), [int]($Cycles / 2), $Cycles) {
+            [GC]::Collect(); [GC]::WaitForPendingFinalizers(); [GC]::Collect()
+            $process.Refresh()
+            $at["$cycle"] = '{0:0.0} MiB managed, {1:0.0} MiB resident, {2} handles' -f ([GC]::GetTotalMemory($true) / 1MB), ($process.WorkingSet64 / 1MB), [IO.Directory]::GetFileSystemEntries('/proc/self/fd').Count
+        }
+    }
+
+    foreach ($cycle in $at.Keys) {
+        $Host.UI.WriteLine(('{0,-52} {1}' -f "after $cycle snapshots and merges", $at[$cycle]))
+    }
+}
+
+try {
+    $uri = & "$lab/libvirtd.sh" start $folder $PID
+    $env:LIBVIRT_DEFAULT_URI = $uri
+    & "$lab/domain.sh" $uri one $folder --disks 1 --records off
+    Import-Module "$root/out/VirtSnapshot/VirtSnapshot.psd1"
+    $Host.UI.WriteLine(('{0,-52} {1,9} {2,9} {3,6} {4,8}' -f "medians of $Runs alternating runs", 'ours', 'virsh', 'ratio', 'goal'))
+    Measure-Snapshots one 1 1.0 1.0
+    & "$lab/domain.sh" $uri eight $folder --disks 8 --records off
+    Measure-Snapshots eight 8 0.8 0.7
+    Measure-Import
+    Measure-Listing 1000
+    Measure-Listing 5000
+    if ($Cycles -gt 0) { Measure-Memory one }
+}
+finally {
+    & "$lab/libvirtd.sh" stop $folder
+    [IO.Directory]::Delete($folder, $true)
+}

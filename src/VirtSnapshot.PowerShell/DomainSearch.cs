@@ -1,0 +1,108 @@
+using VirtSnapshot.Domains;
+
+namespace VirtSnapshot.PowerShell;
+
+/// <summary>Finds domains behind several URIs: one that cannot be reached is one failure, and the others are searched all the same.</summary>
+internal sealed class DomainSearch(IReadOnlyList<string> uris, Action<VirtSnapshotException> fail, CancellationToken cancellation)
+{
+    /// <summary>Each domain once; all of them where no name is given.</summary>
+    public IEnumerable<VmDomain> Find(IReadOnlyList<DomainReference> references)
+    {
+        var seen = new HashSet<(string, Guid)>();
+        var missing = new Dictionary<DomainReference, VirtSnapshotException>();
+        var found = new HashSet<DomainReference>();
+        var unreachable = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (uri, reference) in Places(references))
+        {
+            if (unreachable.Contains(uri))
+            {
+                continue;
+            }
+
+            foreach (var domain in FindAt(uri, reference, Fail))
+            {
+                if (reference is not null)
+                {
+                    found.Add(reference);
+                }
+
+                if (seen.Add((domain.Uri, domain.Uuid)))
+                {
+                    yield return domain;
+                }
+            }
+
+            void Fail(VirtSnapshotException e)
+            {
+                if (e.Kind == FailureKind.ObjectNotFound && reference is not null)
+                {
+                    missing.TryAdd(reference, e);
+                    return;
+                }
+
+                unreachable.Add(uri);
+                fail(e);
+            }
+        }
+
+        // A name needs to be there behind one of the URIs only.
+        foreach (var (reference, e) in missing)
+        {
+            if (!found.Contains(reference))
+            {
+                fail(e);
+            }
+        }
+    }
+
+    private IEnumerable<(string Uri, DomainReference? Reference)> Places(IReadOnlyList<DomainReference> references)
+    {
+        if (references.Count == 0)
+        {
+            return uris.Select(uri => (uri, (DomainReference?)null));
+        }
+
+        return references
+            .SelectMany(reference => (reference.Uri is { } own ? [own] : uris).Select(uri => (uri, (DomainReference?)reference)));
+    }
+
+    private IEnumerable<VmDomain> FindAt(string uri, DomainReference? reference, Action<VirtSnapshotException> failAt)
+    {
+        using var domains = Look(uri, reference).GetEnumerator();
+        while (true)
+        {
+            try
+            {
+                if (!domains.MoveNext())
+                {
+                    yield break;
+                }
+            }
+            catch (VirtSnapshotException e)
+            {
+                failAt(e);
+                yield break;
+            }
+
+            yield return domains.Current;
+        }
+    }
+
+    private IEnumerable<VmDomain> Look(string uri, DomainReference? reference)
+    {
+        if (reference is null)
+        {
+            return DomainFinder.FindAll(uri, null, cancellation);
+        }
+
+        return reference.Uri is null && Wildcard.IsPattern(reference.Name)
+            ? DomainFinder.FindAll(uri, Wildcard.Parse(reference.Name), cancellation)
+            : One(uri, reference.Name);
+    }
+
+    /// <summary>Finds when it is enumerated, so that both ways fail at the same place.</summary>
+    private IEnumerable<VmDomain> One(string uri, string name)
+    {
+        yield return DomainFinder.FindOne(uri, name, cancellation);
+    }
+}

@@ -1,0 +1,63 @@
+using System.Collections.Concurrent;
+using VirtSnapshot.Tests.Lab;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(LabFixture))]
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
+namespace VirtSnapshot.Tests.Lab;
+
+/// <summary>
+/// One private libvirtd for the whole run, with the guests that tests ask for: each is booted once, by its name. Nothing of the
+/// administrator's own libvirt is touched. Where it cannot start, the tests that need it fail.
+/// </summary>
+public sealed class LabFixture : IDisposable
+{
+    private readonly ConcurrentDictionary<string, Lazy<TestGuest>> guests = new();
+    private readonly Lazy<string> uri;
+
+    public LabFixture()
+    {
+        Folder = Directory.CreateTempSubdirectory("vs-lab-").FullName;
+        uri = new Lazy<string>(() => LabScript.Run("libvirtd.sh", "start", Folder, $"{Environment.ProcessId}").Trim());
+    }
+
+    /// <summary>The lab's folder: images are below <c>images</c>.</summary>
+    public string Folder { get; }
+
+    public string Images => Path.Combine(Folder, "images");
+
+    public string Uri => uri.Value;
+
+    /// <summary>A guest of that name, booted when it is asked for the first time with the given options of <c>domain.sh</c>.</summary>
+    public TestGuest Guest(string name, params string[] options) => guests.GetOrAdd(name, name => new Lazy<TestGuest>(() =>
+    {
+        LabScript.Run("domain.sh", [Uri, name, Folder, .. options]);
+        return new TestGuest(this, name);
+    })).Value;
+
+    /// <summary>A guest that a test may ruin: destroyed, undefined and forgotten with its images when disposed of.</summary>
+    public TestGuest Throwaway(string name, params string[] options)
+    {
+        LabScript.Run("domain.sh", [Uri, name, Folder, .. options]);
+        return new TestGuest(this, name);
+    }
+
+    /// <summary>Ends libvirtd and starts it again; guests go on.</summary>
+    public void RestartDaemon(bool kill = false) =>
+        LabScript.Run("libvirtd.sh", kill ? ["restart", Folder, "KILL"] : ["restart", Folder]);
+
+    public void KillDaemon() => LabScript.Run("libvirtd.sh", "kill", Folder);
+
+    public string Virsh(params string[] arguments) => LabScript.RunProgram("virsh", ["-q", "-c", Uri, .. arguments]);
+
+    public void Dispose()
+    {
+        if (uri.IsValueCreated)
+        {
+            LabScript.Run("libvirtd.sh", "stop", Folder);
+        }
+
+        Directory.Delete(Folder, recursive: true);
+    }
+}

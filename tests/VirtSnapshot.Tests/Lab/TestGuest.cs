@@ -1,0 +1,64 @@
+using VirtSnapshot.Domains;
+
+namespace VirtSnapshot.Tests.Lab;
+
+/// <summary>A real guest with a real agent, whose record writer is at work unless it was switched off.</summary>
+public sealed class TestGuest(LabFixture lab, string name) : IDisposable
+{
+    public string Name => name;
+
+    public LabFixture Lab => lab;
+
+    /// <summary>The domain as it is now.</summary>
+    public VmDomain Domain => DomainFinder.FindOne(lab.Uri, name, TestContextToken);
+
+    private static CancellationToken TestContextToken => Xunit.TestContext.Current.CancellationToken;
+
+    public string Image(string target) => Path.Combine(lab.Images, $"{name}-{target}.qcow2");
+
+    /// <summary>The number of the last record that the guest says is on all its disks.</summary>
+    public int LastAcknowledged()
+    {
+        var lines = File.ReadAllLines(Path.Combine(lab.Folder, $"{name}.acknowledged"));
+        return lines.Length == 0 ? 0 : int.Parse(lines[^1], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Waits until the guest has written on.</summary>
+    public void WaitForMoreRecords(int atLeast = 3)
+    {
+        var from = LastAcknowledged();
+        var giveUp = DateTime.UtcNow.AddSeconds(60);
+        while (LastAcknowledged() < from + atLeast)
+        {
+            if (DateTime.UtcNow > giveUp)
+            {
+                throw new TimeoutException($"Guest '{name}' wrote nothing for a minute: is it frozen?");
+            }
+
+            Thread.Sleep(50);
+        }
+    }
+
+    /// <summary>Runs a program in the guest through its agent.</summary>
+    public string Run(params string[] command) => LabScript.Run("in-guest.sh", [lab.Uri, name, .. command]);
+
+    /// <summary>Reads the records out of an image on the host, having checked each of them and the file system.</summary>
+    /// <returns>The number of the last record; all before it are there.</returns>
+    public static int ReadRecords(string image, string format = "qcow2", bool crashed = false)
+    {
+        string[] mode = crashed ? ["--crashed"] : [];
+        var lines = LabScript.Run("records.sh", [.. mode, image, format]).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        return lines.Length == 0 ? 0 : int.Parse(lines[^1].AsSpan(0, 10), System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>For guests of <see cref="LabFixture.Throwaway"/>.</summary>
+    public void Dispose()
+    {
+        LabScript.TryRunProgram("virsh", "-q", "-c", lab.Uri, "destroy", name);
+        LabScript.TryRunProgram("virsh", "-q", "-c", lab.Uri, "undefine", name, "--managed-save", "--snapshots-metadata");
+        foreach (var image in Directory.GetFiles(lab.Images, $"{name}-*"))
+        {
+            File.Delete(image);
+        }
+    }
+}
