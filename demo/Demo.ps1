@@ -17,7 +17,7 @@ function Write-Talk([string] $Text) {
     $Host.UI.WriteLine('Cyan', $Host.UI.RawUI.BackgroundColor, "# $Text")
 }
 
-# Shows a command as it would be typed, and then what it gives.
+# Shows a command as it would be typed, and then what it gives. Dot-sourced, so that what it assigns is there afterwards.
 function Show([scriptblock] $Command) {
     $Host.UI.WriteLine('Yellow', $Host.UI.RawUI.BackgroundColor, "PS> $("$Command".Trim())")
     . $Command | Out-Default
@@ -31,7 +31,8 @@ function Get-LastRecord([string] $Image) {
 }
 
 function Get-Acknowledged {
-    [int][IO.File]::ReadAllLines("$folder/web1.acknowledged")[-1]
+    $lines = [IO.File]::ReadAllLines("$folder/web1.acknowledged")
+    $lines.Count -gt 0 ? [int]$lines[-1] : 0
 }
 
 function Wait-Records([int] $More) {
@@ -46,14 +47,14 @@ try {
     Import-Module "$root/out/VirtSnapshot/VirtSnapshot.psd1"
     Wait-Records 20
 
-    Show { Get-VmDomain web* }
-    Show { Get-VmDomain web1 | Get-VmDisk }
+    . Show { Get-VmDomain web* }
+    . Show { Get-VmDomain web1 | Get-VmDisk }
 
     Write-Talk 'A snapshot of both disks at one moment, while the guest runs: its file systems stand still only within the freeze window.'
     $acknowledged = Get-Acknowledged
-    Show { $snapshots = Get-VmDomain web* | New-DiskSnapshot -QuiesceRequired; $snapshots }
-    Show { $snapshots[0].BackupSource.Xml }
-    Show { $snapshots[0].ModifiedDisk.Xml }
+    . Show { $snapshots = Get-VmDomain web* | New-DiskSnapshot -QuiesceRequired; $snapshots }
+    . Show { $snapshots[0].BackupSource.Xml }
+    . Show { $snapshots[0].ModifiedDisk.Xml }
 
     Write-Talk 'The backup sources are read on the host, while the guest goes on writing elsewhere.'
     Wait-Records 20
@@ -64,15 +65,15 @@ try {
         throw 'The two snapshots are not of one moment, or a record that was acknowledged is missing.'
     }
 
-    Show { Get-DiskSnapshot web1 }
+    . Show { Get-DiskSnapshot web1 }
 
     Write-Talk 'Merged back while the guest runs.'
     $before = Get-Acknowledged
-    Show { $snapshots | Remove-DiskSnapshot -Confirm:$false }
+    . Show { $snapshots | Remove-DiskSnapshot -Confirm:$false }
     Wait-Records 10
     $Host.UI.WriteLine("The guest had written $before records when the merge began, and has written $(Get-Acknowledged) now.")
-    Show { Get-VmDisk web1 }
-    Show { Get-DiskSnapshot web1 }
+    . Show { Get-VmDisk web1 }
+    . Show { Get-DiskSnapshot web1 }
 
     Write-Talk 'Nothing is left over.'
     [IO.Directory]::GetFiles("$folder/images", 'web1*') | Out-Default

@@ -11,7 +11,14 @@ namespace VirtSnapshot.PowerShell;
 public sealed class DomainReference
 {
     /// <summary>A name, a wildcard pattern or a UUID.</summary>
-    public DomainReference(string name) => Name = name;
+    public DomainReference(string name)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        Name = name;
+    }
+
+    /// <summary>A UUID.</summary>
+    public DomainReference(Guid uuid) => Name = uuid.ToString();
 
     /// <summary>A domain.</summary>
     public DomainReference(VmDomain domain)
@@ -31,7 +38,7 @@ public sealed class DomainReference
     public DomainReference(DiskSnapshot snapshot)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
-        (Name, Uri, Disk) = (snapshot.DomainUuid.ToString(), snapshot.Uri, snapshot.Disk);
+        (Name, Uri, Disk, Snapshot) = (snapshot.DomainUuid.ToString(), snapshot.Uri, snapshot.Disk, snapshot);
     }
 
     /// <summary>The disk that a setting is of, and the domain it belongs to.</summary>
@@ -49,6 +56,9 @@ public sealed class DomainReference
 
     /// <summary>The disk's target; null where the whole domain is meant.</summary>
     internal string? Disk { get; }
+
+    /// <summary>The snapshot, where one is meant.</summary>
+    internal DiskSnapshot? Snapshot { get; }
 
     /// <inheritdoc/>
     public override string ToString() => Disk is null ? Name : $"{Name}/{Disk}";

@@ -9,7 +9,7 @@ public abstract class VirtSnapshotCmdlet : PSCmdlet, IDisposable
     private PipelineReporter? reporter;
 
     /// <summary>Cancelled by Ctrl+C.</summary>
-    private protected CancellationToken Stopping => stopping.Token;
+    private protected CancellationToken Cancellation => stopping.Token;
 
     private protected PipelineReporter Reporter => reporter ??= new PipelineReporter(this);
 
@@ -68,9 +68,9 @@ public abstract class VirtSnapshotCmdlet : PSCmdlet, IDisposable
             // Whoever pressed Ctrl+C knows it.
             throw new PipelineStoppedException();
         }
-        catch (Exception e) when (e is not (VirtSnapshotException or RuntimeException))
+        catch (Exception e) when (e is not (VirtSnapshotException or IContainsErrorRecord))
         {
-            // Nobody has foreseen it, so nobody knows whether the next object is safe. RuntimeExceptions are PowerShell's own.
+            // Nobody has foreseen it, so nobody knows whether the next object is safe. PowerShell's own bring their record along.
             ThrowTerminatingError(new ErrorRecord(e, "Unexpected", ErrorCategory.NotSpecified, target));
         }
         finally

@@ -13,13 +13,16 @@ internal static class SafeXml
     public const int MaxDomain = 16 * 1024 * 1024;
 
     /// <exception cref="XmlException">Not well-formed, holds a DTD, or is too long.</exception>
-    public static XElement Parse(string xml, int maxCharacters = MaxDomain)
+    public static XElement Parse(string xml) => Parse(xml, MaxDomain, ignoreWhitespace: true);
+
+    private static XElement Parse(string xml, int maxCharacters, bool ignoreWhitespace)
     {
         var settings = new XmlReaderSettings
         {
             DtdProcessing = DtdProcessing.Prohibit,
             XmlResolver = null,
             MaxCharactersInDocument = maxCharacters,
+            IgnoreWhitespace = ignoreWhitespace,
         };
         using var reader = XmlReader.Create(new StringReader(xml), settings);
         return XElement.Load(reader);
@@ -32,7 +35,7 @@ internal static class SafeXml
         XElement element;
         try
         {
-            element = Parse(xml, MaxUserElement);
+            element = Parse(xml, MaxUserElement, ignoreWhitespace: false);
         }
         catch (XmlException e)
         {

@@ -79,6 +79,19 @@ public sealed record VmDisk
         _ => null,
     };
 
+    /// <summary>The disk after a snapshot: its XML names the method that made it, even where nobody had configured one.</summary>
+    internal VmDisk ShowingMethod(string method)
+    {
+        if (Method is not null)
+        {
+            return this;
+        }
+
+        var shown = SafeXml.Parse(Xml);
+        shown.Add(DiskSnapshotMethod.Parse(method).ToElement());
+        return this with { Xml = shown.ToString() };
+    }
+
     internal static VmDisk Read(
         XElement disk, VmDomain domain, DiskSnapshotMethod? method, Func<string, string, string?> volumePath)
     {

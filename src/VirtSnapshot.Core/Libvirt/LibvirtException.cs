@@ -1,7 +1,7 @@
 namespace VirtSnapshot.Libvirt;
 
 /// <summary>A libvirt call failed: what libvirt says, with the code that a caller branches on.</summary>
-public sealed class LibvirtException(LibvirtErrorCode code, string message) : Exception(message)
+public sealed class LibvirtException(LibvirtErrorCode code, string message, bool isFromTransport = false) : Exception(message)
 {
     /// <summary>libvirt's error code.</summary>
     public LibvirtErrorCode Code { get; } = code;
@@ -9,5 +9,5 @@ public sealed class LibvirtException(LibvirtErrorCode code, string message) : Ex
     /// <summary>Whether the daemon was lost or never reached, so that nothing is known about the call's effect.</summary>
     public bool ConnectionLost => Code is LibvirtErrorCode.NoConnection or LibvirtErrorCode.InvalidConnection
         or LibvirtErrorCode.Rpc or LibvirtErrorCode.SystemError
-        || (Code == LibvirtErrorCode.InternalError && Message.Contains("client socket is closed", StringComparison.Ordinal));
+        || (isFromTransport && Code == LibvirtErrorCode.InternalError);
 }

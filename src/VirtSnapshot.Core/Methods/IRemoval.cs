@@ -18,5 +18,7 @@ internal interface IRemoval
     IReadOnlyList<RemovedDisk> Merge(Action<RemovalProgress> progress, CancellationToken cancellation);
 
     /// <summary>Deletes what nothing needs any more, after proving it. Only after the records have been rewritten.</summary>
-    void Discard(RemovedDisk disk);
+    /// <param name="now">The domain after all merges, through a connection that works.</param>
+    /// <param name="disk">What was removed.</param>
+    void Discard(RecordOrder now, RemovedDisk disk);
 }

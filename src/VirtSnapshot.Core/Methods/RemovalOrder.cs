@@ -10,12 +10,12 @@ namespace VirtSnapshot.Methods;
 /// <param name="Host">Where its hypervisor runs.</param>
 /// <param name="Disks">The records, at most one of each disk.</param>
 /// <param name="Bandwidth">Bytes per second and disk; 0 for no limit.</param>
-/// <param name="MayResume">Whether jobs that a removal before us has left running are ours to finish.</param>
+/// <param name="Begun">Targets of those disks whose removal an earlier run has begun: jobs that it left running are ours to finish.</param>
 internal sealed record RemovalOrder(
     LibvirtDomain Native,
     VmDomain Domain,
     IHost Host,
     IReadOnlyList<RecordedDisk> Disks,
     ulong Bandwidth,
-    bool MayResume)
+    IReadOnlySet<string> Begun)
     : RecordOrder(Native, Domain, Host);

@@ -7,13 +7,17 @@ namespace VirtSnapshot.Native;
 /// <summary>libvirt keeps the last error per thread: it is copied in the same synchronous call that saw the failure.</summary>
 internal static unsafe partial class ErrorApi
 {
+    // VIR_FROM_RPC: "client socket is closed", "received hangup event on socket" and their like, in whatever language.
+    private const int TransportDomain = 7;
+
     /// <summary>The error of the call that has just failed on this thread.</summary>
     public static LibvirtException LastError(string call)
     {
         var error = (NativeError*)GetLastError();
         return error == null
             ? new LibvirtException(LibvirtErrorCode.InternalError, $"{call} failed and libvirt does not say why.")
-            : new LibvirtException((LibvirtErrorCode)error->Code, Marshal.PtrToStringUTF8(error->Message) ?? call);
+            : new LibvirtException(
+                (LibvirtErrorCode)error->Code, Marshal.PtrToStringUTF8(error->Message) ?? call, error->Domain == TransportDomain);
     }
 
     public static void Check(int result, string call)

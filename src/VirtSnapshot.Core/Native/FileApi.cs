@@ -11,6 +11,7 @@ internal static unsafe partial class FileApi
     private const int AtSymlinkNoFollow = 0x100;
     private const uint StatxBasic = 0x7ff;
     private const int ErrorNoEntry = 2;
+    private const int ErrorNotDirectory = 20;
     private const int WriteAndSearch = 2 | 1; // W_OK | X_OK
     private const int OpenDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
 
@@ -29,7 +30,7 @@ internal static unsafe partial class FileApi
         }
 
         var error = Marshal.GetLastPInvokeError();
-        return error == ErrorNoEntry ? null : throw Failure(error, path);
+        return error is ErrorNoEntry or ErrorNotDirectory ? null : throw Failure(error, path);
     }
 
     /// <summary>As <see cref="Stat"/> through links, where a failure says no more than that nothing is there.</summary>

@@ -94,6 +94,12 @@ internal sealed class Freezer : IDisposable
             actUnfrozen(failure.Message);
             return null;
         }
+        catch (OperationCanceledException)
+        {
+            // The freeze may land any moment: the guard is to thaw now, not when all else is undone.
+            guard.Dispose();
+            throw;
+        }
 
         string? doubt;
         try
@@ -191,19 +197,27 @@ internal sealed class Freezer : IDisposable
             || error.Code is LibvirtErrorCode.AgentUnresponsive or LibvirtErrorCode.OperationTimeout or LibvirtErrorCode.AgentUnsynced;
         if (!isTimeout)
         {
-            // The agent has answered: it froze nothing. If the guest is frozen all the same, somebody else did it.
-            if (IsFrozen())
+            // The agent has answered: it froze nothing. If the guest is frozen all the same, somebody else did it. Where the
+            // answer was lost on its way, it was we. An agent's own answer names the command, in every language.
+            var status = Status();
+            if (status == "frozen" && error.Message.Contains("guest-fsfreeze-freeze", StringComparison.Ordinal))
             {
                 isGuardNeeded = false;
                 return AlreadyFrozen(error);
             }
 
-            isGuardNeeded = !IsThawed();
+            isGuardNeeded = status != "thawed";
+            if (isGuardNeeded)
+            {
+                guard.Dispose();
+            }
+
             return new VirtSnapshotException(
                 FailureKind.ResourceUnavailable,
                 "FreezeFailed",
                 domain,
-                $"The guest of domain '{domain.Name}' could not be frozen: {error.Message}. It is not frozen.",
+                $"The guest of domain '{domain.Name}' could not be frozen: {error.Message}. "
+                + (isGuardNeeded ? $"Whether anything is frozen is not known: a guard (process {guard.ProcessId}) goes on thawing until the agent answers." : "It is not frozen."),
                 error);
         }
 
@@ -246,8 +260,6 @@ internal sealed class Freezer : IDisposable
         inner);
 
     private bool IsFrozen() => Status() == "frozen";
-
-    private bool IsThawed() => Status() == "thawed";
 
     /// <summary>A raw agent command marks the domain as tainted, so it is asked only when something is wrong already.</summary>
     private string? Status()

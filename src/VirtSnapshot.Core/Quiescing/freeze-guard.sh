@@ -2,7 +2,7 @@
 #
 # The run that started us says "freezing" before it freezes, and "thawed" when its own thaw is confirmed. If it dies (its end
 # of the pipe closes) or SECONDS pass first, the thaw is ours, until the agent itself answers that nothing is frozen.
-trap '' HUP INT TERM
+trap '' HUP INT TERM PIPE
 uri=$1 uuid=$2 seconds=$3
 
 ask() { timeout -s KILL 60 virsh -q -c "$uri" "$@" 2>&1; }
@@ -27,7 +27,7 @@ if [ "$word" = freezing ]; then
         *'"thawed"'*) break ;;
         esac
         case $(ask domstate "$uuid") in
-        *'failed to get domain'* | 'shut off' | crashed) exit 0 ;;
+        *'Domain not found'* | 'shut off' | crashed) exit 0 ;;
         esac
         sleep 1
     done

@@ -60,7 +60,7 @@ public sealed record DiskSnapshot
         Consistency = disk.Consistency,
         CreatedAt = set.CreatedAt,
         FreezeWindow = set.FreezeWindow,
-        ModifiedDisk = disk.ChangedDisk ? domain.FindDisk(disk.Record.Target) : null,
+        ModifiedDisk = disk.ChangedDisk ? domain.FindDisk(disk.Record.Target)?.ShowingMethod(disk.Record.Method) : null,
         BackupSource = disk.Record.Source,
         State = state,
         Uri = domain.Uri,

@@ -52,7 +52,7 @@ internal sealed class DomainSession : IDisposable
     });
 
     /// <summary>Runs something that calls libvirt, and turns libvirt's errors into ours.</summary>
-    public static T Guarded<T>(VmDomain domain, string doing, Func<T> action)
+    public static T Guarded<T>(VmDomain domain, string doing, Func<T> action, string advice = "Nothing was left behind.")
     {
         try
         {
@@ -60,7 +60,7 @@ internal sealed class DomainSession : IDisposable
         }
         catch (LibvirtException e)
         {
-            throw LibvirtFailure.Explain(e, domain, $"{doing} (domain '{domain.Name}')", "Nothing was left behind.");
+            throw LibvirtFailure.Explain(e, domain, $"{doing} (domain '{domain.Name}')", advice);
         }
     }
 

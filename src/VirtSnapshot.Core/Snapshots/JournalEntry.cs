@@ -6,4 +6,8 @@ namespace VirtSnapshot.Snapshots;
 /// <param name="Group">The set.</param>
 /// <param name="Name">The snapshot's name.</param>
 /// <param name="Record">What is being made or removed.</param>
-internal sealed record JournalEntry(Guid Group, SnapshotName Name, RecordedDisk Record);
+internal sealed record JournalEntry(Guid Group, SnapshotName Name, RecordedDisk Record)
+{
+    /// <summary>Whether both are about the same disk of the same set.</summary>
+    public bool IsSameAs(JournalEntry other) => Group == other.Group && Record.Target == other.Record.Target;
+}

@@ -6,13 +6,18 @@ namespace VirtSnapshot.Snapshots;
 /// One round of removal under the journal: merge, rewrite the catalog, and only then delete. Each step may be repeated, so a removal that
 /// died anywhere is finished by doing it again.
 /// </summary>
-internal sealed class JournaledRemoval(DomainSession session, bool mayResume, IRunReporter reporter)
+internal sealed class JournaledRemoval(DomainSession session, IRunReporter reporter)
 {
     public IReadOnlyList<RemovedDisk> Run(
         ISnapshotProvider provider, IReadOnlyList<JournalEntry> entries, ulong bandwidth, CancellationToken cancellation)
     {
+        session.Reread();
+        var journal = RunJournal.Read(session.Domain);
+        var begunBefore = journal is { Operation: RunOperation.Removal }
+            ? entries.Where(entry => journal.Entries.Any(entry.IsSameAs)).Select(entry => entry.Record.Target).ToHashSet(StringComparer.Ordinal)
+            : [];
         var removal = provider.PlanRemoval(new RemovalOrder(
-            session.Native, session.Domain, session.Host, [.. entries.Select(entry => entry.Record)], bandwidth, mayResume));
+            session.Native, session.Domain, session.Host, [.. entries.Select(entry => entry.Record)], bandwidth, begunBefore));
         if (removal.Accepted.Count == 0)
         {
             return removal.Refused;
@@ -20,7 +25,11 @@ internal sealed class JournaledRemoval(DomainSession session, bool mayResume, IR
 
         var groups = entries.ToDictionary(entry => entry.Record.Target, entry => entry, StringComparer.Ordinal);
         var startedAt = DateTimeOffset.UtcNow;
-        Journal(startedAt, removal.Accepted.Select(record => groups[record.Target]));
+        var accepted = removal.Accepted.Select(record => groups[record.Target]).ToList();
+
+        // What the journal named before stays in it until it is removed: nothing else knows that it is half done.
+        var before = journal?.Entries ?? [];
+        Journal(startedAt, [.. accepted, .. before.Where(entry => !accepted.Exists(entry.IsSameAs))]);
         RunSteps.Reached(RunStep.RemovalJournaled);
         var results = removal.Merge(progress => reporter.Progress(session.Domain.Name, progress), cancellation);
 
@@ -33,9 +42,11 @@ internal sealed class JournaledRemoval(DomainSession session, bool mayResume, IR
         results = [.. results.Select(disk => disk.Failure is null ? Discard(removal, disk) : disk)];
         RunSteps.Reached(RunStep.Discarded);
         var begun = results.Where(disk => disk.Failure is { HadBegun: true }).Select(disk => groups[disk.Record.Target]).ToList();
-        if (begun.Count > 0)
+        var removed = results.Where(disk => disk.Failure is null).Select(disk => groups[disk.Record.Target]).ToList();
+        var unfinished = begun.Concat(before.Where(entry => !removed.Concat(begun).Any(entry.IsSameAs))).ToList();
+        if (unfinished.Count > 0)
         {
-            Journal(startedAt, begun);
+            Journal(startedAt, unfinished);
         }
         else
         {
@@ -50,7 +61,7 @@ internal sealed class JournaledRemoval(DomainSession session, bool mayResume, IR
     {
         try
         {
-            removal.Discard(disk);
+            removal.Discard(session.ToOrder(), disk);
             return disk;
         }
         catch (VirtSnapshotException e)
@@ -74,6 +85,6 @@ internal sealed class JournaledRemoval(DomainSession session, bool mayResume, IR
         }
     }
 
-    private void Journal(DateTimeOffset startedAt, IEnumerable<JournalEntry> entries) =>
-        new RunJournal(RunOperation.Removal, startedAt, [.. entries]).Write(session.Native, session.Domain);
+    private void Journal(DateTimeOffset startedAt, IReadOnlyList<JournalEntry> entries) =>
+        new RunJournal(RunOperation.Removal, startedAt, entries).Write(session.Native, session.Domain);
 }

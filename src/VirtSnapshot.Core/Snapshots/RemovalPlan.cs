@@ -13,14 +13,12 @@ public sealed class RemovalPlan : IDisposable
     private readonly DomainSession session;
     private readonly IReadOnlyList<DiskSnapshot> snapshots;
     private readonly IRunReporter reporter;
-    private readonly bool mayResume;
 
-    private RemovalPlan(DomainSession session, IReadOnlyList<DiskSnapshot> snapshots, IRunReporter reporter, bool mayResume)
+    private RemovalPlan(DomainSession session, IReadOnlyList<DiskSnapshot> snapshots, IRunReporter reporter)
     {
         this.session = session;
         this.snapshots = snapshots;
         this.reporter = reporter;
-        this.mayResume = mayResume;
     }
 
     /// <summary>Plans the removal.</summary>
@@ -38,11 +36,15 @@ public sealed class RemovalPlan : IDisposable
         var session = DomainSession.Open(domain, cancellation);
         try
         {
+            var begun = FindBegun(session.Domain, snapshots);
             return new RemovalPlan(
                 session,
-                [.. snapshots.DistinctBy(snapshot => (snapshot.Group, snapshot.Disk)).OrderBy(snapshot => snapshot.CreatedAt)],
-                reporter,
-                MayResume(session.Domain, snapshots));
+                [
+                    .. snapshots.DistinctBy(snapshot => (snapshot.Group, snapshot.Disk))
+                        .OrderByDescending(snapshot => begun.Exists(entry => IsOf(entry, snapshot)))
+                        .ThenBy(snapshot => snapshot.CreatedAt),
+                ],
+                reporter);
         }
         catch
         {
@@ -66,7 +68,7 @@ public sealed class RemovalPlan : IDisposable
         {
             var round = remaining.DistinctBy(snapshot => snapshot.Disk).ToList();
             remaining.RemoveAll(round.Contains);
-            var outcome = DomainSession.Guarded(session.Domain, "removing snapshots", () => RunRound(round, options, either.Token));
+            var outcome = DomainSession.Guarded(session.Domain, "removing snapshots", () => RunRound(round, options, either.Token), "No data is lost. Go on with Remove-DiskSnapshot or Repair-DiskSnapshot.");
             results.AddRange(outcome.Select(result => Name(result, timeout.IsCancellationRequested && !cancellation.IsCancellationRequested, options)));
 
             // What stands on a snapshot that could not go is left alone: its turn would have come after it.
@@ -83,17 +85,16 @@ public sealed class RemovalPlan : IDisposable
     /// <inheritdoc/>
     public void Dispose() => session.Dispose();
 
-    /// <summary>A removal that was stopped before may be taken up again; any other unfinished run needs repairing first.</summary>
-    private static bool MayResume(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots)
+    /// <summary>A removal that was stopped before may be taken up again, and comes first; any other unfinished run needs repairing first.</summary>
+    private static List<JournalEntry> FindBegun(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots)
     {
         if (RunJournal.Read(domain) is not { } journal)
         {
-            return false;
+            return [];
         }
 
-        return journal.Operation == RunOperation.Removal
-            && journal.Entries.All(entry => snapshots.Any(snapshot => snapshot.Group == entry.Group && snapshot.Disk == entry.Record.Target))
-            ? true
+        return journal.Operation == RunOperation.Removal && journal.Entries.All(entry => snapshots.Any(snapshot => IsOf(entry, snapshot)))
+            ? [.. journal.Entries]
             : throw new VirtSnapshotException(
                 FailureKind.ResourceBusy,
                 "UnfinishedRun",
@@ -122,7 +123,7 @@ public sealed class RemovalPlan : IDisposable
         foreach (var part in entries.GroupBy(item => item.Entry.Record.Method))
         {
             var byTarget = part.ToDictionary(item => item.Entry.Record.Target, item => item, StringComparer.Ordinal);
-            var removal = new JournaledRemoval(session, mayResume, reporter);
+            var removal = new JournaledRemoval(session, reporter);
             results.AddRange(removal
                 .Run(MethodCatalog.Selector.Find(part.Key, session.Domain), [.. part.Select(item => item.Entry)], options.Bandwidth, cancellation)
                 .Select(disk => new RemovalResult(byTarget[disk.Record.Target].Snapshot, disk.Failure?.Error)));
@@ -131,10 +132,14 @@ public sealed class RemovalPlan : IDisposable
         return results;
     }
 
+    /// <summary>A removal that died late has taken the record out already; its journal still knows it.</summary>
     private JournalEntry? FindRecord(DiskSnapshot snapshot) => SnapshotCatalog.Read(session.Domain)
-        .Where(set => set.Group == snapshot.Group)
         .SelectMany(set => set.Disks, (set, disk) => new JournalEntry(set.Group, set.Name, disk.Record))
-        .FirstOrDefault(entry => entry.Record.Target == snapshot.Disk);
+        .Concat(RunJournal.Read(session.Domain)?.Entries ?? [])
+        .FirstOrDefault(entry => IsOf(entry, snapshot));
+
+    private static bool IsOf(JournalEntry entry, DiskSnapshot snapshot) =>
+        entry.Group == snapshot.Group && entry.Record.Target == snapshot.Disk;
 
     private VirtSnapshotException NotRecorded(DiskSnapshot snapshot) => snapshot.State == SnapshotState.Unknown
         ? new VirtSnapshotException(
@@ -153,7 +158,7 @@ public sealed class RemovalPlan : IDisposable
         FailureKind.InvalidOperation,
         "OlderSnapshotRemains",
         snapshot,
-        $"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' of domain '{snapshot.Domain}' was not removed, since the older one '{failed.Name}' could not be. It is as it was.");
+        $"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' of domain '{snapshot.Domain}' was not removed, since '{failed.Name}', whose turn was before it, could not be. It is as it was.");
 
     private static RemovalResult Name(RemovalResult result, bool hasTimedOut, RemovalOptions options) =>
         hasTimedOut && result.Error is { Kind: FailureKind.OperationStopped } stopped

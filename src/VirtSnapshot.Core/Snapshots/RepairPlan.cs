@@ -81,7 +81,8 @@ public sealed class RepairPlan : IDisposable
     public RepairResult Run(CancellationToken cancellation) => DomainSession.Guarded(
         session.Domain,
         "repairing",
-        () => journal.Operation == RunOperation.Removal ? FinishRemoval(cancellation) : FinishSnapshot());
+        () => journal.Operation == RunOperation.Removal ? FinishRemoval(cancellation) : FinishSnapshot(),
+        "No data is lost. Run Repair-DiskSnapshot again.");
 
     /// <inheritdoc/>
     public void Dispose() => session.Dispose();
@@ -105,10 +106,12 @@ public sealed class RepairPlan : IDisposable
                 [.. Taken.Select(record => new SetDisk(record, Consistency.CrashConsistent, ChangedDisk: true))]));
             details.AddRange(Taken.Select(record => $"Disk '{record.Target}': the snapshot is recorded, as crash-consistent."));
             action = RepairAction.Finished;
+            RunSteps.Reached(RunStep.Recorded);
         }
 
         details.AddRange(Leftovers.Select(file => $"Deleted '{file}'."));
         var kept = parts.SelectMany(part => part.Recovery.CleanUp()).ToList();
+        RunSteps.Reached(RunStep.Discarded);
         if (kept.Count > 0)
         {
             return new RepairResult(session.Domain.Name, RepairAction.Incomplete, kept, session.Domain.Uri);
@@ -122,7 +125,7 @@ public sealed class RepairPlan : IDisposable
     {
         var results = journal.Entries
             .GroupBy(entry => entry.Record.Method)
-            .SelectMany(part => new JournaledRemoval(session, mayResume: true, reporter)
+            .SelectMany(part => new JournaledRemoval(session, reporter)
                 .Run(MethodCatalog.Selector.Find(part.Key, session.Domain), [.. part], bandwidth: 0, cancellation))
             .ToList();
         return new RepairResult(

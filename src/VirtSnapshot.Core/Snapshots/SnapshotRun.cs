@@ -224,22 +224,23 @@ internal sealed class SnapshotRun(
         {
             var provider = MethodCatalog.Selector.Find(part.Key, Domain);
             var recovery = provider.PlanRecovery(session.ToOrder(), [.. part]);
-            if (recovery.Taken.Count > 0)
-            {
-                var removal = provider.PlanRemoval(new RemovalOrder(
-                    session.Native, Domain, session.Host, recovery.Taken, Bandwidth: 0, MayResume: false));
-                var results = removal.Refused.Concat(removal.Merge(_ => { }, CancellationToken.None)).ToList();
-                if (results.Find(disk => disk.Failure is not null) is { } failed)
-                {
-                    return failed.Failure!.Error.Message;
-                }
-
-                results.ForEach(removal.Discard);
-            }
-
             if (recovery.CleanUp() is [{ } kept, ..])
             {
                 return kept;
+            }
+
+            if (recovery.Taken.Count == 0)
+            {
+                continue;
+            }
+
+            // From here on it is a removal, for the journal as well: if we die within it, nobody must take a half-merged base for a snapshot.
+            var failed = new JournaledRemoval(session, reporter)
+                .Run(provider, [.. recovery.Taken.Select(record => new JournalEntry(group, name, record))], bandwidth: 0, CancellationToken.None)
+                .FirstOrDefault(disk => disk.Failure is not null);
+            if (failed is not null)
+            {
+                return failed.Failure!.Error.Message;
             }
         }
 

@@ -30,9 +30,14 @@ internal static class ImageChain
     {
         try
         {
-            return host.Stat(path, followLink: true) is { IsRegularFile: true } or { IsBlockDevice: true }
-                ? Qcow2Header.Parse(host.ReadHead(path, Qcow2Header.HeadLength))
-                : null;
+            if (host.Stat(path, followLink: true) is not ({ IsRegularFile: true } or { IsBlockDevice: true }))
+            {
+                return null;
+            }
+
+            var head = host.ReadHead(path, Qcow2Header.HeadLength);
+            var length = Qcow2Header.LengthWithTable(head);
+            return Qcow2Header.Parse(length > head.Length ? host.ReadHead(path, length) : head);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

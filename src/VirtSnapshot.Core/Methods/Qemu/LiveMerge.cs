@@ -65,7 +65,7 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
     {
         try
         {
-            if (!order.MayResume || order.Native.FindJob(step.Disk.Target) is null)
+            if (!order.Begun.Contains(step.Disk.Target) || order.Native.FindJob(step.Disk.Target) is null)
             {
                 Start(step);
             }
@@ -74,7 +74,8 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
         }
         catch (LibvirtException e)
         {
-            Fail(step, ExplainStart(step, e), hadBegun: order.MayResume);
+            // A daemon that is lost within the call may have started the job all the same.
+            Fail(step, ExplainStart(step, e), hadBegun: e.ConnectionLost || order.Begun.Contains(step.Disk.Target));
         }
     }
 

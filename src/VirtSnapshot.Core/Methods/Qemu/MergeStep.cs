@@ -1,4 +1,5 @@
 using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
 
 namespace VirtSnapshot.Methods.Qemu;
 
@@ -31,7 +32,9 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         var overlay = OverlayData.PathOf(record);
         var chain = ImageChain.Of(order.Host, order.Domain, disk);
         var position = OverlayData.FindIn(chain, record);
-        if (position is null && (!order.MayResume || chain.Any(layer => layer.Path == overlay)))
+        var isMerged = position is null && order.Begun.Contains(record.Target)
+            && chain.All(layer => layer.Path != overlay) && chain.Any(layer => layer.IsSameAs(record.Source));
+        if (position is null && !isMerged)
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
@@ -82,7 +85,15 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
 
     private void RefuseOtherJob(RemovalOrder order)
     {
-        if (order.Domain.IsActive && !order.MayResume && (Disk.HasMirror || order.Native.FindJob(Disk.Target) is not null))
+        if (!order.Domain.IsActive)
+        {
+            return;
+        }
+
+        // Somebody else may have started a job since a run before us has died: pivoting that one is not ours to do.
+        var job = order.Native.FindJob(Disk.Target);
+        var isOurs = order.Begun.Contains(Disk.Target) && job?.Type == (IsActiveLayer ? BlockJobType.ActiveCommit : BlockJobType.Commit);
+        if ((job is not null || Disk.HasMirror) && !isOurs)
         {
             throw new VirtSnapshotException(
                 FailureKind.ResourceBusy,

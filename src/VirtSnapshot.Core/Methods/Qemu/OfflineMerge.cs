@@ -16,7 +16,8 @@ internal sealed class OfflineMerge(RemovalOrder order)
         var failures = new Dictionary<string, RemovalFailure>(StringComparer.Ordinal);
         foreach (var step in steps)
         {
-            var hasBegun = false;
+            var hasBegunBefore = order.Begun.Contains(step.Disk.Target);
+            var hasBegun = hasBegunBefore;
             try
             {
                 cancellation.ThrowIfCancellationRequested();
@@ -32,7 +33,7 @@ internal sealed class OfflineMerge(RemovalOrder order)
             }
             catch (VirtSnapshotException e)
             {
-                failures[step.Disk.Target] = new RemovalFailure(e, hasBegun && e.ErrorId != "SourceInUse");
+                failures[step.Disk.Target] = new RemovalFailure(e, hasBegunBefore || (hasBegun && e.ErrorId != "SourceInUse"));
             }
             catch (LibvirtException e)
             {

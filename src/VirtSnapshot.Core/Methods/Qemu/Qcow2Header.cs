@@ -13,8 +13,11 @@ namespace VirtSnapshot.Methods.Qemu;
 /// <param name="HoldsData">Whether any cluster was ever allocated for the guest's data.</param>
 internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, string? BackingFormat, bool HoldsData)
 {
-    /// <summary>Enough for the header, its extensions, and the first-level table of an image of 2 TiB, as qemu-img lays them out.</summary>
+    /// <summary>Enough for the header, its extensions, and the first-level table of an image of 4 TiB, as qemu-img lays them out.</summary>
     public const int HeadLength = 256 * 1024;
+
+    // QEMU itself takes no first-level table of more than 32 MiB.
+    private const int LongestHead = 48 * 1024 * 1024;
 
     private const uint Magic = 0x514649FB;
     private const uint BackingFormatExtension = 0xE2792ACA;
@@ -31,7 +34,7 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
         var version = Int32(head, 4);
         var backingOffset = Int64(head, 8);
         var backingLength = Int32(head, 16);
-        if (version < 2 || backingLength > 1023 || backingOffset + backingLength > (ulong)head.Length)
+        if (version < 2 || backingLength > 1023 || backingOffset > (ulong)head.Length || backingOffset + backingLength > (ulong)head.Length)
         {
             return null;
         }
@@ -40,8 +43,14 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
             Int64(head, 24),
             backingOffset == 0 ? null : Encoding.UTF8.GetString(head.Slice((int)backingOffset, (int)backingLength)),
             ReadBackingFormat(head, version >= 3 && head.Length >= 104 ? Int32(head, 100) : Version2HeaderLength),
-            HasAllocatedCluster(head, Int64(head, 40), Int32(head, 36)));
+            HasAllocatedCluster(head));
     }
+
+    /// <summary>How much of the file shows its first-level table as well, in bytes; what is already there where it never could.</summary>
+    public static int LengthWithTable(ReadOnlySpan<byte> head) =>
+        head.Length >= Version2HeaderLength && Int32(head, 0) == Magic && TableEnd(head) is var end and <= LongestHead
+            ? Math.Max((int)end, head.Length)
+            : head.Length;
 
     private static string? ReadBackingFormat(ReadOnlySpan<byte> head, uint headerLength)
     {
@@ -66,11 +75,12 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
     }
 
     /// <summary>An entry of the first-level table is zero until something under it was written. Out of sight counts as data.</summary>
-    private static bool HasAllocatedCluster(ReadOnlySpan<byte> head, ulong tableOffset, uint entries)
-    {
-        var end = tableOffset + (entries * 8UL);
-        return end > (ulong)head.Length || head[(int)tableOffset..(int)end].ContainsAnyExcept((byte)0);
-    }
+    private static bool HasAllocatedCluster(ReadOnlySpan<byte> head) =>
+        TableEnd(head) is var end && (end > (ulong)head.Length || head[(int)Int64(head, 40)..(int)end].ContainsAnyExcept((byte)0));
+
+    /// <summary>Where the first-level table ends; the largest number where its offset is impossible.</summary>
+    private static ulong TableEnd(ReadOnlySpan<byte> head) =>
+        Int64(head, 40) is var offset and <= LongestHead ? offset + (Int32(head, 36) * 8UL) : ulong.MaxValue;
 
     private static uint Int32(ReadOnlySpan<byte> head, int at) => BinaryPrimitives.ReadUInt32BigEndian(head[at..]);
 

@@ -69,7 +69,9 @@ internal sealed class QemuRecovery : IRecovery
             null when order.Host.Stat(path) is { Size: 0 } => null,
             null => "it is not the overlay that was to be made",
             { HoldsData: true } => "it holds data",
-            var header when record.Source.Path is { } source && header.BackingFile != source => $"it backs on '{header.BackingFile}'",
+
+            // One without any base is ours, too: we may have died while it was being made.
+            { BackingFile: { } backing } when record.Source.Path is { } source && backing != source => $"it backs on '{backing}'",
             _ => null,
         };
     }

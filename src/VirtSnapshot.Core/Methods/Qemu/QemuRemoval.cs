@@ -11,6 +11,7 @@ internal sealed class QemuRemoval : IRemoval
     private readonly RemovalOrder order;
     private readonly List<MergeStep> steps = [];
     private readonly List<RemovedDisk> refused = [];
+    private ImageUse? useAfterMerge;
 
     public QemuRemoval(RemovalOrder order)
     {
@@ -49,16 +50,16 @@ internal sealed class QemuRemoval : IRemoval
         ];
     }
 
-    public void Discard(RemovedDisk disk)
+    public void Discard(RecordOrder now, RemovedDisk disk)
     {
         var path = OverlayData.PathOf(disk.Record);
-        if (order.Host.Stat(path) is null)
+        if (now.Host.Stat(path) is null)
         {
             return;
         }
 
-        var use = ImageUse.Read(order);
-        if (use.IsNamedByAnyDomain(path))
+        useAfterMerge ??= ImageUse.Read(now);
+        if (useAfterMerge.IsNamedByAnyDomain(path))
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidResult,
@@ -68,6 +69,6 @@ internal sealed class QemuRemoval : IRemoval
                 + $"Compare 'virsh domblklist {order.Domain.Name}' with 'virsh domblklist --inactive {order.Domain.Name}'.");
         }
 
-        order.Host.Delete(path);
+        now.Host.Delete(path);
     }
 }

@@ -1,0 +1,19 @@
+using VirtSnapshot.Snapshots;
+
+namespace VirtSnapshot.PowerShell;
+
+/// <summary>Finds the snapshots that a command is about.</summary>
+internal static class ChosenSnapshots
+{
+    public static IReadOnlyList<DiskSnapshot> Of(ChosenDomain chosen, SnapshotNameFilter names)
+    {
+        var targets = chosen.MatchDisks().Select(disk => disk.Target).ToHashSet(StringComparer.Ordinal);
+        return
+        [
+            .. SnapshotList.Of(chosen.Domain).Where(snapshot =>
+                (chosen.Disks.Count == 0 || targets.Contains(snapshot.Disk))
+                && (chosen.Snapshot is not { } one || (one.Group == snapshot.Group && one.Name == snapshot.Name))
+                && names.Matches(snapshot.Name)),
+        ];
+    }
+}

@@ -1,0 +1,37 @@
+using System.Management.Automation;
+using VirtSnapshot.Snapshots;
+
+namespace VirtSnapshot.PowerShell.Commands;
+
+/// <summary>Lists disks' snapshots.</summary>
+[Cmdlet(VerbsCommon.Get, "DiskSnapshot")]
+[OutputType(typeof(DiskSnapshot))]
+public sealed class GetDiskSnapshotCommand : DiskCmdlet
+{
+    private SnapshotNameFilter names = new(null);
+
+    /// <summary>The snapshots' names, with wildcards.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public string[]? Name { get; set; }
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        base.BeginProcessing();
+        Require(() => names = new SnapshotNameFilter(Name));
+    }
+
+    /// <inheritdoc/>
+    protected override void EndProcessing()
+    {
+        foreach (var missing in names.NotFound)
+        {
+            WriteFailure(missing);
+        }
+    }
+
+    private protected override void Process(ChosenDomain chosen) =>
+        WriteObject(ChosenSnapshots.Of(chosen, names), enumerateCollection: true);
+}

@@ -1,0 +1,25 @@
+using System.Management.Automation;
+using VirtSnapshot.Domains;
+using VirtSnapshot.PowerShell.Binding;
+
+namespace VirtSnapshot.PowerShell.Commands;
+
+/// <summary>Lists domains' disks.</summary>
+[Cmdlet(VerbsCommon.Get, "VmDisk")]
+[OutputType(typeof(VmDisk))]
+public sealed class GetVmDiskCommand : DomainCmdlet
+{
+    /// <summary>Targets with wildcards, source paths, or <c>&lt;disk&gt;</c> elements.</summary>
+    [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
+    [Alias("Disk")]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    [TextOfObject]
+    public string[]? Target { get; set; }
+
+    private protected override string[]? DiskNames => Target;
+
+    private protected override bool TakesDisks => true;
+
+    private protected override void Process(ChosenDomain chosen) => WriteObject(chosen.MatchDisks(), enumerateCollection: true);
+}

@@ -1,0 +1,17 @@
+using System.Management.Automation;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Methods;
+using VirtSnapshot.Snapshots;
+
+namespace VirtSnapshot.PowerShell.Commands;
+
+/// <summary>Lets disks' snapshots use their default method again.</summary>
+[Cmdlet(VerbsCommon.Reset, "DiskSnapshotMethod", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[OutputType(typeof(DiskMethodSetting))]
+public sealed class ResetDiskSnapshotMethodCommand : MethodChangeCmdlet
+{
+    private protected override string Action => "Reset-DiskSnapshotMethod";
+
+    private protected override IReadOnlyList<DiskMethodSetting> Change(VmDomain domain, IReadOnlyList<DiskSelector> disks) =>
+        MethodSettings.Reset(domain, disks);
+}

@@ -1,0 +1,44 @@
+using System.Management.Automation;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Methods;
+using VirtSnapshot.PowerShell.Binding;
+using VirtSnapshot.Snapshots;
+
+namespace VirtSnapshot.PowerShell.Commands;
+
+/// <summary>Configures which method disks' snapshots use.</summary>
+[Cmdlet(VerbsCommon.Set, "DiskSnapshotMethod", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[OutputType(typeof(DiskMethodSetting))]
+public sealed class SetDiskSnapshotMethodCommand : MethodChangeCmdlet
+{
+    private DiskSnapshotMethod? method;
+
+    /// <summary>A method's name, or a <c>&lt;diskSnapshot&gt;</c> element.</summary>
+    [Parameter(Mandatory = true)]
+    [ValidateNotNullOrEmpty]
+    [TextOfObject]
+    public string Method { get; set; } = "";
+
+    private protected override string Action => $"Set-DiskSnapshotMethod {method}";
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        base.BeginProcessing();
+        Require(() => method = DiskSnapshotMethod.Parse(Method));
+    }
+
+    private protected override void Process(ChosenDomain chosen)
+    {
+        if (chosen.Disks.Count == 0)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidArgument, "DiskNeeded", chosen.Domain, $"Say which disks of domain '{chosen.Domain}' are meant with -Disk ('*' for all), or pipe them from Get-VmDisk.");
+        }
+
+        base.Process(chosen);
+    }
+
+    private protected override IReadOnlyList<DiskMethodSetting> Change(VmDomain domain, IReadOnlyList<DiskSelector> disks) =>
+        MethodSettings.Set(domain, disks, method!);
+}

@@ -1,0 +1,20 @@
+using System.Management.Automation;
+using VirtSnapshot.PowerShell.Binding;
+
+namespace VirtSnapshot.PowerShell;
+
+/// <summary>A command about disks, or about domains' disks.</summary>
+public abstract class DiskCmdlet : DomainCmdlet
+{
+    /// <summary>The disks: targets with wildcards, source paths, or <c>&lt;disk&gt;</c> elements.</summary>
+    [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
+    [Alias("Target")]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    [TextOfObject]
+    public string[]? Disk { get; set; }
+
+    private protected sealed override string[]? DiskNames => Disk;
+
+    private protected sealed override bool TakesDisks => true;
+}

@@ -1,0 +1,39 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+using Xunit;
+
+namespace VirtSnapshot.Tests.Domains;
+
+public class VmDomainTests
+{
+    [Theory]
+    [InlineData("", GuestAgentState.None)]
+    [InlineData("<channel type='unix'><target type='virtio' name='org.other.0' state='connected'/></channel>", GuestAgentState.None)]
+    [InlineData("<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>", GuestAgentState.Disconnected)]
+    [InlineData("<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0' state='disconnected'/></channel>", GuestAgentState.Disconnected)]
+    [InlineData("<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0' state='connected'/></channel>", GuestAgentState.Connected)]
+    [InlineData("<channel type='pty'/><channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0' state='connected'/></channel>", GuestAgentState.Connected)]
+    public void The_agent_is_what_its_channel_says(string channels, GuestAgentState state) =>
+        Assert.Equal(state, TestDomain.Of($"<devices>{channels}</devices>").GuestAgent);
+
+    [Fact]
+    public void A_domain_without_devices_has_no_disks()
+    {
+        Assert.Empty(TestDomain.Of("").Disks);
+        Assert.Equal(GuestAgentState.None, TestDomain.Of("").GuestAgent);
+    }
+
+    [Theory]
+    [InlineData(DomainState.Running, true, false)]
+    [InlineData(DomainState.Blocked, true, false)]
+    [InlineData(DomainState.ShuttingDown, true, false)]
+    [InlineData(DomainState.Paused, true, true)]
+    [InlineData(DomainState.Suspended, true, true)]
+    [InlineData(DomainState.ShutOff, false, false)]
+    [InlineData(DomainState.Crashed, false, false)]
+    public void A_state_tells_whether_it_runs_and_whether_it_stands_still(DomainState state, bool isActive, bool isPaused)
+    {
+        var domain = TestDomain.Of("", state);
+        Assert.Equal((isActive, isPaused), (domain.IsActive, domain.IsPaused));
+    }
+}

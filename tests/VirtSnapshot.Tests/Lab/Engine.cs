@@ -1,0 +1,77 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Methods;
+using VirtSnapshot.Quiescing;
+using VirtSnapshot.Snapshots;
+using Xunit;
+
+namespace VirtSnapshot.Tests.Lab;
+
+/// <summary>The engine's ways in, as short as a test wants them.</summary>
+internal static class Engine
+{
+    public static readonly QuiesceOptions Required = new() { Quiescence = Quiescence.Required };
+
+    public static readonly QuiesceOptions NoQuiesce = new() { Quiescence = Quiescence.None };
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    /// <summary>Takes one set. Guests are frozen only where a test says so.</summary>
+    public static IReadOnlyList<DiskSnapshot> Take(
+        VmDomain domain,
+        string? name = null,
+        IReadOnlyList<string>? disks = null,
+        QuiesceOptions? quiescing = null,
+        string? overlayDirectory = null,
+        string? method = null,
+        IRunReporter? reporter = null)
+    {
+        using var plan = SnapshotPlan.Make(
+            new SnapshotRequest
+            {
+                Domain = domain,
+                Name = name is null ? null : SnapshotName.Parse(name),
+                Disks = [.. (disks ?? []).Select(DiskSelector.Parse)],
+                Quiescing = quiescing ?? NoQuiesce,
+                OverlayDirectory = overlayDirectory,
+                Method = method is null ? null : DiskSnapshotMethod.Parse(method),
+            },
+            reporter ?? new HeardReporter(),
+            Token);
+        return plan.Run(Token);
+    }
+
+    public static IReadOnlyList<RemovalResult> TryRemove(
+        VmDomain domain,
+        IReadOnlyList<DiskSnapshot> snapshots,
+        RemovalOptions? options = null,
+        IRunReporter? reporter = null,
+        CancellationToken cancellation = default)
+    {
+        using var plan = RemovalPlan.Make(domain, snapshots, reporter ?? new HeardReporter(), Token);
+        return plan.Run(options ?? new RemovalOptions(), cancellation);
+    }
+
+    /// <summary>Removes snapshots, and insists that it works.</summary>
+    public static void Remove(VmDomain domain, params IReadOnlyList<DiskSnapshot> snapshots) =>
+        Assert.All(TryRemove(domain, snapshots), result => Assert.Null(result.Error));
+
+    public static VirtSnapshotException Refused(Action action) => Assert.Throws<VirtSnapshotException>(action);
+
+    /// <summary>The one error of a removal that did not work.</summary>
+    public static VirtSnapshotException RemovalRefused(VmDomain domain, params IReadOnlyList<DiskSnapshot> snapshots) =>
+        Assert.Single(TryRemove(domain, snapshots)).Error ?? throw new InvalidOperationException("The snapshot was removed.");
+
+    /// <summary>No snapshots, no journal, no overlay; live and stored definition show the same disks.</summary>
+    public static void AssertNothingLeft(VmDomain domain)
+    {
+        Assert.Empty(SnapshotList.Of(domain));
+        Assert.Null(RunJournal.Read(domain));
+        Assert.DoesNotContain("urn:virtsnapshot:1:set", domain.Xml, StringComparison.Ordinal);
+        foreach (var folder in domain.Disks.Where(disk => disk.Source.Path is not null).Select(disk => Path.GetDirectoryName(disk.Source.Path)!).Distinct())
+        {
+            Assert.DoesNotContain(
+                Directory.GetFiles(folder),
+                file => Path.GetFileName(file).StartsWith($"{domain.Name}-", StringComparison.Ordinal) && Path.GetFileName(file).Count(c => c == '.') > 1);
+        }
+    }
+}
