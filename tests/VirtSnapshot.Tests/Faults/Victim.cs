@@ -1,7 +1,103 @@
+using System.Diagnostics;
+using System.Text.Json;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Methods;
+using VirtSnapshot.Quiescing;
+using VirtSnapshot.Snapshots;
+using VirtSnapshot.Tests.Lab;
+
 namespace VirtSnapshot.Tests.Faults;
 
 /// <summary>A run in a process of its own, which ends itself with SIGKILL where a test tells it to.</summary>
 internal static class Victim
 {
-    public static int Run(string[] order) => throw new NotSupportedException(string.Join(' ', order));
+    public static int Run(string[] arguments)
+    {
+        var order = JsonSerializer.Deserialize<VictimOrder>(arguments[0])!;
+        RunSteps.Observer = step => Observe(order, step);
+        try
+        {
+            var domain = DomainFinder.FindOne(order.Uri, order.Domain, CancellationToken.None);
+            Console.WriteLine(order.Work switch
+            {
+                VictimWork.Snapshot => TakeSnapshot(order, domain),
+                VictimWork.Removal => Remove(order, domain),
+                _ => Repair(domain),
+            });
+            return 0;
+        }
+        catch (VirtSnapshotException e)
+        {
+            Console.WriteLine($"{e.ErrorId}: {e.Message}");
+            return 1;
+        }
+    }
+
+    private static string TakeSnapshot(VictimOrder order, VmDomain domain)
+    {
+        var request = new SnapshotRequest
+        {
+            Domain = domain,
+            Name = SnapshotName.Parse(order.Name),
+            Quiescing = new QuiesceOptions { Quiescence = order.Quiescence, FreezeTimeout = TimeSpan.FromSeconds(order.FreezeSeconds) },
+        };
+        using var plan = SnapshotPlan.Make(request, new HeardReporter(), CancellationToken.None);
+        return $"{plan.Run(CancellationToken.None)[0].Consistency}";
+    }
+
+    private static string Remove(VictimOrder order, VmDomain domain)
+    {
+        var snapshots = SnapshotList.Of(domain).Where(snapshot => snapshot.Name == order.Name).ToList();
+        using var plan = RemovalPlan.Make(domain, snapshots, new HeardReporter(), CancellationToken.None);
+        var results = plan.Run(new RemovalOptions { Bandwidth = order.Bandwidth }, CancellationToken.None);
+        return results.FirstOrDefault(result => result.Error is not null)?.Error?.ErrorId ?? "Removed";
+    }
+
+    private static string Repair(VmDomain domain)
+    {
+        using var plan = RepairPlan.Make(domain, new HeardReporter(), CancellationToken.None);
+        return $"{plan?.Run(CancellationToken.None).Action}";
+    }
+
+    private static void Observe(VictimOrder order, RunStep step)
+    {
+        if (order.IsThawedByOthers && step == RunStep.Taken)
+        {
+            LabScript.RunProgram("virsh", "-q", "-c", order.Uri, "domfsthaw", order.Domain);
+        }
+
+        if (step != order.Step)
+        {
+            return;
+        }
+
+        switch (order.End)
+        {
+            case VictimEnd.Killed:
+                Die();
+                break;
+            case VictimEnd.KilledLater:
+                new Thread(() =>
+                {
+                    Thread.Sleep(order.DelayMilliseconds);
+                    Die();
+                }).Start();
+                break;
+            case VictimEnd.Stopped:
+                Console.WriteLine(step);
+                LabScript.RunProgram("kill", "-STOP", $"{Environment.ProcessId}");
+                break;
+            default:
+                Console.WriteLine(step);
+                Console.ReadLine();
+                break;
+        }
+    }
+
+    private static void Die()
+    {
+        using var self = Process.GetCurrentProcess();
+        self.Kill();
+        Thread.Sleep(Timeout.Infinite);
+    }
 }

@@ -1,0 +1,157 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+using VirtSnapshot.Methods;
+using VirtSnapshot.Methods.Qemu;
+using VirtSnapshot.Quiescing;
+using VirtSnapshot.Snapshots;
+using VirtSnapshot.Tests.Lab;
+using Xunit;
+
+namespace VirtSnapshot.Tests.Faults;
+
+/// <summary>What the fault tests share: their guests, repairing, and the proof that all is well afterwards.</summary>
+public abstract class FaultTest(LabFixture lab) : IDisposable
+{
+    private static readonly LocalHost Host = new();
+
+    protected LabFixture Lab => lab;
+
+    /// <summary>A running guest with two disks that records without a rest. Every test leaves it without snapshots.</summary>
+    protected TestGuest Live => lab.Guest("faults");
+
+    /// <summary>A shut-off domain with two disks. Every test leaves it without snapshots.</summary>
+    protected TestGuest ShutOff => lab.Guest("faults-off", "--define-only");
+
+    private protected static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public void Dispose()
+    {
+        RunSteps.Observer = null;
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Does something once, when this process comes to a step.</summary>
+    private protected static void At(RunStep step, Action action)
+    {
+        RunSteps.Observer = reached =>
+        {
+            if (reached == step)
+            {
+                RunSteps.Observer = null;
+                action();
+            }
+        };
+    }
+
+    private protected static QuiesceOptions Freezing(Quiescence quiescence, double seconds) =>
+        new() { Quiescence = quiescence, FreezeTimeout = TimeSpan.FromSeconds(seconds) };
+
+    private protected static IReadOnlyList<DiskSnapshot> Named(TestGuest guest, string name) =>
+        [.. SnapshotList.Of(guest.Domain).Where(snapshot => snapshot.Name == name)];
+
+    /// <summary>Three sets on both disks, each layer with data of its own: s1, s2, s3.</summary>
+    private protected static void TakeThree(TestGuest guest)
+    {
+        for (byte i = 1; i <= 3; i++)
+        {
+            Engine.Take(guest.Domain, $"s{i}");
+            Use(guest, i);
+        }
+    }
+
+    /// <summary>Lets the guest write; what is shut off is written to from outside.</summary>
+    private protected static void Use(TestGuest guest, byte pattern)
+    {
+        var domain = guest.Domain;
+        if (domain.IsActive)
+        {
+            guest.WaitForMoreRecords();
+            return;
+        }
+
+        foreach (var disk in domain.Disks)
+        {
+            // Beyond what the file system uses, one stretch for each layer and one for all.
+            BareDomain.WriteOffline(disk.Source.Path!, pattern, $"{48 + pattern}M");
+            BareDomain.WriteOffline(disk.Source.Path!, pattern, "48M");
+        }
+    }
+
+    /// <summary>What a reader finds in each snapshot but the named one; of a shut-off domain also what its disks hold.</summary>
+    private protected static IReadOnlyList<string> Contents(TestGuest guest, string exceptName)
+    {
+        var domain = guest.Domain;
+        return
+        [
+            .. SnapshotList.Of(domain).Where(snapshot => snapshot.Name != exceptName)
+                .OrderBy(snapshot => $"{snapshot}", StringComparer.Ordinal)
+                .Select(snapshot => $"{snapshot} {ImageDigest.Of(snapshot.BackupSource)}"),
+            .. domain.Disks.Where(_ => !domain.IsActive).Select(disk => $"{disk} {ImageDigest.Of(disk.Source)}"),
+        ];
+    }
+
+    /// <summary>Plans a repair, insists that planning alone changes nothing, and carries it out.</summary>
+    private protected static RepairResult Repair(TestGuest guest)
+    {
+        var before = Standing(guest);
+        using (var plan = RepairPlan.Make(guest.Domain, new HeardReporter(), Token))
+        {
+            Assert.NotNull(plan);
+            Assert.NotEmpty(plan.Description);
+        }
+
+        Assert.Equal(before, Standing(guest));
+        using var again = RepairPlan.Make(guest.Domain, new HeardReporter(), Token)!;
+        return again.Run(Token);
+    }
+
+    private protected static void AssertNothingToRepair(TestGuest guest)
+    {
+        using var plan = RepairPlan.Make(guest.Domain, new HeardReporter(), Token);
+        Assert.Null(plan);
+    }
+
+    /// <summary>No journal, every snapshot as its record says, no overlay without a record, no file that no disk stands on.</summary>
+    private protected static void AssertAgreement(TestGuest guest, params string[] names)
+    {
+        var domain = guest.Domain;
+        Assert.Null(RunJournal.Read(domain));
+        var snapshots = SnapshotList.Of(domain);
+        Assert.All(snapshots, snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
+        Assert.Equal(names.Order(StringComparer.Ordinal), snapshots.Select(snapshot => snapshot.Name).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(names.Length * domain.Disks.Count, snapshots.Count);
+        Assert.Equal(
+            string.Join('\n', domain.Disks.SelectMany(disk => ImageChain.Of(Host, domain, disk)).Select(layer => layer.Path).Order(StringComparer.Ordinal)),
+            Files(guest));
+        AssertNothingToRepair(guest);
+    }
+
+    /// <summary>
+    /// The proof that no record is lost and that the engine can go on: a quiesced set of both disks, read on the host and removed.
+    /// Afterwards nothing is left.
+    /// </summary>
+    private protected static void AssertAllRecordsThere(TestGuest guest)
+    {
+        guest.WaitForMoreRecords(1);
+        var acknowledged = guest.LastAcknowledged();
+        var proof = Engine.Take(guest.Domain, "proof", quiescing: Engine.Required);
+        Assert.All(proof, snapshot => Assert.Equal(Consistency.Quiesced, snapshot.Consistency));
+        var last = proof.Select(snapshot => TestGuest.ReadRecords(snapshot.BackupSource.Path!)).ToList();
+        Assert.InRange(last[0] - last[1], 0, 1);
+        Assert.True(last.Min() >= acknowledged, $"Records up to {acknowledged} were acknowledged, but {string.Join(" and ", last)} are the last.");
+        Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
+        guest.WaitForMoreRecords(1);
+        AssertAgreement(guest);
+        Guard.AssertGone(guest);
+    }
+
+    /// <summary>Everything of a domain that we could have changed.</summary>
+    private protected static string Standing(TestGuest guest)
+    {
+        var domain = guest.Domain;
+        return $"{domain.Root.Element("metadata")}\n{string.Join('\n', domain.Disks.Select(disk => disk.Source))}\n{Files(guest)}";
+    }
+
+    private protected static string Files(TestGuest guest) =>
+        string.Join('\n', Directory.GetFiles(guest.Lab.Images, $"{guest.Name}-vd*").Order(StringComparer.Ordinal));
+}

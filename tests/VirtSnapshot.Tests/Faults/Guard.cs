@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using System.Globalization;
+using VirtSnapshot.Tests.Lab;
+using Xunit;
+
+namespace VirtSnapshot.Tests.Faults;
+
+/// <summary>What a test can see of freezes: the guest's own log of them, and the guards that watch over them.</summary>
+internal static class Guard
+{
+    private const string FreezeBegins = "disabling command: guest-fsfreeze-freeze";
+    private const string ThawIsDone = "enabling command: guest-fsfreeze-freeze";
+
+    /// <summary>The guards that watch over a domain.</summary>
+    public static IReadOnlyList<int> ProcessesOf(TestGuest guest) =>
+    [
+        .. LabScript.TryRunProgram("pgrep", "-f", $"virtsnapshot-freeze-guard .*{guest.Domain.Uuid:D}").Output
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => int.Parse(line, CultureInfo.InvariantCulture)),
+    ];
+
+    public static void AssertGone(TestGuest guest, double withinSeconds = 10) =>
+        Poll.Until(() => ProcessesOf(guest).Count == 0, withinSeconds, $"A guard of '{guest.Name}' is still there.");
+
+    /// <summary>Waits until the agent answers that nothing is frozen, and fails when that takes too long.</summary>
+    public static void AssertThawed(TestGuest guest, double withinSeconds = 5)
+    {
+        Poll.Until(() => IsThawed(guest), withinSeconds, $"Guest '{guest.Name}' is still frozen.");
+        guest.WaitForMoreRecords(1);
+    }
+
+    /// <summary>How long each freeze lasted by the guest's own clock; the last is open where it is frozen now.</summary>
+    public static IReadOnlyList<TimeSpan?> Freezes(TestGuest guest)
+    {
+        var freezes = new List<TimeSpan?>();
+        var frozenAt = 0.0;
+
+        // Each command's name ends its line; "guest-fsfreeze-freeze-list" is disabled and enabled with it.
+        foreach (var line in guest.Run("/bin/sh", "-c", "grep 'command: guest-fsfreeze-freeze$' /run/qga.log || true").Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var at = double.Parse(line.AsSpan(0, line.IndexOf(':', StringComparison.Ordinal)), CultureInfo.InvariantCulture);
+            if (line.EndsWith(FreezeBegins, StringComparison.Ordinal))
+            {
+                frozenAt = at;
+                freezes.Add(null);
+            }
+            else if (line.EndsWith(ThawIsDone, StringComparison.Ordinal) && freezes is [.., null])
+            {
+                freezes[^1] = TimeSpan.FromSeconds(at - frozenAt);
+            }
+        }
+
+        return freezes;
+    }
+
+    private static bool IsThawed(TestGuest guest) => LabScript.TryRunProgram(
+        "virsh", "-q", "-c", guest.Lab.Uri, "qemu-agent-command", guest.Name, "--timeout", "2", """{"execute":"guest-fsfreeze-status"}""")
+        .Output.Contains("\"thawed\"", StringComparison.Ordinal);
+}
+
+/// <summary>Waiting for something that has to come, and no longer than it may take.</summary>
+internal static class Poll
+{
+    public static void Until(Func<bool> condition, double withinSeconds, string complaint)
+    {
+        var waited = Stopwatch.StartNew();
+        while (!condition())
+        {
+            Assert.True(waited.Elapsed.TotalSeconds < withinSeconds, $"{complaint} ({withinSeconds} s)");
+            Thread.Sleep(20);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+using VirtSnapshot.Methods;
+using VirtSnapshot.Snapshots;
+using VirtSnapshot.Tests.Lab;
+using Xunit;
+
+namespace VirtSnapshot.Tests.Faults;
+
+/// <summary>A process that removes a snapshot, one of three, dies by SIGKILL.</summary>
+public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
+{
+    public static TheoryData<string, string> LiveSteps => new()
+    {
+        { "s3", nameof(RunStep.RemovalJournaled) },
+        { "s3", nameof(RunStep.MergeStarted) },
+        { "s3", nameof(RunStep.MergeReady) },
+        { "s3", nameof(RunStep.Pivoted) },
+        { "s3", nameof(RunStep.CatalogRewritten) },
+        { "s3", nameof(RunStep.Discarded) },
+        { "s2", nameof(RunStep.RemovalJournaled) },
+        { "s2", nameof(RunStep.MergeStarted) },
+        { "s2", nameof(RunStep.CatalogRewritten) },
+        { "s2", nameof(RunStep.Discarded) },
+    };
+
+    public static TheoryData<string, string> OfflineSteps => new()
+    {
+        { "s3", nameof(RunStep.RemovalJournaled) },
+        { "s3", nameof(RunStep.MergeStarted) },
+        { "s3", nameof(RunStep.MergeReady) },
+        { "s3", nameof(RunStep.Pivoted) },
+        { "s3", nameof(RunStep.CatalogRewritten) },
+        { "s3", nameof(RunStep.Discarded) },
+        { "s2", nameof(RunStep.RemovalJournaled) },
+        { "s2", nameof(RunStep.MergeStarted) },
+        { "s2", nameof(RunStep.MergeReady) },
+        { "s2", nameof(RunStep.Pivoted) },
+        { "s2", nameof(RunStep.CatalogRewritten) },
+        { "s2", nameof(RunStep.Discarded) },
+        { "s1", nameof(RunStep.Pivoted) },
+    };
+
+    [Theory]
+    [MemberData(nameof(LiveSteps))]
+    public void Repair_finishes_it_under_a_running_guest(string name, string step)
+    {
+        TakeThree(Live);
+        var others = Contents(Live, exceptName: name);
+
+        Kill(Live, name, step);
+        Live.WaitForMoreRecords(1);
+        Assert.Equal(RepairAction.Finished, Repair(Live).Action);
+
+        AssertAgreement(Live, [.. Others(name)]);
+        Assert.Equal(others, Contents(Live, exceptName: name));
+        AssertAllRecordsThere(Live);
+    }
+
+    [Theory]
+    [MemberData(nameof(OfflineSteps))]
+    public void Repair_finishes_it_on_a_shut_off_domain(string name, string step)
+    {
+        TakeThree(ShutOff);
+        var others = Contents(ShutOff, exceptName: name);
+
+        Kill(ShutOff, name, step);
+        Assert.Equal(RepairAction.Finished, Repair(ShutOff).Action);
+
+        AssertAgreement(ShutOff, [.. Others(name)]);
+        Assert.Equal(others, Contents(ShutOff, exceptName: name));
+        RemoveAll(ShutOff);
+    }
+
+    [Theory]
+    [InlineData(nameof(RunStep.RemovalJournaled))]
+    [InlineData(nameof(RunStep.MergeReady))]
+    [InlineData(nameof(RunStep.CatalogRewritten))]
+    [InlineData(nameof(RunStep.Discarded))]
+    public void Removing_it_again_finishes_it_as_well(string step)
+    {
+        TakeThree(Live);
+        var removed = Named(Live, "s3");
+        var others = Contents(Live, exceptName: "s3");
+
+        Kill(Live, "s3", step);
+        Engine.Remove(Live.Domain, removed);
+
+        AssertAgreement(Live, "s1", "s2");
+        Assert.Equal(others, Contents(Live, exceptName: "s3"));
+        AssertAllRecordsThere(Live);
+    }
+
+    [Fact]
+    public void Removing_all_takes_up_the_one_that_had_begun_first()
+    {
+        TakeThree(Live);
+
+        // The job on the middle layer goes on in QEMU: it must not be taken for the oldest one's.
+        Kill(Live, "s2", nameof(RunStep.MergeStarted), bandwidth: 64 << 10);
+        Engine.Remove(Live.Domain, SnapshotList.Of(Live.Domain));
+
+        AssertAgreement(Live);
+        AssertAllRecordsThere(Live);
+    }
+
+    [Theory]
+    [InlineData(nameof(RunStep.MergeStarted))]
+    [InlineData(nameof(RunStep.Pivoted))]
+    [InlineData(nameof(RunStep.CatalogRewritten))]
+    [InlineData(nameof(RunStep.Discarded))]
+    public void A_repair_that_is_killed_itself_is_repaired(string step)
+    {
+        TakeThree(Live);
+        var others = Contents(Live, exceptName: "s3");
+        Kill(Live, "s3", nameof(RunStep.RemovalJournaled));
+
+        VictimProcess.Die(Lab, Live.Name, new VictimOrder { Work = VictimWork.Repair, Step = Enum.Parse<RunStep>(step) });
+        Live.WaitForMoreRecords(1);
+        Assert.Equal(RepairAction.Finished, Repair(Live).Action);
+
+        AssertAgreement(Live, "s1", "s2");
+        Assert.Equal(others, Contents(Live, exceptName: "s3"));
+        AssertAllRecordsThere(Live);
+    }
+
+    [Fact]
+    public void A_disk_that_cannot_be_finished_yet_is_not_forgotten_when_another_can()
+    {
+        TakeThree(Live);
+        Kill(Live, "s3", nameof(RunStep.MergeReady));
+        var source = Named(Live, "s3").Single(snapshot => snapshot.Disk == "vda").BackupSource.Path!;
+
+        using (File.Open(source, FileMode.Open, FileAccess.Read, FileShare.ReadWrite))
+        {
+            var result = Repair(Live);
+            Assert.Equal(RepairAction.Incomplete, result.Action);
+            Assert.Contains(result.Details, detail => detail.Contains(source, StringComparison.Ordinal));
+            Assert.Equal(SnapshotState.Removing, Assert.Single(Named(Live, "s3")).State);
+        }
+
+        Assert.Equal(RepairAction.Finished, Repair(Live).Action);
+        AssertAgreement(Live, "s1", "s2");
+        AssertAllRecordsThere(Live);
+    }
+
+    [Fact]
+    public void A_job_that_somebody_else_has_started_meanwhile_is_left_alone()
+    {
+        Engine.Take(Live.Domain, "s3");
+        Kill(Live, "s3", nameof(RunStep.RemovalJournaled));
+        var copy = Path.Combine(Lab.Images, "copy-of-faults.qcow2");
+        Lab.Virsh("blockcopy", Live.Name, "vda", "--dest", copy, "--transient-job", "--shallow", "--wait");
+        try
+        {
+            var result = Repair(Live);
+            Assert.Equal(RepairAction.Incomplete, result.Action);
+            Assert.NotEqual(copy, Live.Domain.FindDisk("vda")!.Source.Path);
+            Assert.True(Live.Domain.FindDisk("vda")!.IsMirrorReady);
+        }
+        finally
+        {
+            Lab.Virsh("blockjob", Live.Name, "vda", "--abort");
+            File.Delete(copy);
+        }
+
+        Assert.Equal(RepairAction.Finished, Repair(Live).Action);
+        AssertAgreement(Live);
+        AssertAllRecordsThere(Live);
+    }
+
+    [Fact]
+    public void An_overlay_is_not_deleted_when_the_disk_was_moved_elsewhere_by_hand()
+    {
+        Engine.Take(ShutOff.Domain, "s3");
+        Use(ShutOff, 3);
+        Kill(ShutOff, "s3", nameof(RunStep.RemovalJournaled));
+        var overlay = ShutOff.Domain.FindDisk("vda")!.Source.Path!;
+        var other = Path.Combine(Lab.Images, "another.qcow2");
+        LabScript.RunProgram("qemu-img", "create", "-q", "-f", "qcow2", other, "64M");
+        MoveDisk(ShutOff, overlay, other);
+        try
+        {
+            Assert.Equal(RepairAction.Incomplete, Repair(ShutOff).Action);
+            Assert.True(File.Exists(overlay));
+        }
+        finally
+        {
+            MoveDisk(ShutOff, other, overlay);
+            File.Delete(other);
+        }
+
+        Assert.Equal(RepairAction.Finished, Repair(ShutOff).Action);
+        AssertAgreement(ShutOff);
+    }
+
+    [Fact]
+    public void A_merge_of_a_shut_off_domain_that_is_killed_in_the_middle_is_finished()
+    {
+        TakeThree(ShutOff);
+        BareDomain.WriteOffline(ShutOff.Domain.FindDisk("vda")!.Source.Path!, 7, "32M", "8M");
+        var others = Contents(ShutOff, exceptName: "s3");
+
+        VictimProcess.Die(Lab, ShutOff.Name, new VictimOrder
+        {
+            Work = VictimWork.Removal,
+            Name = "s3",
+            Step = RunStep.MergeStarted,
+            End = VictimEnd.KilledLater,
+            DelayMilliseconds = 500,
+            Bandwidth = 4 << 20,
+        });
+
+        // qemu-img pours on without us; until it has ended, repairing must not touch the disk.
+        Assert.Equal(RepairAction.Incomplete, Repair(ShutOff).Action);
+        Assert.All(Named(ShutOff, "s3"), snapshot => Assert.Equal(SnapshotState.Removing, snapshot.State));
+        Poll.Until(() => Repair(ShutOff).Action == RepairAction.Finished, 30, "The merge is not finished.");
+
+        AssertAgreement(ShutOff, "s1", "s2");
+        Assert.Equal(others, Contents(ShutOff, exceptName: "s3"));
+        RemoveAll(ShutOff);
+    }
+
+    private void Kill(TestGuest guest, string name, string step, ulong bandwidth = 0)
+    {
+        VictimProcess.Die(Lab, guest.Name, new VictimOrder
+        {
+            Work = VictimWork.Removal,
+            Name = name,
+            Step = Enum.Parse<RunStep>(step),
+            Bandwidth = bandwidth,
+        });
+        var isInCatalog = step is not (nameof(RunStep.CatalogRewritten) or nameof(RunStep.Discarded));
+        var states = Named(guest, name).Select(snapshot => snapshot.State).ToList();
+        Assert.Equal(isInCatalog ? guest.Domain.Disks.Count : 0, states.Count);
+        Assert.All(states, state => Assert.Equal(SnapshotState.Removing, state));
+    }
+
+    private static void RemoveAll(TestGuest guest)
+    {
+        var disks = guest.Domain.Disks.Select(disk => ImageDigest.Of(disk.Source)).ToList();
+        Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
+        AssertAgreement(guest);
+        Assert.Equal(disks, guest.Domain.Disks.Select(disk => ImageDigest.Of(disk.Source)));
+    }
+
+    private void MoveDisk(TestGuest guest, string from, string to)
+    {
+        var definition = Path.Combine(Lab.Folder, "moved.xml");
+        File.WriteAllText(definition, guest.Domain.Xml.Replace($"'{from}'", $"'{to}'", StringComparison.Ordinal));
+        Lab.Virsh("define", definition);
+    }
+
+    private static IEnumerable<string> Others(string name) => new[] { "s1", "s2", "s3" }.Where(other => other != name);
+}

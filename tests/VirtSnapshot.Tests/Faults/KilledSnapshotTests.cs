@@ -1,0 +1,136 @@
+using VirtSnapshot.Quiescing;
+using VirtSnapshot.Snapshots;
+using VirtSnapshot.Tests.Lab;
+using Xunit;
+
+namespace VirtSnapshot.Tests.Faults;
+
+/// <summary>A process that takes a snapshot dies by SIGKILL.</summary>
+public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
+{
+    [Theory]
+    [InlineData(nameof(RunStep.Journaled), RepairAction.Undone, false)]
+    [InlineData(nameof(RunStep.Prepared), RepairAction.Undone, false)]
+    [InlineData(nameof(RunStep.Frozen), RepairAction.Undone, true)]
+    [InlineData(nameof(RunStep.Taken), RepairAction.Finished, true)]
+    [InlineData(nameof(RunStep.Thawed), RepairAction.Finished, true)]
+    [InlineData(nameof(RunStep.Recorded), RepairAction.Cleared, true)]
+    public void A_running_guest_is_thawed_within_5_seconds_and_repair_loses_nothing(string step, RepairAction action, bool isFrozen)
+    {
+        var freezes = Guard.Freezes(Live).Count;
+
+        VictimProcess.Die(Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = Enum.Parse<RunStep>(step) });
+
+        Guard.AssertThawed(Live);
+        Guard.AssertGone(Live);
+        var since = Guard.Freezes(Live).Skip(freezes).ToList();
+        Assert.Equal(isFrozen ? 1 : 0, since.Count);
+        Assert.All(since, freeze => Assert.True(freeze < TimeSpan.FromSeconds(5), $"The guest was frozen for {freeze}."));
+
+        AssertRepaired(Live, action, action == RepairAction.Cleared ? Consistency.Quiesced : Consistency.CrashConsistent);
+        AssertAllRecordsThere(Live);
+    }
+
+    [Theory]
+    [InlineData(nameof(RunStep.Journaled), RepairAction.Undone)]
+    [InlineData(nameof(RunStep.Prepared), RepairAction.Undone)]
+    [InlineData(nameof(RunStep.Frozen), RepairAction.Undone)]
+    [InlineData(nameof(RunStep.Taken), RepairAction.Finished)]
+    [InlineData(nameof(RunStep.Thawed), RepairAction.Finished)]
+    [InlineData(nameof(RunStep.Recorded), RepairAction.Cleared)]
+    public void A_shut_off_domain_is_repaired_and_its_content_is_as_before(string step, RepairAction action)
+    {
+        var before = Contents(ShutOff, exceptName: "fault");
+
+        VictimProcess.Die(Lab, ShutOff.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = Enum.Parse<RunStep>(step) });
+        AssertRepaired(ShutOff, action, action == RepairAction.Cleared ? Consistency.Offline : Consistency.CrashConsistent);
+        Assert.Equal(before, Contents(ShutOff, exceptName: "fault"));
+
+        Engine.Take(ShutOff.Domain, "next");
+        Engine.Remove(ShutOff.Domain, SnapshotList.Of(ShutOff.Domain));
+        AssertAgreement(ShutOff);
+        Assert.Equal(before, Contents(ShutOff, exceptName: "fault"));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5)]
+    [InlineData(10)]
+    [InlineData(15)]
+    [InlineData(20)]
+    [InlineData(25)]
+    [InlineData(35)]
+    [InlineData(50)]
+    public void Overlays_that_were_only_half_made_are_cleared_away(int delay)
+    {
+        VictimProcess.Die(Lab, ShutOff.Name, new VictimOrder
+        {
+            Work = VictimWork.Snapshot,
+            Step = RunStep.Journaled,
+            End = VictimEnd.KilledLater,
+            DelayMilliseconds = delay,
+        });
+
+        // qemu-img lives on for a moment; while it does, repairing rightly leaves its file alone.
+        Poll.Until(() => !Files(ShutOff).Split('\n').Any(HasUser), 10, "qemu-img does not end.");
+        if (RunJournal.Read(ShutOff.Domain) is not null)
+        {
+            Assert.NotEqual(RepairAction.Incomplete, Repair(ShutOff).Action);
+        }
+
+        Engine.Remove(ShutOff.Domain, SnapshotList.Of(ShutOff.Domain));
+        AssertAgreement(ShutOff);
+    }
+
+    [Theory]
+    [InlineData(nameof(RunStep.RemovalJournaled))]
+    [InlineData(nameof(RunStep.MergeReady))]
+    [InlineData(nameof(RunStep.CatalogRewritten))]
+    public void A_run_that_dies_while_it_undoes_its_set_never_leaves_a_half_merged_base_as_a_snapshot(string step)
+    {
+        VictimProcess.Die(Lab, Live.Name, new VictimOrder
+        {
+            Work = VictimWork.Snapshot,
+            IsThawedByOthers = true,
+            Step = Enum.Parse<RunStep>(step),
+        });
+
+        Assert.Empty(SnapshotList.Of(Live.Domain));
+        Assert.Equal(RepairAction.Finished, Repair(Live).Action);
+        AssertAgreement(Live);
+        AssertAllRecordsThere(Live);
+    }
+
+    [Theory]
+    [InlineData(nameof(RunStep.Recorded))]
+    [InlineData(nameof(RunStep.Discarded))]
+    public void A_repair_that_is_killed_itself_is_repaired(string step)
+    {
+        VictimProcess.Die(Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Taken });
+        VictimProcess.Die(Lab, Live.Name, new VictimOrder { Work = VictimWork.Repair, Step = Enum.Parse<RunStep>(step) });
+
+        Assert.Equal(RepairAction.Cleared, Repair(Live).Action);
+        AssertAgreement(Live, "fault");
+        AssertAllRecordsThere(Live);
+    }
+
+    [Fact]
+    public void Until_it_is_repaired_nobody_takes_another_snapshot()
+    {
+        VictimProcess.Die(Lab, ShutOff.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Prepared });
+
+        Assert.Equal("UnfinishedRun", Engine.Refused(() => Engine.Take(ShutOff.Domain)).ErrorId);
+
+        Repair(ShutOff);
+        AssertAgreement(ShutOff);
+    }
+
+    private static void AssertRepaired(TestGuest guest, RepairAction action, Consistency consistency)
+    {
+        Assert.Equal(action, Repair(guest).Action);
+        AssertAgreement(guest, action == RepairAction.Undone ? [] : ["fault"]);
+        Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Equal(consistency, snapshot.Consistency));
+    }
+
+    private static bool HasUser(string file) => new Hosts.LocalHost().FindUsers(file, exceptWith: null).Count > 0;
+}

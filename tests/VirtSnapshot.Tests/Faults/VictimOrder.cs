@@ -1,0 +1,57 @@
+using VirtSnapshot.Quiescing;
+
+namespace VirtSnapshot.Tests.Faults;
+
+/// <summary>What a victim does, and where it ends.</summary>
+internal sealed record VictimOrder
+{
+    /// <summary>What is run.</summary>
+    public required VictimWork Work { get; init; }
+
+    public string Uri { get; init; } = "";
+
+    public string Domain { get; init; } = "";
+
+    /// <summary>The snapshot that is taken or removed.</summary>
+    public string Name { get; init; } = "fault";
+
+    /// <summary>The step at which it happens; never where it is null.</summary>
+    public RunStep? Step { get; init; }
+
+    /// <summary>What happens at that step.</summary>
+    public VictimEnd End { get; init; } = VictimEnd.Killed;
+
+    /// <summary>How long after the step a <see cref="VictimEnd.KilledLater"/> comes, in milliseconds.</summary>
+    public int DelayMilliseconds { get; init; }
+
+    public Quiescence Quiescence { get; init; } = Quiescence.Required;
+
+    public int FreezeSeconds { get; init; } = 30;
+
+    public ulong Bandwidth { get; init; }
+
+    /// <summary>Whether somebody else thaws the guest in the freeze window.</summary>
+    public bool IsThawedByOthers { get; init; }
+}
+
+internal enum VictimWork
+{
+    Snapshot,
+    Removal,
+    Repair,
+}
+
+internal enum VictimEnd
+{
+    /// <summary>kill -9 by its own hand, at once.</summary>
+    Killed,
+
+    /// <summary>kill -9 by its own hand, some time later, whatever it is doing then.</summary>
+    KilledLater,
+
+    /// <summary>SIGSTOP by its own hand.</summary>
+    Stopped,
+
+    /// <summary>Says so, and waits for a line before it goes on.</summary>
+    Waits,
+}

@@ -1,0 +1,95 @@
+using System.Xml.Linq;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Methods;
+using VirtSnapshot.Snapshots;
+using VirtSnapshot.Tests.Lab;
+using Xunit;
+
+namespace VirtSnapshot.Tests.Snapshots;
+
+public class MethodSettingsTests(LabFixture lab)
+{
+    private const string Element = "<diskSnapshot method='qemu' hint='a &lt; b'><!-- why --><x:size xmlns:x='urn:x' unit='MiB'>5</x:size><plain><deep/></plain></diskSnapshot>";
+
+    [Fact]
+    public void A_method_is_kept_through_restarts_of_the_domain_and_of_libvirtd()
+    {
+        using var domain = new BareDomain(lab, "methods", [BareDomain.Qcow2(lab, "methods", "vda"), BareDomain.Qcow2(lab, "methods", "vdb")]);
+        var set = Assert.Single(MethodSettings.Set(domain.Domain, Disks("vda"), DiskSnapshotMethod.Parse(Element)));
+        Assert.Equal(("vda", "qemu", false), (set.Disk, set.Method, set.IsDefault));
+        AssertKept(domain);
+        AssertKept(DomainFinder.FindOne(lab.Uri, domain.Name, TestContext.Current.CancellationToken));
+
+        lab.Virsh("destroy", domain.Name);
+        AssertKept(domain);
+        lab.Virsh("start", domain.Name);
+        AssertKept(domain);
+        lab.RestartDaemon();
+        AssertKept(domain);
+
+        var reset = Assert.Single(MethodSettings.Reset(domain.Domain, Disks("vda")));
+        Assert.Equal(("qemu", true), (reset.Method, reset.IsDefault));
+        Assert.DoesNotContain("urn:virtsnapshot", lab.Virsh("dumpxml", domain.Name), StringComparison.Ordinal);
+        Assert.DoesNotContain("urn:virtsnapshot", lab.Virsh("dumpxml", "--inactive", domain.Name), StringComparison.Ordinal);
+        MethodSettings.Reset(domain.Domain, Disks("vda"));
+    }
+
+    [Fact]
+    public void A_transient_domain_keeps_it_as_long_as_it_runs()
+    {
+        using var domain = new BareDomain(lab, "methods", isTransient: true);
+        MethodSettings.Set(domain.Domain, Disks("*"), DiskSnapshotMethod.Parse(Element));
+        AssertKept(domain);
+        MethodSettings.Reset(domain.Domain, []);
+        Assert.Null(domain.Domain.FindDisk("vda")!.Method);
+    }
+
+    [Fact]
+    public void The_configured_method_is_used_and_one_asked_for_goes_before_it()
+    {
+        using var domain = new BareDomain(lab, "methods", isRunning: false);
+        MethodSettings.Set(domain.Domain, Disks("vda"), DiskSnapshotMethod.Parse("qemu"));
+        var details = new HeardReporter();
+        Engine.Remove(domain.Domain, Engine.Take(domain.Domain, reporter: details));
+        Assert.Contains(details.Details, detail => detail.Contains("configured for this disk", StringComparison.Ordinal));
+        Assert.Equal("MethodUnknown", Engine.Refused(() => Engine.Take(domain.Domain, method: "no-such")).ErrorId);
+        Engine.AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
+    public void An_unknown_method_a_disk_that_is_not_there_or_that_it_cannot_serve_changes_nothing()
+    {
+        using var domain = new BareDomain(
+            lab, "methods", [BareDomain.Qcow2(lab, "methods", "vda"), "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>"], isRunning: false);
+        Assert.Equal("MethodUnknown", Engine.Refused(() => Set("vda", "lvm-nope")).ErrorId);
+        Assert.Equal("DiskNotFound", Engine.Refused(() => Set("vdz", "qemu")).ErrorId);
+        Assert.Equal("MethodUnsuitable", Engine.Refused(() => MethodSettings.Set(domain.Domain, [], DiskSnapshotMethod.Parse("qemu"))).ErrorId);
+        Assert.DoesNotContain("urn:virtsnapshot", lab.Virsh("dumpxml", domain.Name), StringComparison.Ordinal);
+
+        var settings = MethodSettings.Get(domain.Domain, []);
+        Assert.Equal([("vda", "qemu"), ("sda", null)], settings.Select(setting => (setting.Disk, setting.Method)));
+        Assert.Contains("cdrom", settings[1].Reason, StringComparison.Ordinal);
+
+        void Set(string disk, string method) => MethodSettings.Set(domain.Domain, Disks(disk), DiskSnapshotMethod.Parse(method));
+    }
+
+    private static DiskSelector[] Disks(string text) => [DiskSelector.Parse(text)];
+
+    private static void AssertKept(BareDomain domain) => AssertKept(domain.Domain);
+
+    private static void AssertKept(VmDomain domain)
+    {
+        var method = XElement.Parse(domain.FindDisk("vda")!.Method!.Xml);
+        Assert.True(XNode.DeepEquals(Normal(XElement.Parse(Element)), Normal(method)), method.ToString());
+        Assert.Null(domain.FindDisk("vdb")?.Method);
+    }
+
+    /// <summary>White space between elements may change, and so may prefixes.</summary>
+    private static XElement Normal(XElement element)
+    {
+        var copy = XElement.Parse(element.ToString());
+        copy.DescendantNodes().OfType<XText>().Where(text => string.IsNullOrWhiteSpace(text.Value)).Remove();
+        copy.DescendantsAndSelf().Attributes().Where(attribute => attribute.IsNamespaceDeclaration).Remove();
+        return copy;
+    }
+}
