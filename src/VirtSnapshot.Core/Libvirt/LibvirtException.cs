@@ -10,4 +10,8 @@ public sealed class LibvirtException(LibvirtErrorCode code, string message, bool
     public bool ConnectionLost => Code is LibvirtErrorCode.NoConnection or LibvirtErrorCode.InvalidConnection
         or LibvirtErrorCode.Rpc or LibvirtErrorCode.SystemError
         || (isFromTransport && Code == LibvirtErrorCode.InternalError);
+
+    /// <summary>Whether the guest agent was asked and gave no answer that can be relied on: what was asked may still happen.</summary>
+    public bool IsUnanswered => ConnectionLost
+        || Code is LibvirtErrorCode.AgentUnresponsive or LibvirtErrorCode.OperationTimeout or LibvirtErrorCode.AgentUnsynced;
 }

@@ -1,3 +1,5 @@
+using VirtSnapshot.Domains;
+
 namespace VirtSnapshot.Methods;
 
 /// <summary>One provider's part in one run: prepare outside the freeze window, take inside it, complete outside again.</summary>
@@ -16,6 +18,7 @@ internal interface ISnapshotAct
     void Take();
 
     /// <summary>Everything slow that can wait, and the proof that what was taken is there.</summary>
+    /// <param name="now">The domain after the act.</param>
     /// <returns>The targets of the disks that the domain's definition now shows differently.</returns>
-    IReadOnlyList<string> Complete();
+    IReadOnlyList<string> Complete(VmDomain now);
 }

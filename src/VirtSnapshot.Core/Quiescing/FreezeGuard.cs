@@ -14,45 +14,54 @@ internal sealed class FreezeGuard : IDisposable
     private static readonly string Script = ReadScript();
 
     private readonly IHostScript script;
-    private readonly VmDomain domain;
 
-    private FreezeGuard(IHostScript script, VmDomain domain)
-    {
-        this.script = script;
-        this.domain = domain;
-    }
+    private FreezeGuard(IHostScript script) => this.script = script;
 
     public int ProcessId => script.ProcessId;
 
     /// <param name="host">Where the hypervisor runs.</param>
     /// <param name="domain">The domain to watch over.</param>
     /// <param name="deadline">How long a freeze may last, from the moment it is announced. Whole seconds count.</param>
-    public static FreezeGuard Start(IHost host, VmDomain domain, TimeSpan deadline) => new(
-        host.StartScript(
-            Script,
-            ["virtsnapshot-freeze-guard", domain.Uri, domain.Uuid.ToString("D"), WholeSeconds(deadline).ToString(CultureInfo.InvariantCulture)]),
-        domain);
+    /// <exception cref="QuiesceUnavailableException">It cannot be started.</exception>
+    public static FreezeGuard Start(IHost host, VmDomain domain, TimeSpan deadline)
+    {
+        try
+        {
+            return new FreezeGuard(host.StartScript(
+                Script,
+                ["virtsnapshot-freeze-guard", domain.Uri, domain.Uuid.ToString("D"), WholeSeconds(deadline).ToString(CultureInfo.InvariantCulture)]));
+        }
+        catch (VirtSnapshotException e)
+        {
+            throw QuiesceUnavailableException.GuardUnusable(e.Message.TrimEnd('.'), e);
+        }
+    }
 
     public static int WholeSeconds(TimeSpan time) => Math.Max(1, (int)Math.Ceiling(time.TotalSeconds));
 
-    /// <exception cref="VirtSnapshotException"><c>FreezeGuardUnavailable</c>: nothing may be frozen.</exception>
+    /// <exception cref="QuiesceUnavailableException">It cannot do its work: nothing may be frozen.</exception>
     public void WaitUntilReady()
     {
         var answer = script.Listen(StartTime);
         if (answer != "ready")
         {
-            throw new VirtSnapshotException(
-                FailureKind.ResourceUnavailable,
-                "FreezeGuardUnavailable",
-                domain,
-                $"The guard that would thaw domain '{domain.Name}' if this process died cannot work: "
-                + $"{answer ?? "it did not start"}. Nothing was frozen. It needs virsh (Debian: libvirt-clients) on the hypervisor's host, "
-                + "and must be able to reach the same URI without asking for a password.");
+            throw QuiesceUnavailableException.GuardUnusable(answer ?? "it did not start");
         }
     }
 
     /// <summary>From here on the guard thaws unless it is dismissed.</summary>
-    public void AnnounceFreeze() => script.Tell("freezing");
+    /// <exception cref="QuiesceUnavailableException">It is gone: nothing may be frozen.</exception>
+    public void AnnounceFreeze()
+    {
+        try
+        {
+            script.Tell("freezing");
+        }
+        catch (IOException e)
+        {
+            throw QuiesceUnavailableException.GuardUnusable("it has ended", e);
+        }
+    }
 
     /// <summary>The thaw is confirmed, or it is certain that nothing was frozen by us.</summary>
     public void Dismiss()

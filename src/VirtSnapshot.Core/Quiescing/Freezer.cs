@@ -33,7 +33,7 @@ internal sealed class Freezer : IDisposable
     public IReadOnlyList<GuestFileSystem> FileSystems { get; private set; } = [];
 
     /// <summary>Asks the agent for a sign of life, and starts the guard.</summary>
-    /// <exception cref="AgentUnavailableException">No agent answers.</exception>
+    /// <exception cref="QuiesceUnavailableException">No agent answers, or there is no guard.</exception>
     /// <exception cref="VirtSnapshotException">
     /// <c>GuestAlreadyFrozen</c> (somebody else holds it frozen, and it stays so) or <c>MountPointNotFound</c>. Nothing has been touched then.
     /// </exception>
@@ -42,7 +42,7 @@ internal sealed class Freezer : IDisposable
     {
         if (domain.GuestAgent != GuestAgentState.Connected)
         {
-            throw AgentUnavailableException.NotConnected(domain);
+            throw QuiesceUnavailableException.NotConnected(domain);
         }
 
         var freezer = new Freezer(native, domain, options, FreezeGuard.Start(host, domain, options.FreezeTimeout));
@@ -86,7 +86,7 @@ internal sealed class Freezer : IDisposable
         catch (LibvirtException e)
         {
             var failure = AfterFailedFreeze(e);
-            if (failure.ErrorId == "GuestAlreadyFrozen" || options.Quiescence == Quiescence.Required)
+            if (options.Quiescence == Quiescence.Required)
             {
                 throw failure;
             }
@@ -115,28 +115,19 @@ internal sealed class Freezer : IDisposable
         return new FreezeOutcome(window.Elapsed, doubt);
     }
 
-    /// <summary>Whether every file system on a disk was among those that were frozen.</summary>
+    /// <summary>
+    /// Whether every file system on a disk was among those that were frozen. One of which the agent does not know the disk (LVM in
+    /// the guest, say) may be on any.
+    /// </summary>
     public bool WasWhollyFrozen(string target) => options.MountPoints.Count == 0
-        || FileSystems.Where(system => system.Targets.Contains(target)).All(system => options.MountPoints.Contains(system.MountPoint));
+        || FileSystems.Where(system => system.Targets.Count == 0 || system.Targets.Contains(target)).All(system => options.MountPoints.Contains(system.MountPoint));
 
+    /// <summary>If the guard was not dismissed, it thaws if a freeze was announced, and puts the agent's timeout back in any case.</summary>
     public void Dispose()
     {
         if (isGuardNeeded)
         {
-            // Nobody dismissed it: it thaws if anything was announced, and puts the agent's timeout back in any case.
             guard.Dispose();
-            return;
-        }
-
-        guard.Dismiss();
-        guard.Dispose();
-        try
-        {
-            native.SetAgentTimeout(LibvirtDomain.AgentTimeoutBlock);
-        }
-        catch (LibvirtException)
-        {
-            // The domain or the daemon is gone, and the setting with it.
         }
     }
 
@@ -161,9 +152,9 @@ internal sealed class Freezer : IDisposable
         }
         catch (LibvirtException e)
         {
-            if (e.ConnectionLost || e.Code is LibvirtErrorCode.AgentUnresponsive or LibvirtErrorCode.OperationTimeout or LibvirtErrorCode.AgentUnsynced)
+            if (e.IsUnanswered)
             {
-                throw new AgentUnavailableException(e.Message.TrimEnd('.'), e);
+                throw QuiesceUnavailableException.AgentSilent(e.Message.TrimEnd('.'), e);
             }
 
             // A frozen guest's agent refuses every question but this one, which is why a refusal is looked into.
@@ -174,7 +165,7 @@ internal sealed class Freezer : IDisposable
 
             if (options.MountPoints.Count > 0)
             {
-                throw new AgentUnavailableException($"it does not tell the guest's mount points ({e.Message})", e);
+                throw QuiesceUnavailableException.AgentSilent($"it does not tell the guest's mount points ({e.Message})", e);
             }
         }
 
@@ -193,21 +184,22 @@ internal sealed class Freezer : IDisposable
     /// <summary>Says what the failure means for the guest, and leaves the guard at work wherever that is not certain.</summary>
     private VirtSnapshotException AfterFailedFreeze(LibvirtException error)
     {
-        var isTimeout = error.ConnectionLost
-            || error.Code is LibvirtErrorCode.AgentUnresponsive or LibvirtErrorCode.OperationTimeout or LibvirtErrorCode.AgentUnsynced;
-        if (!isTimeout)
+        if (!error.IsUnanswered)
         {
             // The agent has answered: it froze nothing. If the guest is frozen all the same, somebody else did it. Where the
             // answer was lost on its way, it was we. An agent's own answer names the command, in every language.
             var status = Status();
             if (status == "frozen" && error.Message.Contains("guest-fsfreeze-freeze", StringComparison.Ordinal))
             {
-                isGuardNeeded = false;
-                return AlreadyFrozen(error);
+                Dismiss();
+                throw AlreadyFrozen(error);
             }
 
-            isGuardNeeded = status != "thawed";
-            if (isGuardNeeded)
+            if (status == "thawed")
+            {
+                Dismiss();
+            }
+            else
             {
                 guard.Dispose();
             }
@@ -235,19 +227,41 @@ internal sealed class Freezer : IDisposable
     /// <returns>Why it is not certain that everything stayed frozen until now; null where it is.</returns>
     private string? Thaw(int frozen)
     {
+        int thawed;
         try
         {
-            var thawed = native.Thaw();
-            isGuardNeeded = false;
-            return thawed == frozen
-                ? null
-                : $"{frozen} file systems were frozen, but only {thawed} were still frozen at the thaw: somebody else thawed the guest in between";
+            thawed = native.Thaw();
         }
         catch (LibvirtException e)
         {
             // Closing its input sets the guard to work at once.
             guard.Dispose();
             return $"the thaw was not confirmed ({e.Message}); a guard (process {guard.ProcessId}) goes on until the agent answers";
+        }
+
+        // At once: whoever freezes from here on is not ours to thaw.
+        Dismiss();
+        return (frozen, thawed) switch
+        {
+            (0, _) => "the agent found no file system to freeze",
+            _ when thawed != frozen => $"{frozen} file systems were frozen, but only {thawed} were still frozen at the thaw: somebody else thawed the guest in between",
+            _ => null,
+        };
+    }
+
+    /// <summary>The guest is certainly not frozen by us: the guard goes, and the agent may take its time again.</summary>
+    private void Dismiss()
+    {
+        isGuardNeeded = false;
+        guard.Dismiss();
+        guard.Dispose();
+        try
+        {
+            native.SetAgentTimeout(LibvirtDomain.AgentTimeoutBlock);
+        }
+        catch (LibvirtException)
+        {
+            // The domain or the daemon is gone, and the setting with it.
         }
     }
 

@@ -5,7 +5,8 @@
 trap '' HUP INT TERM PIPE
 uri=$1 uuid=$2 seconds=$3
 
-ask() { timeout -s KILL 60 virsh -q -c "$uri" "$@" 2>&1; }
+# Whatever virsh would like to be told, it must not take it from our pipe.
+ask() { timeout -s KILL 60 virsh -q -c "$uri" "$@" 2>&1 </dev/null; }
 
 # Before anything is frozen: is virsh there, does libvirt let us in, may we change this domain? The bound on the agent's
 # answers is what a frozen guest needs first of all.
@@ -15,23 +16,34 @@ if ! complaint=$(ask guest-agent-timeout "$uuid" --timeout "$seconds"); then
 fi
 echo ready
 
+# A thaw without mount points: with them libvirt refuses. That it succeeded is not believed: the agent is asked.
+thaw() {
+    ask domfsthaw "$uuid" >/dev/null
+    case $(ask qemu-agent-command "$uuid" --timeout 5 '{"execute":"guest-fsfreeze-status"}') in
+    *'"thawed"'*) return 0 ;;
+    esac
+    return 1
+}
+
+# Only a list that was answered proves that the domain does not run: virsh reports a lost connection and a lost domain alike.
+is_gone() {
+    running=$(ask list --uuid) || return 1
+    case $running in
+    *"$uuid"*) return 1 ;;
+    esac
+}
+
 read -r word
+[ "$word" = thawed ] && exit 0
 if [ "$word" = freezing ]; then
     word=$(timeout "$seconds" head -n 1)
     [ "$word" = thawed ] && exit 0
-    while :; do
-        # A thaw without mount points: with them libvirt refuses. A freeze that timed out may land later, so an answer
-        # to the thaw alone is not believed.
-        ask domfsthaw "$uuid" >/dev/null
-        case $(ask qemu-agent-command "$uuid" --timeout 5 '{"execute":"guest-fsfreeze-status"}') in
-        *'"thawed"'*) break ;;
-        esac
-        case $(ask domstate "$uuid") in
-        *'Domain not found'* | 'shut off' | crashed) exit 0 ;;
-        esac
+    until thaw; do
+        is_gone && exit 0
         sleep 1
     done
-elif [ "$word" = thawed ]; then
-    exit 0
+    # A freeze that waited in libvirt behind another call to the agent may have landed after that answer.
+    sleep 2
+    until thaw || is_gone; do sleep 1; done
 fi
 ask guest-agent-timeout "$uuid" --timeout -2 >/dev/null

@@ -148,7 +148,7 @@ public sealed class SnapshotPlan : IDisposable
             + "Resume it, or leave out -QuiesceRequired for a snapshot of its paused state."),
         { IsPaused: true } => Consistency.Paused,
         { GuestAgent: GuestAgentState.Connected } when options.Quiescence != Quiescence.None => Consistency.Quiesced,
-        _ when options.Quiescence == Quiescence.Required => throw AgentUnavailableException.NotConnected(domain).ToFailure(domain),
+        _ when options.Quiescence == Quiescence.Required => throw QuiesceUnavailableException.NotConnected(domain).ToFailure(domain),
         _ => Consistency.CrashConsistent,
     };
 }

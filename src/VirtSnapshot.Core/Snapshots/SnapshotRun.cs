@@ -42,12 +42,13 @@ internal sealed class SnapshotRun(
             RunSteps.Reached(RunStep.Prepared);
             var frozen = TakeAll(freezer, cancellation);
             RunSteps.Reached(RunStep.Thawed);
-            var changed = acts.SelectMany(act => act.Complete()).ToHashSet(StringComparer.Ordinal);
+            session.Reread();
+            var changed = acts.SelectMany(act => act.Complete(Domain)).ToHashSet(StringComparer.Ordinal);
             var set = Record(createdAt, frozen, freezer, changed);
             Finish();
             return [.. set.Disks.Select(disk => DiskSnapshot.From(Domain, set, disk, SnapshotState.Available))];
         }
-        catch (Exception e) when (e is LibvirtException or VirtSnapshotException or IOException or UnauthorizedAccessException or OperationCanceledException)
+        catch (Exception e)
         {
             var leftover = Undo();
             if (e is OperationCanceledException && leftover is null)
@@ -75,14 +76,10 @@ internal sealed class SnapshotRun(
         {
             return Freezer.Ready(session.Native, Domain, session.Host, quiescing, cancellation);
         }
-        catch (AgentUnavailableException e) when (quiescing.Quiescence == Quiescence.WherePossible)
+        catch (QuiesceUnavailableException e)
         {
-            warnings.Add($"The snapshot of domain '{Domain.Name}' is crash-consistent: {e.Message}.");
+            GoOnUnfrozen(e);
             return null;
-        }
-        catch (AgentUnavailableException e)
-        {
-            throw e.ToFailure(Domain);
         }
         catch (LibvirtException e)
         {
@@ -92,22 +89,39 @@ internal sealed class SnapshotRun(
 
     private FreezeOutcome? TakeAll(Freezer? freezer, CancellationToken cancellation)
     {
-        freezer?.WaitForGuard();
         cancellation.ThrowIfCancellationRequested();
-        if (freezer is null)
+        try
         {
-            Take();
-            return null;
+            if (freezer is not null)
+            {
+                freezer.WaitForGuard();
+                return freezer.Around(Take, TakeUnfrozen, cancellation);
+            }
+        }
+        catch (QuiesceUnavailableException e)
+        {
+            GoOnUnfrozen(e);
         }
 
-        return freezer.Around(
-            Take,
-            reason =>
-            {
-                warnings.Add($"{reason} The snapshot is crash-consistent.");
-                Take();
-            },
-            cancellation);
+        Take();
+        return null;
+
+        void TakeUnfrozen(string reason)
+        {
+            warnings.Add($"{reason} The snapshot is crash-consistent.");
+            Take();
+        }
+    }
+
+    /// <summary>Without a freeze the set is no less complete; only with <c>QUIESCE_REQUIRED</c> is it not wanted.</summary>
+    private void GoOnUnfrozen(QuiesceUnavailableException why)
+    {
+        if (quiescing.Quiescence == Quiescence.Required)
+        {
+            throw why.ToFailure(Domain);
+        }
+
+        warnings.Add($"The snapshot of domain '{Domain.Name}' is crash-consistent: {why.Message}.");
     }
 
     private void Take()
@@ -124,7 +138,6 @@ internal sealed class SnapshotRun(
 
     private SnapshotSet Record(DateTimeOffset createdAt, FreezeOutcome? frozen, Freezer? freezer, HashSet<string> changed)
     {
-        session.Reread();
         if (WhyInDoubt(frozen) is { } doubt)
         {
             if (quiescing.Quiescence == Quiescence.Required)
@@ -212,8 +225,9 @@ internal sealed class SnapshotRun(
             RunJournal.Clear(session.Native, Domain);
             return null;
         }
-        catch (Exception e) when (e is LibvirtException or VirtSnapshotException or IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
+            // Whatever it is: the journal stays, and repairing can be tried again.
             return e.Message;
         }
     }

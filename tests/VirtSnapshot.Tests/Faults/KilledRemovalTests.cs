@@ -249,5 +249,5 @@ public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
         Lab.Virsh("define", definition);
     }
 
-    private static IEnumerable<string> Others(string name) => new[] { "s1", "s2", "s3" }.Where(other => other != name);
+    private static IEnumerable<string> Others(string name) => Enumerable.Range(1, 3).Select(number => $"s{number}").Where(other => other != name);
 }

@@ -21,7 +21,7 @@ public sealed class BareDomain : IDisposable
     {
         this.lab = lab;
         Name = name;
-        Definition = Path.Combine(lab.Folder, $"{name}.xml");
+        Definition = Path.Combine(lab.Images, $"{name}-definition.xml");
         File.WriteAllText(Definition, $"""
             <domain type='qemu'>
               <name>{name}</name>

@@ -25,7 +25,8 @@ public sealed class LabFixture : IDisposable
     /// <summary>The lab's folder: images are below <c>images</c>.</summary>
     public string Folder { get; }
 
-    public string Images => Path.Combine(Folder, "images");
+    /// <summary>For disk images. Starting the lab clears its folder, so it is started before anybody writes there.</summary>
+    public string Images => uri.Value.Length > 0 ? Path.Combine(Folder, "images") : "";
 
     public string Uri => uri.Value;
 

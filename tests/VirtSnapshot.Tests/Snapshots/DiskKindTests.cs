@@ -18,7 +18,6 @@ public class DiskKindTests(LabFixture lab)
     public void A_raw_file(bool isRunning)
     {
         var image = Path.Combine(lab.Images, "kinds-vda.raw");
-        _ = lab.Uri;
         LabScript.RunProgram("truncate", "-s", "8M", image);
         using var domain = new BareDomain(lab, "kinds", [BareDomain.FileDisk(image, "vda", "raw")], isRunning: isRunning);
         var snapshot = TakeWriteAndRemove(domain, null, image, "raw");
@@ -30,7 +29,6 @@ public class DiskKindTests(LabFixture lab)
     public void Names_with_characters_that_XML_and_shells_know()
     {
         var image = Path.Combine(lab.Images, "kinds-a 'b\" & <c>;$(x),y=z.raw");
-        _ = lab.Uri;
         LabScript.RunProgram("truncate", "-s", "8M", image);
         using var domain = new BareDomain(lab, "kinds", [BareDomain.FileDisk(image, "vda", "raw")]);
         TakeWriteAndRemove(domain, null, image, "raw");
@@ -58,7 +56,6 @@ public class DiskKindTests(LabFixture lab)
     public void A_volume_of_a_pool(bool isRunning)
     {
         var folder = Directory.CreateDirectory(Path.Combine(lab.Images, "pool")).FullName;
-        _ = lab.Uri;
         lab.Virsh("pool-create-as", "kinds", "dir", "--target", folder);
         try
         {
@@ -96,7 +93,6 @@ public class DiskKindTests(LabFixture lab)
     [Fact]
     public void Two_images_of_the_same_name_but_for_their_extension()
     {
-        _ = lab.Uri;
         var one = Path.Combine(lab.Images, "kinds-same.img");
         var two = Path.Combine(lab.Images, "kinds-same.raw");
         LabScript.RunProgram("truncate", "-s", "8M", one, two);
@@ -171,7 +167,6 @@ public class DiskKindTests(LabFixture lab)
 
         public LoopDevice(LabFixture lab, string name)
         {
-            _ = lab.Uri;
             image = System.IO.Path.Combine(lab.Images, name);
             LabScript.RunProgram("truncate", "-s", "8M", image);
             Path = LabScript.RunProgram("losetup", "--find", "--show", image).Trim();
@@ -192,7 +187,6 @@ public class DiskKindTests(LabFixture lab)
 
         public NbdServer(LabFixture lab, string name, string export)
         {
-            _ = lab.Uri;
             Image = Path.Combine(lab.Images, name);
             Socket = Path.Combine(lab.Images, "nbd");
             LabScript.RunProgram("truncate", "-s", "8M", Image);

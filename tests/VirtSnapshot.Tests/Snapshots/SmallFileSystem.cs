@@ -9,7 +9,6 @@ internal sealed class SmallFileSystem : IDisposable
 
     public SmallFileSystem(LabFixture lab, string name)
     {
-        _ = lab.Uri;
         image = Path.Combine(lab.Images, $"{name}.ext4");
         Folder = Path.Combine(lab.Images, name);
         LabScript.RunProgram("truncate", "-s", "16M", image);

@@ -55,9 +55,8 @@ internal sealed class QemuSnapshotAct : ISnapshotAct
 
     public void Take() => order.Native.SwitchToOverlays(switchXml);
 
-    public IReadOnlyList<string> Complete()
+    public IReadOnlyList<string> Complete(VmDomain now)
     {
-        var now = DomainReader.Read(order.Native);
         foreach (var overlay in overlays)
         {
             var disk = now.FindDisk(overlay.Disk.Target);
