@@ -40,19 +40,43 @@ public sealed class DiskSelector
     }
 
     /// <summary>The disks of a domain that are meant.</summary>
-    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c> where one disk was named and there is none.</exception>
+    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c> where one disk was named and there is none; <c>DiskDiffers</c> where a given element is about another source.</exception>
     public IReadOnlyList<VmDisk> Match(VmDomain domain)
     {
         ArgumentNullException.ThrowIfNull(domain);
         var found = domain.Disks.Where(Fits).ToList();
-        return found.Count > 0 || IsPattern
-            ? found
-            : throw new VirtSnapshotException(
+        if (found.Count == 0 && !IsPattern)
+        {
+            throw new VirtSnapshotException(
                 FailureKind.ObjectNotFound,
                 "DiskNotFound",
                 domain,
                 $"Domain '{domain.Name}' has no disk '{(element is null ? text : (string?)element.Element("target")!.Attribute("dev"))}'. "
                 + $"Its disks are: {string.Join(", ", domain.Disks.Select(disk => disk.Target))}.");
+        }
+
+        found.ForEach(RefuseOtherSource);
+        return found;
+    }
+
+    /// <summary>An element that was read before may be about a disk that is another one by now.</summary>
+    private void RefuseOtherSource(VmDisk disk)
+    {
+        if (element?.Element("source") is null)
+        {
+            return;
+        }
+
+        var meant = DiskSource.Read(element, null, (_, _) => disk.Source.Path);
+        if (!meant.IsSameAs(disk.Source))
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidArgument,
+                "DiskDiffers",
+                disk,
+                $"The <disk> element given for '{disk.Target}' has the source '{meant}', but domain '{disk.Domain}' uses '{disk.Source}' there. "
+                + "Read the disk again with Get-VmDisk.");
+        }
     }
 
     private bool Fits(VmDisk disk)

@@ -29,18 +29,23 @@ public static class DomainFinder
             .Select(native => (Native: native, native.Name))
             .Where(domain => pattern is null || pattern.Matches(domain.Name))
             .OrderBy(domain => domain.Name, StringComparer.Ordinal);
-        foreach (var (native, _) in wanted)
+        try
         {
-            cancellation.ThrowIfCancellationRequested();
-            if (TryRead(native, uri) is { } domain)
+            foreach (var (native, _) in wanted)
             {
-                yield return domain;
+                cancellation.ThrowIfCancellationRequested();
+                if (TryRead(native, uri) is { } domain)
+                {
+                    yield return domain;
+                }
             }
         }
-
-        foreach (var native in found)
+        finally
         {
-            native.Dispose();
+            foreach (var native in found)
+            {
+                native.Dispose();
+            }
         }
     }
 

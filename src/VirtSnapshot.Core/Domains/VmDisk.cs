@@ -60,6 +60,9 @@ public sealed record VmDisk
     /// <summary>A copy or commit job that has not ended yet: libvirt shows it as <c>&lt;mirror&gt;</c>.</summary>
     internal bool HasMirror { get; init; }
 
+    /// <summary>The path that job writes to; of a commit, the layer it pours into.</summary>
+    internal string? MirrorTarget { get; init; }
+
     /// <summary>Whether that job can be pivoted. The job's own counters do not tell.</summary>
     internal bool IsMirrorReady { get; init; }
 
@@ -117,6 +120,7 @@ public sealed record VmDisk
             IsTransient = disk.Element("transient") is not null,
             IsLeftOutByDefault = (string?)disk.Attribute("snapshot") == "no",
             HasMirror = disk.Element("mirror") is not null,
+            MirrorTarget = disk.Element("mirror") is { } mirror ? DiskSource.Read(mirror, null, volumePath).Path : null,
             IsMirrorReady = (string?)disk.Element("mirror")?.Attribute("ready") == "yes",
             BackingChain = ReadChain(disk, volumePath),
             Serial = (string?)disk.Element("serial"),

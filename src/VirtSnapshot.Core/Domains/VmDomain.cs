@@ -56,8 +56,8 @@ public sealed class VmDomain
         _ => GuestAgentState.Disconnected,
     };
 
-    /// <summary>Whether it has a running QEMU (or other hypervisor) process: paused counts, too.</summary>
-    internal bool IsActive => State is not (DomainState.ShutOff or DomainState.Crashed);
+    /// <summary>Whether it has a running QEMU (or other hypervisor) process: paused counts, and so does a crashed one that is kept. Said by the XML itself, so that both are of one moment.</summary>
+    internal bool IsActive => Root.Attribute("id") is not null;
 
     /// <summary>Whether its vCPUs stand still, so that no guest agent can answer.</summary>
     internal bool IsPaused => State is DomainState.Paused or DomainState.Suspended;

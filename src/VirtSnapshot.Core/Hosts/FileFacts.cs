@@ -1,7 +1,7 @@
 namespace VirtSnapshot.Hosts;
 
 /// <summary>What <c>statx(2)</c> says of a file. Size in bytes.</summary>
-internal sealed record FileFacts(ulong Device, ulong Inode, ushort Mode, uint Owner, uint Group, ulong Size)
+internal sealed record FileFacts(ulong Device, ulong Inode, ushort Mode, uint Owner, uint Group, ulong Size, ulong RawDevice)
 {
     private const ushort TypeMask = 0xF000;
     private const ushort RegularFile = 0x8000;
@@ -14,5 +14,8 @@ internal sealed record FileFacts(ulong Device, ulong Inode, ushort Mode, uint Ow
 
     public bool IsDirectory => (Mode & TypeMask) == Directory;
 
-    public bool IsSameFileAs(FileFacts other) => Device == other.Device && Inode == other.Inode;
+    /// <summary>What is the same under every name. A block device may have many nodes: libvirt makes one in each QEMU's own /dev.</summary>
+    public (ulong Device, ulong Inode) Identity => IsBlockDevice ? (ulong.MaxValue, RawDevice) : (Device, Inode);
+
+    public bool IsSameFileAs(FileFacts other) => Identity == other.Identity;
 }

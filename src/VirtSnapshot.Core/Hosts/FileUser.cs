@@ -1,7 +1,7 @@
 namespace VirtSnapshot.Hosts;
 
-/// <summary>A process that has a file open.</summary>
+/// <summary>Who has a file open: a process, or the kernel through a loop device (which has no process).</summary>
 internal sealed record FileUser(int ProcessId, string Program)
 {
-    public override string ToString() => $"{Program} (process {ProcessId})";
+    public override string ToString() => ProcessId == 0 ? Program : $"{Program} (process {ProcessId})";
 }

@@ -17,19 +17,18 @@ internal static class HostFinder
             $"The hypervisor behind '{connection.Uri}' runs on another machine ('{connection.Hostname}'), whose files cannot be "
             + "reached from here yet. Nothing was touched. Run this command on that machine.");
 
-    /// <summary>A server in the URI means elsewhere; so does a forwarded socket, which the daemon's own host name gives away.</summary>
+    /// <summary>
+    /// A server in the URI means elsewhere, be it behind an alias of libvirt's configuration; so does a forwarded socket, which
+    /// the daemon's own host name gives away.
+    /// </summary>
     public static bool IsLocal(LibvirtConnection connection) =>
-        !HasServer(connection.Uri) && IsThisMachine(connection.Hostname);
+        !HasServer(connection.Uri) && !HasServer(connection.RealUri) && IsThisMachine(connection.Hostname, Environment.MachineName);
 
     internal static bool HasServer(string uri) =>
         Uri.TryCreate(uri, UriKind.Absolute, out var parsed) && parsed.Authority.Length > 0;
 
-    private static bool IsThisMachine(string hostname)
-    {
-        var own = Environment.MachineName;
-        return string.Equals(hostname, own, StringComparison.OrdinalIgnoreCase)
-            || string.Equals(FirstLabel(hostname), FirstLabel(own), StringComparison.OrdinalIgnoreCase);
-    }
-
-    private static string FirstLabel(string hostname) => hostname.Split('.')[0];
+    /// <summary>One side may have its name with its domain and the other without.</summary>
+    internal static bool IsThisMachine(string hostname, string own) => hostname.Contains('.', StringComparison.Ordinal) && own.Contains('.', StringComparison.Ordinal)
+        ? string.Equals(hostname, own, StringComparison.OrdinalIgnoreCase)
+        : string.Equals(hostname.Split('.')[0], own.Split('.')[0], StringComparison.OrdinalIgnoreCase);
 }

@@ -32,18 +32,19 @@ internal interface IHost
     IReadOnlyList<string> ListFiles(string directory);
 
     /// <summary>
-    /// Makes a new file that only its owner can read, and has a program fill it: <paramref name="arguments"/> is given a path that
+    /// Makes a new file that only its owner can read (and whoever else may write <paramref name="like"/>), and has a program fill it: <paramref name="arguments"/> is given a path that
     /// leads to this very inode, whatever happens to the name meanwhile. The result is on disk when this returns.
     /// </summary>
     /// <exception cref="IOException">Something stands there already, or it could not be made. Nothing is left behind.</exception>
-    ProgramResult CreateFile(string path, FileFacts? ownerLike, string program, Func<string, IReadOnlyList<string>> arguments);
+    ProgramResult CreateFile(string path, FileFacts? like, string program, Func<string, IReadOnlyList<string>> arguments);
 
     /// <summary>Removes a file; one that is gone already is fine.</summary>
     void Delete(string path);
 
-    /// <summary>Processes that have a file open; where <paramref name="exceptWith"/> is given, without those whose command line has it in it.</summary>
-    IReadOnlyList<FileUser> FindUsers(string path, string? exceptWith);
+    /// <summary>Looks who has which file open, as far as we may see.</summary>
+    OpenFiles ReadOpenFiles();
 
     /// <summary>Takes a lock that ends with this process at the latest; null where somebody else holds it.</summary>
+    /// <exception cref="IOException">The lock's file cannot be made.</exception>
     IDisposable? TryLock(string name);
 }

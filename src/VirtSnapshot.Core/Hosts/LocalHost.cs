@@ -9,6 +9,7 @@ namespace VirtSnapshot.Hosts;
 internal sealed class LocalHost : IHost
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode GroupAccess = UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
 
     public string Name => Environment.MachineName;
 
@@ -62,7 +63,7 @@ internal sealed class LocalHost : IHost
     }
 
     public ProgramResult CreateFile(
-        string path, FileFacts? ownerLike, string program, Func<string, IReadOnlyList<string>> arguments)
+        string path, FileFacts? like, string program, Func<string, IReadOnlyList<string>> arguments)
     {
         // O_CREAT|O_EXCL: fails where anything stands, a dangling link included.
         var options = new FileStreamOptions
@@ -85,9 +86,10 @@ internal sealed class LocalHost : IHost
                 return result;
             }
 
-            if (ownerLike is not null)
+            if (like is not null)
             {
-                FileApi.ChangeOwner(file.SafeFileHandle, ownerLike.Owner, ownerLike.Group, path);
+                FileApi.ChangeOwner(file.SafeFileHandle, like.Owner, like.Group, path);
+                File.SetUnixFileMode(file.SafeFileHandle, OwnerOnly | ((UnixFileMode)like.Mode & GroupAccess));
             }
 
             file.Flush(flushToDisk: true);
@@ -103,42 +105,35 @@ internal sealed class LocalHost : IHost
 
     public void Delete(string path) => File.Delete(path);
 
-    public IReadOnlyList<FileUser> FindUsers(string path, string? exceptWith)
-    {
-        if (Stat(path, followLink: true) is not { } wanted)
-        {
-            return [];
-        }
-
-        return
-        [
-            .. Directory.EnumerateDirectories("/proc")
-                .Select(folder => int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var id) ? id : 0)
-                .Where(id => id != 0 && HasOpen(id, wanted))
-                .Select(id => (Id: id, CommandLine: ReadCommandLine(id)))
-                .Where(process => exceptWith is null || !process.CommandLine.Contains(exceptWith, StringComparison.Ordinal))
-                .Select(process => new FileUser(process.Id, Path.GetFileName(process.CommandLine.Split('\0')[0]))),
-        ];
-    }
+    public OpenFiles ReadOpenFiles() => new(
+        ProcessFiles().Concat(LoopFiles()).ToLookup(found => found.File, found => (found.User, found.Arguments)),
+        FileApi.TryStat);
 
     public IDisposable? TryLock(string name)
     {
-        var folder = LockFolder();
+        var path = Path.Combine(LockFolder(), name + ".lock");
+        var file = new FileStream(path, new FileStreamOptions
+        {
+            Mode = FileMode.OpenOrCreate,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.ReadWrite | FileShare.Delete,
+            UnixCreateMode = OwnerOnly,
+        });
         try
         {
-            // .NET takes flock(2) for FileShare.None: it ends with the process, however that ends.
-            return new FileStream(Path.Combine(folder, name + ".lock"), new FileStreamOptions
+            if (FileApi.TryLock(file.SafeFileHandle, path))
             {
-                Mode = FileMode.OpenOrCreate,
-                Access = FileAccess.ReadWrite,
-                Share = FileShare.None,
-                UnixCreateMode = OwnerOnly,
-            });
+                return file;
+            }
         }
-        catch (IOException e) when (e is not (FileNotFoundException or DirectoryNotFoundException))
+        catch
         {
-            return null;
+            file.Dispose();
+            throw;
         }
+
+        file.Dispose();
+        return null;
     }
 
     /// <summary>Root's locks lie where nobody else can put a link; a user's own in the folder that only he can write.</summary>
@@ -188,17 +183,46 @@ internal sealed class LocalHost : IHost
         _ => program,
     };
 
-    private static bool HasOpen(int processId, FileFacts wanted)
+    private static IEnumerable<((ulong Device, ulong Inode) File, FileUser User, IReadOnlyList<string> Arguments)> ProcessFiles() =>
+        Directory.EnumerateDirectories("/proc")
+            .Select(folder => int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var id) ? id : 0)
+            .Where(id => id != 0)
+            .SelectMany(id =>
+            {
+                var files = ReadDescriptors(id);
+                string[] arguments = files.Count == 0 ? [] : ReadCommandLine(id).Split('\0');
+                return files.Select(file => (file, new FileUser(id, Path.GetFileName(arguments[0])), (IReadOnlyList<string>)arguments));
+            });
+
+    /// <summary>A file behind a loop device is held by the kernel, and in nobody's descriptors.</summary>
+    private static IEnumerable<((ulong Device, ulong Inode) File, FileUser User, IReadOnlyList<string> Arguments)> LoopFiles()
+    {
+        foreach (var device in Directory.EnumerateDirectories("/sys/block", "loop*"))
+        {
+            var setting = Path.Combine(device, "loop", "backing_file");
+            if (File.Exists(setting) && FileApi.TryStat(File.ReadAllText(setting).TrimEnd('\n')) is { } file)
+            {
+                yield return (file.Identity, new FileUser(0, $"/dev/{Path.GetFileName(device)}"), []);
+            }
+        }
+    }
+
+    private static List<(ulong Device, ulong Inode)> ReadDescriptors(int processId)
     {
         try
         {
-            return Directory.EnumerateFileSystemEntries($"/proc/{processId}/fd")
-                .Any(entry => FileApi.TryStat(entry)?.IsSameFileAs(wanted) == true);
+            return
+            [
+                .. Directory.EnumerateFileSystemEntries($"/proc/{processId}/fd")
+                    .Select(FileApi.TryStat)
+                    .Where(file => file is { IsRegularFile: true } or { IsBlockDevice: true })
+                    .Select(file => file!.Identity),
+            ];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // Gone meanwhile, or not ours to look into.
-            return false;
+            return [];
         }
     }
 

@@ -20,6 +20,9 @@ internal sealed class LibvirtConnection : IDisposable
     /// <summary>The URI as it was asked for.</summary>
     public string Uri { get; }
 
+    /// <summary>The URI behind it, where the one that was asked for is an alias.</summary>
+    public string RealUri => ConnectApi.Uri(handle);
+
     /// <summary>The name of the machine that the hypervisor runs on, as that machine calls itself.</summary>
     public string Hostname => hostname ??= ConnectApi.Hostname(handle);
 

@@ -92,5 +92,8 @@ internal sealed class LibvirtDomain(LibvirtConnection connection, ConnectHandle 
     public Action ListenToBlockJobs(Action<BlockJobEvent> listener) =>
         EventApi.ListenToBlockJobs(connectionHandle, handle, listener);
 
+    /// <summary>The definitions of the snapshots that libvirt itself keeps of this domain.</summary>
+    public IReadOnlyList<string> SnapshotXmls() => DomainApi.SnapshotXmls(handle);
+
     public void Dispose() => handle.Dispose();
 }

@@ -11,11 +11,13 @@ namespace VirtSnapshot.Methods;
 /// <param name="Disks">The records, at most one of each disk.</param>
 /// <param name="Bandwidth">Bytes per second and disk; 0 for no limit.</param>
 /// <param name="Begun">Targets of those disks whose removal an earlier run has begun: jobs that it left running are ours to finish.</param>
+/// <param name="Merged">Targets of those disks whose data has certainly been moved already, if it is no longer where the record says.</param>
 internal sealed record RemovalOrder(
     LibvirtDomain Native,
     VmDomain Domain,
     IHost Host,
     IReadOnlyList<RecordedDisk> Disks,
     ulong Bandwidth,
-    IReadOnlySet<string> Begun)
+    IReadOnlySet<string> Begun,
+    IReadOnlySet<string> Merged)
     : RecordOrder(Native, Domain, Host);

@@ -123,6 +123,31 @@ internal static unsafe partial class DomainApi
         _ = SnapshotFree(snapshot);
     }
 
+    public static IReadOnlyList<string> SnapshotXmls(DomainHandle domain)
+    {
+        var count = ListAllSnapshots(domain, out var snapshots, 0);
+        ErrorApi.Check(count, nameof(ListAllSnapshots));
+        try
+        {
+            var result = new string[count];
+            for (var i = 0; i < count; i++)
+            {
+                result[i] = ErrorApi.Check(SnapshotGetXmlDesc(snapshots[i], 0), nameof(SnapshotGetXmlDesc));
+            }
+
+            return result;
+        }
+        finally
+        {
+            for (var i = 0; i < count; i++)
+            {
+                _ = SnapshotFree(snapshots[i]);
+            }
+
+            NativeText.Free((nint)snapshots);
+        }
+    }
+
     /// <returns>The disk's virtual size in bytes.</returns>
     public static ulong Capacity(DomainHandle domain, string disk)
     {
@@ -202,6 +227,12 @@ internal static unsafe partial class DomainApi
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virDomainSnapshotCreateXML", StringMarshalling = StringMarshalling.Utf8)]
     private static partial nint SnapshotCreateXml(DomainHandle domain, string xml, uint flags);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virDomainListAllSnapshots")]
+    private static partial int ListAllSnapshots(DomainHandle domain, out nint* snapshots, uint flags);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virDomainSnapshotGetXMLDesc")]
+    private static partial nint SnapshotGetXmlDesc(nint snapshot, uint flags);
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virDomainSnapshotFree")]
     private static partial int SnapshotFree(nint snapshot);

@@ -12,6 +12,8 @@ internal static unsafe partial class FileApi
     private const uint StatxBasic = 0x7ff;
     private const int ErrorNoEntry = 2;
     private const int ErrorNotDirectory = 20;
+    private const int ErrorWouldBlock = 11;
+    private const int LockExclusiveNow = 2 | 4; // LOCK_EX | LOCK_NB
     private const int WriteAndSearch = 2 | 1; // W_OK | X_OK
     private const int OpenDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
 
@@ -26,7 +28,8 @@ internal static unsafe partial class FileApi
                 facts.Mode,
                 facts.Owner,
                 facts.Group,
-                facts.Size);
+                facts.Size,
+                ((ulong)facts.RawDeviceMajor << 32) | facts.RawDeviceMinor);
         }
 
         var error = Marshal.GetLastPInvokeError();
@@ -47,6 +50,18 @@ internal static unsafe partial class FileApi
     }
 
     public static bool CanWriteTo(string directory) => Access(directory, WriteAndSearch) == 0;
+
+    /// <summary>Takes <c>flock(2)</c>, which ends with the open file. False where somebody else has it.</summary>
+    public static bool TryLock(SafeFileHandle file, string path)
+    {
+        if (Flock(file, LockExclusiveNow) == 0)
+        {
+            return true;
+        }
+
+        var error = Marshal.GetLastPInvokeError();
+        return error == ErrorWouldBlock ? false : throw Failure(error, path);
+    }
 
     public static void ChangeOwner(SafeFileHandle file, uint owner, uint group, string path)
     {
@@ -81,6 +96,9 @@ internal static unsafe partial class FileApi
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags, uint mode);
 
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int Flock(SafeFileHandle file, int operation);
+
     [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Access(string path, int mode);
 
@@ -108,6 +126,12 @@ internal static unsafe partial class FileApi
 
         [FieldOffset(40)]
         public ulong Size;
+
+        [FieldOffset(128)]
+        public uint RawDeviceMajor;
+
+        [FieldOffset(132)]
+        public uint RawDeviceMinor;
 
         [FieldOffset(136)]
         public uint DeviceMajor;

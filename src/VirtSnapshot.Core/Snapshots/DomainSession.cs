@@ -1,3 +1,4 @@
+using System.Text;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Libvirt;
@@ -27,6 +28,13 @@ internal sealed class DomainSession : IDisposable
 
     public IHost Host { get; }
 
+    /// <summary>
+    /// The domain's one run, from start to stop: libvirt's number for it, and the host's boot, since the numbers begin anew. Null where it does not run.
+    /// </summary>
+    public string? Instance => Domain.Id is { } id
+        ? $"{Encoding.ASCII.GetString(Host.ReadHead("/proc/sys/kernel/random/boot_id", 64)).Trim()}/{id}"
+        : null;
+
     /// <summary>Takes the lock, and only then reads the domain.</summary>
     /// <exception cref="VirtSnapshotException"><c>DomainLocked</c>, <c>RemoteHostNotSupported</c>, <c>DomainNotFound</c>, <c>LibvirtUnreachable</c>, <c>ManagedSave</c>.</exception>
     public static DomainSession Open(VmDomain domain, CancellationToken cancellation) => Guarded(domain, "reading it", () =>
@@ -36,11 +44,7 @@ internal sealed class DomainSession : IDisposable
         try
         {
             var host = HostFinder.For(native.Connection, domain);
-            hold = host.TryLock($"domain-{domain.Uuid:D}") ?? throw new VirtSnapshotException(
-                FailureKind.ResourceBusy,
-                "DomainLocked",
-                domain,
-                $"Another run is working on domain '{domain.Name}'. Nothing was touched. Wait until it has ended, and try again.");
+            hold = Lock(host, domain);
             return new DomainSession(native, RefuseManagedSave(native, DomainReader.Read(native)), host, hold);
         }
         catch
@@ -101,6 +105,27 @@ internal sealed class DomainSession : IDisposable
     {
         hold.Dispose();
         Native.Dispose();
+    }
+
+    private static IDisposable Lock(IHost host, VmDomain domain)
+    {
+        try
+        {
+            return host.TryLock($"domain-{domain.Uuid:D}") ?? throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "DomainLocked",
+                domain,
+                $"Another run is working on domain '{domain.Name}'. Nothing was touched. Wait until it has ended, and try again.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.PermissionDenied,
+                "LockUnavailable",
+                domain,
+                $"The lock of domain '{domain.Name}' on host '{host.Name}' cannot be taken: {e.Message}. Nothing was touched. Run as root, or mend that.",
+                e);
+        }
     }
 
     /// <summary>The saved memory knows its disks by their paths of that moment: under a resumed guest they must be the same.</summary>

@@ -6,7 +6,8 @@ namespace VirtSnapshot.Snapshots;
 /// <param name="Group">The set.</param>
 /// <param name="Name">The snapshot's name.</param>
 /// <param name="Record">What is being made or removed.</param>
-internal sealed record JournalEntry(Guid Group, SnapshotName Name, RecordedDisk Record)
+/// <param name="Instance">The domain's one run, from start to stop, in which its removal began; null where it did not run.</param>
+internal sealed record JournalEntry(Guid Group, SnapshotName Name, RecordedDisk Record, string? Instance = null)
 {
     /// <summary>Whether both are about the same disk of the same set.</summary>
     public bool IsSameAs(JournalEntry other) => Group == other.Group && Record.Target == other.Record.Target;

@@ -17,7 +17,13 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             ? entries.Where(entry => journal.Entries.Any(entry.IsSameAs)).Select(entry => entry.Record.Target).ToHashSet(StringComparer.Ordinal)
             : [];
         var removal = provider.PlanRemoval(new RemovalOrder(
-            session.Native, session.Domain, session.Host, [.. entries.Select(entry => entry.Record)], bandwidth, begunBefore));
+            session.Native,
+            session.Domain,
+            session.Host,
+            [.. entries.Select(entry => entry.Record)],
+            bandwidth,
+            begunBefore,
+            FindMerged(journal, entries)));
         if (removal.Accepted.Count == 0)
         {
             return removal.Refused;
@@ -25,7 +31,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
 
         var groups = entries.ToDictionary(entry => entry.Record.Target, entry => entry, StringComparer.Ordinal);
         var startedAt = DateTimeOffset.UtcNow;
-        var accepted = removal.Accepted.Select(record => groups[record.Target]).ToList();
+        var accepted = removal.Accepted.Select(record => groups[record.Target] with { Instance = session.Instance }).ToList();
 
         // What the journal named before stays in it until it is removed: nothing else knows that it is half done.
         var before = journal?.Entries ?? [];
@@ -41,7 +47,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
         RunSteps.Reached(RunStep.CatalogRewritten);
         results = [.. results.Select(disk => disk.Failure is null ? Discard(removal, disk) : disk)];
         RunSteps.Reached(RunStep.Discarded);
-        var begun = results.Where(disk => disk.Failure is { HadBegun: true }).Select(disk => groups[disk.Record.Target]).ToList();
+        var begun = accepted.Where(entry => results.Any(disk => disk.Record.Target == entry.Record.Target && disk.Failure is { HadBegun: true })).ToList();
         var removed = results.Where(disk => disk.Failure is null).Select(disk => groups[disk.Record.Target]).ToList();
         var unfinished = begun.Concat(before.Where(entry => !removed.Concat(begun).Any(entry.IsSameAs))).ToList();
         if (unfinished.Count > 0)
@@ -54,6 +60,25 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
         }
 
         return [.. removal.Refused, .. results];
+    }
+
+    /// <summary>
+    /// Within one and the same run of the domain only a merge takes an overlay out of its chain; and the catalog forgets a snapshot only
+    /// after its merge was verified.
+    /// </summary>
+    private HashSet<string> FindMerged(RunJournal? journal, IReadOnlyList<JournalEntry> entries)
+    {
+        var recorded = SnapshotCatalog.Read(session.Domain);
+        return
+        [
+            .. entries.Where(entry => IsOfThisRun(entry) || !IsRecorded(entry)).Select(entry => entry.Record.Target),
+        ];
+
+        bool IsOfThisRun(JournalEntry entry) =>
+            journal?.Entries.FirstOrDefault(entry.IsSameAs)?.Instance is { } instance && instance == session.Instance;
+
+        bool IsRecorded(JournalEntry entry) => recorded.Any(set =>
+            set.Group == entry.Group && set.Disks.Any(disk => disk.Record.Target == entry.Record.Target));
     }
 
     /// <summary>A file that has to stay keeps the journal: nothing else explains it any more.</summary>

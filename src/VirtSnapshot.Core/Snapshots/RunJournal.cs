@@ -31,7 +31,8 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
                     .. record.Elements("entry").Select(entry => new JournalEntry(
                         Guid.Parse((string?)entry.Attribute("group") ?? ""),
                         SnapshotName.Parse((string?)entry.Attribute("name") ?? ""),
-                        RecordedDisk.Read(entry.Element("disk") ?? throw new FormatException("An entry without a disk.")))),
+                        RecordedDisk.Read(entry.Element("disk") ?? throw new FormatException("An entry without a disk.")),
+                        (string?)entry.Attribute("instance"))),
                 ]);
         }
         catch (Exception e) when (e is FormatException or ArgumentException or VirtSnapshotException)
@@ -57,5 +58,6 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
                 "entry",
                 new XAttribute("group", entry.Group.ToString("D")),
                 new XAttribute("name", entry.Name.ToString()),
+                entry.Instance is null ? null : new XAttribute("instance", entry.Instance),
                 entry.Record.ToElement()))));
 }

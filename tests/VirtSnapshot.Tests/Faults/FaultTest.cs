@@ -27,7 +27,12 @@ public abstract class FaultTest(LabFixture lab) : IDisposable
     public void Dispose()
     {
         RunSteps.Observer = null;
+        CleanUp();
         GC.SuppressFinalize(this);
+    }
+
+    protected virtual void CleanUp()
+    {
     }
 
     /// <summary>Does something once, when this process comes to a step.</summary>

@@ -132,5 +132,5 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
         Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Equal(consistency, snapshot.Consistency));
     }
 
-    private static bool HasUser(string file) => new Hosts.LocalHost().FindUsers(file, exceptWith: null).Count > 0;
+    private static bool HasUser(string file) => new Hosts.LocalHost().ReadOpenFiles().FindUsers(file).Count > 0;
 }

@@ -74,20 +74,37 @@ public class DiskKindTests(LabFixture lab)
     }
 
     [Theory]
-    [InlineData("name='export'", true)]
-    [InlineData("name='export'", false)]
-    public void A_network_disk_with_an_overlay_directory(string name, bool isRunning)
+    [InlineData("name='export'")]
+    [InlineData("")]
+    public void A_network_disk_with_an_overlay_directory(string name)
     {
-        using var server = new NbdServer(lab, "kinds-nbd.raw", "export");
-        using var domain = new BareDomain(
-            lab,
-            "kinds",
-            [BareDomain.Disk("network", $"<source protocol='nbd' {name}><host transport='unix' socket='{server.Socket}'/></source>", "vda", "raw")],
-            isRunning: isRunning);
+        using var server = new NbdServer(lab, "kinds-nbd.raw", name.Length > 0 ? "export" : "");
+        using var domain = new BareDomain(lab, "kinds", [server.Disk(name)]);
         Assert.Equal("OverlayDirectoryNeeded", Engine.Refused(() => Engine.Take(domain.Domain)).ErrorId);
 
         var snapshot = TakeWriteAndRemove(domain, Overlays, server.Image, "raw");
-        Assert.Equal((DiskSourceType.Network, "nbd", "export", null), (snapshot.BackupSource.Type, snapshot.BackupSource.Protocol, snapshot.BackupSource.Name, snapshot.BackupSource.Path));
+        Assert.Equal((DiskSourceType.Network, "nbd", null), (snapshot.BackupSource.Type, snapshot.BackupSource.Protocol, snapshot.BackupSource.Path));
+        Assert.Contains(server.Socket, snapshot.BackupSource.Xml, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_network_disk_is_left_alone_while_the_domain_is_shut_off()
+    {
+        using var server = new NbdServer(lab, "kinds-nbd.raw", "export");
+        using var domain = new BareDomain(lab, "kinds", [server.Disk("name='export'")]);
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, overlayDirectory: Overlays));
+        lab.Virsh("destroy", domain.Name);
+        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        foreach (var error in new[] { Engine.RemovalRefused(domain.Domain, snapshot), Engine.Refused(() => Engine.Take(domain.Domain)) })
+        {
+            Assert.Equal((FailureKind.InvalidOperation, "NetworkSourceOffline"), (error.Kind, error.ErrorId));
+        }
+
+        lab.Virsh("start", domain.Name);
+        Engine.Remove(domain.Domain, snapshot);
+        lab.Virsh("destroy", domain.Name);
+        Assert.Equal("NetworkSourceOffline", Engine.Refused(() => Engine.Take(domain.Domain, overlayDirectory: Overlays)).ErrorId);
+        Assert.Empty(Directory.GetFiles(Overlays));
     }
 
     [Fact]
@@ -157,7 +174,7 @@ public class DiskKindTests(LabFixture lab)
 
     private static void AssertPattern(string image, string format, byte pattern, string offset)
     {
-        var (exitCode, output, _) = LabScript.TryRunProgram("qemu-io", "-U", "-r", "-c", $"read -P {pattern} {offset} 64k", "--image-opts", $"driver={format},file.driver=file,file.locking=off,file.filename={image.Replace(",", ",,", StringComparison.Ordinal)}");
+        var (exitCode, output, _) = LabScript.TryRunProgram("qemu-io", "-U", "-r", "-c", $"read -P {pattern} {offset} 64k", "--image-opts", $"driver={format},file.driver={(image.StartsWith("/dev/", StringComparison.Ordinal) ? "host_device" : "file")},file.locking=off,file.filename={image.Replace(",", ",,", StringComparison.Ordinal)}");
         Assert.True(exitCode == 0 && !output.Contains("verification failed", StringComparison.Ordinal), $"{image} at {offset}: {output}");
     }
 
@@ -198,6 +215,9 @@ public class DiskKindTests(LabFixture lab)
         public string Image { get; }
 
         public string Socket { get; }
+
+        public string Disk(string name) =>
+            BareDomain.Disk("network", $"<source protocol='nbd' {name}><host transport='unix' socket='{Socket}'/></source>", "vda", "raw");
 
         public void Dispose()
         {

@@ -1,19 +1,29 @@
+using System.Text.Json;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 
 namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>
-/// The layers of a disk, the one that is written first. A running domain's are in its XML; a shut-off domain's are not,
-/// and are read from the images.
+/// The layers of a disk, the one that is written first. A running domain's are in its XML; a shut-off domain's are read from
+/// the images, since its XML may be silent or old. Only where an image cannot name its base (a network disk's) is the XML believed.
 /// </summary>
 internal static class ImageChain
 {
     // libvirt itself gives up at 200 layers; so does a loop.
     private const int MaxLayers = 200;
 
-    public static IReadOnlyList<DiskSource> Of(IHost host, VmDomain domain, VmDisk disk) =>
-        domain.IsActive ? [disk.Source, .. disk.BackingChain] : FromImages(host, disk.Source);
+    public static IReadOnlyList<DiskSource> Of(IHost host, VmDomain domain, VmDisk disk)
+    {
+        IReadOnlyList<DiskSource> told = [disk.Source, .. disk.BackingChain];
+        if (domain.IsActive)
+        {
+            return told;
+        }
+
+        var read = FromImages(host, disk.Source);
+        return read.Count > 1 ? read : told;
+    }
 
     public static IReadOnlyList<DiskSource> FromImages(IHost host, DiskSource top)
     {
@@ -35,6 +45,11 @@ internal static class ImageChain
                 return null;
             }
 
+            if (!Qcow2Header.IsQcow2(host.ReadHead(path, Qcow2Header.MagicLength)))
+            {
+                return null;
+            }
+
             var head = host.ReadHead(path, Qcow2Header.HeadLength);
             var length = Qcow2Header.LengthWithTable(head);
             return Qcow2Header.Parse(length > head.Length ? host.ReadHead(path, length) : head);
@@ -45,14 +60,58 @@ internal static class ImageChain
         }
     }
 
-    /// <summary>The path that a backing file's name leads to; null where it is not a path.</summary>
-    public static string? Resolve(string image, string? backingFile) => backingFile switch
+    /// <summary>The path that a backing file's name leads to, in each way that QEMU lets it be written; null where it is no path at all.</summary>
+    public static string? Resolve(string image, string? backingFile)
     {
-        null => null,
-        _ when backingFile.StartsWith('/') => backingFile,
-        _ when backingFile.Contains(':', StringComparison.Ordinal) => null,
-        _ => Path.GetFullPath(backingFile, Path.GetDirectoryName(image)!),
-    };
+        const string json = "json:";
+        const string file = "file:";
+        return backingFile switch
+        {
+            null => null,
+            _ when backingFile.StartsWith('/') => backingFile,
+            _ when backingFile.StartsWith(json, StringComparison.Ordinal) => Resolve(image, ReadFileName(backingFile[json.Length..])),
+            _ when backingFile.StartsWith(file, StringComparison.Ordinal) => Resolve(image, backingFile[file.Length..]),
+            _ when backingFile.Split('/')[0].Contains(':', StringComparison.Ordinal) => null,
+            _ => Path.GetFullPath(backingFile, Path.GetDirectoryName(image)!),
+        };
+    }
+
+    /// <summary>QEMU takes <c>{"file":{"filename":…}}</c> and <c>{"file.filename":…}</c> alike.</summary>
+    private static string? ReadFileName(string json)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            var node = document.RootElement;
+            while (node.ValueKind == JsonValueKind.Object)
+            {
+                var name = node.EnumerateObject().FirstOrDefault(property =>
+                    property.Name == "filename" || property.Name.EndsWith(".filename", StringComparison.Ordinal));
+                if (name.Value.ValueKind == JsonValueKind.String)
+                {
+                    return name.Value.GetString();
+                }
+
+                if (!node.TryGetProperty("file", out node))
+                {
+                    return null;
+                }
+            }
+        }
+        catch (JsonException)
+        {
+            // Nothing that QEMU could open.
+        }
+
+        return null;
+    }
+
+    /// <summary>A base that has no path is named by no image: libvirt keeps it in the definition alone.</summary>
+    private static IReadOnlyList<DiskSource> WithNetworkBase(IReadOnlyList<DiskSource> images, VmDisk disk)
+    {
+        var rest = disk.BackingChain.Skip(images.Count - 1).ToList();
+        return rest is [{ HasPath: false }, ..] ? [.. images, .. rest] : images;
+    }
 
     private static DiskSource? ReadBacking(IHost host, DiskSource layer)
     {

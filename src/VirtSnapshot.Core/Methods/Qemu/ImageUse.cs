@@ -12,13 +12,15 @@ internal sealed class ImageUse
 {
     private readonly IHost host;
     private readonly Guid owner;
-    private readonly List<(string User, string Path)> domainLayers = [];
+    private readonly List<(DomainDisk User, DiskSource Layer)> domainLayers = [];
+    private readonly Lazy<OpenFiles> openFiles;
     private readonly Dictionary<string, IReadOnlyList<(string Image, string Backing)>> backingsByFolder = new(StringComparer.Ordinal);
 
     private ImageUse(IHost host, Guid owner)
     {
         this.host = host;
         this.owner = owner;
+        openFiles = new Lazy<OpenFiles>(host.ReadOpenFiles);
     }
 
     /// <param name="order">The domain whose images are asked about.</param>
@@ -42,10 +44,10 @@ internal sealed class ImageUse
     /// <param name="ownLayers">The paths of that chain: they may back on the image.</param>
     public string? FindForeignUser(string image, string target, IReadOnlyCollection<string> ownLayers)
     {
-        var domain = domainLayers.Find(layer => layer.User != OwnDisk(target) && IsSame(layer.Path, image)).User;
-        if (domain is not null)
+        var other = domainLayers.Find(used => !(used.User.Domain == owner && used.User.Target == target) && IsSame(used.Layer.Path!, image)).User;
+        if (other is not null)
         {
-            return $"{domain} stands on it";
+            return $"{other} stands on it";
         }
 
         var folders = ownLayers.Append(image).Select(path => Path.GetDirectoryName(path)!).Distinct(StringComparer.Ordinal);
@@ -58,16 +60,10 @@ internal sealed class ImageUse
     }
 
     /// <summary>Whether any domain's definition names the image, the owner's included.</summary>
-    public bool IsNamedByAnyDomain(string image) => domainLayers.Exists(layer => IsSame(layer.Path, image));
+    public bool IsNamedByAnyDomain(string image) => domainLayers.Exists(used => IsSame(used.Layer.Path!, image));
 
-    /// <summary>Processes that have the image open, apart from the domain's own QEMU.</summary>
-    public IReadOnlyList<FileUser> FindReaders(string image) => host.FindUsers(image, owner.ToString("D"));
-
-    private string OwnDisk(string target) => DiskOf(owner, "", target);
-
-    private static string DiskOf(Guid domain, string name, string target) => name.Length == 0
-        ? $"{domain:D}/{target}"
-        : $"disk '{target}' of domain '{name}'";
+    /// <summary>Who has the image open, apart from the domain's own QEMU.</summary>
+    public IReadOnlyList<FileUser> FindReaders(string image) => openFiles.Value.FindUsers(image, exceptQemuOf: owner);
 
     private void AddDomain(LibvirtDomain native)
     {
@@ -90,11 +86,12 @@ internal sealed class ImageUse
     {
         foreach (var disk in domain.Disks)
         {
-            var user = domain.Uuid == owner ? OwnDisk(disk.Target) : DiskOf(domain.Uuid, domain.Name, disk.Target);
             IEnumerable<DiskSource> layers = disk.BackingChain.Count > 0
                 ? [disk.Source, .. disk.BackingChain]
                 : ImageChain.FromImages(host, disk.Source);
-            domainLayers.AddRange(layers.Where(layer => layer.HasPath).Select(layer => (user, layer.Path!)));
+            domainLayers.AddRange(layers
+                .Where(layer => layer.HasPath)
+                .Select(layer => (new DomainDisk(domain.Uuid, domain.Name, disk.Target), layer)));
         }
     }
 
@@ -105,6 +102,9 @@ internal sealed class ImageUse
             backings =
             [
                 .. host.ListFiles(folder)
+
+                    // What a definition calls raw is the guest's to write, header and all.
+                    .Where(image => !domainLayers.Exists(used => used.Layer.Format == "raw" && used.Layer.Path == image))
                     .Select(image => (Image: image, Backing: ImageChain.Resolve(image, ImageChain.ReadHeader(host, image)?.BackingFile)))
                     .Where(found => found.Backing is not null)
                     .Select(found => (found.Image, found.Backing!)),
@@ -119,4 +119,9 @@ internal sealed class ImageUse
         || (host.Stat(path, followLink: true) is { } facts
             && host.Stat(other, followLink: true) is { } otherFacts
             && facts.IsSameFileAs(otherFacts));
+
+    private sealed record DomainDisk(Guid Domain, string Name, string Target)
+    {
+        public override string ToString() => $"disk '{Target}' of domain '{Name}'";
+    }
 }

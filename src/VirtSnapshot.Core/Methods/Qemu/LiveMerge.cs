@@ -18,7 +18,8 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
 
     public IReadOnlyDictionary<string, RemovalFailure> Run(Action<RemovalProgress> progress, CancellationToken cancellation)
     {
-        using var events = new BlockingCollection<BlockJobEvent>();
+        // Never disposed of: a callback that is under way when we stop listening may still add to it.
+        var events = new BlockingCollection<BlockJobEvent>();
         var stopListening = order.Native.ListenToBlockJobs(events.Add);
         try
         {
@@ -152,21 +153,19 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
         {
             // "Not ready for pivot yet": not a failure, the guest has only written meanwhile.
         }
+        catch (LibvirtException e) when (!e.ConnectionLost)
+        {
+            // The others are not concerned.
+            Abort(step);
+            Fail(step, NotMerged(step, e.Message.TrimEnd('.')), hadBegun: true);
+        }
     }
 
     private void AbortAll()
     {
         foreach (var step in running.Values.ToArray())
         {
-            try
-            {
-                order.Native.AbortJob(step.Disk.Target);
-            }
-            catch (LibvirtException)
-            {
-                // It has just ended by itself. The definition tells how.
-            }
-
+            Abort(step);
             Fail(
                 step,
                 new VirtSnapshotException(
@@ -176,6 +175,18 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
                     $"Merging disk '{step.Disk.Target}' of domain '{order.Domain.Name}' was stopped. The domain goes on with its overlay '{step.Overlay}', and no data is lost, "
                     + "but the backup source is half merged: do not read it. Go on with Remove-DiskSnapshot or Repair-DiskSnapshot."),
                 hadBegun: true);
+        }
+    }
+
+    private void Abort(MergeStep step)
+    {
+        try
+        {
+            order.Native.AbortJob(step.Disk.Target);
+        }
+        catch (LibvirtException)
+        {
+            // It has just ended by itself. The definition tells how.
         }
     }
 

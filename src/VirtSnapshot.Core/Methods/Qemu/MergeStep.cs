@@ -21,7 +21,7 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
     /// <summary>The layer that stands on the overlay.</summary>
     public DiskSource? Child => Position > 0 ? Chain[Position.Value - 1] : null;
 
-    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>, <c>SnapshotInvalid</c>, <c>SourceShared</c>, <c>SourceInUse</c> or <c>BlockJobRunning</c>.</exception>
+    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>, <c>SnapshotInvalid</c>, <c>NetworkSourceOffline</c>, <c>SourceShared</c>, <c>SourceInUse</c> or <c>BlockJobRunning</c>.</exception>
     public static MergeStep Plan(RemovalOrder order, ImageUse use, RecordedDisk record)
     {
         var disk = order.Domain.FindDisk(record.Target) ?? throw new VirtSnapshotException(
@@ -32,9 +32,48 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         var overlay = OverlayData.PathOf(record);
         var chain = ImageChain.Of(order.Host, order.Domain, disk);
         var position = OverlayData.FindIn(chain, record);
-        var isMerged = position is null && order.Begun.Contains(record.Target)
-            && chain.All(layer => layer.Path != overlay) && chain.Any(layer => layer.IsSameAs(record.Source));
-        if (position is null && !isMerged)
+        if (position is null)
+        {
+            RefuseUnproven(order, record, disk, overlay, chain);
+        }
+
+        var step = new MergeStep(record, disk, overlay, chain, position);
+        if (position is not null)
+        {
+            step.RefuseNetworkSourceOffline(order);
+            step.RefuseNetworkBase(order);
+            step.RefuseForeignUsers(use);
+            step.RefuseInnerSnapshots(order);
+            step.RefuseOtherJob(order);
+        }
+
+        return step;
+    }
+
+    /// <summary>qemu-img finds a base by what is written in the overlay, and a network base is not.</summary>
+    private void RefuseNetworkSourceOffline(RemovalOrder order)
+    {
+        if (!order.Domain.IsActive && Chain.Any(layer => !layer.HasPath))
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidOperation,
+                "NetworkSourceOffline",
+                Disk,
+                $"The snapshot of disk '{Disk.Target}' of domain '{Disk.Domain}' stands on a network disk ('{Chain[^1]}'), and can only be merged while the domain runs. Nothing was touched. "
+                + "Start the domain, and try again.");
+        }
+    }
+
+    /// <summary>
+    /// An overlay that is out of the chain was merged, or somebody has moved the disk back to its base and left the guest's
+    /// data in the overlay. Only where the former is certain does the removal go on to delete it.
+    /// </summary>
+    private static void RefuseUnproven(RemovalOrder order, RecordedDisk record, VmDisk disk, string overlay, IReadOnlyList<DiskSource> chain)
+    {
+        var isOutOfChain = order.Begun.Contains(record.Target)
+            && chain.All(layer => layer.Path != overlay)
+            && chain.Any(layer => layer.IsSameAs(record.Source));
+        if (!isOutOfChain)
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
@@ -44,14 +83,47 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
                 + $"the chain is {string.Join(" -> ", chain)}. Somebody else merged or moved it. Nothing was touched.");
         }
 
-        var step = new MergeStep(record, disk, overlay, chain, position);
-        if (position is not null)
+        var isProven = order.Merged.Contains(record.Target)
+            || order.Host.Stat(overlay) is null
+            || (!order.Domain.IsActive && record.Source.Path is { } source
+                && order.Host.Run("qemu-img", ["compare", "-q", "-f", "qcow2", "-F", record.Source.Format ?? "raw", overlay, source]).Succeeded);
+        if (!isProven)
         {
-            step.RefuseForeignUsers(use);
-            step.RefuseOtherJob(order);
+            throw new VirtSnapshotException(
+                FailureKind.InvalidResult,
+                "MergeUnproven",
+                disk,
+                $"A run died while it removed the overlay '{overlay}' of disk '{disk.Target}' of domain '{order.Domain.Name}'. The disk no longer uses it, but the domain was restarted since, "
+                + "so nothing proves that its data was merged, and it is kept. If you are sure that it is not needed, delete it and run Repair-DiskSnapshot again.");
         }
+    }
 
-        return step;
+    private void RefuseNetworkBase(RemovalOrder order)
+    {
+        if (!order.Domain.IsActive && !Base.HasPath)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidOperation,
+                "DomainNotRunning",
+                Disk,
+                $"The base '{Base}' of disk '{Disk.Target}' of domain '{Disk.Domain}' is on the network, and only a running QEMU can merge into it. Nothing was touched. Start the domain first.");
+        }
+    }
+
+    /// <summary>What the image itself or libvirt's own snapshots keep in the overlay would go with it.</summary>
+    private void RefuseInnerSnapshots(RemovalOrder order)
+    {
+        var isNamed = order.Native.SnapshotXmls()
+            .Any(xml => SafeXml.Parse(xml).Descendants().SelectMany(element => element.Attributes()).Any(attribute => attribute.Value == Overlay));
+        if (isNamed || ImageChain.ReadHeader(order.Host, Overlay) is { SnapshotCount: > 0 })
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "OverlayHasSnapshots",
+                Disk,
+                $"A snapshot that was made with libvirt or QEMU itself needs the overlay '{Overlay}' of disk '{Disk.Target}' of domain '{Disk.Domain}'. Nothing was touched. "
+                + $"Look at them with 'virsh snapshot-list {Disk.Domain}', and delete those that are not needed first.");
+        }
     }
 
     private void RefuseForeignUsers(ImageUse use)
@@ -92,7 +164,9 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
 
         // Somebody else may have started a job since a run before us has died: pivoting that one is not ours to do.
         var job = order.Native.FindJob(Disk.Target);
-        var isOurs = order.Begun.Contains(Disk.Target) && job?.Type == (IsActiveLayer ? BlockJobType.ActiveCommit : BlockJobType.Commit);
+        var isOurs = order.Begun.Contains(Disk.Target) && (IsActiveLayer
+            ? job?.Type == BlockJobType.ActiveCommit && Disk.MirrorTarget == Base.Path
+            : job?.Type == BlockJobType.Commit);
         if ((job is not null || Disk.HasMirror) && !isOurs)
         {
             throw new VirtSnapshotException(

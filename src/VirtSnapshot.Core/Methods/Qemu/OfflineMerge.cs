@@ -70,6 +70,12 @@ internal sealed class OfflineMerge(RemovalOrder order)
             {
                 throw Explain(step, result.Complaint);
             }
+
+            if (step.Disk.BackingChain.Count > 0)
+            {
+                // libvirt has stored the chain of the last run, and would look for the overlay at the next start.
+                PointTo(step, step.Chain[0]);
+            }
         }
         else
         {

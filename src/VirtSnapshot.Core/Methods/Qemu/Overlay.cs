@@ -70,8 +70,11 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
         }
     }
 
-    /// <summary>A network base has no path to write into the overlay; libvirt gives QEMU the whole chain anyway.</summary>
-    private string[] BackingArguments() => Base.Path is { } path ? ["-b", path, "-F", BaseFormat] : [];
+    /// <summary>
+    /// A network base has no path to write into the overlay; libvirt gives QEMU the whole chain anyway. <c>-u</c>: the base need not be
+    /// opened, since its size is known, and what was written is verified.
+    /// </summary>
+    private string[] BackingArguments() => Base.Path is { } path ? ["-u", "-b", path, "-F", BaseFormat] : [];
 
     private VirtSnapshotException Failure(string complaint, Exception? inner)
     {

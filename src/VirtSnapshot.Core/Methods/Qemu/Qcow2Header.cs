@@ -11,8 +11,11 @@ namespace VirtSnapshot.Methods.Qemu;
 /// <param name="BackingFile">As it is written in the file: maybe relative to the file's folder, maybe no path at all.</param>
 /// <param name="BackingFormat">The backing file's format where it is written down.</param>
 /// <param name="HoldsData">Whether any cluster was ever allocated for the guest's data.</param>
-internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, string? BackingFormat, bool HoldsData)
+/// <param name="SnapshotCount">How many internal snapshots are in the file.</param>
+internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, string? BackingFormat, bool HoldsData, uint SnapshotCount)
 {
+    public const int MagicLength = 4;
+
     /// <summary>Enough for the header, its extensions, and the first-level table of an image of 4 TiB, as qemu-img lays them out.</summary>
     public const int HeadLength = 256 * 1024;
 
@@ -22,6 +25,8 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
     private const uint Magic = 0x514649FB;
     private const uint BackingFormatExtension = 0xE2792ACA;
     private const int Version2HeaderLength = 72;
+
+    public static bool IsQcow2(ReadOnlySpan<byte> head) => head.Length >= MagicLength && Int32(head, 0) == Magic;
 
     /// <returns>Null where the bytes are not the head of a qcow2 file.</returns>
     public static Qcow2Header? Parse(ReadOnlySpan<byte> head)
@@ -43,7 +48,8 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
             Int64(head, 24),
             backingOffset == 0 ? null : Encoding.UTF8.GetString(head.Slice((int)backingOffset, (int)backingLength)),
             ReadBackingFormat(head, version >= 3 && head.Length >= 104 ? Int32(head, 100) : Version2HeaderLength),
-            HasAllocatedCluster(head));
+            HasAllocatedCluster(head),
+            Int32(head, 60));
     }
 
     /// <summary>How much of the file shows its first-level table as well, in bytes; what is already there where it never could.</summary>

@@ -59,16 +59,21 @@ internal sealed class QemuRecovery : IRecovery
             return "a domain's definition names it";
         }
 
-        if (order.Host.FindUsers(path, exceptWith: null) is [{ } user, ..])
+        if (use.FindForeignUser(path, record.Target, [path]) is { } foreign)
         {
-            return $"{user} has it open";
+            return foreign;
+        }
+
+        if (order.Host.ReadOpenFiles().FindUsers(path) is [{ } user, ..])
+        {
+            return $"{user} has it open. If that is this domain's QEMU, libvirt does not know that the guest writes there: do not stop the guest before its disks are copied";
         }
 
         return ImageChain.ReadHeader(order.Host, path) switch
         {
             null when order.Host.Stat(path) is { Size: 0 } => null,
             null => "it is not the overlay that was to be made",
-            { HoldsData: true } => "it holds data",
+            { HoldsData: true } => "it holds data that the guest may have written after libvirt died within the switch. Look into it before the domain is started or goes on",
 
             // One without any base is ours, too: we may have died while it was being made.
             { BackingFile: { } backing } when record.Source.Path is { } source && backing != source => $"it backs on '{backing}'",

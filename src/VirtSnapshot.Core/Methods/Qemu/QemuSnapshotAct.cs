@@ -57,20 +57,28 @@ internal sealed class QemuSnapshotAct : ISnapshotAct
 
     public IReadOnlyList<string> Complete(VmDomain now)
     {
+        var stored = now is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(order.Native) : null;
         foreach (var overlay in overlays)
         {
             var disk = now.FindDisk(overlay.Disk.Target);
             var chain = disk is null ? [] : ImageChain.Of(order.Host, now, disk);
             if (chain.Count < 2 || chain[0].Path != overlay.Path || !chain[1].IsSameAs(overlay.Base))
             {
-                throw new VirtSnapshotException(
-                    FailureKind.InvalidResult,
-                    "SnapshotNotTaken",
-                    overlay.Disk,
-                    $"libvirt reported success, but disk '{overlay.Disk.Target}' of domain '{order.Domain.Name}' does not write to '{overlay.Path}' on top of '{overlay.Base}'.");
+                throw NotTaken(overlay, "does not write to");
+            }
+
+            if (stored?.FindDisk(overlay.Disk.Target) is { } kept && kept.Source.IsSameAs(overlay.Base))
+            {
+                throw NotTaken(overlay, "would at its next start not write to");
             }
         }
 
         return [.. overlays.Select(overlay => overlay.Disk.Target)];
     }
+
+    private VirtSnapshotException NotTaken(Overlay overlay, string problem) => new(
+        FailureKind.InvalidResult,
+        "SnapshotNotTaken",
+        overlay.Disk,
+        $"libvirt reported success, but disk '{overlay.Disk.Target}' of domain '{order.Domain.Name}' {problem} '{overlay.Path}' on top of '{overlay.Base}'.");
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using VirtSnapshot.Domains;
 
 namespace VirtSnapshot.Methods.Qemu;
@@ -13,17 +14,20 @@ internal static class QemuSnapshotPlanner
     public static ISnapshotAct Plan(SnapshotOrder order)
     {
         var overlays = new List<Overlay>(order.Disks.Count);
+        var stored = order.Domain is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(order.Native) : null;
         foreach (var (disk, _) in order.Disks)
         {
             RefuseBlockJob(order, disk);
             RefuseMissingSource(order, disk);
+            RefuseSplitDefinitions(order, disk, stored?.FindDisk(disk.Target));
+            RefuseNetworkSourceOffline(order, disk);
             var (path, stem) = ChoosePath(order, disk, overlays);
             if (order.Host.Stat(path) is not null)
             {
                 throw Overlay.AlreadyThere(disk, path);
             }
 
-            overlays.Add(new Overlay(disk, path, stem, order.Native.Capacity(disk.Target)));
+            overlays.Add(new Overlay(disk, path, stem, Capacity(order, disk)));
         }
 
         foreach (var folder in overlays.GroupBy(overlay => Path.GetDirectoryName(overlay.Path)!, StringComparer.Ordinal))
@@ -49,6 +53,15 @@ internal static class QemuSnapshotPlanner
 
     private static void RefuseMissingSource(SnapshotOrder order, VmDisk disk)
     {
+        if (!disk.Source.HasPath && !order.Domain.IsActive)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidOperation,
+                "DomainNotRunning",
+                disk,
+                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' is on the network ('{disk.Source}'), and only a running QEMU can put an overlay on it. Nothing was touched. Start the domain first.");
+        }
+
         if (disk.Source.Path is { } path && order.Host.Stat(path, followLink: true) is null)
         {
             throw new VirtSnapshotException(
@@ -59,11 +72,68 @@ internal static class QemuSnapshotPlanner
         }
     }
 
+    /// <summary>A running domain's definition names a network base under its overlays; a shut-off one's would forget it.</summary>
+    private static void RefuseNetworkSourceOffline(SnapshotOrder order, VmDisk disk)
+    {
+        if (!order.Domain.IsActive && ImageChain.Of(order.Host, order.Domain, disk).Any(layer => !layer.HasPath))
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidOperation,
+                "NetworkSourceOffline",
+                disk,
+                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' lies on the network, and an overlay can only be put on it while the domain runs. Nothing was touched. "
+                + "Start the domain, and try again.");
+        }
+    }
+
+    /// <summary>libvirt cannot tell the size of a shut-off domain's volume.</summary>
+    private static ulong Capacity(SnapshotOrder order, VmDisk disk)
+    {
+        if (order.Domain.IsActive || disk.Source is not { Type: DiskSourceType.Volume, Path: { } path })
+        {
+            return order.Native.Capacity(disk.Target);
+        }
+
+        var result = order.Host.Run("qemu-img", ["info", "--output=json", "-f", disk.Format ?? "raw", path]);
+        if (!result.Succeeded)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidData,
+                "SourceUnreadable",
+                disk,
+                $"The source '{path}' of disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be read: {result.Complaint}. Nothing was touched.");
+        }
+
+        using var info = JsonDocument.Parse(result.Output);
+        return info.RootElement.GetProperty("virtual-size").GetUInt64();
+    }
+
+    /// <summary>
+    /// libvirt moves the stored definition to the overlay only where it names the source in the same words. Else the next start
+    /// would be from the base, without all that the guest has written since.
+    /// </summary>
+    private static void RefuseSplitDefinitions(SnapshotOrder order, VmDisk disk, VmDisk? stored)
+    {
+        if (stored?.Source.Path is { } path
+            && path != disk.Source.Path
+            && disk.Source.Path is { } used
+            && order.Host.Stat(used, followLink: true) is { } facts
+            && order.Host.Stat(path, followLink: true)?.IsSameFileAs(facts) == true)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidOperation,
+                "DefinitionsDiffer",
+                disk,
+                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' is '{used}' while it runs, but '{path}' in its stored definition: the same file under two names, "
+                + "of which libvirt would change only one. Nothing was touched. Write the same path into both with 'virsh edit', and restart the domain.");
+        }
+    }
+
     private static (string Path, string Stem) ChoosePath(SnapshotOrder order, VmDisk disk, List<Overlay> chosen)
     {
         var folder = order.OverlayDirectory is { } given
             ? Absolute(given, order)
-            : disk.Source is { Type: DiskSourceType.File, Path: { } image }
+            : disk.Source.Path is { } image && order.Host.Stat(image, followLink: true) is { IsRegularFile: true }
                 ? Path.GetDirectoryName(image)!
                 : throw new VirtSnapshotException(
                     FailureKind.InvalidArgument,
@@ -92,7 +162,7 @@ internal static class QemuSnapshotPlanner
     /// <summary>What an overlay's name begins with: the image's own, or what the overlay we stand on began with, so that names do not grow.</summary>
     private static string Stem(SnapshotOrder order, VmDisk disk)
     {
-        if (disk.Source is not { Type: DiskSourceType.File, Path: { } image })
+        if (disk.Source.Path is not { } image || order.Host.Stat(image, followLink: true) is not { IsRegularFile: true })
         {
             return string.Concat($"{order.Domain.Name}-{disk.Target}".Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' ? c : '_'));
         }

@@ -52,9 +52,10 @@ public sealed class Qcow2HeaderTests : IDisposable
         QemuImg("create", "-f", "qcow2", "-b", "base.qcow2", "-F", "qcow2", Image);
         Assert.Equal(("base.qcow2", "qcow2"), (Read()!.BackingFile, Read()!.BackingFormat));
 
-        QemuImg("rebase", "-u", "-f", "qcow2", "-b", "base.qcow2", Image);
-        Assert.Equal("base.qcow2", Read()!.BackingFile);
-        Assert.True(Read()!.BackingFormat is null or "", Read()!.BackingFormat);
+        // qemu-img no longer makes one without a format, but older ones have: the extension becomes an unknown one.
+        var head = File.ReadAllBytes(Image);
+        head.AsSpan().Slice(head.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xE2, 0x79, 0x2A, 0xCA]), 4).Fill(1);
+        Assert.Equal(("base.qcow2", null), (Qcow2Header.Parse(head)!.BackingFile, Qcow2Header.Parse(head)!.BackingFormat));
     }
 
     [Fact]

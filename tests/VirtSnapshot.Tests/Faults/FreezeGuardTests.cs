@@ -1,0 +1,176 @@
+using VirtSnapshot.Quiescing;
+using VirtSnapshot.Snapshots;
+using VirtSnapshot.Tests.Lab;
+using Xunit;
+
+namespace VirtSnapshot.Tests.Faults;
+
+/// <summary>The guard outside the process: no guest stays frozen, whatever happens to the run in its window.</summary>
+public sealed class FreezeGuardTests(LabFixture lab) : FaultTest(lab)
+{
+    [Fact]
+    public void It_goes_away_after_a_normal_run_and_gives_the_agent_its_time_back()
+    {
+        Engine.Take(Live.Domain, quiescing: Freezing(Quiescence.Required, 2));
+        Guard.AssertGone(Live);
+
+        // With the run's 2 s still in force, this answer would not be waited for.
+        var hung = HungAgent.For(Live, 4);
+        Assert.NotEmpty(Lab.Virsh("domtime", Live.Name));
+        hung.WaitUntilItGoesOn();
+
+        Engine.Remove(Live.Domain, SnapshotList.Of(Live.Domain));
+        AssertAgreement(Live);
+    }
+
+    [Fact]
+    public void It_gives_the_agent_its_time_back_when_the_run_dies_before_the_freeze()
+    {
+        VictimProcess.Die(Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Journaled, FreezeSeconds = 2 });
+        Guard.AssertGone(Live);
+
+        var hung = HungAgent.For(Live, 4);
+        Assert.NotEmpty(Lab.Virsh("domtime", Live.Name));
+        hung.WaitUntilItGoesOn();
+
+        Repair(Live);
+        AssertAgreement(Live);
+    }
+
+    [Fact]
+    public void It_outlives_the_signals_that_end_a_session_and_thaws_when_the_run_is_killed()
+    {
+        var freezes = Guard.Freezes(Live).Count;
+        using var victim = VictimProcess.Start(
+            Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Frozen, End = VictimEnd.Waits });
+        victim.WaitForStep(RunStep.Frozen);
+        var guard = Assert.Single(Guard.ProcessesOf(Live));
+        foreach (var signal in new[] { "INT", "HUP", "TERM" })
+        {
+            LabScript.RunProgram("kill", $"-{signal}", $"{guard}");
+        }
+
+        var before = Live.LastAcknowledged();
+        Thread.Sleep(500);
+        Assert.InRange(Live.LastAcknowledged(), before, before + 1);
+        Assert.Equal(guard, Assert.Single(Guard.ProcessesOf(Live)));
+
+        victim.Kill();
+        Guard.AssertThawed(Live);
+        Guard.AssertGone(Live);
+        Assert.NotNull(Assert.Single(Guard.Freezes(Live).Skip(freezes)));
+        Assert.Equal(RepairAction.Undone, Repair(Live).Action);
+        AssertAllRecordsThere(Live);
+    }
+
+    [Theory]
+    [InlineData(Quiescence.Required, "FreezeNotHeld")]
+    [InlineData(Quiescence.WherePossible, "CrashConsistent")]
+    public void It_thaws_at_the_deadline_while_the_run_is_stuck_and_the_run_tells_the_truth(Quiescence quiescence, string outcome)
+    {
+        var freezes = Guard.Freezes(Live).Count;
+        using var victim = VictimProcess.Start(Lab, Live.Name, new VictimOrder
+        {
+            Work = VictimWork.Snapshot,
+            Step = RunStep.Frozen,
+            End = VictimEnd.Stopped,
+            Quiescence = quiescence,
+            FreezeSeconds = 3,
+        });
+        victim.WaitForStep(RunStep.Frozen);
+        Guard.AssertThawed(Live, 8);
+        Guard.AssertGone(Live);
+        Assert.InRange(Assert.Single(Guard.Freezes(Live).Skip(freezes))!.Value.TotalSeconds, 2.5, 6);
+
+        victim.Signal("CONT");
+        Assert.StartsWith(outcome, victim.WaitForEnd(), StringComparison.Ordinal);
+        AssertAgreement(Live, quiescence == Quiescence.Required ? [] : ["fault"]);
+        AssertAllRecordsThere(Live);
+    }
+
+    [Fact]
+    public void It_thaws_as_soon_as_a_libvirtd_that_died_in_the_window_is_back()
+    {
+        var freezes = Guard.Freezes(Live).Count;
+        var outage = new DaemonOutage(Lab, seconds: 3);
+        At(RunStep.Frozen, outage.Begin);
+
+        var error = Engine.Refused(() => Engine.Take(Live.Domain, "fault", quiescing: Engine.Required));
+        outage.WaitUntilOver();
+
+        Guard.AssertThawed(Live, Math.Max(0.5, 5 - outage.SinceBack.TotalSeconds));
+        Assert.InRange(Assert.Single(Guard.Freezes(Live).Skip(freezes))!.Value.TotalSeconds, 3, 9);
+        Assert.Equal("LibvirtUnreachable", error.ErrorId);
+        Guard.AssertGone(Live);
+        AssertAgreement(Live);
+        AssertAllRecordsThere(Live);
+    }
+
+    [Fact]
+    public void It_lives_on_until_libvirtd_is_back_when_the_run_is_killed_too()
+    {
+        using var victim = VictimProcess.Start(
+            Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Frozen, End = VictimEnd.Waits });
+        victim.WaitForStep(RunStep.Frozen);
+        Lab.KillDaemon();
+        victim.Kill();
+        Thread.Sleep(2000);
+        Lab.RestartDaemon();
+
+        Guard.AssertThawed(Live);
+        Guard.AssertGone(Live);
+        Assert.Equal(RepairAction.Undone, Repair(Live).Action);
+        AssertAllRecordsThere(Live);
+    }
+
+    [Fact]
+    public void A_thaw_by_somebody_else_in_the_window_is_noticed()
+    {
+        At(RunStep.Taken, () => Lab.Virsh("domfsthaw", Live.Name));
+        Assert.Equal("FreezeNotHeld", Engine.Refused(() => Engine.Take(Live.Domain, quiescing: Engine.Required)).ErrorId);
+        AssertAgreement(Live);
+
+        At(RunStep.Taken, () => Lab.Virsh("domfsthaw", Live.Name));
+        var reporter = new HeardReporter();
+        var snapshots = Engine.Take(Live.Domain, "fault", quiescing: new QuiesceOptions(), reporter: reporter);
+        Assert.All(snapshots, snapshot => Assert.Equal(Consistency.CrashConsistent, snapshot.Consistency));
+        Assert.Single(reporter.Warnings);
+        AssertAllRecordsThere(Live);
+    }
+
+    [Fact]
+    public void A_guest_that_somebody_else_holds_frozen_is_left_as_it_is()
+    {
+        Lab.Virsh("domfsfreeze", Live.Name);
+        try
+        {
+            Assert.Equal("GuestAlreadyFrozen", Engine.Refused(() => Engine.Take(Live.Domain, quiescing: new QuiesceOptions())).ErrorId);
+            Guard.AssertGone(Live);
+            Assert.Contains("frozen", Lab.Virsh("qemu-agent-command", Live.Name, """{"execute":"guest-fsfreeze-status"}"""), StringComparison.Ordinal);
+        }
+        finally
+        {
+            Lab.Virsh("domfsthaw", Live.Name);
+        }
+
+        AssertAgreement(Live);
+    }
+
+    [Fact]
+    public void A_guest_that_somebody_else_freezes_just_before_us_is_left_as_it_is()
+    {
+        At(RunStep.Prepared, () => Lab.Virsh("domfsfreeze", Live.Name));
+        try
+        {
+            Assert.Equal("GuestAlreadyFrozen", Engine.Refused(() => Engine.Take(Live.Domain, quiescing: new QuiesceOptions())).ErrorId);
+            Guard.AssertGone(Live);
+            Assert.Contains("frozen", Lab.Virsh("qemu-agent-command", Live.Name, """{"execute":"guest-fsfreeze-status"}"""), StringComparison.Ordinal);
+        }
+        finally
+        {
+            Lab.Virsh("domfsthaw", Live.Name);
+        }
+
+        AssertAgreement(Live);
+    }
+}

@@ -1,0 +1,114 @@
+using VirtSnapshot.Quiescing;
+using VirtSnapshot.Snapshots;
+using VirtSnapshot.Tests.Lab;
+using Xunit;
+
+namespace VirtSnapshot.Tests.Faults;
+
+/// <summary>The domain goes away under a run.</summary>
+public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
+{
+    /// <summary>A guest that dies, and that the next test starts again.</summary>
+    private TestGuest Doomed
+    {
+        get
+        {
+            var guest = Lab.Guest("faults-doomed");
+            if (!guest.Domain.IsActive)
+            {
+                Lab.Virsh("start", guest.Name);
+                Poll.Until(
+                    () => LabScript.TryRunProgram("virsh", "-q", "-c", Lab.Uri, "qemu-agent-command", guest.Name, "--timeout", "1", """{"execute":"guest-ping"}""").ExitCode == 0,
+                    60,
+                    "The guest does not come up.");
+            }
+
+            return guest;
+        }
+    }
+
+    [Theory]
+    [InlineData(nameof(RunStep.Frozen), Quiescence.Required)]
+    [InlineData(nameof(RunStep.Taken), Quiescence.Required)]
+    [InlineData(nameof(RunStep.Taken), Quiescence.WherePossible)]
+    public void In_the_window_the_run_tells_the_truth_and_the_guard_ends(string step, Quiescence quiescence)
+    {
+        var guest = Doomed;
+        guest.WaitForMoreRecords();
+        var acknowledged = guest.LastAcknowledged();
+        At(Enum.Parse<RunStep>(step), () => KillQemu(guest));
+
+        if (quiescence == Quiescence.Required)
+        {
+            Assert.Equal("FreezeNotHeld", Engine.Refused(() => Engine.Take(guest.Domain, "fault", quiescing: Freezing(quiescence, 10))).ErrorId);
+        }
+        else
+        {
+            var snapshots = Engine.Take(guest.Domain, "fault", quiescing: Freezing(quiescence, 10));
+            Assert.All(snapshots, snapshot => Assert.Equal(Consistency.CrashConsistent, snapshot.Consistency));
+        }
+
+        Guard.AssertGone(guest);
+        AssertAgreement(guest, quiescence == Quiescence.Required ? [] : ["fault"]);
+        Assert.All(guest.Domain.Disks, disk => Assert.True(TestGuest.ReadRecords(disk.Source.Path!, crashed: true) >= acknowledged));
+        Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
+        AssertAgreement(guest);
+        Assert.All(guest.Domain.Disks, disk => Assert.True(TestGuest.ReadRecords(disk.Source.Path!, crashed: true) >= acknowledged));
+    }
+
+    [Fact]
+    public void A_run_that_is_killed_together_with_the_guest_is_repaired()
+    {
+        var guest = Doomed;
+        guest.WaitForMoreRecords();
+        var acknowledged = guest.LastAcknowledged();
+        using var victim = VictimProcess.Start(
+            Lab, guest.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Taken, End = VictimEnd.Waits });
+        victim.WaitForStep(RunStep.Taken);
+        Lab.Virsh("destroy", guest.Name);
+        victim.Kill();
+
+        Guard.AssertGone(guest);
+        Assert.Equal(RepairAction.Finished, Repair(guest).Action);
+        AssertAgreement(guest, "fault");
+        Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
+        AssertAgreement(guest);
+        Assert.All(guest.Domain.Disks, disk => Assert.True(TestGuest.ReadRecords(disk.Source.Path!, crashed: true) >= acknowledged));
+    }
+
+    [Theory]
+    [InlineData(nameof(RunStep.RemovalJournaled))]
+    [InlineData(nameof(RunStep.MergeStarted))]
+    [InlineData(nameof(RunStep.MergeReady))]
+    public void In_a_merge_repair_finishes_it_on_the_shut_off_domain(string step)
+    {
+        var guest = Doomed;
+        TakeThree(guest);
+        var acknowledged = guest.LastAcknowledged();
+        var others = SnapshotList.Of(guest.Domain).Where(snapshot => snapshot.Name != "s3").Select(snapshot => ImageDigest.Of(snapshot.BackupSource)).ToList();
+        At(Enum.Parse<RunStep>(step), () => Lab.Virsh("destroy", guest.Name));
+
+        var results = Engine.TryRemove(guest.Domain, Named(guest, "s3"), cancellation: Token);
+        Assert.All(results, result => Assert.NotNull(result.Error));
+        if (RunJournal.Read(guest.Domain) is not null)
+        {
+            Assert.Equal(RepairAction.Finished, Repair(guest).Action);
+        }
+        else
+        {
+            Engine.Remove(guest.Domain, Named(guest, "s3"));
+        }
+
+        AssertAgreement(guest, "s1", "s2");
+        Assert.Equal(others, SnapshotList.Of(guest.Domain).Select(snapshot => ImageDigest.Of(snapshot.BackupSource)));
+        Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
+        AssertAgreement(guest);
+        Assert.All(guest.Domain.Disks, disk => Assert.True(TestGuest.ReadRecords(disk.Source.Path!, crashed: true) >= acknowledged));
+    }
+
+    private void KillQemu(TestGuest guest)
+    {
+        LabScript.RunProgram("pkill", "-KILL", "-f", $"qemu-system.*guest={guest.Name},.*{guest.Domain.Uuid:D}");
+        Poll.Until(() => Lab.Virsh("domstate", guest.Name).Contains("shut off", StringComparison.Ordinal), 20, "libvirt does not notice that QEMU is gone.");
+    }
+}
