@@ -47,6 +47,8 @@ internal sealed class LibvirtConnection : IDisposable
 
     public string VolumePath(string pool, string volume) => ConnectApi.VolumePath(handle, pool, volume);
 
+    public IReadOnlyList<string> PoolXmls() => ConnectApi.PoolXmls(handle);
+
     public void Dispose() => handle.Dispose();
 
     private LibvirtDomain Wrap(DomainHandle domain) => new(this, handle, domain);

@@ -5,6 +5,8 @@ namespace VirtSnapshot.Native;
 /// <summary><c>virConnect*</c>: https://libvirt.org/html/libvirt-libvirt-host.html</summary>
 internal static unsafe partial class ConnectApi
 {
+    private const uint PoolsActive = 2;
+
     public static ConnectHandle Open(string? uri) =>
         ErrorApi.Check(OpenAuth(uri, DefaultAuth(), 0), nameof(OpenAuth));
 
@@ -71,6 +73,32 @@ internal static unsafe partial class ConnectApi
         }
     }
 
+    /// <summary>The definitions of the storage pools that are running.</summary>
+    public static IReadOnlyList<string> PoolXmls(ConnectHandle connection)
+    {
+        var count = ListAllPools(connection, out var pools, PoolsActive);
+        ErrorApi.Check(count, nameof(ListAllPools));
+        try
+        {
+            var result = new string[count];
+            for (var i = 0; i < count; i++)
+            {
+                result[i] = ErrorApi.Check(PoolGetXmlDesc(pools[i], 0), nameof(PoolGetXmlDesc));
+            }
+
+            return result;
+        }
+        finally
+        {
+            for (var i = 0; i < count; i++)
+            {
+                _ = PoolFree(pools[i]);
+            }
+
+            NativeText.Free((nint)pools);
+        }
+    }
+
     [LibraryImport(Library.Libvirt, EntryPoint = "virConnectClose")]
     internal static partial int Close(nint connection);
 
@@ -107,6 +135,12 @@ internal static unsafe partial class ConnectApi
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virStorageVolGetPath")]
     private static partial nint VolumeGetPath(nint volume);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virConnectListAllStoragePools")]
+    private static partial int ListAllPools(ConnectHandle connection, out nint* pools, uint flags);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virStoragePoolGetXMLDesc")]
+    private static partial nint PoolGetXmlDesc(nint pool, uint flags);
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virStoragePoolFree")]
     private static partial int PoolFree(nint pool);

@@ -1,3 +1,4 @@
+using System.Xml.Linq;
 using Xunit;
 
 namespace VirtSnapshot.Tests.Cmdlets;
@@ -102,7 +103,7 @@ public sealed class SnapshotCommandTests : IDisposable
     [Fact]
     public void Every_command_has_help_for_each_parameter()
     {
-        var maml = System.Xml.Linq.XDocument.Load(Path.Combine(FindSources(), "en-US/VirtSnapshot.PowerShell.dll-Help.xml"));
+        var maml = XDocument.Load(Path.Combine(FindSources(), "en-US/VirtSnapshot.PowerShell.dll-Help.xml"));
         var documented = maml.Descendants().Where(element => element.Name.LocalName == "command" && element.Parent?.Name.LocalName == "helpItems").ToDictionary(
             command => command.Descendants().First(element => element.Name.LocalName == "name").Value.Trim(),
             command => command.Elements().Where(element => element.Name.LocalName == "parameters").Descendants()

@@ -11,7 +11,7 @@ internal sealed class TestNode : IDisposable
 
     public string Uri => $"test://{file}";
 
-    /// <summary>A domain's definition, with empty drives and disks on block devices: the mock driver opens none of them.</summary>
+    /// <summary>A domain's definition. Its images need not be there: the mock driver opens none.</summary>
     public static string Domain(string name, params string[] targets) =>
         $"<name>{name}</name><memory>8192</memory><os><type>hvm</type></os><devices>"
         + string.Concat(targets.Select(target => $"<disk type='file'><driver name='qemu' type='qcow2'/><source file='/images/{name}-{target}.qcow2'/><target dev='{target}' bus='virtio'/></disk>"))

@@ -44,7 +44,7 @@ public sealed class LocalHostTests : IDisposable
     [Fact]
     public void A_new_file_is_its_owner_s_alone_and_filled_by_the_program()
     {
-        var like = new FileFacts(0, 0, 0, 4711, 4712, 0);
+        var like = host.Stat(folder)! with { Owner = 4711, Group = 4712 };
         Assert.True(host.CreateFile(NewFile, like, "sh", path => ["-c", "echo hello >\"$0\"", path]).Succeeded);
         Assert.Equal("hello\n", File.ReadAllText(NewFile));
         var facts = host.Stat(NewFile)!;

@@ -14,19 +14,21 @@ internal sealed class ImageUse
     private readonly Guid owner;
     private readonly List<(DomainDisk User, DiskSource Layer)> domainLayers = [];
     private readonly Lazy<OpenFiles> openFiles;
+    private readonly Lazy<IReadOnlyList<string>> poolFolders;
     private readonly Dictionary<string, IReadOnlyList<(string Image, string Backing)>> backingsByFolder = new(StringComparer.Ordinal);
 
-    private ImageUse(IHost host, Guid owner)
+    private ImageUse(IHost host, Guid owner, LibvirtConnection connection)
     {
         this.host = host;
         this.owner = owner;
+        poolFolders = new Lazy<IReadOnlyList<string>>(() => ReadPoolFolders(connection));
         openFiles = new Lazy<OpenFiles>(host.ReadOpenFiles);
     }
 
     /// <param name="order">The domain whose images are asked about.</param>
     public static ImageUse Read(RecordOrder order)
     {
-        var use = new ImageUse(order.Host, order.Domain.Uuid);
+        var use = new ImageUse(order.Host, order.Domain.Uuid, order.Native.Connection);
         foreach (var native in order.Native.Connection.ListDomains())
         {
             using (native)
@@ -50,7 +52,7 @@ internal sealed class ImageUse
             return $"{other} stands on it";
         }
 
-        var folders = ownLayers.Append(image).Select(path => Path.GetDirectoryName(path)!).Distinct(StringComparer.Ordinal);
+        var folders = ownLayers.Append(image).Select(path => Path.GetDirectoryName(path)!).Concat(poolFolders.Value).Distinct(StringComparer.Ordinal);
         var clone = folders
             .SelectMany(BackingsIn)
             .Where(backing => IsSame(backing.Backing, image) && !ownLayers.Any(own => IsSame(own, backing.Image)))
@@ -64,6 +66,27 @@ internal sealed class ImageUse
 
     /// <summary>Who has the image open, apart from the domain's own QEMU.</summary>
     public IReadOnlyList<FileUser> FindReaders(string image) => openFiles.Value.FindUsers(image, exceptQemuOf: owner);
+
+    /// <summary>Where libvirt keeps images: a clone need not lie beside what it stands on, and no domain need use it now.</summary>
+    private static IReadOnlyList<string> ReadPoolFolders(LibvirtConnection connection)
+    {
+        try
+        {
+            return
+            [
+                .. connection.PoolXmls()
+                    .Select(xml => SafeXml.Parse(xml))
+                    .Where(pool => (string?)pool.Attribute("type") is "dir" or "fs" or "netfs")
+                    .Select(pool => (string?)pool.Element("target")?.Element("path"))
+                    .OfType<string>(),
+            ];
+        }
+        catch (LibvirtException e) when (!e.ConnectionLost)
+        {
+            // A hypervisor's connection need not have a storage driver.
+            return [];
+        }
+    }
 
     private void AddDomain(LibvirtDomain native)
     {
