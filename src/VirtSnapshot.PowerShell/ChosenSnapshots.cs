@@ -8,9 +8,11 @@ internal static class ChosenSnapshots
     public static IReadOnlyList<DiskSnapshot> Of(ChosenDomain chosen, SnapshotNameFilter names)
     {
         var targets = chosen.MatchDisks().Select(disk => disk.Target).ToHashSet(StringComparer.Ordinal);
+        var snapshots = SnapshotList.Of(chosen.Domain);
+        names.IsUsed = true;
         return
         [
-            .. SnapshotList.Of(chosen.Domain).Where(snapshot =>
+            .. snapshots.Where(snapshot =>
                 (chosen.Disks.Count == 0 || targets.Contains(snapshot.Disk))
                 && (chosen.Snapshot is not { } one || (one.Group == snapshot.Group && one.Name == snapshot.Name))
                 && names.Matches(snapshot.Name)),

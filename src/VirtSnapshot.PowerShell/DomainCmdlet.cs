@@ -72,7 +72,7 @@ public abstract class DomainCmdlet : VirtSnapshotCmdlet
         return references.Select(reference => (reference.Disk, names) switch
         {
             (null, _) => new Choice(reference, disks, null),
-            ({ } own, null) => new Choice(reference, [DiskSelector.Parse(own)], reference.Snapshot),
+            ({ } own, null) => new Choice(reference, [DiskSelector.ForListed(own)], reference.Snapshot),
             var (own, _) => throw Invalid("DiskGivenTwice", $"The disk '{own}' was given as an object, and disks were named as well. Leave out one of both."),
         });
     }

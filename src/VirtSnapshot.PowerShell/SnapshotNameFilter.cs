@@ -16,8 +16,11 @@ internal sealed class SnapshotNameFilter
         found = (names ?? []).Where(name => !Wildcard.IsPattern(name)).Distinct(StringComparer.Ordinal).ToDictionary(name => name, _ => false, StringComparer.Ordinal);
     }
 
+    /// <summary>Whether any domain's snapshots were looked through; if none was, there is an error already that says why.</summary>
+    public bool IsUsed { get; set; }
+
     /// <summary>The literal names that nothing has had; wildcards may find nothing.</summary>
-    public IEnumerable<VirtSnapshotException> NotFound => found.Where(name => !name.Value).Select(name => new VirtSnapshotException(
+    public IEnumerable<VirtSnapshotException> NotFound => found.Where(name => IsUsed && !name.Value).Select(name => new VirtSnapshotException(
         FailureKind.ObjectNotFound,
         "SnapshotNotFound",
         name.Key,

@@ -23,6 +23,16 @@ public sealed class DiskSelector
     /// <summary>Whether finding nothing is fine.</summary>
     internal bool IsPattern => wildcard is not null;
 
+    /// <summary>Whether it came along among others, so that it is no error if this one cannot be snapshotted.</summary>
+    internal bool IsOneOfMany { get; private init; }
+
+    /// <summary>A disk that was not typed by name, but is one of those that somebody listed.</summary>
+    public static DiskSelector ForListed(string target)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        return new DiskSelector(target, null, null) { IsOneOfMany = true };
+    }
+
     /// <exception cref="VirtSnapshotException"><c>InvalidXml</c> or <c>InvalidWildcard</c>.</exception>
     public static DiskSelector Parse(string text)
     {

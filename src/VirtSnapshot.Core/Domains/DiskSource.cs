@@ -33,8 +33,9 @@ public sealed record DiskSource
     public override string ToString() => Path ?? (Protocol is null ? Name ?? "" : $"{Protocol}:{Name}");
 
     /// <summary>Whether both name the same data.</summary>
-    internal bool IsSameAs(DiskSource? other) => other is not null
-        && (Path is not null ? Path == other.Path : Type == other.Type && Protocol == other.Protocol && Name == other.Name && Name is not null);
+    internal bool IsSameAs(DiskSource? other) => other is not null && (Path is not null
+        ? Path == other.Path
+        : Type != DiskSourceType.None && Type == other.Type && Protocol == other.Protocol && Name == other.Name && Hosts() == other.Hosts());
 
     /// <summary>A file or a block device, as the XML of a disk would name it.</summary>
     internal static DiskSource ForPath(string path, string? format, bool isBlockDevice) => new()
@@ -76,6 +77,11 @@ public sealed record DiskSource
             Xml = WithoutRunState(source).ToString(SaveOptions.DisableFormatting),
         };
     }
+
+    /// <summary>The servers of a network disk: exports of one name, or of none, may lie on many.</summary>
+    private string Hosts() => Xml.Length == 0
+        ? ""
+        : string.Join(' ', SafeXml.Parse(Xml).Elements("host").Select(host => $"{(string?)host.Attribute("name")}:{(string?)host.Attribute("port")}:{(string?)host.Attribute("socket")}"));
 
     /// <summary>The numbers of layers and nodes belong to this one run of the domain, not to the source.</summary>
     private static XElement WithoutRunState(XElement source)

@@ -112,16 +112,12 @@ internal sealed class LocalHost : IHost
     public IDisposable? TryLock(string name)
     {
         var path = Path.Combine(LockFolder(), name + ".lock");
-        var file = new FileStream(path, new FileStreamOptions
-        {
-            Mode = FileMode.OpenOrCreate,
-            Access = FileAccess.ReadWrite,
-            Share = FileShare.ReadWrite | FileShare.Delete,
-            UnixCreateMode = OwnerOnly,
-        });
+
+        // Not a FileStream: it takes a lock of its own as it opens, and fails where somebody else has the file locked.
+        var file = FileApi.OpenOrCreate(path, OwnerOnly);
         try
         {
-            if (FileApi.TryLock(file.SafeFileHandle, path))
+            if (FileApi.TryLock(file, path))
             {
                 return file;
             }

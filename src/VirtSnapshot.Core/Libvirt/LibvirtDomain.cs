@@ -12,6 +12,7 @@ internal sealed class LibvirtDomain(LibvirtConnection connection, ConnectHandle 
     private const uint BlockCommitActive = 4;
     private const uint BlockCommitBandwidthBytes = 16;
     private const uint JobAbortPivot = 2;
+    private const uint JobSpeedBytes = 1;
     private const uint SnapshotNoMetadata = 4;
     private const uint SnapshotDiskOnly = 16;
     private const uint SnapshotReuseExternal = 32;
@@ -85,6 +86,10 @@ internal sealed class LibvirtDomain(LibvirtConnection connection, ConnectHandle 
     public void Pivot(string target) => DomainApi.BlockJobAbort(handle, target, JobAbortPivot);
 
     public void AbortJob(string target) => DomainApi.BlockJobAbort(handle, target, 0);
+
+    /// <param name="target">The disk.</param>
+    /// <param name="bandwidth">Bytes per second; 0 for no limit.</param>
+    public void SetJobSpeed(string target, ulong bandwidth) => DomainApi.BlockJobSetSpeed(handle, target, bandwidth, JobSpeedBytes);
 
     public BlockJob? FindJob(string target) => DomainApi.BlockJob(handle, target);
 

@@ -161,6 +161,9 @@ internal static unsafe partial class DomainApi
     public static void BlockJobAbort(DomainHandle domain, string disk, uint flags) =>
         ErrorApi.Check(BlockJobAbortNative(domain, disk, flags), nameof(BlockJobAbort));
 
+    public static void BlockJobSetSpeed(DomainHandle domain, string disk, ulong bandwidth, uint flags) =>
+        ErrorApi.Check(BlockJobSetSpeedNative(domain, disk, new CULong((nuint)bandwidth), flags), nameof(BlockJobSetSpeed));
+
     public static BlockJob? BlockJob(DomainHandle domain, string disk)
     {
         var found = GetBlockJobInfo(domain, disk, out var info, 0);
@@ -246,6 +249,9 @@ internal static unsafe partial class DomainApi
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virDomainBlockJobAbort", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int BlockJobAbortNative(DomainHandle domain, string disk, uint flags);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virDomainBlockJobSetSpeed", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int BlockJobSetSpeedNative(DomainHandle domain, string disk, CULong bandwidth, uint flags);
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virDomainGetBlockJobInfo", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int GetBlockJobInfo(DomainHandle domain, string disk, out JobInfo info, uint flags);

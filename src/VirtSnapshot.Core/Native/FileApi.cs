@@ -15,6 +15,7 @@ internal static unsafe partial class FileApi
     private const int ErrorWouldBlock = 11;
     private const int LockExclusiveNow = 2 | 4; // LOCK_EX | LOCK_NB
     private const int WriteAndSearch = 2 | 1; // W_OK | X_OK
+    private const int OpenReadWriteCreate = 2 | 0x40 | 0x20000 | 0x80000; // O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC
     private const int OpenDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
 
     /// <summary>Facts about what stands at a path, without following a link in its last part; null where nothing stands.</summary>
@@ -50,6 +51,13 @@ internal static unsafe partial class FileApi
     }
 
     public static bool CanWriteTo(string directory) => Access(directory, WriteAndSearch) == 0;
+
+    /// <summary>Opens a file for reading and writing, follows no link, and takes no lock.</summary>
+    public static SafeFileHandle OpenOrCreate(string path, UnixFileMode mode)
+    {
+        var file = Open(path, OpenReadWriteCreate, (uint)mode);
+        return file >= 0 ? new SafeFileHandle(file, ownsHandle: true) : throw Failure(Marshal.GetLastPInvokeError(), path);
+    }
 
     /// <summary>Takes <c>flock(2)</c>, which ends with the open file. False where somebody else has it.</summary>
     public static bool TryLock(SafeFileHandle file, string path)

@@ -36,19 +36,26 @@ public static class MethodSettings
         {
             using var native = DomainFinder.Open(domain);
             var before = DomainReader.Read(native);
-            var disks = Match(before, selectors);
+            var disks = Match(before, selectors, leaveOutUnsuitable: true);
             var changes = disks.Select(disk => prepare(native, before, disk)).ToList();
             changes.ForEach(change => change());
             return Get(DomainReader.Read(native), [.. disks.Select(disk => DiskSelector.Parse(disk.Target))]);
         });
 
-    private static List<VmDisk> Match(VmDomain domain, IReadOnlyList<DiskSelector> selectors)
+    /// <summary>A wildcard means the disks that can be snapshotted, where something is to be changed for them.</summary>
+    private static List<VmDisk> Match(VmDomain domain, IReadOnlyList<DiskSelector> selectors, bool leaveOutUnsuitable = false)
     {
         ArgumentNullException.ThrowIfNull(domain);
         ArgumentNullException.ThrowIfNull(selectors);
         return selectors.Count == 0
             ? [.. domain.Disks]
-            : [.. selectors.SelectMany(selector => selector.Match(domain)).DistinctBy(disk => disk.Target)];
+            :
+            [
+                .. selectors
+                    .SelectMany(selector => selector.Match(domain)
+                        .Where(disk => !(leaveOutUnsuitable && (selector.IsPattern || selector.IsOneOfMany)) || disk.WhyNotSnapshottable() is null))
+                    .DistinctBy(disk => disk.Target),
+            ];
     }
 
     private static DiskMethodSetting Describe(VmDomain domain, VmDisk disk)

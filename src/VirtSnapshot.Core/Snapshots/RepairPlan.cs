@@ -55,6 +55,12 @@ public sealed class RepairPlan : IDisposable
     {
         ArgumentNullException.ThrowIfNull(domain);
         ArgumentNullException.ThrowIfNull(reporter);
+        if (!HasJournal(domain, cancellation))
+        {
+            // Nothing to repair needs no lock, and no host of ours.
+            return null;
+        }
+
         var session = DomainSession.Open(domain, cancellation);
         try
         {
@@ -86,6 +92,15 @@ public sealed class RepairPlan : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => session.Dispose();
+
+    private static bool HasJournal(VmDomain domain, CancellationToken cancellation) => DomainSession.Guarded(domain, "looking for an unfinished run", () =>
+        InterruptibleCall.Run(
+            () =>
+            {
+                using var native = DomainFinder.Open(domain);
+                return RunJournal.Read(DomainReader.Read(native)) is not null;
+            },
+            cancellation));
 
     private RepairResult FinishSnapshot()
     {

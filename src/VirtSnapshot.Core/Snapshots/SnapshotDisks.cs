@@ -7,20 +7,23 @@ namespace VirtSnapshot.Snapshots;
 internal static class SnapshotDisks
 {
     /// <summary>
-    /// The disks that were asked for, or all. What cannot be snapshotted is left out aloud when a wildcard or nobody named it;
-    /// asked for by name it is an error.
+    /// The disks that were asked for, or all. What cannot be snapshotted is left out, as verbose output tells, when a wildcard or nobody
+    /// named it, and with a warning when it was listed among others; asked for by name it is an error.
     /// </summary>
     public static IReadOnlyList<ChosenDisk> Choose(VmDomain domain, SnapshotRequest request, IRunReporter reporter)
     {
         var chosen = new Dictionary<string, ChosenDisk>(StringComparer.Ordinal);
         if (request.Disks.Count == 0)
         {
-            AddAll(domain.Disks.Where(disk => IsIncludedByDefault(disk, reporter)), request.Method, isNamed: false);
+            AddAll(domain.Disks.Where(disk => IsIncludedByDefault(disk, reporter)), request.Method, leaveOut: reporter.Verbose);
         }
 
         foreach (var selector in request.Disks)
         {
-            AddAll(selector.Match(domain), request.Method ?? selector.Method, isNamed: !selector.IsPattern);
+            AddAll(
+                selector.Match(domain),
+                request.Method ?? selector.Method,
+                leaveOut: selector.IsPattern ? reporter.Verbose : selector.IsOneOfMany ? reporter.Warning : null);
         }
 
         return chosen.Count > 0
@@ -31,7 +34,7 @@ internal static class SnapshotDisks
                 domain,
                 $"Domain '{domain.Name}' has no disk that was asked for and can be snapshotted. -Verbose tells what was left out and why.");
 
-        void AddAll(IEnumerable<VmDisk> disks, DiskSnapshotMethod? method, bool isNamed)
+        void AddAll(IEnumerable<VmDisk> disks, DiskSnapshotMethod? method, Action<string>? leaveOut)
         {
             foreach (var disk in disks)
             {
@@ -39,7 +42,7 @@ internal static class SnapshotDisks
                 {
                     chosen[disk.Target] = new ChosenDisk(disk, MethodCatalog.Selector.Select(domain, disk, method));
                 }
-                else if (isNamed)
+                else if (leaveOut is null)
                 {
                     throw new VirtSnapshotException(
                         FailureKind.InvalidOperation,
@@ -49,7 +52,7 @@ internal static class SnapshotDisks
                 }
                 else
                 {
-                    reporter.Verbose($"{disk} is left out: {why}.");
+                    leaveOut($"{disk} is left out: {why}.");
                 }
             }
         }

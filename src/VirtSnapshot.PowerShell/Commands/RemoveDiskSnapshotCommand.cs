@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using VirtSnapshot.Domains;
 using VirtSnapshot.PowerShell.Binding;
 using VirtSnapshot.Snapshots;
 
@@ -64,6 +65,7 @@ public sealed class RemoveDiskSnapshotCommand : DiskCmdlet
         if (chosen.Snapshot is { } given)
         {
             // Also one that is there no more: the plan says so.
+            typedFilter.IsUsed = true;
             gathering.Add(chosen.Domain, typedFilter.Matches(given.Name) ? [given] : []);
             return;
         }
@@ -90,7 +92,7 @@ public sealed class RemoveDiskSnapshotCommand : DiskCmdlet
         }
     }
 
-    private void Remove(Domains.VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots)
+    private void Remove(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots)
     {
         IReadOnlyList<RemovalResult> results;
         try

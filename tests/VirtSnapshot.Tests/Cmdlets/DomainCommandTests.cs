@@ -72,7 +72,7 @@ public sealed class DomainCommandTests : IDisposable
         var result = engine.Run("param($uri) Get-VmDomain web1, test -Uri test:///default, $uri", node.Uri);
 
         Assert.Empty(result.Errors);
-        Assert.Equal(["test", "web1"], result.Text);
+        Assert.Equal(["web1", "test"], result.Text);
     }
 
     [Fact]

@@ -28,11 +28,29 @@ public abstract class FaultTest(LabFixture lab) : IDisposable
     {
         RunSteps.Observer = null;
         CleanUp();
+        if (TestContext.Current.TestState?.Result == TestResult.Failed)
+        {
+            Mend(Live);
+            Mend(ShutOff);
+        }
+
         GC.SuppressFinalize(this);
     }
 
     protected virtual void CleanUp()
     {
+    }
+
+    /// <summary>One test's failure is not to be everybody's.</summary>
+    private static void Mend(TestGuest guest)
+    {
+        LabScript.TryRunProgram("virsh", "-q", "-c", guest.Lab.Uri, "domfsthaw", guest.Name);
+        using (var plan = RepairPlan.Make(guest.Domain, new HeardReporter(), CancellationToken.None))
+        {
+            plan?.Run(CancellationToken.None);
+        }
+
+        Engine.TryRemove(guest.Domain, SnapshotList.Of(guest.Domain), cancellation: CancellationToken.None);
     }
 
     /// <summary>Does something once, when this process comes to a step.</summary>

@@ -97,13 +97,13 @@ public class DiskKindTests(LabFixture lab)
         Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
         foreach (var error in new[] { Engine.RemovalRefused(domain.Domain, snapshot), Engine.Refused(() => Engine.Take(domain.Domain)) })
         {
-            Assert.Equal((FailureKind.InvalidOperation, "NetworkSourceOffline"), (error.Kind, error.ErrorId));
+            Assert.Equal((FailureKind.InvalidOperation, "DomainNotRunning"), (error.Kind, error.ErrorId));
         }
 
         lab.Virsh("start", domain.Name);
         Engine.Remove(domain.Domain, snapshot);
         lab.Virsh("destroy", domain.Name);
-        Assert.Equal("NetworkSourceOffline", Engine.Refused(() => Engine.Take(domain.Domain, overlayDirectory: Overlays)).ErrorId);
+        Assert.Equal("DomainNotRunning", Engine.Refused(() => Engine.Take(domain.Domain, overlayDirectory: Overlays)).ErrorId);
         Assert.Empty(Directory.GetFiles(Overlays));
     }
 

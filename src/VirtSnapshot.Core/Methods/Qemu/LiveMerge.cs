@@ -66,7 +66,12 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
     {
         try
         {
-            if (!order.Begun.Contains(step.Disk.Target) || order.Native.FindJob(step.Disk.Target) is null)
+            if (order.Begun.Contains(step.Disk.Target) && order.Native.FindJob(step.Disk.Target) is not null)
+            {
+                // It still has the limit of the run that started it.
+                order.Native.SetJobSpeed(step.Disk.Target, order.Bandwidth);
+            }
+            else
             {
                 Start(step);
             }

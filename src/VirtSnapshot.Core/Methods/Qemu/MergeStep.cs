@@ -21,7 +21,7 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
     /// <summary>The layer that stands on the overlay.</summary>
     public DiskSource? Child => Position > 0 ? Chain[Position.Value - 1] : null;
 
-    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>, <c>SnapshotInvalid</c>, <c>NetworkSourceOffline</c>, <c>SourceShared</c>, <c>SourceInUse</c> or <c>BlockJobRunning</c>.</exception>
+    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>, <c>SnapshotInvalid</c>, <c>DomainNotRunning</c>, <c>SourceShared</c>, <c>SourceInUse</c> or <c>BlockJobRunning</c>.</exception>
     public static MergeStep Plan(RemovalOrder order, ImageUse use, RecordedDisk record)
     {
         var disk = order.Domain.FindDisk(record.Target) ?? throw new VirtSnapshotException(
@@ -40,7 +40,6 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         var step = new MergeStep(record, disk, overlay, chain, position);
         if (position is not null)
         {
-            step.RefuseNetworkSourceOffline(order);
             step.RefuseNetworkBase(order);
             step.RefuseForeignUsers(use);
             step.RefuseInnerSnapshots(order);
@@ -48,20 +47,6 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         }
 
         return step;
-    }
-
-    /// <summary>qemu-img finds a base by what is written in the overlay, and a network base is not.</summary>
-    private void RefuseNetworkSourceOffline(RemovalOrder order)
-    {
-        if (!order.Domain.IsActive && Chain.Any(layer => !layer.HasPath))
-        {
-            throw new VirtSnapshotException(
-                FailureKind.InvalidOperation,
-                "NetworkSourceOffline",
-                Disk,
-                $"The snapshot of disk '{Disk.Target}' of domain '{Disk.Domain}' stands on a network disk ('{Chain[^1]}'), and can only be merged while the domain runs. Nothing was touched. "
-                + "Start the domain, and try again.");
-        }
     }
 
     /// <summary>
@@ -98,15 +83,16 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         }
     }
 
+    /// <summary>qemu-img finds a base by what is written in the overlay, and a network base is not.</summary>
     private void RefuseNetworkBase(RemovalOrder order)
     {
-        if (!order.Domain.IsActive && !Base.HasPath)
+        if (!order.Domain.IsActive && Chain.Any(layer => !layer.HasPath))
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
                 "DomainNotRunning",
                 Disk,
-                $"The base '{Base}' of disk '{Disk.Target}' of domain '{Disk.Domain}' is on the network, and only a running QEMU can merge into it. Nothing was touched. Start the domain first.");
+                $"The base '{Chain[^1]}' of disk '{Disk.Target}' of domain '{Disk.Domain}' is on the network, and only a running QEMU can merge into it. Nothing was touched. Start the domain first.");
         }
     }
 

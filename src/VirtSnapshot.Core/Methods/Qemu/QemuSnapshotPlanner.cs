@@ -19,8 +19,8 @@ internal static class QemuSnapshotPlanner
         {
             RefuseBlockJob(order, disk);
             RefuseMissingSource(order, disk);
+            RefuseNetworkBase(order, disk);
             RefuseSplitDefinitions(order, disk, stored?.FindDisk(disk.Target));
-            RefuseNetworkSourceOffline(order, disk);
             var (path, stem) = ChoosePath(order, disk, overlays);
             if (order.Host.Stat(path) is not null)
             {
@@ -53,15 +53,6 @@ internal static class QemuSnapshotPlanner
 
     private static void RefuseMissingSource(SnapshotOrder order, VmDisk disk)
     {
-        if (!disk.Source.HasPath && !order.Domain.IsActive)
-        {
-            throw new VirtSnapshotException(
-                FailureKind.InvalidOperation,
-                "DomainNotRunning",
-                disk,
-                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' is on the network ('{disk.Source}'), and only a running QEMU can put an overlay on it. Nothing was touched. Start the domain first.");
-        }
-
         if (disk.Source.Path is { } path && order.Host.Stat(path, followLink: true) is null)
         {
             throw new VirtSnapshotException(
@@ -73,16 +64,15 @@ internal static class QemuSnapshotPlanner
     }
 
     /// <summary>A running domain's definition names a network base under its overlays; a shut-off one's would forget it.</summary>
-    private static void RefuseNetworkSourceOffline(SnapshotOrder order, VmDisk disk)
+    private static void RefuseNetworkBase(SnapshotOrder order, VmDisk disk)
     {
         if (!order.Domain.IsActive && ImageChain.Of(order.Host, order.Domain, disk).Any(layer => !layer.HasPath))
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
-                "NetworkSourceOffline",
+                "DomainNotRunning",
                 disk,
-                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' lies on the network, and an overlay can only be put on it while the domain runs. Nothing was touched. "
-                + "Start the domain, and try again.");
+                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' is on the network, and only a running QEMU can put an overlay on it. Nothing was touched. Start the domain first.");
         }
     }
 
