@@ -142,7 +142,7 @@ public static class DomainFinder
 
     private static VirtSnapshotException Unreachable(string uri, LibvirtException e) =>
         e.Code is LibvirtErrorCode.AccessDenied or LibvirtErrorCode.AuthenticationFailed or LibvirtErrorCode.OperationDenied
-            || e.Message.Contains("ermission denied", StringComparison.Ordinal)
+            || Complaint.IsNoPermission(e.Message)
             ? LibvirtFailure.Explain(e, uri, $"connecting to '{uri}'", "Run as root, or become a member of the group 'libvirt'.")
             : new VirtSnapshotException(
                 FailureKind.ConnectionError,

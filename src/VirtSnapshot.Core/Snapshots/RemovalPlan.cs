@@ -95,12 +95,7 @@ public sealed class RemovalPlan : IDisposable
 
         return journal.Operation == RunOperation.Removal && journal.Entries.All(entry => snapshots.Any(snapshot => IsOf(entry, snapshot)))
             ? [.. journal.Entries]
-            : throw new VirtSnapshotException(
-                FailureKind.ResourceBusy,
-                "UnfinishedRun",
-                domain,
-                $"A run that began at {journal.StartedAt:u} on domain '{domain.Name}' has not ended ({journal.Operation.ToString().ToLowerInvariant()}). Nothing was touched. "
-                + $"Finish or undo it with 'Repair-DiskSnapshot {domain.Name}'.");
+            : throw journal.ToFailure(domain);
     }
 
     private List<RemovalResult> RunRound(IReadOnlyList<DiskSnapshot> round, RemovalOptions options, CancellationToken cancellation)

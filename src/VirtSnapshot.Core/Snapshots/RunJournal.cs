@@ -49,6 +49,14 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
 
     public static void Clear(LibvirtDomain native, VmDomain domain) => MetadataRecord.Delete(native, domain, MetadataUri.Journal);
 
+    /// <summary>Why nothing else may begin: only repairing, or the same removal again, knows what to do with it.</summary>
+    public VirtSnapshotException ToFailure(VmDomain domain) => new(
+        FailureKind.ResourceBusy,
+        "UnfinishedRun",
+        domain,
+        $"A run that began at {StartedAt:u} on domain '{domain.Name}' has not ended ({Operation.ToString().ToLowerInvariant()}). Nothing was touched. "
+        + $"Finish or undo it with 'Repair-DiskSnapshot {domain.Name}'.");
+
     public void Write(LibvirtDomain native, VmDomain domain) =>
         MetadataRecord.Write(native, domain, MetadataUri.Journal, new XElement(
             "journal",

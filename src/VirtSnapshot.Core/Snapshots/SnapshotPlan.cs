@@ -112,12 +112,7 @@ public sealed class SnapshotPlan : IDisposable
     {
         if (RunJournal.Read(domain) is { } journal)
         {
-            throw new VirtSnapshotException(
-                FailureKind.ResourceBusy,
-                "UnfinishedRun",
-                domain,
-                $"A run that began at {journal.StartedAt:u} on domain '{domain.Name}' has not ended ({journal.Operation.ToString().ToLowerInvariant()}). Nothing was touched. "
-                + $"Finish or undo it with 'Repair-DiskSnapshot {domain.Name}'.");
+            throw journal.ToFailure(domain);
         }
     }
 

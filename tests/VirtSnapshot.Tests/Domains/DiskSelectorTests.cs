@@ -21,7 +21,7 @@ public class DiskSelectorTests
     [InlineData("/images/a[1].img", "vda")]
     [InlineData("/dev/vg/b", "vdb")]
     [InlineData("<disk><target dev='sda'/></disk>", "sda")]
-    [InlineData("  <disk type='file'><source file='/moved'/><target dev='vda'/></disk>", "vda")]
+    [InlineData("  <disk type='file'><source file='/images/a[1].img'/><target dev='vda'/></disk>", "vda")]
     public void A_target_a_wildcard_a_path_or_an_element_names_disks(string text, string targets) =>
         Assert.Equal(targets, string.Join(' ', DiskSelector.Parse(text).Match(Domain).Select(disk => disk.Target)));
 
@@ -50,6 +50,15 @@ public class DiskSelectorTests
     {
         var error = Assert.Throws<VirtSnapshotException>(() => DiskSelector.Parse(xml));
         Assert.Equal((FailureKind.InvalidArgument, "InvalidXml"), (error.Kind, error.ErrorId));
+    }
+
+    [Theory]
+    [InlineData("<disk type='file'><source file='/moved'/><target dev='vda'/></disk>")]
+    [InlineData("<disk type='network'><source protocol='rbd' name='p/other'/><target dev='sda'/></disk>")]
+    public void An_element_of_another_source_is_refused(string xml)
+    {
+        var error = Assert.Throws<VirtSnapshotException>(() => DiskSelector.Parse(xml).Match(Domain));
+        Assert.Equal((FailureKind.InvalidArgument, "DiskDiffers"), (error.Kind, error.ErrorId));
     }
 
     [Fact]

@@ -61,6 +61,19 @@ public class VmDiskTests
         Assert.NotNull(XElement.Parse(source.Xml).Element("host"));
     }
 
+    [Theory]
+    [InlineData("name='x'><host name='one' port='1'/>", "name='x' tls='no'><host name='one' port='1'/>", true)]
+    [InlineData("name='x'><host name='one' port='1'/>", "name='x'><host name='two' port='1'/>", false)]
+    [InlineData("name='x'><host name='one' port='1'/>", "name='y'><host name='one' port='1'/>", false)]
+    [InlineData("><host transport='unix' socket='/a'/>", "><host transport='unix' socket='/a'/>", true)]
+    [InlineData("><host transport='unix' socket='/a'/>", "><host transport='unix' socket='/b'/>", false)]
+    public void Network_disks_are_the_same_where_server_and_name_are(string one, string other, bool isSame)
+    {
+        DiskSource Source(string rest) => TestDomain.Disk($"<disk type='network'><source protocol='nbd' {rest}</source><target dev='vda'/></disk>").Source;
+        Assert.Equal(isSame, Source(one).IsSameAs(Source(other)));
+        Assert.False(Source(one).IsSameAs(DiskSource.ForPath("/a", null, false)));
+    }
+
     [Fact]
     public void A_volume_is_translated_to_its_path_where_libvirt_knows_it()
     {

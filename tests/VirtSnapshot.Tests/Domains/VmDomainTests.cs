@@ -24,16 +24,18 @@ public class VmDomainTests
     }
 
     [Theory]
-    [InlineData(DomainState.Running, true, false)]
-    [InlineData(DomainState.Blocked, true, false)]
-    [InlineData(DomainState.ShuttingDown, true, false)]
-    [InlineData(DomainState.Paused, true, true)]
-    [InlineData(DomainState.Suspended, true, true)]
-    [InlineData(DomainState.ShutOff, false, false)]
-    [InlineData(DomainState.Crashed, false, false)]
-    public void A_state_tells_whether_it_runs_and_whether_it_stands_still(DomainState state, bool isActive, bool isPaused)
+    [InlineData(DomainState.Running, false)]
+    [InlineData(DomainState.Blocked, false)]
+    [InlineData(DomainState.ShuttingDown, false)]
+    [InlineData(DomainState.Paused, true)]
+    [InlineData(DomainState.Suspended, true)]
+    [InlineData(DomainState.Crashed, false)]
+    public void The_definition_tells_whether_it_runs_and_the_state_whether_it_stands_still(DomainState state, bool isPaused)
     {
-        var domain = TestDomain.Of("", state);
-        Assert.Equal((isActive, isPaused), (domain.IsActive, domain.IsPaused));
+        var running = TestDomain.Of("", state, isActive: true);
+        Assert.Equal((true, isPaused, Definition.Live | Definition.Stored), (running.IsActive, running.IsPaused, running.Definitions));
+
+        var shutOff = TestDomain.Of("");
+        Assert.Equal((false, false, Definition.Stored), (shutOff.IsActive, shutOff.IsPaused, shutOff.Definitions));
     }
 }

@@ -172,7 +172,7 @@ public abstract class FaultTest(LabFixture lab) : IDisposable
     private protected static string Standing(TestGuest guest)
     {
         var domain = guest.Domain;
-        return $"{domain.Root.Element("metadata")}\n{string.Join('\n', domain.Disks.Select(disk => disk.Source))}\n{Files(guest)}";
+        return $"{string.Concat(domain.Root.Elements("metadata").Elements())}\n{string.Join('\n', domain.Disks.Select(disk => disk.Source))}\n{Files(guest)}";
     }
 
     private protected static string Files(TestGuest guest) =>

@@ -11,13 +11,14 @@ internal static class Guard
     private const string FreezeBegins = "disabling command: guest-fsfreeze-freeze";
     private const string ThawIsDone = "enabling command: guest-fsfreeze-freeze";
 
-    /// <summary>The guards that watch over a domain.</summary>
-    public static IReadOnlyList<int> ProcessesOf(TestGuest guest) =>
-    [
-        .. LabScript.TryRunProgram("pgrep", "-f", $"virtsnapshot-freeze-guard .*{guest.Domain.Uuid:D}").Output
-            .Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Select(line => int.Parse(line, CultureInfo.InvariantCulture)),
-    ];
+    /// <summary>The guards that watch over a domain, without what they have started themselves.</summary>
+    public static IReadOnlyList<int> ProcessesOf(TestGuest guest)
+    {
+        var found = LabScript.TryRunProgram("pgrep", "-f", $"virtsnapshot-freeze-guard .*{guest.Domain.Uuid:D}").Output
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var parents = found.Select(id => LabScript.TryRunProgram("ps", "-o", "ppid=", "-p", id).Output.Trim()).ToList();
+        return [.. found.Where((_, i) => !found.Contains(parents[i])).Select(id => int.Parse(id, CultureInfo.InvariantCulture))];
+    }
 
     public static void AssertGone(TestGuest guest, double withinSeconds = 10) =>
         Poll.Until(() => ProcessesOf(guest).Count == 0, withinSeconds, $"A guard of '{guest.Name}' is still there.");

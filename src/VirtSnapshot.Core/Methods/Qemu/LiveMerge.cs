@@ -15,6 +15,7 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
 
     private readonly Dictionary<string, RemovalFailure> failures = new(StringComparer.Ordinal);
     private readonly Dictionary<string, MergeStep> running = new(StringComparer.Ordinal);
+    private readonly HashSet<MergeStep> stopped = [];
 
     public IReadOnlyDictionary<string, RemovalFailure> Run(Action<RemovalProgress> progress, CancellationToken cancellation)
     {
@@ -171,6 +172,7 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
         foreach (var step in running.Values.ToArray())
         {
             Abort(step);
+            stopped.Add(step);
             Fail(
                 step,
                 new VirtSnapshotException(
@@ -198,7 +200,7 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
     /// <summary>What counts is not that a job says it is done, but that no definition names the overlay any more.</summary>
     private void VerifyAll()
     {
-        var unverified = steps.Where(step => failures.GetValueOrDefault(step.Disk.Target) is null or { Error.ErrorId: "RemovalStopped" }).ToList();
+        var unverified = steps.Where(step => failures.GetValueOrDefault(step.Disk.Target) is null || stopped.Contains(step)).ToList();
         try
         {
             var now = unverified.Count == 0 ? null : DomainReader.Read(order.Native);
@@ -242,13 +244,13 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
         + "The domain goes on with what it has, and no data is lost. Look into QEMU's log, then run Remove-DiskSnapshot again.");
 
     private static VirtSnapshotException ExplainStart(MergeStep step, LibvirtException e) =>
-        e.Message.Contains("lock", StringComparison.Ordinal) && e.Message.Contains("Failed to get", StringComparison.Ordinal)
+        Complaint.IsImageLocked(e.Message)
             ? step.BusyReading(step.Base.ToString(), e.Message, e)
             : LibvirtFailure.Explain(
                 e,
                 step.Disk,
                 $"merging disk '{step.Disk.Target}' of domain '{step.Disk.Domain}'",
-                e.Message.Contains("ermission denied", StringComparison.Ordinal)
+                Complaint.IsNoPermission(e.Message)
                     ? $"QEMU may not write to '{step.Base}'. If AppArmor confines it, its profile lacks that file: look for 'apparmor=\"DENIED\"' in the kernel's log, and allow the file in /etc/apparmor.d/local/abstractions/libvirt-qemu (libvirt issue 622)."
                     : "The domain works as before.");
 }

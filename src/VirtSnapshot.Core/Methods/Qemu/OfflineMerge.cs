@@ -1,5 +1,6 @@
 using System.Xml.Linq;
 using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
 using VirtSnapshot.Libvirt;
 
 namespace VirtSnapshot.Methods.Qemu;
@@ -25,7 +26,13 @@ internal sealed class OfflineMerge(RemovalOrder order)
                 progress(new RemovalProgress(step.Disk.Target, 0, size));
                 hasBegun = true;
                 RunSteps.Reached(RunStep.MergeStarted);
-                Commit(step, cancellation);
+                if (Commit(step, cancellation) is { Succeeded: false } refused)
+                {
+                    failures[step.Disk.Target] = new RemovalFailure(
+                        Explain(step, refused.Complaint), hasBegunBefore || !Complaint.IsImageLocked(refused.Complaint));
+                    continue;
+                }
+
                 RunSteps.Reached(RunStep.MergeReady);
                 TakeOutOfChain(step);
                 RunSteps.Reached(RunStep.Pivoted);
@@ -33,7 +40,7 @@ internal sealed class OfflineMerge(RemovalOrder order)
             }
             catch (VirtSnapshotException e)
             {
-                failures[step.Disk.Target] = new RemovalFailure(e, hasBegunBefore || (hasBegun && e.ErrorId != "SourceInUse"));
+                failures[step.Disk.Target] = new RemovalFailure(e, hasBegun);
             }
             catch (LibvirtException e)
             {
@@ -49,15 +56,11 @@ internal sealed class OfflineMerge(RemovalOrder order)
         return failures;
     }
 
-    private void Commit(MergeStep step, CancellationToken cancellation)
+    private ProgramResult Commit(MergeStep step, CancellationToken cancellation)
     {
         // -d leaves the overlay's data where it is: until nothing names it, it is the only proof against a half-written base.
         string[] limit = order.Bandwidth > 0 ? ["-r", $"{order.Bandwidth}"] : [];
-        var result = order.Host.Run("qemu-img", ["commit", "-q", "-d", "-f", "qcow2", .. limit, step.Overlay], cancellation);
-        if (!result.Succeeded)
-        {
-            throw Explain(step, result.Complaint);
-        }
+        return order.Host.Run("qemu-img", ["commit", "-q", "-d", "-f", "qcow2", .. limit, step.Overlay], cancellation);
     }
 
     private void TakeOutOfChain(MergeStep step)
@@ -127,10 +130,10 @@ internal sealed class OfflineMerge(RemovalOrder order)
     }
 
     private static VirtSnapshotException Explain(MergeStep step, string complaint) =>
-        complaint.Contains("Failed to get", StringComparison.Ordinal) && complaint.Contains("lock", StringComparison.Ordinal)
+        Complaint.IsImageLocked(complaint)
             ? step.BusyReading(step.Base.ToString(), complaint, null)
             : new VirtSnapshotException(
-                complaint.Contains("No space left", StringComparison.Ordinal) ? FailureKind.QuotaExceeded : FailureKind.InvalidResult,
+                Complaint.IsNoSpace(complaint) ? FailureKind.QuotaExceeded : FailureKind.InvalidResult,
                 "MergeFailed",
                 step.Disk,
                 $"The overlay '{step.Overlay}' of disk '{step.Disk.Target}' of domain '{step.Disk.Domain}' could not be merged into '{step.Base}': {complaint}. "

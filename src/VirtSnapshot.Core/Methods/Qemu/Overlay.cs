@@ -10,8 +10,6 @@ namespace VirtSnapshot.Methods.Qemu;
 /// <param name="Capacity">The disk's virtual size in bytes.</param>
 internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capacity)
 {
-    private const string NoSpace = "No space left on device";
-
     public DiskSource Base => Disk.Source;
 
     private string BaseFormat => Base.Format ?? "raw";
@@ -35,7 +33,7 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw host.Stat(Path) is not null && e is IOException && !IsNoSpace(e.Message)
+            throw host.Stat(Path) is not null && e is IOException && !Complaint.IsNoSpace(e.Message)
                 ? AlreadyThere(Disk, Path)
                 : Failure(e.Message, e);
         }
@@ -78,9 +76,9 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
 
     private VirtSnapshotException Failure(string complaint, Exception? inner)
     {
-        var (kind, id) = IsNoSpace(complaint)
+        var (kind, id) = Complaint.IsNoSpace(complaint)
             ? (FailureKind.QuotaExceeded, "NoSpace")
-            : complaint.Contains("ermission denied", StringComparison.Ordinal) || inner is UnauthorizedAccessException
+            : Complaint.IsNoPermission(complaint) || inner is UnauthorizedAccessException
                 ? (FailureKind.PermissionDenied, "AccessDenied")
                 : (FailureKind.InvalidResult, "OverlayFailed");
         return new VirtSnapshotException(
@@ -91,6 +89,4 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
             + "It was removed again and the disk was not touched.",
             inner);
     }
-
-    private static bool IsNoSpace(string complaint) => complaint.Contains(NoSpace, StringComparison.Ordinal);
 }

@@ -1,0 +1,13 @@
+namespace VirtSnapshot;
+
+/// <summary>What other programs' complaints mean, where they have no code for it: the one place that knows their words.</summary>
+internal static class Complaint
+{
+    public static bool IsNoPermission(string text) => text.Contains("ermission denied", StringComparison.Ordinal);
+
+    public static bool IsNoSpace(string text) => text.Contains("No space left on device", StringComparison.Ordinal);
+
+    /// <summary>QEMU's image locking: <c>Failed to get "write" lock</c>, or shared "write" lock, and so on.</summary>
+    public static bool IsImageLocked(string text) =>
+        text.Contains("Failed to get", StringComparison.Ordinal) && text.Contains("lock", StringComparison.Ordinal);
+}
