@@ -39,8 +39,8 @@ function Write-Row([string] $What, [double] $Ours, [double] $Theirs, [string] $G
 
 # The length of the last freeze, as the guest's own agent logged it.
 function Get-FreezeWindow([string] $Name) {
-    $stamps = foreach ($line in & "$lab/in-guest.sh" $uri $Name /bin/grep -E 'disabling command: guest-fsfreeze-freeze|enabling command: guest-fsfreeze-freeze' /run/qga.log) {
-        [double][regex]::Match($line, '\d+\.\d+').Value
+    $stamps = foreach ($line in & "$lab/in-guest.sh" $uri $Name /bin/grep -E '^[0-9.]+: debug: (dis|en)abling command: guest-fsfreeze-freeze$' /run/qga.log) {
+        [double][regex]::Match($line, '^[\d.]+').Value
     }
     ($stamps[-1] - $stamps[-2]) * 1000
 }

@@ -1,3 +1,4 @@
+using System.Xml.Linq;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Methods;
