@@ -5,11 +5,7 @@ namespace VirtSnapshot.Domains;
 /// <summary>Reads domains from libvirt.</summary>
 internal static class DomainReader
 {
-    public static VmDomain Read(LibvirtDomain native) => Read(native, native.CurrentXml());
-
-    public static VmDomain ReadStored(LibvirtDomain native) => Read(native, native.StoredXml());
-
-    private static VmDomain Read(LibvirtDomain native, string xml) => new(xml, VolumePaths(native.Connection.Uri))
+    public static VmDomain Read(LibvirtDomain native) => new(native.CurrentXml(), VolumePaths(native.Connection.Uri))
     {
         Name = native.Name,
         Uuid = native.Uuid,
@@ -17,6 +13,16 @@ internal static class DomainReader
         State = native.State,
         Uri = native.Connection.Uri,
         IsPersistent = native.IsPersistent,
+    };
+
+    /// <summary>The stored definition of a domain that has just been read: what is no definition is taken from there.</summary>
+    public static VmDomain ReadStored(LibvirtDomain native, VmDomain now) => new(native.StoredXml(), VolumePaths(now.Uri))
+    {
+        Name = now.Name,
+        Uuid = now.Uuid,
+        State = now.State,
+        Uri = now.Uri,
+        IsPersistent = now.IsPersistent,
     };
 
     /// <summary>Asked through the pool, not through a connection held on to: the object may outlive it.</summary>

@@ -32,11 +32,15 @@ internal interface IHost
     IReadOnlyList<string> ListFiles(string directory);
 
     /// <summary>
-    /// Makes a new file that only its owner can read (and whoever else may write <paramref name="like"/>), and has a program fill it: <paramref name="arguments"/> is given a path that
-    /// leads to this very inode, whatever happens to the name meanwhile. The result is on disk when this returns.
+    /// Makes a new file that only its owner can read (and the group that may write <paramref name="like"/>). It is complete and on
+    /// disk when this returns; its name is, after <see cref="SyncDirectory"/>.
     /// </summary>
-    /// <exception cref="IOException">Something stands there already, or it could not be made. Nothing is left behind.</exception>
-    ProgramResult CreateFile(string path, FileFacts? like, string program, Func<string, IReadOnlyList<string>> arguments);
+    /// <exception cref="IOException">Something stands there already, be it a link to nothing, or it could not be made. Nothing is left behind.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder cannot be written to.</exception>
+    void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? like);
+
+    /// <summary>Makes the names in a folder as durable as the files behind them.</summary>
+    void SyncDirectory(string path);
 
     /// <summary>Removes a file; one that is gone already is fine.</summary>
     void Delete(string path);

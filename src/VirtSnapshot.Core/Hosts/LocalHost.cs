@@ -62,30 +62,20 @@ internal sealed class LocalHost : IHost
         }
     }
 
-    public ProgramResult CreateFile(
-        string path, FileFacts? like, string program, Func<string, IReadOnlyList<string>> arguments)
+    public void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? like)
     {
         // O_CREAT|O_EXCL: fails where anything stands, a dangling link included.
-        var options = new FileStreamOptions
+        using var file = new FileStream(path, new FileStreamOptions
         {
             Mode = FileMode.CreateNew,
             Access = FileAccess.ReadWrite,
             Share = FileShare.ReadWrite | FileShare.Delete,
             UnixCreateMode = OwnerOnly,
             BufferSize = 0,
-        };
-        using var file = new FileStream(path, options);
+        });
         try
         {
-            var thisInode = string.Create(
-                CultureInfo.InvariantCulture, $"/proc/{Environment.ProcessId}/fd/{file.SafeFileHandle.DangerousGetHandle()}");
-            var result = Run(program, arguments(thisInode));
-            if (!result.Succeeded)
-            {
-                Delete(path);
-                return result;
-            }
-
+            file.Write(content);
             if (like is not null)
             {
                 FileApi.ChangeOwner(file.SafeFileHandle, like.Owner, like.Group, path);
@@ -93,8 +83,6 @@ internal sealed class LocalHost : IHost
             }
 
             file.Flush(flushToDisk: true);
-            FileApi.SyncDirectory(Path.GetDirectoryName(path)!);
-            return result;
         }
         catch
         {
@@ -102,6 +90,8 @@ internal sealed class LocalHost : IHost
             throw;
         }
     }
+
+    public void SyncDirectory(string path) => FileApi.SyncDirectory(path);
 
     public void Delete(string path) => File.Delete(path);
 

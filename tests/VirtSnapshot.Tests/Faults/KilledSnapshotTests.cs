@@ -1,3 +1,4 @@
+using VirtSnapshot.Methods.Qemu;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
@@ -54,12 +55,8 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
 
     [Theory]
     [InlineData(0)]
-    [InlineData(5)]
     [InlineData(10)]
-    [InlineData(15)]
     [InlineData(20)]
-    [InlineData(25)]
-    [InlineData(35)]
     [InlineData(50)]
     public void Overlays_that_were_only_half_made_are_cleared_away(int delay)
     {
@@ -79,6 +76,20 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
         }
 
         Engine.Remove(ShutOff.Domain, SnapshotList.Of(ShutOff.Domain));
+        AssertAgreement(ShutOff);
+    }
+
+    [Fact]
+    public void What_qemu_img_leaves_when_it_dies_halfway_is_cleared_away()
+    {
+        VictimProcess.Die(Lab, ShutOff.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Journaled });
+        var overlays = RunJournal.Read(ShutOff.Domain)!.Entries.Select(entry => OverlayData.PathOf(entry.Record)).ToList();
+
+        // First there is an empty file, then a head that knows neither size nor base.
+        File.WriteAllText(overlays[0], "");
+        LabScript.RunProgram("qemu-img", "create", "-q", "-f", "qcow2", overlays[1], "0");
+
+        Assert.Equal(RepairAction.Undone, Repair(ShutOff).Action);
         AssertAgreement(ShutOff);
     }
 

@@ -96,7 +96,7 @@ internal sealed class ImageUse
             AddLayers(current);
             if (current is { IsActive: true, IsPersistent: true })
             {
-                AddLayers(DomainReader.ReadStored(native));
+                AddLayers(DomainReader.ReadStored(native, current));
             }
         }
         catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)

@@ -101,7 +101,7 @@ internal sealed class OfflineMerge(RemovalOrder order)
     /// <summary>Changes the disk in the stored definition; the domain is never redefined as a whole, which would lose passwords and race.</summary>
     private void PointTo(MergeStep step, DiskSource source)
     {
-        var stored = DomainReader.ReadStored(order.Native).Root.Element("devices")!.Elements("disk")
+        var stored = DomainReader.ReadStored(order.Native, order.Domain).Root.Element("devices")!.Elements("disk")
             .First(disk => (string?)disk.Element("target")?.Attribute("dev") == step.Disk.Target);
         var changed = new XElement(stored);
         changed.SetAttributeValue("type", source.Type.ToString().ToLowerInvariant());

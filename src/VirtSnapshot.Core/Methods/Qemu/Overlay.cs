@@ -23,13 +23,8 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
     {
         try
         {
-            var owner = Base.Path is { } path ? host.Stat(path, followLink: true) : null;
-            var result = host.CreateFile(Path, owner, "qemu-img", target =>
-                ["create", "-q", "-f", "qcow2", .. BackingArguments(), target, $"{Capacity}"]);
-            if (!result.Succeeded)
-            {
-                throw Failure(result.Complaint, null);
-            }
+            var like = Base.Path is { } path ? host.Stat(path, followLink: true) : null;
+            host.CreateFile(Path, Qcow2Image.Empty(Capacity, Base.Path, BaseFormat), like);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -48,7 +43,10 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
         $"The overlay '{path}' for disk '{disk.Target}' of domain '{disk.Domain}' would overwrite something that stands there already. "
         + "Nothing was touched. Choose another -Name or -OverlayDirectory, or remove that file if nothing needs it.");
 
-    /// <summary>libvirt takes a file that it is told to reuse as it is: a wrong size or backing would be the guest's new truth.</summary>
+    /// <summary>
+    /// libvirt takes a file that it is told to reuse as it is: a wrong size or backing would be the guest's new truth. A network base has
+    /// no path that could stand in the overlay; libvirt gives QEMU the whole chain anyway.
+    /// </summary>
     private void Verify(IHost host)
     {
         var header = ImageChain.ReadHeader(host, Path);
@@ -67,12 +65,6 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
             throw Failure($"{problem}", null);
         }
     }
-
-    /// <summary>
-    /// A network base has no path to write into the overlay; libvirt gives QEMU the whole chain anyway. <c>-u</c>: the base need not be
-    /// opened, since its size is known, and what was written is verified.
-    /// </summary>
-    private string[] BackingArguments() => Base.Path is { } path ? ["-u", "-b", path, "-F", BaseFormat] : [];
 
     private VirtSnapshotException Failure(string complaint, Exception? inner)
     {

@@ -22,7 +22,7 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
     // QEMU itself takes no first-level table of more than 32 MiB.
     private const int LongestHead = 48 * 1024 * 1024;
 
-    private const uint Magic = 0x514649FB;
+    public const uint Magic = 0x514649FB;
     private const uint BackingFormatExtension = 0xE2792ACA;
     private const int Version2HeaderLength = 72;
 

@@ -43,6 +43,11 @@ internal sealed class QemuSnapshotAct : ISnapshotAct
         {
             throw e.InnerExceptions[0];
         }
+
+        foreach (var folder in overlays.Select(overlay => Path.GetDirectoryName(overlay.Path)!).Distinct(StringComparer.Ordinal))
+        {
+            order.Host.SyncDirectory(folder);
+        }
     }
 
     public void Abandon()
@@ -57,7 +62,7 @@ internal sealed class QemuSnapshotAct : ISnapshotAct
 
     public IReadOnlyList<string> Complete(VmDomain now)
     {
-        var stored = now is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(order.Native) : null;
+        var stored = now is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(order.Native, now) : null;
         foreach (var overlay in overlays)
         {
             var disk = now.FindDisk(overlay.Disk.Target);

@@ -14,7 +14,7 @@ internal static class QemuSnapshotPlanner
     public static ISnapshotAct Plan(SnapshotOrder order)
     {
         var overlays = new List<Overlay>(order.Disks.Count);
-        var stored = order.Domain is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(order.Native) : null;
+        var stored = order.Domain is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(order.Native, order.Domain) : null;
         foreach (var (disk, _) in order.Disks)
         {
             RefuseBlockJob(order, disk);
@@ -76,14 +76,29 @@ internal static class QemuSnapshotPlanner
         }
     }
 
-    /// <summary>libvirt cannot tell the size of a shut-off domain's volume.</summary>
+    /// <summary>
+    /// The image itself tells its size sooner than libvirt, which asks QEMU. Only where more than a path makes the source (a slice,
+    /// encryption) must libvirt be asked, and it cannot tell the size of a shut-off domain's volume.
+    /// </summary>
     private static ulong Capacity(SnapshotOrder order, VmDisk disk)
     {
-        if (order.Domain.IsActive || disk.Source is not { Type: DiskSourceType.Volume, Path: { } path })
+        if (disk.Source is not { Path: { } path } || SafeXml.Parse(disk.Source.Xml).HasElements)
         {
             return order.Native.Capacity(disk.Target);
         }
 
+        const ulong sector = 512;
+        return disk.Format switch
+        {
+            "qcow2" when ImageChain.ReadHeader(order.Host, path) is { } header => header.VirtualSize,
+            null or "raw" when order.Host.Stat(path, followLink: true) is { IsRegularFile: true } file => (file.Size + sector - 1) / sector * sector,
+            _ when disk.Source.Type == DiskSourceType.Volume && !order.Domain.IsActive => AskQemuImg(order, disk, path),
+            _ => order.Native.Capacity(disk.Target),
+        };
+    }
+
+    private static ulong AskQemuImg(SnapshotOrder order, VmDisk disk, string path)
+    {
         var result = order.Host.Run("qemu-img", ["info", "--output=json", "-f", disk.Format ?? "raw", path]);
         if (!result.Succeeded)
         {
