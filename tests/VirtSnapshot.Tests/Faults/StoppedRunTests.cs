@@ -1,3 +1,4 @@
+using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
@@ -35,7 +36,7 @@ public sealed class StoppedRunTests(LabFixture lab) : FaultTest(lab)
         using var stop = new CancellationTokenSource();
         At(Enum.Parse<RunStep>(step), stop.Cancel);
         using (var plan = SnapshotPlan.Make(
-            new SnapshotRequest { Domain = Live.Domain, Name = Methods.SnapshotName.Parse("fault"), Quiescing = Engine.Required }, new HeardReporter(), Token))
+            new SnapshotRequest { Domain = Live.Domain, Name = SnapshotName.Parse("fault"), Quiescing = Engine.Required }, new HeardReporter(), Token))
         {
             Assert.All(plan.Run(stop.Token), snapshot => Assert.Equal(Consistency.Quiesced, snapshot.Consistency));
         }
@@ -57,7 +58,7 @@ public sealed class StoppedRunTests(LabFixture lab) : FaultTest(lab)
 
         var results = Engine.TryRemove(Live.Domain, Named(Live, name), new RemovalOptions { Bandwidth = 1 << 10 }, cancellation: stop.Token);
         Assert.All(results, result => Assert.Equal("RemovalStopped", result.Error?.ErrorId));
-        Assert.All(Named(Live, name), snapshot => Assert.Equal(Methods.SnapshotState.Removing, snapshot.State));
+        Assert.All(Named(Live, name), snapshot => Assert.Equal(SnapshotState.Removing, snapshot.State));
         Live.WaitForMoreRecords(1);
 
         Engine.Remove(Live.Domain, Named(Live, name));
