@@ -10,12 +10,26 @@ namespace VirtSnapshot.Quiescing;
 /// </summary>
 internal sealed class FreezeGuard : IDisposable
 {
+    public const string ProcessName = "virtsnapshot-freeze-guard";
+
     private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan SpareTime = TimeSpan.FromSeconds(2);
     private static readonly string Script = ReadScript();
 
-    private readonly IHostScript script;
+    private readonly IHost host;
+    private readonly string uri;
+    private readonly string order;
+    private IHostScript script;
+    private bool isSpare;
 
-    private FreezeGuard(IHostScript script) => this.script = script;
+    private FreezeGuard(IHost host, string uri, string order)
+    {
+        this.host = host;
+        this.uri = uri;
+        this.order = order;
+        isSpare = true;
+        script = TakeSpare() ?? StartOwn();
+    }
 
     public int ProcessId => script.ProcessId;
 
@@ -23,26 +37,23 @@ internal sealed class FreezeGuard : IDisposable
     /// <param name="domain">The domain to watch over.</param>
     /// <param name="deadline">How long a freeze may last, from the moment it is announced. Whole seconds count.</param>
     /// <exception cref="QuiesceUnavailableException">It cannot be started.</exception>
-    public static FreezeGuard Start(IHost host, VmDomain domain, TimeSpan deadline)
-    {
-        try
-        {
-            return new FreezeGuard(host.StartScript(
-                Script,
-                ["virtsnapshot-freeze-guard", domain.Uri, domain.Uuid.ToString("D"), WholeSeconds(deadline).ToString(CultureInfo.InvariantCulture)]));
-        }
-        catch (VirtSnapshotException e)
-        {
-            throw QuiesceUnavailableException.GuardUnusable(e.Message.TrimEnd('.'), e);
-        }
-    }
+    public static FreezeGuard Start(IHost host, VmDomain domain, TimeSpan deadline) => new(
+        host, domain.Uri, string.Create(CultureInfo.InvariantCulture, $"watch {domain.Uuid:D} {WholeSeconds(deadline)}"));
 
     public static int WholeSeconds(TimeSpan time) => Math.Max(1, (int)Math.Ceiling(time.TotalSeconds));
 
     /// <exception cref="QuiesceUnavailableException">It cannot do its work: nothing may be frozen.</exception>
     public void WaitUntilReady()
     {
-        var answer = script.Listen(StartTime);
+        var answer = script.Listen(isSpare ? SpareTime : StartTime);
+        if (answer != "ready" && isSpare)
+        {
+            // What it tried when it was made no longer holds, or it is dead.
+            script.Dispose();
+            script = StartOwn();
+            answer = script.Listen(StartTime);
+        }
+
         if (answer != "ready")
         {
             throw QuiesceUnavailableException.GuardUnusable(answer ?? "it did not start");
@@ -78,6 +89,43 @@ internal sealed class FreezeGuard : IDisposable
 
     /// <summary>Lets go of it: if it was not dismissed, it sets to work now.</summary>
     public void Dispose() => script.Dispose();
+
+    /// <summary>Has one made for the next run.</summary>
+    public void MakeSpare() => SpareGuards.Make(host, uri, Script);
+
+    private IHostScript? TakeSpare()
+    {
+        var spare = SpareGuards.Take(uri);
+        try
+        {
+            spare?.Tell(order);
+            return spare;
+        }
+        catch (IOException)
+        {
+            spare!.Dispose();
+            return null;
+        }
+    }
+
+    private IHostScript StartOwn()
+    {
+        isSpare = false;
+        try
+        {
+            var own = host.StartScript(Script, [ProcessName, uri]);
+            own.Tell(order);
+            return own;
+        }
+        catch (VirtSnapshotException e)
+        {
+            throw QuiesceUnavailableException.GuardUnusable(e.Message.TrimEnd('.'), e);
+        }
+        catch (IOException e)
+        {
+            throw QuiesceUnavailableException.GuardUnusable("it ended at once", e);
+        }
+    }
 
     private static string ReadScript()
     {

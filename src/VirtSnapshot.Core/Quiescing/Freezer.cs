@@ -129,6 +129,10 @@ internal sealed class Freezer : IDisposable
         {
             guard.Dispose();
         }
+        else
+        {
+            guard.MakeSpare();
+        }
     }
 
     private void Question(CancellationToken cancellation)

@@ -1,16 +1,23 @@
-# Thaws a guest when nobody else does. Arguments: URI UUID SECONDS.
+# Thaws a guest when nobody else does. Arguments: URI, and "spare" where the domain is not known yet.
 #
-# The run that started us says "freezing" before it freezes, and "thawed" when its own thaw is confirmed. If it dies (its end
-# of the pipe closes) or SECONDS pass first, the thaw is ours, until the agent itself answers that nothing is frozen.
+# The run that started us says "watch UUID SECONDS", then "freezing" before it freezes, and "thawed" when its own thaw is confirmed. If it
+# dies (its end of the pipe closes) or SECONDS pass first, the thaw is ours, until the agent itself answers that nothing is frozen.
 trap '' HUP INT TERM PIPE
-uri=$1 uuid=$2 seconds=$3
+uri=$1 kind=$2 refused=''
 
 # Whatever virsh would like to be told, it must not take it from our pipe.
 ask() { timeout -s KILL 60 virsh -q -c "$uri" "$@" 2>&1 </dev/null; }
 
-# Before anything is frozen: is virsh there, does libvirt let us in, may we change this domain? The bound on the agent's
-# answers is what a frozen guest needs first of all.
-if ! complaint=$(ask guest-agent-timeout "$uuid" --timeout "$seconds"); then
+# Before anything is frozen: is virsh there, does libvirt let us in? A spare tries that long before it is needed. Who knows
+# the domain also tries to change it: the bound on the agent's answers is what a frozen guest needs first of all.
+if [ "$kind" = spare ]; then
+    complaint=$(ask uri) || refused=1
+    read -r word uuid seconds || exit 0
+else
+    read -r word uuid seconds || exit 0
+    complaint=$(ask guest-agent-timeout "$uuid" --timeout "$seconds") || refused=1
+fi
+if [ "$refused" ]; then
     echo "refused $complaint" | tr '\n' ' '
     exit 1
 fi

@@ -11,22 +11,30 @@ using Xunit;
 namespace VirtSnapshot.Tests.Faults;
 
 /// <summary>What the fault tests share: their guests, repairing, and the proof that all is well afterwards.</summary>
-public abstract class FaultTest(LabFixture lab) : IDisposable
+public abstract class FaultTest : IDisposable
 {
     private static readonly LocalHost Host = new();
 
-    protected LabFixture Lab => lab;
+    protected FaultTest(LabFixture lab)
+    {
+        Lab = lab;
+        SpareGuards.IsEnabled = false;
+        SpareGuards.Take(lab.Uri)?.Dispose();
+    }
+
+    protected LabFixture Lab { get; }
 
     /// <summary>A running guest with two disks that records without a rest. Every test leaves it without snapshots.</summary>
-    protected TestGuest Live => lab.Guest("faults");
+    protected TestGuest Live => Lab.Guest("faults");
 
     /// <summary>A shut-off domain with two disks. Every test leaves it without snapshots.</summary>
-    protected TestGuest ShutOff => lab.Guest("faults-off", "--define-only");
+    protected TestGuest ShutOff => Lab.Guest("faults-off", "--define-only");
 
     private protected static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public void Dispose()
     {
+        SpareGuards.IsEnabled = true;
         RunSteps.Observer = null;
         CleanUp();
         if (TestContext.Current.TestState?.Result == TestResult.Failed)

@@ -38,6 +38,33 @@ public sealed class FreezeGuardTests(LabFixture lab) : FaultTest(lab)
     }
 
     [Fact]
+    public void One_that_was_made_ahead_thaws_as_well_when_the_run_is_killed()
+    {
+        var freezes = Guard.Freezes(Live).Count;
+        VictimProcess.Die(Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Frozen, IsWarm = true });
+        Guard.AssertThawed(Live);
+        Guard.AssertGone(Live);
+        Assert.Equal(freezes + 2, Guard.Freezes(Live).Count);
+        Assert.Equal(RepairAction.Undone, Repair(Live).Action);
+        AssertAllRecordsThere(Live);
+    }
+
+    [Fact]
+    public void One_that_was_made_ahead_and_has_died_is_replaced()
+    {
+        SpareGuards.IsEnabled = true;
+        Engine.Take(Live.Domain, "first", quiescing: Engine.Required);
+        Poll.Until(() => Guard.ProcessesOf(Live).Count == 1, 10, "No guard was made ahead.");
+        LabScript.RunProgram("kill", "-KILL", $"{Guard.ProcessesOf(Live)[0]}");
+        SpareGuards.IsEnabled = false;
+
+        Assert.All(Engine.Take(Live.Domain, "second", quiescing: Engine.Required), snapshot => Assert.Equal(Consistency.Quiesced, snapshot.Consistency));
+        Guard.AssertGone(Live);
+        Engine.Remove(Live.Domain, SnapshotList.Of(Live.Domain));
+        AssertAllRecordsThere(Live);
+    }
+
+    [Fact]
     public void It_outlives_the_signals_that_end_a_session_and_thaws_when_the_run_is_killed()
     {
         var freezes = Guard.Freezes(Live).Count;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.RegularExpressions;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
@@ -11,10 +12,10 @@ internal static class Guard
     private const string FreezeBegins = "disabling command: guest-fsfreeze-freeze";
     private const string ThawIsDone = "enabling command: guest-fsfreeze-freeze";
 
-    /// <summary>The guards that watch over a domain, without what they have started themselves.</summary>
+    /// <summary>The guards at work in the guest's lab (one test works at a time), without what they have started themselves.</summary>
     public static IReadOnlyList<int> ProcessesOf(TestGuest guest)
     {
-        var found = LabScript.TryRunProgram("pgrep", "-f", $"virtsnapshot-freeze-guard .*{guest.Domain.Uuid:D}").Output
+        var found = LabScript.TryRunProgram("pgrep", "-f", $"virtsnapshot-freeze-guard {Regex.Escape(guest.Lab.Uri)}").Output
             .Split('\n', StringSplitOptions.RemoveEmptyEntries);
         var parents = found.Select(id => LabScript.TryRunProgram("ps", "-o", "ppid=", "-p", id).Output.Trim()).ToList();
         return [.. found.Where((_, i) => !found.Contains(parents[i])).Select(id => int.Parse(id, CultureInfo.InvariantCulture))];

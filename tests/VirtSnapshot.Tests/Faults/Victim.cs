@@ -14,10 +14,17 @@ internal static class Victim
     public static int Run(string[] arguments)
     {
         var order = JsonSerializer.Deserialize<VictimOrder>(arguments[0])!;
-        RunSteps.Observer = step => Observe(order, step);
+        SpareGuards.IsEnabled = order.IsWarm;
         try
         {
             var domain = DomainFinder.FindOne(order.Uri, order.Domain, CancellationToken.None);
+            if (order.IsWarm)
+            {
+                TakeSnapshot(order, domain);
+                Remove(order, domain);
+            }
+
+            RunSteps.Observer = step => Observe(order, step);
             Console.WriteLine(order.Work switch
             {
                 VictimWork.Snapshot => TakeSnapshot(order, domain),

@@ -30,6 +30,9 @@ internal sealed record VictimOrder
 
     public ulong Bandwidth { get; init; }
 
+    /// <summary>Whether it has taken and removed a snapshot before, so that its guard was made ahead.</summary>
+    public bool IsWarm { get; init; }
+
     /// <summary>Whether somebody else thaws the guest in the freeze window.</summary>
     public bool IsThawedByOthers { get; init; }
 }
