@@ -15,10 +15,11 @@ public static class DomainFinder
     /// <exception cref="VirtSnapshotException"><c>LibvirtUnreachable</c> or <c>AccessDenied</c>.</exception>
     public static IEnumerable<VmDomain> FindAll(string uri, Wildcard? pattern, CancellationToken cancellation)
     {
+        using var rented = Rent(uri, cancellation);
         IReadOnlyList<LibvirtDomain> found;
         try
         {
-            found = InterruptibleCall.Run(() => Connect(uri).ListDomains(), cancellation);
+            found = rented.Connection.ListDomains();
         }
         catch (LibvirtException e)
         {
@@ -59,13 +60,9 @@ public static class DomainFinder
         ArgumentNullException.ThrowIfNull(nameOrUuid);
         try
         {
-            return InterruptibleCall.Run(
-                () =>
-                {
-                    using var native = LookUp(Connect(uri), nameOrUuid);
-                    return DomainReader.Read(native);
-                },
-                cancellation);
+            using var rented = Rent(uri, cancellation);
+            using var native = LookUp(rented.Connection, nameOrUuid);
+            return DomainReader.Read(native);
         }
         catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
         {
@@ -82,25 +79,25 @@ public static class DomainFinder
         }
     }
 
-    /// <summary>The domain's calls, through a connection that works now.</summary>
-    internal static LibvirtDomain Open(VmDomain domain)
+    /// <summary>The domain's calls, through a connection that works now and is the caller's alone.</summary>
+    internal static LibvirtDomain Open(VmDomain domain, CancellationToken cancellation = default)
     {
+        var rented = Rent(domain.Uri, cancellation);
         try
         {
-            return Connect(domain.Uri).LookupByUuid(domain.Uuid);
-        }
-        catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
-        {
-            throw new VirtSnapshotException(
-                FailureKind.ObjectNotFound, "DomainNotFound", domain, $"Domain '{domain.Name}' does not exist behind '{domain.Uri}' any more.", e);
+            return rented.Connection.LookupByUuid(domain.Uuid, rented);
         }
         catch (LibvirtException e)
         {
-            throw Unreachable(domain.Uri, e);
+            rented.Dispose();
+            throw e.Code == LibvirtErrorCode.NoDomain
+                ? new VirtSnapshotException(
+                    FailureKind.ObjectNotFound, "DomainNotFound", domain, $"Domain '{domain.Name}' does not exist behind '{domain.Uri}' any more.", e)
+                : Unreachable(domain.Uri, e);
         }
     }
 
-    private static LibvirtConnection Connect(string uri)
+    private static RentedConnection Rent(string uri, CancellationToken cancellation)
     {
         if (string.IsNullOrWhiteSpace(uri))
         {
@@ -108,7 +105,14 @@ public static class DomainFinder
                 FailureKind.InvalidArgument, "InvalidUri", uri, "An empty text is not a libvirt URI. Leave -Uri out for the default, or give one such as 'qemu:///system'.");
         }
 
-        return ConnectionPool.Get(uri);
+        try
+        {
+            return InterruptibleCall.Run(() => ConnectionPool.Rent(uri), cancellation);
+        }
+        catch (LibvirtException e)
+        {
+            throw Unreachable(uri, e);
+        }
     }
 
     private static LibvirtDomain LookUp(LibvirtConnection connection, string nameOrUuid)

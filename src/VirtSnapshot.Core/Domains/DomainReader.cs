@@ -30,7 +30,8 @@ internal static class DomainReader
     {
         try
         {
-            return ConnectionPool.Get(uri).VolumePath(pool, volume);
+            using var rented = ConnectionPool.Rent(uri);
+            return rented.Connection.VolumePath(pool, volume);
         }
         catch (LibvirtException)
         {

@@ -2,31 +2,31 @@ using System.Collections.Concurrent;
 
 namespace VirtSnapshot.Libvirt;
 
-/// <summary>One connection per URI for the whole process; one that has died is replaced when it is asked for again.</summary>
+/// <summary>
+/// Keeps connections open for the next use at the same URI; one that has died is replaced when it is asked for again. Each user has one
+/// to himself: before version 10, libvirt's client could lose the wake-up of a second thread's call, which then waited for the next
+/// sign of life from the daemon, seconds later ("rpc: fix race in waking up client event loop").
+/// </summary>
 internal static class ConnectionPool
 {
-    private static readonly ConcurrentDictionary<string, Slot> Slots = new(StringComparer.Ordinal);
+    private static readonly ConcurrentDictionary<string, ConcurrentBag<LibvirtConnection>> Idle = new(StringComparer.Ordinal);
 
-    public static LibvirtConnection Get(string uri) => Slots.GetOrAdd(uri, static uri => new Slot(uri)).Get();
-
-    private sealed class Slot(string uri)
+    /// <summary>A connection for the caller alone, until it is disposed of.</summary>
+    public static RentedConnection Rent(string uri)
     {
-        private readonly object opening = new();
-        private LibvirtConnection? connection;
-
-        public LibvirtConnection Get()
+        var idle = Idle.GetOrAdd(uri, static _ => []);
+        while (idle.TryTake(out var kept))
         {
-            lock (opening)
+            if (kept.IsAlive)
             {
-                if (connection is { IsAlive: true })
-                {
-                    return connection;
-                }
-
-                // Others may still be inside a call on the old one: its handles are freed when the last of them lets go.
-                connection = null;
-                return connection = LibvirtConnection.Open(uri);
+                return new RentedConnection(kept);
             }
+
+            kept.Dispose();
         }
+
+        return new RentedConnection(LibvirtConnection.Open(uri));
     }
+
+    public static void Return(LibvirtConnection connection) => Idle.GetOrAdd(connection.Uri, static _ => []).Add(connection);
 }

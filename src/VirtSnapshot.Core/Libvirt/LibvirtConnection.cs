@@ -2,7 +2,7 @@ using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Libvirt;
 
-/// <summary>An open connection to a hypervisor. Safe for use from many threads at once.</summary>
+/// <summary>An open connection to a hypervisor. One user at a time: see <see cref="ConnectionPool"/>.</summary>
 internal sealed class LibvirtConnection : IDisposable
 {
     private const int KeepAliveSeconds = 5;
@@ -43,7 +43,8 @@ internal sealed class LibvirtConnection : IDisposable
     public LibvirtDomain LookupByName(string name) => Wrap(DomainApi.LookupByName(handle, name));
 
     /// <exception cref="LibvirtException">With <see cref="LibvirtErrorCode.NoDomain"/> where there is none.</exception>
-    public LibvirtDomain LookupByUuid(Guid uuid) => Wrap(DomainApi.LookupByUuid(handle, uuid));
+    public LibvirtDomain LookupByUuid(Guid uuid, RentedConnection? rented = null) =>
+        new(this, handle, DomainApi.LookupByUuid(handle, uuid), rented);
 
     public string VolumePath(string pool, string volume) => ConnectApi.VolumePath(handle, pool, volume);
 

@@ -2,8 +2,13 @@ using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Libvirt;
 
-/// <summary>A domain's calls, one to one: no policy. Safe for use from many threads at once.</summary>
-internal sealed class LibvirtDomain(LibvirtConnection connection, ConnectHandle connectionHandle, DomainHandle handle) : IDisposable
+/// <summary>A domain's calls, one to one: no policy. One user at a time, as its connection.</summary>
+/// <param name="connection">The connection it was found through.</param>
+/// <param name="connectionHandle">That connection's handle.</param>
+/// <param name="handle">The domain.</param>
+/// <param name="rented">The connection's rent, where it ends with this object.</param>
+internal sealed class LibvirtDomain(
+    LibvirtConnection connection, ConnectHandle connectionHandle, DomainHandle handle, RentedConnection? rented = null) : IDisposable
 {
     /// <summary>libvirt's default: wait for the agent for ever. There is no getter, so this is what a timeout is put back to.</summary>
     public const int AgentTimeoutBlock = -2;
@@ -100,5 +105,16 @@ internal sealed class LibvirtDomain(LibvirtConnection connection, ConnectHandle 
     /// <summary>The definitions of the snapshots that libvirt itself keeps of this domain.</summary>
     public IReadOnlyList<string> SnapshotXmls() => DomainApi.SnapshotXmls(handle);
 
-    public void Dispose() => handle.Dispose();
+    /// <summary>A call is still under way, which nobody waits for any more: neither this nor its connection may be used again.</summary>
+    public void Abandon()
+    {
+        rented?.Abandon();
+        handle.Dispose();
+    }
+
+    public void Dispose()
+    {
+        handle.Dispose();
+        rented?.Dispose();
+    }
 }

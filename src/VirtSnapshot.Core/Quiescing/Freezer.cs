@@ -51,9 +51,14 @@ internal sealed class Freezer : IDisposable
             freezer.Question(cancellation);
             return freezer;
         }
-        catch
+        catch (Exception e)
         {
             freezer.Dispose();
+            if (e is OperationCanceledException)
+            {
+                native.Abandon();
+            }
+
             throw;
         }
     }
@@ -98,6 +103,7 @@ internal sealed class Freezer : IDisposable
         {
             // The freeze may land any moment: the guard is to thaw now, not when all else is undone.
             guard.Dispose();
+            native.Abandon();
             throw;
         }
 

@@ -39,7 +39,7 @@ internal sealed class DomainSession : IDisposable
     /// <exception cref="VirtSnapshotException"><c>DomainLocked</c>, <c>RemoteHostNotSupported</c>, <c>DomainNotFound</c>, <c>LibvirtUnreachable</c>, <c>ManagedSave</c>.</exception>
     public static DomainSession Open(VmDomain domain, CancellationToken cancellation) => Guarded(domain, "reading it", () =>
     {
-        var native = InterruptibleCall.Run(() => DomainFinder.Open(domain), cancellation);
+        var native = DomainFinder.Open(domain, cancellation);
         IDisposable? hold = null;
         try
         {
@@ -90,13 +90,21 @@ internal sealed class DomainSession : IDisposable
 
             try
             {
-                Native = DomainFinder.Open(Domain);
+                UseAnotherConnection();
             }
             catch (VirtSnapshotException e) when (e.Kind == FailureKind.ConnectionError && DateTime.UtcNow < giveUp)
             {
                 Thread.Sleep(ReconnectPause);
             }
         }
+    }
+
+    /// <summary>Where the one that we have is dead, or a call that nobody waits for is under way on it.</summary>
+    public void UseAnotherConnection()
+    {
+        var fresh = DomainFinder.Open(Domain);
+        Native.Abandon();
+        Native = fresh;
     }
 
     public RecordOrder ToOrder() => new(Native, Domain, Host);

@@ -94,13 +94,10 @@ public sealed class RepairPlan : IDisposable
     public void Dispose() => session.Dispose();
 
     private static bool HasJournal(VmDomain domain, CancellationToken cancellation) => DomainSession.Guarded(domain, "looking for an unfinished run", () =>
-        InterruptibleCall.Run(
-            () =>
-            {
-                using var native = DomainFinder.Open(domain);
-                return RunJournal.Read(DomainReader.Read(native)) is not null;
-            },
-            cancellation));
+    {
+        using var native = DomainFinder.Open(domain, cancellation);
+        return RunJournal.Read(DomainReader.Read(native)) is not null;
+    });
 
     private RepairResult FinishSnapshot()
     {

@@ -50,7 +50,7 @@ internal sealed class SnapshotRun(
         }
         catch (Exception e)
         {
-            var leftover = Undo();
+            var leftover = Undo(e);
             if (e is OperationCanceledException && leftover is null)
             {
                 throw;
@@ -204,7 +204,7 @@ internal sealed class SnapshotRun(
     }
 
     /// <returns>What could not be undone; null when everything is as before.</returns>
-    private string? Undo()
+    private string? Undo(Exception error)
     {
         try
         {
@@ -214,6 +214,12 @@ internal sealed class SnapshotRun(
                 {
                     act.Abandon();
                 }
+            }
+
+            if (error is OperationCanceledException)
+            {
+                // Perhaps while a freeze was under way.
+                session.UseAnotherConnection();
             }
 
             session.Reconnect();

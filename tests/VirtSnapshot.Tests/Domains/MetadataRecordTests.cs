@@ -9,7 +9,7 @@ public sealed class MetadataRecordTests : IDisposable
 {
     private const string Record = "urn:virtsnapshot:1:method:vda";
 
-    private readonly LibvirtDomain native = ConnectionPool.Get("test:///default").LookupByName("test");
+    private readonly LibvirtDomain native = LibvirtConnection.Open("test:///default").LookupByName("test");
 
     private VmDomain Domain => DomainReader.Read(native);
 

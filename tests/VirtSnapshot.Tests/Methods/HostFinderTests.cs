@@ -21,7 +21,7 @@ public class HostFinderTests
     [Fact]
     public void This_machine_s_own_libvirt_is_local()
     {
-        var connection = ConnectionPool.Get("test:///default");
+        var connection = LibvirtConnection.Open("test:///default");
         Assert.True(HostFinder.IsLocal(connection), connection.Hostname);
         Assert.IsType<LocalHost>(HostFinder.For(connection, TestDomain.Of("")));
     }

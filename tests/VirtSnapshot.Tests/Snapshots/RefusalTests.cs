@@ -185,7 +185,7 @@ public sealed class RefusalTests : IDisposable
     [InlineData(false)]
     public void A_run_that_has_not_ended(bool isRemoval)
     {
-        using (var native = DomainFinder.Open(domain.Domain))
+        using (var native = DomainFinder.Open(domain.Domain, TestContext.Current.CancellationToken))
         {
             var record = new RecordedDisk("vda", "qemu", domain.Domain.FindDisk("vda")!.Source, OverlayData.ToElement(Path.Combine(lab.Images, "refused-none"), "x"));
             new RunJournal(

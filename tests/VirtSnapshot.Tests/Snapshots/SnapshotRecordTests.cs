@@ -29,7 +29,7 @@ public sealed class SnapshotRecordTests : IDisposable
         Xml = "<source pool=\"p\" volume=\"v\" />",
     };
 
-    private readonly LibvirtDomain native = ConnectionPool.Get("test:///default").LookupByName("test");
+    private readonly LibvirtDomain native = LibvirtConnection.Open("test:///default").LookupByName("test");
 
     private VmDomain Domain => DomainReader.Read(native);
 

@@ -1,0 +1,28 @@
+namespace VirtSnapshot.Libvirt;
+
+/// <summary>A connection that goes back to the pool.</summary>
+internal sealed class RentedConnection(LibvirtConnection connection) : IDisposable
+{
+    private bool isGone;
+
+    public LibvirtConnection Connection => connection;
+
+    /// <summary>A call is still under way on it: it is closed when that ends, and nobody gets it again.</summary>
+    public void Abandon()
+    {
+        if (!isGone)
+        {
+            isGone = true;
+            connection.Dispose();
+        }
+    }
+
+    public void Dispose()
+    {
+        if (!isGone)
+        {
+            isGone = true;
+            ConnectionPool.Return(connection);
+        }
+    }
+}
