@@ -16,6 +16,7 @@ internal sealed class LibvirtDomain(
     private const uint XmlInactive = 2;
     private const uint BlockCommitActive = 4;
     private const uint BlockCommitBandwidthBytes = 16;
+    private const uint JobAbortAsync = 1;
     private const uint JobAbortPivot = 2;
     private const uint JobSpeedBytes = 1;
     private const uint SnapshotNoMetadata = 4;
@@ -88,7 +89,8 @@ internal sealed class LibvirtDomain(
     public void CommitMiddle(string target, string bottom, string top, ulong bandwidth) =>
         DomainApi.BlockCommit(handle, target, bottom, top, bandwidth, BlockCommitBandwidthBytes);
 
-    public void Pivot(string target) => DomainApi.BlockJobAbort(handle, target, JobAbortPivot);
+    /// <summary>Asks for the pivot, and does not wait for it: the job's end is an event, as for every job.</summary>
+    public void BeginPivot(string target) => DomainApi.BlockJobAbort(handle, target, JobAbortPivot | JobAbortAsync);
 
     public void AbortJob(string target) => DomainApi.BlockJobAbort(handle, target, 0);
 

@@ -15,6 +15,7 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
 
     private readonly Dictionary<string, RemovalFailure> failures = new(StringComparer.Ordinal);
     private readonly Dictionary<string, MergeStep> running = new(StringComparer.Ordinal);
+    private readonly HashSet<MergeStep> pivoting = [];
     private readonly HashSet<MergeStep> stopped = [];
 
     public IReadOnlyDictionary<string, RemovalFailure> Run(Action<RemovalProgress> progress, CancellationToken cancellation)
@@ -119,7 +120,7 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
                 Pivot(step);
                 break;
             case BlockJobStatus.Completed:
-                running.Remove(happened.Target);
+                End(step);
                 break;
             default:
                 Fail(step, NotMerged(step, happened.Status == BlockJobStatus.Canceled ? "somebody aborted the job" : "QEMU gave the job up, as it does after an I/O error"), hadBegun: true);
@@ -135,12 +136,12 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
             if (order.Native.FindJob(target) is not { } job)
             {
                 // Ended, and the event was missed. How, the definition will tell.
-                running.Remove(target);
+                End(step);
                 continue;
             }
 
             progress(new RemovalProgress(target, job.Current, job.End));
-            if (step.IsActiveLayer && job.Current == job.End && (now ??= DomainReader.Read(order.Native)).FindDisk(target) is { IsMirrorReady: true })
+            if (step.IsActiveLayer && !pivoting.Contains(step) && job.Current == job.End && (now ??= DomainReader.Read(order.Native)).FindDisk(target) is { IsMirrorReady: true })
             {
                 Pivot(step);
             }
@@ -151,9 +152,9 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
     {
         try
         {
-            order.Native.Pivot(step.Disk.Target);
-            running.Remove(step.Disk.Target);
-            RunSteps.Reached(RunStep.Pivoted);
+            // Not waited for: the other disks need not stand in line.
+            order.Native.BeginPivot(step.Disk.Target);
+            pivoting.Add(step);
         }
         catch (LibvirtException e) when (e.Code == LibvirtErrorCode.BlockCopyActive)
         {
@@ -164,6 +165,15 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
             // The others are not concerned.
             Abort(step);
             Fail(step, NotMerged(step, e.Message.TrimEnd('.')), hadBegun: true);
+        }
+    }
+
+    private void End(MergeStep step)
+    {
+        running.Remove(step.Disk.Target);
+        if (pivoting.Contains(step))
+        {
+            RunSteps.Reached(RunStep.Pivoted);
         }
     }
 
