@@ -49,7 +49,17 @@ public abstract class VirtSnapshotCmdlet : PSCmdlet, IDisposable
         }
     }
 
-    private protected void WriteFailure(VirtSnapshotException failure) => WriteError(ToRecord(failure));
+    private protected void WriteFailure(VirtSnapshotException failure)
+    {
+        if (stopping.IsCancellationRequested)
+        {
+            // The streams are closed by now, and whoever pressed Ctrl+C must still hear how to go on.
+            Host?.UI?.WriteWarningLine(failure.Message);
+            return;
+        }
+
+        WriteError(ToRecord(failure));
+    }
 
     private static ErrorRecord ToRecord(VirtSnapshotException failure) => new(
         failure,
