@@ -43,5 +43,22 @@ internal sealed class PowerShellEngine : IDisposable
         return new EngineResult(output, [.. shell.Streams.Error, .. errors]);
     }
 
+    /// <summary>Runs a script and presses Ctrl+C after a while.</summary>
+    public void RunAndStop(string script, TimeSpan after, params object?[] input)
+    {
+        using var shell = Engine.Create();
+        shell.Runspace = runspace;
+        shell.AddScript(script);
+        foreach (var argument in input)
+        {
+            shell.AddArgument(argument);
+        }
+
+        var running = shell.BeginInvoke();
+        Thread.Sleep(after);
+        shell.Stop();
+        running.AsyncWaitHandle.WaitOne();
+    }
+
     public void Dispose() => runspace.Dispose();
 }
