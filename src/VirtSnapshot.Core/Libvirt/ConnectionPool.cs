@@ -11,9 +11,19 @@ internal static class ConnectionPool
 {
     private static readonly ConcurrentDictionary<string, ConcurrentBag<LibvirtConnection>> Idle = new(StringComparer.Ordinal);
 
+    // libvirt's mock driver lives in this process: no wire, no wake-ups, and each connection would be a world of its own.
+    private static readonly ConcurrentDictionary<string, Lazy<LibvirtConnection>> Mocks = new(StringComparer.Ordinal);
+
     /// <summary>A connection for the caller alone, until it is disposed of.</summary>
     public static RentedConnection Rent(string uri)
     {
+        if (uri.StartsWith("test:", StringComparison.Ordinal))
+        {
+            return new RentedConnection(
+                Mocks.GetOrAdd(uri, static uri => new Lazy<LibvirtConnection>(() => LibvirtConnection.Open(uri), LazyThreadSafetyMode.PublicationOnly)).Value,
+                isShared: true);
+        }
+
         var idle = Idle.GetOrAdd(uri, static _ => []);
         while (idle.TryTake(out var kept))
         {

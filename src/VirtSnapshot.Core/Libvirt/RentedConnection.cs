@@ -1,9 +1,11 @@
 namespace VirtSnapshot.Libvirt;
 
 /// <summary>A connection that goes back to the pool.</summary>
-internal sealed class RentedConnection(LibvirtConnection connection) : IDisposable
+/// <param name="connection">The connection.</param>
+/// <param name="isShared">Whether others use it, too: then it stays open.</param>
+internal sealed class RentedConnection(LibvirtConnection connection, bool isShared = false) : IDisposable
 {
-    private bool isGone;
+    private bool isGone = isShared;
 
     public LibvirtConnection Connection => connection;
 
