@@ -13,17 +13,9 @@ internal static class ImageChain
     // libvirt itself gives up at 200 layers; so does a loop.
     private const int MaxLayers = 200;
 
-    public static IReadOnlyList<DiskSource> Of(IHost host, VmDomain domain, VmDisk disk)
-    {
-        IReadOnlyList<DiskSource> told = [disk.Source, .. disk.BackingChain];
-        if (domain.IsActive)
-        {
-            return told;
-        }
-
-        var read = FromImages(host, disk.Source);
-        return read.Count > 1 ? read : told;
-    }
+    public static IReadOnlyList<DiskSource> Of(IHost host, VmDomain domain, VmDisk disk) => domain.IsActive
+        ? [disk.Source, .. disk.BackingChain]
+        : WithNetworkBase(FromImages(host, disk.Source), disk);
 
     public static IReadOnlyList<DiskSource> FromImages(IHost host, DiskSource top)
     {
