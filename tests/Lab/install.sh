@@ -6,7 +6,8 @@ packages=(
     libvirt-daemon-system libvirt-clients libvirt-daemon-driver-qemu    # the hypervisor's manager
     qemu-system-x86 qemu-utils                                          # the hypervisor
     e2fsprogs                                                           # mke2fs, debugfs, e2fsck
-    busybox-static cpio                                                 # what the guest is made of
+    busybox-static cpio kmod                                            # what the guest is made of
+    procps                                                              # pgrep and ps, by which the tests find guards
 )
 
 mapfile -t installed < <(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "${packages[@]}" 2>/dev/null | sed -n 's/^.i  *//p')
