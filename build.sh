@@ -10,6 +10,9 @@ if ! dotnet=$(command -v dotnet); then
     exit 69
 fi
 
+# An ordinary user's PATH leaves out where libvirtd and mke2fs are.
+export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
 # The lab mounts, and starts a libvirtd: root's work. What was built on the way is the user's again afterwards.
 task=${1:-build}
 if [[ $EUID -ne 0 && ${task,,} =~ ^(test|demo|bench)$ ]]; then
