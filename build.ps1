@@ -87,6 +87,9 @@ function Test-WithXunit([hashtable] $Totals) {
         $Totals.Passed += [int]$assembly.GetAttribute('passed')
         $Totals.Failed += [int]$assembly.GetAttribute('failed') + [int]$assembly.GetAttribute('errors')
         $Totals.Skipped += [int]$assembly.GetAttribute('skipped')
+        foreach ($test in $assembly.SelectNodes("collection/test[@result='Fail']")) {
+            $Totals.Failures += "$($test.GetAttribute('name')): $($test.SelectSingleNode('failure').InnerText.Trim())"
+        }
     }
 }
 
@@ -121,7 +124,7 @@ function Test-WithPester([hashtable] $Totals) {
         if ($Filter) { $configuration.Filter.FullName = "*$Filter*" }
         $run = Invoke-Pester -Configuration $configuration
         $failed = $run.FailedCount + $run.FailedBlocksCount + $run.FailedContainersCount
-        [IO.File]::WriteAllText($Report, "$($run.PassedCount) $failed $($run.SkippedCount)")
+        [IO.File]::WriteAllLines($Report, @("$($run.PassedCount) $failed $($run.SkippedCount)") + @($run.Failed | ForEach-Object { "$($_.ExpandedPath): $($_.ErrorRecord)" }))
     } -args "$root/tests/Pester", $report, $Filter
     if (-not [IO.File]::Exists($report)) {
         $Host.UI.WriteErrorLine('Pester ended without a report.')
@@ -129,14 +132,16 @@ function Test-WithPester([hashtable] $Totals) {
         return
     }
 
-    [int[]] $counts = [IO.File]::ReadAllText($report).Split(' ')
+    $first, $failures = [IO.File]::ReadAllLines($report)
+    [int[]] $counts = $first.Split(' ')
+    $Totals.Failures += @($failures)
     $Totals.Passed += $counts[0]
     $Totals.Failed += $counts[1]
     $Totals.Skipped += $counts[2]
 }
 
 function Test-All {
-    $totals = @{ Passed = 0; Failed = 0; Skipped = 0 }
+    $totals = @{ Passed = 0; Failed = 0; Skipped = 0; Failures = @() }
     if ([Console]::IsOutputRedirected) {
         $env:NO_COLOR = '1'
     }
@@ -155,6 +160,11 @@ function Test-All {
     catch {
         $Host.UI.WriteErrorLine("$_`n$($_.ScriptStackTrace)")
         $totals.Failed++
+    }
+
+    # Once more, where one looks first.
+    foreach ($failure in $totals.Failures) {
+        $Host.UI.WriteErrorLine("FAILED $failure")
     }
 
     $Host.UI.WriteLine("$($totals.Passed) passed, $($totals.Failed) failed, $($totals.Skipped) skipped")

@@ -9,13 +9,21 @@ internal static class HostFinder
     /// <summary>The host whose files and programs the domain's hypervisor uses.</summary>
     /// <exception cref="VirtSnapshotException"><c>RemoteHostNotSupported</c>: it is another machine than this one.</exception>
     public static IHost For(LibvirtConnection connection, VmDomain domain) => IsLocal(connection)
-        ? new LocalHost()
+        ? new LocalHost(connection.Uri)
         : throw new VirtSnapshotException(
             FailureKind.NotImplemented,
             "RemoteHostNotSupported",
             domain,
             $"The hypervisor behind '{connection.Uri}' runs on another machine ('{connection.Hostname}'), whose files cannot be "
             + "reached from here yet. Nothing was touched. Run this command on that machine.");
+
+    /// <summary>The host of a domain.</summary>
+    /// <exception cref="VirtSnapshotException">As above; <c>LibvirtUnreachable</c>.</exception>
+    public static IHost For(VmDomain domain)
+    {
+        using var rented = ConnectionPool.Rent(domain.Uri);
+        return For(rented.Connection, domain);
+    }
 
     /// <summary>
     /// A server in the URI means elsewhere, be it behind an alias of libvirt's configuration; so does a forwarded socket, which

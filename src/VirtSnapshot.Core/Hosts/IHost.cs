@@ -9,9 +9,16 @@ internal interface IHost
     /// <summary>The host's own name.</summary>
     string Name { get; }
 
+    /// <summary>The libvirt URI under which programs on this host reach the hypervisor.</summary>
+    string HypervisorUri { get; }
+
     /// <summary>Runs a program to its end, with <c>LC_ALL=C</c>.</summary>
-    /// <exception cref="VirtSnapshotException"><c>ProgramMissing</c>, naming the package.</exception>
+    /// <exception cref="VirtSnapshotException"><c>ProgramMissing</c>, naming the package; <c>HostUnreachable</c>.</exception>
     ProgramResult Run(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default);
+
+    /// <summary>Runs a program as root: through <c>sudo -n</c> where we are not.</summary>
+    /// <exception cref="VirtSnapshotException"><c>ProgramMissing</c>, naming the package; <c>SudoRefused</c>; <c>HostUnreachable</c>.</exception>
+    ProgramResult RunAsRoot(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default);
 
     /// <summary>Starts a shell script that outlives us: in a session of its own, with a pipe from and to us.</summary>
     IHostScript StartScript(string script, IReadOnlyList<string> arguments);

@@ -6,12 +6,14 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Hosts;
 
 /// <summary>This machine.</summary>
-internal sealed class LocalHost : IHost
+internal sealed class LocalHost(string hypervisorUri) : IHost
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode GroupAccess = UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
 
     public string Name => Environment.MachineName;
+
+    public string HypervisorUri => hypervisorUri;
 
     public ProgramResult Run(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default)
     {
@@ -26,6 +28,23 @@ internal sealed class LocalHost : IHost
 
         cancellation.ThrowIfCancellationRequested();
         return new ProgramResult(program, process.ExitCode, output.Result, errors.Result);
+    }
+
+    public ProgramResult RunAsRoot(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default)
+    {
+        if (Environment.IsPrivilegedProcess)
+        {
+            return Run(program, arguments, cancellation);
+        }
+
+        var result = Run("sudo", ["-n", "--", program, .. arguments], cancellation);
+        return result.Errors.StartsWith("sudo:", StringComparison.Ordinal)
+            ? throw new VirtSnapshotException(
+                FailureKind.PermissionDenied,
+                "SudoRefused",
+                program,
+                $"'{program}' needs root on host '{Name}', and sudo does not let us: {result.Complaint}. Run as root, or allow it without a password.")
+            : result with { Program = program };
     }
 
     public IHostScript StartScript(string script, IReadOnlyList<string> arguments)

@@ -8,6 +8,12 @@ internal interface ISnapshotAct
     /// <summary>What it is going to make, one for each disk: known before anything is made, so that the journal can name it.</summary>
     IReadOnlyList<PlannedDisk> Disks { get; }
 
+    /// <summary>Whether a running guest that is not frozen must at least stand still for it: the act copies what QEMU may still hold back.</summary>
+    bool NeedsStandstill { get; }
+
+    /// <summary>Whether the act may last so long that the guest should not wait for it.</summary>
+    bool IsSlow { get; }
+
     /// <summary>Everything slow or fallible that can be done ahead.</summary>
     void Prepare(CancellationToken cancellation);
 

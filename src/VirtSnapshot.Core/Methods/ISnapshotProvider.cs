@@ -1,4 +1,4 @@
-using VirtSnapshot.Domains;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods;
 
@@ -11,10 +11,10 @@ internal interface ISnapshotProvider
     /// <summary>The method's name in <c>&lt;diskSnapshot method='…'&gt;</c>.</summary>
     string Method { get; }
 
-    /// <summary>Which level of the storage stack it works at, for people.</summary>
-    string Level { get; }
+    /// <summary>Which level of the storage stack it works at.</summary>
+    StorageLevel Level { get; }
 
-    MethodFit Judge(VmDomain domain, VmDisk disk);
+    MethodFit Judge(CandidateDisk candidate);
 
     /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
     ISnapshotAct Plan(SnapshotOrder order);

@@ -3,21 +3,22 @@ using VirtSnapshot.Domains;
 namespace VirtSnapshot.Methods;
 
 /// <summary>Chooses a disk's method: what was asked for, else what is configured, else the default for its kind.</summary>
+/// <param name="providers">The methods. Of several that suit a disk equally well the first is taken, and the rest are not asked.</param>
 internal sealed class MethodSelector(IReadOnlyList<ISnapshotProvider> providers)
 {
     public IReadOnlyList<ISnapshotProvider> Providers => providers;
 
     /// <exception cref="VirtSnapshotException"><c>MethodUnknown</c>, <c>MethodUnsuitable</c> or <c>NoMethod</c>, with the reason.</exception>
-    public MethodChoice Select(VmDomain domain, VmDisk disk, DiskSnapshotMethod? asked)
+    public MethodChoice Select(CandidateDisk candidate, DiskSnapshotMethod? asked)
     {
         if (asked is not null)
         {
-            return Explicit(domain, disk, asked, "asked for");
+            return Explicit(candidate, asked, "asked for");
         }
 
-        return disk.Method is { } configured
-            ? Explicit(domain, disk, configured, "configured for this disk")
-            : Default(domain, disk);
+        return candidate.Disk.Method is { } configured
+            ? Explicit(candidate, configured, "configured for this disk")
+            : Default(candidate);
     }
 
     public ISnapshotProvider Find(string method, object target) =>
@@ -28,30 +29,62 @@ internal sealed class MethodSelector(IReadOnlyList<ISnapshotProvider> providers)
             target,
             $"There is no snapshot method '{method}' here. The methods are: {string.Join(", ", providers.Select(provider => provider.Method))}.");
 
-    public MethodChoice Default(VmDomain domain, VmDisk disk)
+    /// <summary>What every method could do for a disk, or why not, in the order of preference.</summary>
+    public IReadOnlyList<(ISnapshotProvider Provider, MethodFit Fit)> JudgeAll(CandidateDisk candidate) =>
+    [
+        .. providers.Select(provider => (provider, Fit: Judge(provider, candidate))).OrderByDescending(judged => judged.Fit.Rank),
+    ];
+
+    private MethodChoice Default(CandidateDisk candidate)
     {
-        var judged = providers.Select(provider => (Provider: provider, Fit: provider.Judge(domain, disk))).ToList();
-        var (chosen, fit) = judged.Find(candidate => candidate.Fit is { CanServe: true, IsDefault: true });
-        return chosen is not null
+        var judged = new List<(ISnapshotProvider Provider, MethodFit Fit)>();
+        foreach (var provider in providers)
+        {
+            judged.Add((provider, Judge(provider, candidate)));
+            if (judged[^1].Fit.Rank == MethodRank.Default)
+            {
+                break;
+            }
+        }
+
+        var (chosen, fit) = judged.MaxBy(candidate => candidate.Fit.Rank);
+        return fit.Rank >= MethodRank.Fallback
             ? new MethodChoice(chosen, DiskSnapshotMethod.Parse(chosen.Method), fit.Reason)
             : throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
                 "NoMethod",
-                disk,
-                $"No method can snapshot disk '{disk.Target}' of domain '{domain.Name}': "
+                candidate.Disk,
+                $"No method can snapshot disk '{candidate.Disk.Target}' of domain '{candidate.Domain.Name}': "
                 + string.Join("; ", judged.Select(candidate => $"{candidate.Provider.Method}: {candidate.Fit.Reason}")) + ".");
     }
 
-    private MethodChoice Explicit(VmDomain domain, VmDisk disk, DiskSnapshotMethod method, string why)
+    private MethodChoice Explicit(CandidateDisk candidate, DiskSnapshotMethod method, string why)
     {
-        var provider = Find(method.Name, disk);
-        var fit = provider.Judge(domain, disk);
+        var provider = Find(method.Name, candidate.Disk);
+        var fit = Judge(provider, candidate);
         return fit.CanServe
             ? new MethodChoice(provider, method, why)
             : throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
                 "MethodUnsuitable",
-                disk,
-                $"Method '{method.Name}', {why}, cannot snapshot disk '{disk.Target}' of domain '{domain.Name}': {fit.Reason}.");
+                candidate.Disk,
+                $"Method '{method.Name}', {why}, cannot snapshot disk '{candidate.Disk.Target}' of domain '{candidate.Domain.Name}': {fit.Reason}.");
+    }
+
+    private static MethodFit Judge(ISnapshotProvider provider, CandidateDisk candidate)
+    {
+        if (candidate.Disk.WhyNotSnapshottable() is { } why)
+        {
+            return MethodFit.Impossible(why);
+        }
+
+        try
+        {
+            return provider.Judge(candidate);
+        }
+        catch (VirtSnapshotException e)
+        {
+            return MethodFit.Impossible($"its storage cannot be looked at ({e.Message.TrimEnd('.')})");
+        }
     }
 }

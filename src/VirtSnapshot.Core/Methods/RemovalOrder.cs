@@ -9,6 +9,7 @@ namespace VirtSnapshot.Methods;
 /// <param name="Domain">The domain, freshly read.</param>
 /// <param name="Host">Where its hypervisor runs.</param>
 /// <param name="Disks">The records, at most one of each disk.</param>
+/// <param name="Recorded">All records of the domain, of every method, these included.</param>
 /// <param name="Bandwidth">Bytes per second and disk; 0 for no limit.</param>
 /// <param name="Begun">Targets of those disks whose removal an earlier run has begun: jobs that it left running are ours to finish.</param>
 /// <param name="Merged">Targets of those disks whose data has certainly been moved already, if it is no longer where the record says.</param>
@@ -17,6 +18,7 @@ internal sealed record RemovalOrder(
     VmDomain Domain,
     IHost Host,
     IReadOnlyList<RecordedDisk> Disks,
+    IReadOnlyList<RecordedDisk> Recorded,
     ulong Bandwidth,
     IReadOnlySet<string> Begun,
     IReadOnlySet<string> Merged)

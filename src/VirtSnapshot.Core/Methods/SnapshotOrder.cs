@@ -9,6 +9,7 @@ namespace VirtSnapshot.Methods;
 /// <param name="Domain">The domain, freshly read.</param>
 /// <param name="Host">Where its hypervisor runs.</param>
 /// <param name="Name">The snapshot's name.</param>
+/// <param name="Group">The set's identity.</param>
 /// <param name="Disks">The disks, each with its method's element.</param>
 /// <param name="OverlayDirectory">A folder of the host that new files go to instead of the disks' own.</param>
 /// <param name="Recorded">The domain's snapshots that exist already, of every method.</param>
@@ -18,7 +19,8 @@ internal sealed record SnapshotOrder(
     VmDomain Domain,
     IHost Host,
     SnapshotName Name,
-    IReadOnlyList<(VmDisk Disk, DiskSnapshotMethod Method)> Disks,
+    Guid Group,
+    IReadOnlyList<(CandidateDisk Disk, DiskSnapshotMethod Method)> Disks,
     string? OverlayDirectory,
     IReadOnlyList<RecordedDisk> Recorded,
     Action<string> Warn)

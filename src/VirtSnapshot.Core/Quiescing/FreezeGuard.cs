@@ -113,7 +113,7 @@ internal sealed class FreezeGuard : IDisposable
         isSpare = false;
         try
         {
-            var own = host.StartScript(Script, [ProcessName, uri]);
+            var own = host.StartScript(Script, [ProcessName, host.HypervisorUri]);
             own.Tell(order);
             return own;
         }

@@ -31,7 +31,7 @@ internal static class SpareGuards
         IHostScript spare;
         try
         {
-            spare = host.StartScript(script, [FreezeGuard.ProcessName, uri, "spare"]);
+            spare = host.StartScript(script, [FreezeGuard.ProcessName, host.HypervisorUri, "spare"]);
         }
         catch (VirtSnapshotException)
         {

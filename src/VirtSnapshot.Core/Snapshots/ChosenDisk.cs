@@ -4,4 +4,7 @@ using VirtSnapshot.Methods;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>A disk that is to be snapshotted, and how.</summary>
-internal sealed record ChosenDisk(VmDisk Disk, MethodChoice Choice);
+internal sealed record ChosenDisk(CandidateDisk Candidate, MethodChoice Choice)
+{
+    public VmDisk Disk => Candidate.Disk;
+}

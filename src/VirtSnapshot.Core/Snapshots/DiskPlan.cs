@@ -1,5 +1,6 @@
 using VirtSnapshot.Domains;
 using VirtSnapshot.Quiescing;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Snapshots;
 
@@ -11,8 +12,8 @@ namespace VirtSnapshot.Snapshots;
 /// <param name="Consistency">What the snapshot will promise if all goes well.</param>
 /// <param name="Files">The files that will be made, on the hypervisor's host.</param>
 public sealed record DiskPlan(
-    VmDisk Disk, string Method, string Level, string Reason, Consistency Consistency, IReadOnlyList<string> Files)
+    VmDisk Disk, string Method, StorageLevel Level, string Reason, Consistency Consistency, IReadOnlyList<string> Files)
 {
     /// <inheritdoc/>
-    public override string ToString() => $"{Disk}: {Method} at level {Level} ({Reason}), {Consistency}, {string.Join(", ", Files)}";
+    public override string ToString() => $"{Disk}: {Method} at level {Level.ToString().ToLowerInvariant()} ({Reason}), {Consistency}, {string.Join(", ", Files)}";
 }

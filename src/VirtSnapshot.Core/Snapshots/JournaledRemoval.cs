@@ -13,6 +13,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
     {
         session.Reread();
         var journal = RunJournal.Read(session.Domain);
+        var recorded = SnapshotCatalog.Read(session.Domain);
         var begunBefore = journal is { Operation: RunOperation.Removal }
             ? entries.Where(entry => journal.Entries.Any(entry.IsSameAs)).Select(entry => entry.Record.Target).ToHashSet(StringComparer.Ordinal)
             : [];
@@ -21,9 +22,10 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             session.Domain,
             session.Host,
             [.. entries.Select(entry => entry.Record)],
+            [.. recorded.SelectMany(set => set.Disks).Select(disk => disk.Record)],
             bandwidth,
             begunBefore,
-            FindMerged(journal, entries)));
+            entries.Where(IsMerged).Select(entry => entry.Record.Target).ToHashSet(StringComparer.Ordinal)));
         if (removal.Accepted.Count == 0)
         {
             return removal.Refused;
@@ -31,7 +33,11 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
 
         var groups = entries.ToDictionary(entry => entry.Record.Target, entry => entry, StringComparer.Ordinal);
         var startedAt = DateTimeOffset.UtcNow;
-        var accepted = removal.Accepted.Select(record => groups[record.Target] with { Instance = session.Instance }).ToList();
+        var accepted = removal.Accepted.Select(record => groups[record.Target]).Select(entry => entry with
+        {
+            Instance = session.Instance,
+            WasRecorded = IsRecorded(entry) || BegunEntry(entry) is { WasRecorded: true },
+        }).ToList();
 
         // What the journal named before stays in it until it is removed: nothing else knows that it is half done.
         var before = journal?.Entries ?? [];
@@ -60,22 +66,13 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
         }
 
         return [.. removal.Refused, .. results];
-    }
 
-    /// <summary>
-    /// Within one and the same run of the domain only a merge takes an overlay out of its chain; and the catalog forgets a snapshot only
-    /// after its merge was verified.
-    /// </summary>
-    private HashSet<string> FindMerged(RunJournal? journal, IReadOnlyList<JournalEntry> entries)
-    {
-        var recorded = SnapshotCatalog.Read(session.Domain);
-        return
-        [
-            .. entries.Where(entry => IsOfThisRun(entry) || !IsRecorded(entry)).Select(entry => entry.Record.Target),
-        ];
+        // Within one and the same run of the domain only a merge takes an overlay out of its chain; and the catalog forgets a snapshot that it
+        // had only after its merge was verified.
+        bool IsMerged(JournalEntry entry) => BegunEntry(entry) is { } begun
+            && ((begun.Instance is { } instance && instance == session.Instance) || (begun.WasRecorded && !IsRecorded(entry)));
 
-        bool IsOfThisRun(JournalEntry entry) =>
-            journal?.Entries.FirstOrDefault(entry.IsSameAs)?.Instance is { } instance && instance == session.Instance;
+        JournalEntry? BegunEntry(JournalEntry entry) => journal?.Entries.FirstOrDefault(entry.IsSameAs);
 
         bool IsRecorded(JournalEntry entry) => recorded.Any(set =>
             set.Group == entry.Group && set.Disks.Any(disk => disk.Record.Target == entry.Record.Target));

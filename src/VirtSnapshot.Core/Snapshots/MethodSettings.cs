@@ -1,7 +1,9 @@
 using System.Xml.Linq;
 using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
 using VirtSnapshot.Libvirt;
 using VirtSnapshot.Methods;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Snapshots;
 
@@ -11,7 +13,7 @@ public static class MethodSettings
     /// <summary>Each chosen disk's method. Disks that no method can snapshot say so.</summary>
     /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>.</exception>
     public static IReadOnlyList<DiskMethodSetting> Get(VmDomain domain, IReadOnlyList<DiskSelector> disks) =>
-        [.. Match(domain, disks).Select(disk => Describe(domain, disk))];
+        [.. Candidates(domain, Match(domain, disks)).Select(Describe)];
 
     /// <summary>Configures a method for the chosen disks.</summary>
     /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>, <c>MethodUnknown</c>, <c>MethodUnsuitable</c>, <c>MetadataFull</c>; nothing was changed.</exception>
@@ -20,7 +22,7 @@ public static class MethodSettings
         ArgumentNullException.ThrowIfNull(method);
         return Change(domain, disks, (native, now, disk) =>
         {
-            _ = MethodCatalog.Selector.Select(now, disk, method);
+            _ = MethodCatalog.Selector.Select(Candidates(now, [disk])[0], method);
             return () => MetadataRecord.Write(native, now, MetadataUri.Method(disk.Target), new XElement("method", method.ToElement()));
         });
     }
@@ -58,11 +60,18 @@ public static class MethodSettings
             ];
     }
 
-    private static DiskMethodSetting Describe(VmDomain domain, VmDisk disk)
+    private static IReadOnlyList<CandidateDisk> Candidates(VmDomain domain, IReadOnlyList<VmDisk> disks)
     {
+        var storage = new StorageProbe(() => HostFinder.For(domain), disks);
+        return [.. disks.Select(disk => new CandidateDisk(domain, disk, storage))];
+    }
+
+    private static DiskMethodSetting Describe(CandidateDisk candidate)
+    {
+        var (domain, disk) = (candidate.Domain, candidate.Disk);
         try
         {
-            var choice = MethodCatalog.Selector.Select(domain, disk, null);
+            var choice = MethodCatalog.Selector.Select(candidate, null);
             return new DiskMethodSetting(domain.Name, disk.Target, choice.Method.Name, disk.Method is null, choice.Reason, choice.Method.Xml, domain.Uri);
         }
         catch (VirtSnapshotException e)

@@ -121,8 +121,12 @@ public sealed class RepairPlan : IDisposable
             RunSteps.Reached(RunStep.Recorded);
         }
 
-        details.AddRange(Leftovers.Select(file => $"Deleted '{file}'."));
-        var kept = parts.SelectMany(part => part.Recovery.CleanUp()).ToList();
+        if (action != RepairAction.Cleared)
+        {
+            details.AddRange(Leftovers.Select(leftover => $"Deleted '{leftover}'."));
+        }
+
+        var kept = action == RepairAction.Cleared ? [] : parts.SelectMany(part => part.Recovery.CleanUp()).ToList();
         RunSteps.Reached(RunStep.Discarded);
         if (kept.Count > 0)
         {

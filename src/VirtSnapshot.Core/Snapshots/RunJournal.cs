@@ -32,7 +32,8 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
                         Guid.Parse((string?)entry.Attribute("group") ?? ""),
                         SnapshotName.Parse((string?)entry.Attribute("name") ?? ""),
                         RecordedDisk.Read(entry.Element("disk") ?? throw new FormatException("An entry without a disk.")),
-                        (string?)entry.Attribute("instance"))),
+                        (string?)entry.Attribute("instance"),
+                        (string?)entry.Attribute("recorded") == "yes")),
                 ]);
         }
         catch (Exception e) when (e is FormatException or ArgumentException or VirtSnapshotException)
@@ -67,5 +68,6 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
                 new XAttribute("group", entry.Group.ToString("D")),
                 new XAttribute("name", entry.Name.ToString()),
                 entry.Instance is null ? null : new XAttribute("instance", entry.Instance),
+                entry.WasRecorded ? new XAttribute("recorded", "yes") : null,
                 entry.Record.ToElement()))));
 }

@@ -1,5 +1,6 @@
 using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Snapshots;
 
@@ -10,7 +11,7 @@ internal static class SnapshotDisks
     /// The disks that were asked for, or all. What cannot be snapshotted is left out, as verbose output tells, when a wildcard or nobody
     /// named it, and with a warning when it was listed among others; asked for by name it is an error.
     /// </summary>
-    public static IReadOnlyList<ChosenDisk> Choose(VmDomain domain, SnapshotRequest request, IRunReporter reporter)
+    public static IReadOnlyList<ChosenDisk> Choose(VmDomain domain, SnapshotRequest request, StorageProbe storage, IRunReporter reporter)
     {
         var chosen = new Dictionary<string, ChosenDisk>(StringComparer.Ordinal);
         if (request.Disks.Count == 0)
@@ -40,7 +41,8 @@ internal static class SnapshotDisks
             {
                 if (disk.WhyNotSnapshottable() is not { } why)
                 {
-                    chosen[disk.Target] = new ChosenDisk(disk, MethodCatalog.Selector.Select(domain, disk, method));
+                    var candidate = new CandidateDisk(domain, disk, storage);
+                    chosen[disk.Target] = new ChosenDisk(candidate, MethodCatalog.Selector.Select(candidate, method));
                 }
                 else if (leaveOut is null)
                 {

@@ -17,7 +17,7 @@ public static class SnapshotList
         {
             using var native = DomainFinder.Open(domain);
             var now = DomainReader.Read(native);
-            var order = HostFinder.IsLocal(native.Connection) ? new RecordOrder(native, now, new LocalHost()) : null;
+            var order = HostFinder.IsLocal(native.Connection) ? new RecordOrder(native, now, new LocalHost(native.Connection.Uri)) : null;
             return (IReadOnlyList<DiskSnapshot>)[.. Recorded(now, order), .. Unrecorded(now, order)];
         });
     }

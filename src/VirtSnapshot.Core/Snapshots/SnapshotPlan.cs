@@ -1,6 +1,7 @@
 using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Snapshots;
 
@@ -19,6 +20,7 @@ public sealed class SnapshotPlan : IDisposable
         DomainSession session,
         SnapshotRequest request,
         SnapshotName name,
+        Guid group,
         IReadOnlyList<ISnapshotAct> acts,
         IReadOnlyList<DiskPlan> disks,
         IRunReporter reporter)
@@ -28,6 +30,7 @@ public sealed class SnapshotPlan : IDisposable
         this.acts = acts;
         this.reporter = reporter;
         Name = name;
+        Group = group;
         Disks = disks;
     }
 
@@ -38,7 +41,7 @@ public sealed class SnapshotPlan : IDisposable
     public SnapshotName Name { get; }
 
     /// <summary>The set's identity.</summary>
-    public Guid Group { get; } = Guid.NewGuid();
+    public Guid Group { get; }
 
     /// <summary>What will be done to each disk.</summary>
     public IReadOnlyList<DiskPlan> Disks { get; }
@@ -79,7 +82,8 @@ public sealed class SnapshotPlan : IDisposable
         var domain = session.Domain;
         RefuseUnfinishedRun(domain);
         var name = request.Name ?? SnapshotName.ForTime(DateTimeOffset.UtcNow);
-        var chosen = SnapshotDisks.Choose(domain, request, reporter);
+        var group = Guid.NewGuid();
+        var chosen = SnapshotDisks.Choose(domain, request, new StorageProbe(() => session.Host, domain.Disks), reporter);
         RefuseUsedName(domain, name, chosen);
         var recorded = SnapshotCatalog.ReadDisks(domain);
         var acts = chosen
@@ -89,7 +93,8 @@ public sealed class SnapshotPlan : IDisposable
                 domain,
                 session.Host,
                 name,
-                [.. part.Select(disk => (disk.Disk, disk.Choice.Method))],
+                group,
+                [.. part.Select(disk => (disk.Candidate, disk.Choice.Method))],
                 request.OverlayDirectory,
                 recorded,
                 reporter.Warning)))
@@ -105,7 +110,7 @@ public sealed class SnapshotPlan : IDisposable
             reporter.Verbose(plan.ToString());
         }
 
-        return new SnapshotPlan(session, request, name, acts, plans, reporter);
+        return new SnapshotPlan(session, request, name, group, acts, plans, reporter);
     }
 
     private static void RefuseUnfinishedRun(VmDomain domain)

@@ -5,6 +5,7 @@ using VirtSnapshot.Methods;
 using VirtSnapshot.Methods.Qemu;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
+using VirtSnapshot.Storage;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
@@ -13,7 +14,7 @@ namespace VirtSnapshot.Tests.Faults;
 /// <summary>What the fault tests share: their guests, repairing, and the proof that all is well afterwards.</summary>
 public abstract class FaultTest : IDisposable
 {
-    private static readonly LocalHost Host = new();
+    private static readonly LocalHost Host = new("test:///default");
 
     protected FaultTest(LabFixture lab)
     {
@@ -89,6 +90,14 @@ public abstract class FaultTest : IDisposable
             Engine.Take(guest.Domain, $"s{i}");
             Use(guest, i);
         }
+    }
+
+    /// <summary>What somebody does by hand to a domain that is shut off.</summary>
+    private protected static void MoveDisk(TestGuest guest, string from, string to)
+    {
+        var definition = Path.Combine(guest.Lab.Folder, "moved.xml");
+        File.WriteAllText(definition, guest.Domain.Xml.Replace($"'{from}'", $"'{to}'", StringComparison.Ordinal));
+        guest.Lab.Virsh("define", definition);
     }
 
     /// <summary>Lets the guest write; what is shut off is written to from outside.</summary>

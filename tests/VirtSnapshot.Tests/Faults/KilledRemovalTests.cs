@@ -242,12 +242,5 @@ public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
         Assert.Equal(disks, guest.Domain.Disks.Select(disk => ImageDigest.Of(disk.Source)));
     }
 
-    private void MoveDisk(TestGuest guest, string from, string to)
-    {
-        var definition = Path.Combine(Lab.Folder, "moved.xml");
-        File.WriteAllText(definition, guest.Domain.Xml.Replace($"'{from}'", $"'{to}'", StringComparison.Ordinal));
-        Lab.Virsh("define", definition);
-    }
-
     private static IEnumerable<string> Others(string name) => Enumerable.Range(1, 3).Select(number => $"s{number}").Where(other => other != name);
 }

@@ -143,5 +143,5 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
         Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Equal(consistency, snapshot.Consistency));
     }
 
-    private static bool HasUser(string file) => new Hosts.LocalHost().ReadOpenFiles().FindUsers(file).Count > 0;
+    private static bool HasUser(string file) => new Hosts.LocalHost("test:///default").ReadOpenFiles().FindUsers(file).Count > 0;
 }

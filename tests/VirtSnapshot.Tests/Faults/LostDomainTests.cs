@@ -76,6 +76,40 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
         Assert.All(guest.Domain.Disks, disk => Assert.True(TestGuest.ReadRecords(disk.Source.Path!, crashed: true) >= acknowledged));
     }
 
+    [Fact]
+    public void A_set_that_was_being_undone_keeps_its_overlay_when_the_disk_was_moved_back_by_hand()
+    {
+        var guest = Doomed;
+        VictimProcess.Die(Lab, guest.Name, new VictimOrder
+        {
+            Work = VictimWork.Snapshot,
+            IsThawedByOthers = true,
+            Step = RunStep.RemovalJournaled,
+        });
+        guest.WaitForMoreRecords();
+        var acknowledged = guest.LastAcknowledged();
+        Lab.Virsh("destroy", guest.Name);
+        var switched = guest.Domain.Disks;
+        var bases = switched.Select(disk => RunJournal.Read(guest.Domain)!.Entries.Single(entry => entry.Record.Target == disk.Target).Record.Source.Path!).ToList();
+        var moves = switched.Zip(bases, (disk, source) => (Overlay: disk.Source.Path!, Base: source)).ToList();
+
+        // It never was in the catalog: that it is not there proves nothing.
+        moves.ForEach(move => MoveDisk(guest, move.Overlay, move.Base));
+        try
+        {
+            Assert.Equal(RepairAction.Incomplete, Repair(guest).Action);
+            Assert.All(moves, move => Assert.True(File.Exists(move.Overlay)));
+        }
+        finally
+        {
+            moves.ForEach(move => MoveDisk(guest, move.Base, move.Overlay));
+        }
+
+        Assert.Equal(RepairAction.Finished, Repair(guest).Action);
+        AssertAgreement(guest);
+        Assert.All(guest.Domain.Disks, disk => Assert.True(TestGuest.ReadRecords(disk.Source.Path!, crashed: true) >= acknowledged));
+    }
+
     [Theory]
     [InlineData(nameof(RunStep.RemovalJournaled))]
     [InlineData(nameof(RunStep.MergeStarted))]

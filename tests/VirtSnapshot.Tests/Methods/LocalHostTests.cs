@@ -7,7 +7,7 @@ namespace VirtSnapshot.Tests.Methods;
 
 public sealed class LocalHostTests : IDisposable
 {
-    private readonly LocalHost host = new();
+    private readonly LocalHost host = new("test:///default");
     private readonly string folder = Directory.CreateTempSubdirectory("vs-host-").FullName;
 
     private string NewFile => Path.Combine(folder, "new");

@@ -1,5 +1,6 @@
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;
 

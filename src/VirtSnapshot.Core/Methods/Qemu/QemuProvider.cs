@@ -1,5 +1,6 @@
 using VirtSnapshot.Domains;
 using VirtSnapshot.Libvirt;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;
 
@@ -13,19 +14,20 @@ internal sealed class QemuProvider : ISnapshotProvider
 
     public string Method => MethodName;
 
-    public string Level => "image";
+    public StorageLevel Level => StorageLevel.Image;
 
-    public MethodFit Judge(VmDomain domain, VmDisk disk)
+    public MethodFit Judge(CandidateDisk candidate)
     {
-        var hypervisor = (string?)domain.Root.Attribute("type");
+        var hypervisor = (string?)candidate.Domain.Root.Attribute("type");
         if (hypervisor is not ("kvm" or "qemu"))
         {
-            return new MethodFit(false, false, $"overlays need QEMU, and this is a domain of type '{hypervisor}'");
+            return MethodFit.Impossible($"overlays need QEMU, and this is a domain of type '{hypervisor}'");
         }
 
-        return disk.WhyNotSnapshottable() is { } why
-            ? new MethodFit(false, false, why)
-            : new MethodFit(true, true, $"{disk.Format ?? "raw"} on {disk.Source.Type.ToString().ToLowerInvariant()}: an overlay works with every disk of QEMU");
+        var disk = candidate.Disk;
+        return disk.Format == "qcow2"
+            ? new MethodFit(MethodRank.Default, "qcow2: the format that overlays are made for")
+            : new MethodFit(MethodRank.Fallback, $"{disk.Format ?? "raw"} on {disk.Source.Type.ToString().ToLowerInvariant()}: an overlay works with every disk of QEMU");
     }
 
     public ISnapshotAct Plan(SnapshotOrder order) => QemuSnapshotPlanner.Plan(order);

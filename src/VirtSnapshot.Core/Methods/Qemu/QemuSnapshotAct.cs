@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using VirtSnapshot.Domains;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;
 
@@ -28,6 +29,10 @@ internal sealed class QemuSnapshotAct : ISnapshotAct
     }
 
     public IReadOnlyList<PlannedDisk> Disks { get; }
+
+    public bool NeedsStandstill => false;
+
+    public bool IsSlow => false;
 
     public void Prepare(CancellationToken cancellation)
     {

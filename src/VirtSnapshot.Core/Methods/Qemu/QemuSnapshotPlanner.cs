@@ -1,5 +1,6 @@
 using System.Text.Json;
 using VirtSnapshot.Domains;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;
 
@@ -15,7 +16,7 @@ internal static class QemuSnapshotPlanner
     {
         var overlays = new List<Overlay>(order.Disks.Count);
         var stored = order.Domain is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(order.Native, order.Domain) : null;
-        foreach (var (disk, _) in order.Disks)
+        foreach (var disk in order.Disks.Select(chosen => chosen.Disk.Disk))
         {
             RefuseBlockJob(order, disk);
             RefuseMissingSource(order, disk);

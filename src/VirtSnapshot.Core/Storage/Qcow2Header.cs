@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace VirtSnapshot.Methods.Qemu;
+namespace VirtSnapshot.Storage;
 
 /// <summary>
 /// What the head of a qcow2 file says: https://www.qemu.org/docs/master/interop/qcow2.html. Read here rather than asked of

@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
 using VirtSnapshot.Hosts;
-using VirtSnapshot.Methods.Qemu;
+using VirtSnapshot.Storage;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
-namespace VirtSnapshot.Tests.Methods.Qemu;
+namespace VirtSnapshot.Tests.Storage;
 
 public sealed class Qcow2HeaderTests : IDisposable
 {
@@ -129,7 +129,7 @@ public sealed class Qcow2HeaderTests : IDisposable
     [Fact]
     public void Folders_pipes_and_links_to_nothing_have_no_header()
     {
-        var host = new LocalHost();
+        var host = new LocalHost("test:///default");
         File.CreateSymbolicLink(Image, Path.Combine(folder, "nothing"));
         LabScript.RunProgram("mkfifo", Path.Combine(folder, "pipe"));
         Assert.Null(ImageChain.ReadHeader(host, folder));
@@ -155,5 +155,5 @@ public sealed class Qcow2HeaderTests : IDisposable
         Assert.Equal((size, backingFile, backingFormat, false), (header.VirtualSize, header.BackingFile, header.BackingFormat, header.HoldsData));
     }
 
-    private Qcow2Header? Read() => ImageChain.ReadHeader(new LocalHost(), Image);
+    private Qcow2Header? Read() => ImageChain.ReadHeader(new LocalHost("test:///default"), Image);
 }

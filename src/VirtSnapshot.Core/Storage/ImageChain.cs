@@ -2,7 +2,7 @@ using System.Text.Json;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 
-namespace VirtSnapshot.Methods.Qemu;
+namespace VirtSnapshot.Storage;
 
 /// <summary>
 /// The layers of a disk, the one that is written first. A running domain's are in its XML; a shut-off domain's are read from

@@ -1,0 +1,15 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Storage;
+
+namespace VirtSnapshot.Methods;
+
+/// <summary>A disk for which a method is looked for. What lies under it is looked at only when a method asks.</summary>
+internal sealed class CandidateDisk(VmDomain domain, VmDisk disk, StorageProbe storage)
+{
+    public VmDomain Domain => domain;
+
+    public VmDisk Disk => disk;
+
+    /// <exception cref="VirtSnapshotException">The host's storage cannot be looked at.</exception>
+    public StorageStack Stack => storage.StackOf(disk);
+}

@@ -1,0 +1,52 @@
+using VirtSnapshot.Hosts;
+using VirtSnapshot.Storage;
+
+namespace VirtSnapshot.Methods.Volumes;
+
+/// <summary>
+/// What differs between the methods that snapshot a whole volume below the image. <see cref="VolumeProvider"/> does what is the same for all:
+/// which images lie inside, one snapshot for all disks of a volume, records, undoing.
+/// </summary>
+/// <remarks>
+/// Everything that makes or deletes may be repeated: after a run that died nobody knows how far it came. Every failure is a
+/// <see cref="VirtSnapshotException"/> that says what, which object, and what to do.
+/// </remarks>
+internal interface IVolumeDriver
+{
+    /// <summary>The method's name.</summary>
+    string Method { get; }
+
+    /// <summary>Where in the stack it works.</summary>
+    StorageLevel Level { get; }
+
+    /// <summary>Which volume it would snapshot. Touches nothing, and asks the host nothing: all is in the stack.</summary>
+    VolumeFit Judge(StorageStack stack);
+
+    /// <summary>Whether taking it may last so long that the guest should not wait for it.</summary>
+    bool IsSlow(VolumeOrder order);
+
+    /// <summary>Decides on names, and refuses what cannot work: a name that is taken, no room. Touches nothing.</summary>
+    VolumeSnapshot Plan(VolumeOrder order);
+
+    /// <summary>Everything that can be done ahead: making folders, flushing. The guest goes on meanwhile.</summary>
+    void Prepare(IHost host, VolumeSnapshot snapshot);
+
+    /// <summary>The atomic act alone, for all volumes of a set, in as few steps as the tool allows: the guest may be frozen.</summary>
+    void Take(IHost host, IReadOnlyList<VolumeSnapshot> snapshots);
+
+    /// <summary>Makes the content readable at <see cref="VolumeSnapshot.At"/>, read-only, and proves that it is there.</summary>
+    void Expose(IHost host, VolumeSnapshot snapshot);
+
+    /// <summary>Whether it is there, readable and sound.</summary>
+    SnapshotState Check(IHost host, VolumeSnapshot snapshot);
+
+    /// <summary>Takes back what <see cref="Prepare"/>, <see cref="Take"/> and <see cref="Expose"/> have made, as far as they came; nothing there is fine.</summary>
+    /// <returns>Whether there was anything.</returns>
+    /// <exception cref="VirtSnapshotException">
+    /// Somebody uses it (<c>SourceInUse</c>), it is not ours (<c>SnapshotNotOurs</c>), or it could not be deleted. It stays then.
+    /// </exception>
+    bool Delete(IHost host, VolumeSnapshot snapshot);
+
+    /// <summary>Whether anything of it is there. Changes nothing.</summary>
+    bool Exists(IHost host, VolumeSnapshot snapshot);
+}

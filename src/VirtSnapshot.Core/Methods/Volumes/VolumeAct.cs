@@ -1,0 +1,81 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+using VirtSnapshot.Storage;
+
+namespace VirtSnapshot.Methods.Volumes;
+
+/// <summary>All volumes of one set that one driver snapshots.</summary>
+internal sealed class VolumeAct : ISnapshotAct
+{
+    private readonly IHost host;
+    private readonly IVolumeDriver driver;
+    private readonly IReadOnlyList<VolumePart> parts;
+
+    public VolumeAct(IHost host, IVolumeDriver driver, IReadOnlyList<VolumePart> parts)
+    {
+        this.host = host;
+        this.driver = driver;
+        this.parts = parts;
+        Disks = [.. parts.SelectMany(part => part.Disks.Select(disk => Plan(part.Snapshot, disk)))];
+    }
+
+    public IReadOnlyList<PlannedDisk> Disks { get; }
+
+    public bool NeedsStandstill => true;
+
+    public bool IsSlow => parts.Any(part => part.IsSlow);
+
+    public void Prepare(CancellationToken cancellation)
+    {
+        foreach (var part in parts)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            driver.Prepare(host, part.Snapshot);
+        }
+    }
+
+    public void Abandon()
+    {
+        foreach (var part in parts)
+        {
+            driver.Delete(host, part.Snapshot);
+        }
+    }
+
+    public void Take() => driver.Take(host, [.. parts.Select(part => part.Snapshot)]);
+
+    public IReadOnlyList<string> Complete(VmDomain now)
+    {
+        foreach (var part in parts)
+        {
+            driver.Expose(host, part.Snapshot);
+        }
+
+        foreach (var disk in Disks)
+        {
+            var path = disk.Record.Source.Path!;
+            if (host.Stat(path, followLink: true) is null)
+            {
+                throw new VirtSnapshotException(
+                    FailureKind.InvalidResult,
+                    "SnapshotNotTaken",
+                    disk.Disk,
+                    $"The snapshot '{VolumeSnapshot.Read(disk.Record).Name}' was taken, but it does not hold '{path}', the image of disk '{disk.Disk.Target}' of domain '{now.Name}'.");
+            }
+        }
+
+        return [];
+    }
+
+    private PlannedDisk Plan(VolumeSnapshot snapshot, CandidateDisk candidate)
+    {
+        var disk = candidate.Disk;
+        var file = candidate.Stack.Find<FileSystemLayer>()?.File;
+        var source = DiskSource.ForPath(file is null ? snapshot.At : snapshot.PathOf(file), disk.Format ?? "raw", isBlockDevice: file is null);
+        return new PlannedDisk(
+            disk,
+            new RecordedDisk(disk.Target, driver.Method, source, snapshot.ToElement()),
+            [snapshot.Name],
+            disk.Cache == "unsafe" ? $"disk '{disk.Target}' has cache='unsafe', which drops the guest's flushes, so what lies on the storage may be older than what the guest has flushed" : null);
+    }
+}

@@ -1,0 +1,85 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Storage;
+
+namespace VirtSnapshot.Methods.Volumes;
+
+/// <summary>A method that snapshots the volume under a disk's image: the domain and its disks stay as they are.</summary>
+internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
+{
+    public string Method => driver.Method;
+
+    public StorageLevel Level => driver.Level;
+
+    public MethodFit Judge(CandidateDisk candidate)
+    {
+        var stack = candidate.Stack;
+        var fit = driver.Judge(stack);
+        return fit.Volume is null
+            ? MethodFit.Impossible(fit.Reason)
+            : WhyOutside(stack, fit.Volume) is { } outside
+                ? MethodFit.Impossible(outside)
+                : new MethodFit(fit.Rank, fit.Reason);
+    }
+
+    public ISnapshotAct Plan(SnapshotOrder order)
+    {
+        var label = $"virtsnapshot-{order.Name}-{order.Group.ToString("N")[..8]}";
+        var parts = order.Disks
+            .GroupBy(chosen => driver.Judge(chosen.Disk.Stack).Volume!)
+            .Select((part, number) =>
+            {
+                var disks = part.Select(chosen => chosen.Disk).ToList();
+                var method = part.First().Method;
+                if (part.FirstOrDefault(chosen => chosen.Method.Xml != method.Xml).Disk is { } other)
+                {
+                    throw new VirtSnapshotException(
+                        FailureKind.InvalidOperation,
+                        "MethodsDiffer",
+                        other.Disk,
+                        $"Disks '{disks[0].Disk.Target}' and '{other.Disk.Target}' of domain '{order.Domain.Name}' lie in one volume, '{part.Key.Name}', of which one snapshot serves both, but their "
+                        + "<diskSnapshot> elements differ. Nothing was touched. Make them the same with Set-DiskSnapshotMethod, or give -Method.");
+                }
+
+                var volumeOrder = new VolumeOrder(
+                    order.Host, order.Domain, part.Key, number == 0 ? label : $"{label}-{number}", method, [.. disks.Select(disk => disk.Disk)], disks[0].Stack, order.Warn);
+                return new VolumePart(driver.Plan(volumeOrder), disks, driver.IsSlow(volumeOrder));
+            })
+            .ToList();
+        return new VolumeAct(order.Host, driver, parts);
+    }
+
+    public IRemoval PlanRemoval(RemovalOrder order) => new VolumeRemoval(order, driver);
+
+    public SnapshotState Check(RecordOrder order, RecordedDisk record)
+    {
+        var state = driver.Check(order.Host, VolumeSnapshot.Read(record));
+        return state == SnapshotState.Available && order.Host.Stat(record.Source.Path!, followLink: true) is null ? SnapshotState.Missing : state;
+    }
+
+    /// <summary>Others' snapshots of a volume are nothing that a user would ask us about.</summary>
+    public IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded) => [];
+
+    public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new VolumeRecovery(order, driver, journaled);
+
+    /// <summary>A snapshot holds only the images inside its volume, and a name that leads out of it leads to what the domain goes on changing.</summary>
+    private static string? WhyOutside(StorageStack stack, Volume volume)
+    {
+        foreach (var backing in stack.Find<ImageLayer>()?.BackingChain ?? [])
+        {
+            if (volume.Root is null || backing.Path is null || !IsBelow(backing.Path, volume.Root))
+            {
+                return $"its backing image '{backing}' lies outside of '{volume.Name}', so a snapshot of that would not hold it";
+            }
+
+            if (Path.IsPathRooted(backing.Written) || backing.Written.Contains(':', StringComparison.Ordinal))
+            {
+                return $"its backing image is named as '{backing.Written}', which leads out of a snapshot of '{volume.Name}': only a name relative to the image stays inside "
+                    + "('qemu-img rebase -u -b' changes it while the domain is shut off)";
+            }
+        }
+
+        return null;
+    }
+
+    private static bool IsBelow(string path, string root) => root == "/" || path.StartsWith(root + "/", StringComparison.Ordinal);
+}
