@@ -18,6 +18,9 @@ internal enum RunStep
     /// <summary>The guest is thawed.</summary>
     Thawed,
 
+    /// <summary>What waited behind the shield is taken, too; the domain still stands on the shield.</summary>
+    ShieldedTaken,
+
     /// <summary>The catalog has the set; the journal still names the run.</summary>
     Recorded,
 

@@ -63,6 +63,11 @@ internal sealed class LibvirtDomain(
 
     public int Thaw() => DomainApi.Thaw(handle);
 
+    /// <summary>Lets the vCPUs stand still; QEMU then finishes all requests and flushes its caches.</summary>
+    public void Suspend() => DomainApi.Suspend(handle);
+
+    public void Resume() => DomainApi.Resume(handle);
+
     /// <summary>Bounds every agent call on this domain, whoever makes it. In seconds, or <see cref="AgentTimeoutBlock"/>.</summary>
     public void SetAgentTimeout(int seconds) => DomainApi.SetAgentTimeout(handle, seconds);
 

@@ -5,5 +5,9 @@ namespace VirtSnapshot.Methods;
 /// <summary>The methods that this module brings.</summary>
 internal static class MethodCatalog
 {
-    public static MethodSelector Selector { get; } = new([new QemuProvider()]);
+    /// <summary>The method that can hold a disk still without changing what lies under it: see <see cref="Snapshots.SetActs"/>.</summary>
+    public static ISnapshotProvider Shield { get; } = new QemuProvider();
+
+    /// <summary>The methods, the one to be preferred first. Tests put their own beside them.</summary>
+    public static MethodSelector Selector { get; set; } = new([Shield]);
 }

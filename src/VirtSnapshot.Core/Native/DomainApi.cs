@@ -63,6 +63,10 @@ internal static unsafe partial class DomainApi
 
     /// <summary>Thaws every file system: with mount points libvirt refuses, and the guest would stay frozen.</summary>
     /// <returns>The number of file systems that were thawed.</returns>
+    public static void Suspend(DomainHandle domain) => ErrorApi.Check(DomainSuspend(domain), nameof(Suspend));
+
+    public static void Resume(DomainHandle domain) => ErrorApi.Check(DomainResume(domain), nameof(Resume));
+
     public static int Thaw(DomainHandle domain)
     {
         var count = FsThaw(domain, 0, 0, 0);
@@ -212,6 +216,12 @@ internal static unsafe partial class DomainApi
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virDomainFSThaw")]
     private static partial int FsThaw(DomainHandle domain, nint mountPoints, uint count, uint flags);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virDomainSuspend")]
+    private static partial int DomainSuspend(DomainHandle domain);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virDomainResume")]
+    private static partial int DomainResume(DomainHandle domain);
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virDomainAgentSetResponseTimeout")]
     private static partial int AgentSetResponseTimeout(DomainHandle domain, int seconds, uint flags);

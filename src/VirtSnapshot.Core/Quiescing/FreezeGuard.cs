@@ -5,8 +5,8 @@ using VirtSnapshot.Hosts;
 namespace VirtSnapshot.Quiescing;
 
 /// <summary>
-/// The process beside ours that thaws the guest if we die, are too slow, or get no answer. It is started early, so that
-/// it can try its access while the run prepares; it also sets the bound on the agent's answers.
+/// The process beside ours that thaws the guest, or lets a paused one go on, if we die, are too slow, or get no answer. It is
+/// started early, so that it can try its access while the run prepares; it also sets the bound on the agent's answers.
 /// </summary>
 internal sealed class FreezeGuard : IDisposable
 {
@@ -62,11 +62,29 @@ internal sealed class FreezeGuard : IDisposable
 
     /// <summary>From here on the guard thaws unless it is dismissed.</summary>
     /// <exception cref="QuiesceUnavailableException">It is gone: nothing may be frozen.</exception>
-    public void AnnounceFreeze()
+    public void AnnounceFreeze() => Announce("freezing");
+
+    /// <summary>From here on the guard lets the guest go on unless <see cref="ConfirmResumed"/> is called.</summary>
+    /// <exception cref="QuiesceUnavailableException">It is gone: nothing may be paused.</exception>
+    public void AnnouncePause() => Announce("pausing");
+
+    /// <summary>The thaw is confirmed, or it is certain that nothing was frozen by us.</summary>
+    public void Dismiss() => Confirm("thawed");
+
+    /// <summary>The guest goes on. The guard only puts the agent's timeout back, and ends.</summary>
+    public void ConfirmResumed() => Confirm("resumed");
+
+    /// <summary>Lets go of it: if it was not dismissed, it sets to work now.</summary>
+    public void Dispose() => script.Dispose();
+
+    /// <summary>Has one made for the next run.</summary>
+    public void MakeSpare() => SpareGuards.Make(host, uri, Script);
+
+    private void Announce(string what)
     {
         try
         {
-            script.Tell("freezing");
+            script.Tell(what);
         }
         catch (IOException e)
         {
@@ -74,24 +92,17 @@ internal sealed class FreezeGuard : IDisposable
         }
     }
 
-    /// <summary>The thaw is confirmed, or it is certain that nothing was frozen by us.</summary>
-    public void Dismiss()
+    private void Confirm(string what)
     {
         try
         {
-            script.Tell("thawed");
+            script.Tell(what);
         }
         catch (IOException)
         {
-            // Its deadline had passed and it has thawed by itself; the count of thawed file systems tells.
+            // Its deadline had passed and it has done its work already; the guest's state tells.
         }
     }
-
-    /// <summary>Lets go of it: if it was not dismissed, it sets to work now.</summary>
-    public void Dispose() => script.Dispose();
-
-    /// <summary>Has one made for the next run.</summary>
-    public void MakeSpare() => SpareGuards.Make(host, uri, Script);
 
     private IHostScript? TakeSpare()
     {

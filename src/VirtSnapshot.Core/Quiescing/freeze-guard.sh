@@ -1,7 +1,8 @@
-# Thaws a guest when nobody else does. Arguments: URI, and "spare" where the domain is not known yet.
+# Thaws a guest, or lets a paused one go on, when nobody else does. Arguments: URI, and "spare" where the domain is not known yet.
 #
 # The run that started us says "watch UUID SECONDS", then "freezing" before it freezes, and "thawed" when its own thaw is confirmed. If it
-# dies (its end of the pipe closes) or SECONDS pass first, the thaw is ours, until the agent itself answers that nothing is frozen.
+# dies (its end of the pipe closes) or SECONDS pass first, the thaw is ours, until the agent itself answers that nothing is frozen. In the same
+# way "pausing" and "resumed" stand around a pause of the whole guest.
 trap '' HUP INT TERM PIPE
 uri=$1 kind=$2 refused=''
 
@@ -40,9 +41,19 @@ is_gone() {
     esac
 }
 
+# One that runs already cannot be resumed.
+resume() {
+    ask resume "$uuid" >/dev/null && return 0
+    case $(ask domstate "$uuid") in
+    running*) return 0 ;;
+    esac
+    return 1
+}
+
 read -r word
 [ "$word" = thawed ] && exit 0
-if [ "$word" = freezing ]; then
+case $word in
+freezing)
     word=$(timeout "$seconds" head -n 1)
     [ "$word" = thawed ] && exit 0
     until thaw; do
@@ -52,5 +63,10 @@ if [ "$word" = freezing ]; then
     # A freeze that waited in libvirt behind another call to the agent may have landed after that answer.
     sleep 2
     until thaw || is_gone; do sleep 1; done
-fi
+    ;;
+pausing)
+    word=$(timeout "$seconds" head -n 1)
+    [ "$word" = resumed ] || until resume || is_gone; do sleep 1; done
+    ;;
+esac
 ask guest-agent-timeout "$uuid" --timeout -2 >/dev/null

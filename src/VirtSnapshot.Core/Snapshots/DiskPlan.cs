@@ -11,9 +11,10 @@ namespace VirtSnapshot.Snapshots;
 /// <param name="Reason">Why this method.</param>
 /// <param name="Consistency">What the snapshot will promise if all goes well.</param>
 /// <param name="Files">The files that will be made, on the hypervisor's host.</param>
+/// <param name="IsShielded">Whether an overlay takes the guest's writes meanwhile, so that it need not wait.</param>
 public sealed record DiskPlan(
-    VmDisk Disk, string Method, StorageLevel Level, string Reason, Consistency Consistency, IReadOnlyList<string> Files)
+    VmDisk Disk, string Method, StorageLevel Level, string Reason, Consistency Consistency, IReadOnlyList<string> Files, bool IsShielded = false)
 {
     /// <inheritdoc/>
-    public override string ToString() => $"{Disk}: {Method} at level {Level.ToString().ToLowerInvariant()} ({Reason}), {Consistency}, {string.Join(", ", Files)}";
+    public override string ToString() => $"{Disk}: {Method} at level {Level.ToString().ToLowerInvariant()} ({Reason}), {Consistency}, {string.Join(", ", Files)}{(IsShielded ? ", behind an overlay that is merged back at once" : "")}";
 }

@@ -8,7 +8,8 @@ namespace VirtSnapshot.Snapshots;
 /// <param name="Record">What is being made or removed.</param>
 /// <param name="Instance">The domain's one run, from start to stop, in which its removal began; null where it did not run.</param>
 /// <param name="WasRecorded">Whether the catalog had it when its removal began. A set that is undone never was in it.</param>
-internal sealed record JournalEntry(Guid Group, SnapshotName Name, RecordedDisk Record, string? Instance = null, bool WasRecorded = false)
+/// <param name="IsShield">Whether it is an overlay of <see cref="SetActs"/>, which is never recorded and always merged back.</param>
+internal sealed record JournalEntry(Guid Group, SnapshotName Name, RecordedDisk Record, string? Instance = null, bool WasRecorded = false, bool IsShield = false)
 {
     /// <summary>Whether both are about the same disk of the same set.</summary>
     public bool IsSameAs(JournalEntry other) => Group == other.Group && Record.Target == other.Record.Target && Record.Method == other.Record.Method;

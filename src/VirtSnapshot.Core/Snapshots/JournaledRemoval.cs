@@ -8,6 +8,29 @@ namespace VirtSnapshot.Snapshots;
 /// </summary>
 internal sealed class JournaledRemoval(DomainSession session, IRunReporter reporter)
 {
+    /// <summary>
+    /// Ends a run whose set is recorded or undone: merges back the overlays that only shielded the guest, as far as they are in use, and
+    /// clears the journal.
+    /// </summary>
+    /// <returns>Why one could not be merged back; null where all is done.</returns>
+    public static string? DropShields(DomainSession session, IRunReporter reporter, IReadOnlyList<JournalEntry> entries, CancellationToken cancellation)
+    {
+        var shields = entries.Where(entry => entry.IsShield).ToList();
+        var taken = shields.Count == 0 ? [] : MethodCatalog.Shield.PlanRecovery(session.ToOrder(), [.. shields.Select(entry => entry.Record)]).Taken;
+        if (taken.Count == 0)
+        {
+            RunJournal.Clear(session.Native, session.Domain);
+            return null;
+        }
+
+        // From here on it is a removal, of these alone: the set itself is recorded, and stays.
+        var removed = shields.Where(entry => taken.Contains(entry.Record)).ToList();
+        new RunJournal(RunOperation.Removal, DateTimeOffset.UtcNow, removed).Write(session.Native, session.Domain);
+        return new JournaledRemoval(session, reporter)
+            .Run(MethodCatalog.Shield, removed, bandwidth: 0, cancellation)
+            .FirstOrDefault(disk => disk.Failure is not null)?.Failure?.Error.Message;
+    }
+
     public IReadOnlyList<RemovedDisk> Run(
         ISnapshotProvider provider, IReadOnlyList<JournalEntry> entries, ulong bandwidth, CancellationToken cancellation)
     {

@@ -40,7 +40,9 @@ public sealed class RepairPlan : IDisposable
                 ? $"record the snapshot '{journal.Entries[0].Name}' of {string.Join(", ", Taken.Select(record => record.Target))} as crash-consistent"
                 : $"undo the snapshot '{journal.Entries[0].Name}' that was not taken{(Leftovers.Count > 0 ? $", and delete {string.Join(", ", Leftovers)}" : "")}";
 
-    private IReadOnlyList<RecordedDisk> Taken => [.. parts.SelectMany(part => part.Recovery.Taken)];
+    /// <summary>What was taken and is to be recorded: a shield is neither.</summary>
+    private IReadOnlyList<RecordedDisk> Taken =>
+        [.. parts.SelectMany(part => part.Recovery.Taken).Where(record => !journal.Entries.Any(entry => entry.IsShield && entry.Record == record))];
 
     private IReadOnlyList<string> Leftovers => [.. parts.SelectMany(part => part.Recovery.Leftovers)];
 
@@ -87,7 +89,7 @@ public sealed class RepairPlan : IDisposable
     public RepairResult Run(CancellationToken cancellation) => DomainSession.Guarded(
         session.Domain,
         "repairing",
-        () => journal.Operation == RunOperation.Removal ? FinishRemoval(cancellation) : FinishSnapshot(),
+        () => journal.Operation == RunOperation.Removal ? FinishRemoval(cancellation) : FinishSnapshot(cancellation),
         "No data is lost. Run Repair-DiskSnapshot again.");
 
     /// <inheritdoc/>
@@ -99,7 +101,7 @@ public sealed class RepairPlan : IDisposable
         return RunJournal.Read(DomainReader.Read(native)) is not null;
     });
 
-    private RepairResult FinishSnapshot()
+    private RepairResult FinishSnapshot(CancellationToken cancellation)
     {
         var details = new List<string>();
         var action = RepairAction.Undone;
@@ -133,8 +135,9 @@ public sealed class RepairPlan : IDisposable
             return new RepairResult(session.Domain.Name, RepairAction.Incomplete, kept, session.Domain.Uri);
         }
 
-        RunJournal.Clear(session.Native, session.Domain);
-        return new RepairResult(session.Domain.Name, action, details, session.Domain.Uri);
+        return JournaledRemoval.DropShields(session, reporter, journal.Entries, cancellation) is { } why
+            ? new RepairResult(session.Domain.Name, RepairAction.Incomplete, [why], session.Domain.Uri)
+            : new RepairResult(session.Domain.Name, action, details, session.Domain.Uri);
     }
 
     private RepairResult FinishRemoval(CancellationToken cancellation)

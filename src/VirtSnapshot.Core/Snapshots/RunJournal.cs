@@ -33,7 +33,8 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
                         SnapshotName.Parse((string?)entry.Attribute("name") ?? ""),
                         RecordedDisk.Read(entry.Element("disk") ?? throw new FormatException("An entry without a disk.")),
                         (string?)entry.Attribute("instance"),
-                        (string?)entry.Attribute("recorded") == "yes")),
+                        (string?)entry.Attribute("recorded") == "yes",
+                        (string?)entry.Attribute("shield") == "yes")),
                 ]);
         }
         catch (Exception e) when (e is FormatException or ArgumentException or VirtSnapshotException)
@@ -69,5 +70,6 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
                 new XAttribute("name", entry.Name.ToString()),
                 entry.Instance is null ? null : new XAttribute("instance", entry.Instance),
                 entry.WasRecorded ? new XAttribute("recorded", "yes") : null,
+                entry.IsShield ? new XAttribute("shield", "yes") : null,
                 entry.Record.ToElement()))));
 }

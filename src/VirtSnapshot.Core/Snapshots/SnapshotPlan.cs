@@ -13,7 +13,7 @@ public sealed class SnapshotPlan : IDisposable
 {
     private readonly DomainSession session;
     private readonly SnapshotRequest request;
-    private readonly IReadOnlyList<ISnapshotAct> acts;
+    private readonly SetActs acts;
     private readonly IRunReporter reporter;
 
     private SnapshotPlan(
@@ -21,7 +21,7 @@ public sealed class SnapshotPlan : IDisposable
         SnapshotRequest request,
         SnapshotName name,
         Guid group,
-        IReadOnlyList<ISnapshotAct> acts,
+        SetActs acts,
         IReadOnlyList<DiskPlan> disks,
         IRunReporter reporter)
     {
@@ -86,24 +86,20 @@ public sealed class SnapshotPlan : IDisposable
         var chosen = SnapshotDisks.Choose(domain, request, new StorageProbe(() => session.Host, domain.Disks), reporter);
         RefuseUsedName(domain, name, chosen);
         var recorded = SnapshotCatalog.ReadDisks(domain);
-        var acts = chosen
-            .GroupBy(disk => disk.Choice.Provider)
-            .Select(part => part.Key.Plan(new SnapshotOrder(
-                session.Native,
-                domain,
-                session.Host,
-                name,
-                group,
-                [.. part.Select(disk => (disk.Candidate, disk.Choice.Method))],
-                request.OverlayDirectory,
-                recorded,
-                reporter.Warning)))
-            .ToList();
-        var consistency = Expect(domain, request.Quiescing);
-        var plans = acts.SelectMany(act => act.Disks).Select(planned =>
+        var acts = SetActs.Plan(OrderFor, chosen, request.Shield, canWait: domain is { IsActive: true, IsPaused: false }, reporter);
+        var standsStill = acts.Within.Any(act => act.NeedsStandstill);
+        var plans = acts.Disks.Select(planned =>
         {
             var choice = chosen.First(disk => disk.Disk.Target == planned.Disk.Target).Choice;
-            return new DiskPlan(planned.Disk, choice.Method.Name, choice.Provider.Level, choice.Reason, consistency, planned.Files);
+            var shield = acts.Shields.FirstOrDefault(disk => disk.Disk.Target == planned.Disk.Target);
+            return new DiskPlan(
+                planned.Disk,
+                choice.Method.Name,
+                choice.Provider.Level,
+                choice.Reason,
+                Expect(domain, request.Quiescing, planned, standsStill),
+                [.. planned.Files, .. shield?.Files ?? []],
+                shield is not null);
         }).ToList();
         foreach (var plan in plans)
         {
@@ -111,6 +107,17 @@ public sealed class SnapshotPlan : IDisposable
         }
 
         return new SnapshotPlan(session, request, name, group, acts, plans, reporter);
+
+        SnapshotOrder OrderFor(IEnumerable<ChosenDisk> disks) => new(
+            session.Native,
+            domain,
+            session.Host,
+            name,
+            group,
+            [.. disks.Select(disk => (disk.Candidate, disk.Choice.Method))],
+            request.OverlayDirectory,
+            recorded,
+            reporter.Warning);
     }
 
     private static void RefuseUnfinishedRun(VmDomain domain)
@@ -137,7 +144,7 @@ public sealed class SnapshotPlan : IDisposable
         }
     }
 
-    private static Consistency Expect(VmDomain domain, QuiesceOptions options) => domain switch
+    private static Consistency Expect(VmDomain domain, QuiesceOptions options, PlannedDisk planned, bool standsStill) => domain switch
     {
         { IsActive: false } => Consistency.Offline,
         { IsPaused: true } when options.Quiescence == Quiescence.Required => throw new VirtSnapshotException(
@@ -147,8 +154,14 @@ public sealed class SnapshotPlan : IDisposable
             $"Domain '{domain.Name}' is paused, so its guest agent cannot freeze anything, and what the guest has not written yet is not on the disks. Nothing was touched. "
             + "Resume it, or leave out -QuiesceRequired for a snapshot of its paused state."),
         { IsPaused: true } => Consistency.Paused,
-        { GuestAgent: GuestAgentState.Connected } when options.Quiescence != Quiescence.None => Consistency.Quiesced,
+        _ when options.Quiescence == Quiescence.Required && planned.WhyNotQuiesced is { } why => throw new VirtSnapshotException(
+            FailureKind.InvalidOperation,
+            "CannotBeQuiesced",
+            planned.Disk,
+            $"Method '{planned.Record.Method}' cannot quiesce a disk of domain '{domain.Name}': {why}. Nothing was touched. "
+            + "Change the cache mode, use method 'qemu', or leave out -QuiesceRequired."),
+        { GuestAgent: GuestAgentState.Connected } when options.Quiescence != Quiescence.None => planned.WhyNotQuiesced is null ? Consistency.Quiesced : Consistency.CrashConsistent,
         _ when options.Quiescence == Quiescence.Required => throw QuiesceUnavailableException.NotConnected(domain).ToFailure(domain),
-        _ => Consistency.CrashConsistent,
+        _ => standsStill ? Consistency.Paused : Consistency.CrashConsistent,
     };
 }

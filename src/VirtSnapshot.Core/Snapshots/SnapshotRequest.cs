@@ -22,6 +22,9 @@ public sealed record SnapshotRequest
     /// <summary>How the guest's file systems are treated.</summary>
     public QuiesceOptions Quiescing { get; init; } = new();
 
+    /// <summary>Whether overlays take the guest's writes while slow snapshots are made.</summary>
+    public ShieldUse Shield { get; init; }
+
     /// <summary>A folder of the hypervisor's host for new files; the disks' own folders where it is null.</summary>
     public string? OverlayDirectory { get; init; }
 }

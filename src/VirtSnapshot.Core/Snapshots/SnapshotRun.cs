@@ -14,16 +14,25 @@ internal sealed class SnapshotRun(
     QuiesceOptions quiescing,
     SnapshotName name,
     Guid group,
-    IReadOnlyList<ISnapshotAct> acts,
+    SetActs acts,
     IRunReporter reporter)
 {
     private readonly List<string> warnings = [];
     private readonly VmDomain before = session.Domain;
     private bool mayHaveTaken;
+    private string? doubtOfStandstill;
 
     private VmDomain Domain => session.Domain;
 
-    private IEnumerable<PlannedDisk> PlannedDisks => acts.SelectMany(act => act.Disks);
+    private bool MustStandStill => before is { IsActive: true, IsPaused: false } && acts.Within.Any(act => act.NeedsStandstill);
+
+    private string UnfrozenConsistency => MustStandStill ? "of a guest that stood still, but was not frozen" : "crash-consistent";
+
+    private IReadOnlyList<JournalEntry> Entries =>
+    [
+        .. acts.Disks.Select(disk => new JournalEntry(group, name, disk.Record)),
+        .. acts.Shields.Select(disk => new JournalEntry(group, name, disk.Record, IsShield: true)),
+    ];
 
     public IReadOnlyList<DiskSnapshot> Run(CancellationToken cancellation)
     {
@@ -31,10 +40,9 @@ internal sealed class SnapshotRun(
         using var freezer = ReadyFreezer(cancellation);
         try
         {
-            new RunJournal(RunOperation.Snapshot, createdAt, [.. PlannedDisks.Select(disk => new JournalEntry(group, name, disk.Record))])
-                .Write(session.Native, Domain);
+            new RunJournal(RunOperation.Snapshot, createdAt, Entries).Write(session.Native, Domain);
             RunSteps.Reached(RunStep.Journaled);
-            foreach (var act in acts)
+            foreach (var act in acts.All)
             {
                 act.Prepare(cancellation);
             }
@@ -43,7 +51,8 @@ internal sealed class SnapshotRun(
             var frozen = TakeAll(freezer, cancellation);
             RunSteps.Reached(RunStep.Thawed);
             session.Reread();
-            var changed = acts.SelectMany(act => act.Complete(Domain)).ToHashSet(StringComparer.Ordinal);
+            var changed = acts.Within.SelectMany(act => act.Complete(Domain)).Except(acts.ShieldedTargets).ToHashSet(StringComparer.Ordinal);
+            TakeShielded();
             var set = Record(createdAt, frozen, freezer, changed);
             Finish();
             return [.. set.Disks.Select(disk => DiskSnapshot.From(Domain, set, disk, SnapshotState.Available))];
@@ -95,7 +104,7 @@ internal sealed class SnapshotRun(
             if (freezer is not null)
             {
                 freezer.WaitForGuard();
-                return freezer.Around(Take, TakeUnfrozen, cancellation);
+                return freezer.Around(Take, TakeAfterAll, cancellation);
             }
         }
         catch (QuiesceUnavailableException e)
@@ -103,12 +112,24 @@ internal sealed class SnapshotRun(
             GoOnUnfrozen(e);
         }
 
-        Take();
+        TakeUnfrozen();
         return null;
 
-        void TakeUnfrozen(string reason)
+        void TakeAfterAll(string reason)
         {
-            warnings.Add($"{reason} The snapshot is crash-consistent.");
+            warnings.Add($"{reason} The snapshot is {UnfrozenConsistency}.");
+            TakeUnfrozen();
+        }
+    }
+
+    private void TakeUnfrozen()
+    {
+        if (MustStandStill)
+        {
+            doubtOfStandstill = new Standstill(session.Native, Domain, session.Host, quiescing).Around(Take);
+        }
+        else
+        {
             Take();
         }
     }
@@ -121,19 +142,34 @@ internal sealed class SnapshotRun(
             throw why.ToFailure(Domain);
         }
 
-        warnings.Add($"The snapshot of domain '{Domain.Name}' is crash-consistent: {why.Message}.");
+        warnings.Add($"The snapshot of domain '{Domain.Name}' is {UnfrozenConsistency}: {why.Message}.");
     }
 
     private void Take()
     {
         RunSteps.Reached(RunStep.Frozen);
         mayHaveTaken = true;
-        foreach (var act in acts)
+        foreach (var act in acts.Within)
         {
             act.Take();
         }
 
         RunSteps.Reached(RunStep.Taken);
+    }
+
+    /// <summary>What lies under the shield stands still, and the guest goes on.</summary>
+    private void TakeShielded()
+    {
+        foreach (var act in acts.After)
+        {
+            act.Take();
+            act.Complete(Domain);
+        }
+
+        if (acts.After.Count > 0)
+        {
+            RunSteps.Reached(RunStep.ShieldedTaken);
+        }
     }
 
     private SnapshotSet Record(DateTimeOffset createdAt, FreezeOutcome? frozen, Freezer? freezer, HashSet<string> changed)
@@ -154,26 +190,29 @@ internal sealed class SnapshotRun(
             name,
             createdAt,
             frozen?.Window,
-            [.. PlannedDisks.Select(disk => new SetDisk(disk.Record, ConsistencyOf(disk.Disk, frozen, freezer), changed.Contains(disk.Disk.Target)))]);
+            [.. acts.Disks.Select(disk => new SetDisk(disk.Record, ConsistencyOf(disk, frozen, freezer), changed.Contains(disk.Disk.Target)))]);
         SnapshotCatalog.Write(session.Native, Domain, set);
         RunSteps.Reached(RunStep.Recorded);
         return set;
     }
 
-    /// <summary>The set is recorded: whatever happens to the journal now, nothing is undone any more.</summary>
+    /// <summary>The set is recorded: whatever happens now, nothing is undone any more.</summary>
     private void Finish()
     {
         try
         {
-            RunJournal.Clear(session.Native, Domain);
+            if (JournaledRemoval.DropShields(session, reporter, Entries, CancellationToken.None) is { } kept)
+            {
+                warnings.Add($"The set is taken and recorded, but the overlay that shielded domain '{Domain.Name}' is still in use ({kept}). Run Repair-DiskSnapshot.");
+            }
         }
-        catch (LibvirtException e)
+        catch (Exception e) when (e is LibvirtException or VirtSnapshotException)
         {
             warnings.Add($"The set is taken and recorded, but the journal of domain '{Domain.Name}' could not be cleared ({e.Message}). Run Repair-DiskSnapshot.");
         }
     }
 
-    private Consistency ConsistencyOf(VmDisk disk, FreezeOutcome? frozen, Freezer? freezer)
+    private Consistency ConsistencyOf(PlannedDisk planned, FreezeOutcome? frozen, Freezer? freezer)
     {
         if (WhyInDoubt(frozen) is not null)
         {
@@ -185,9 +224,9 @@ internal sealed class SnapshotRun(
             {
                 { IsActive: false } => Consistency.Offline,
                 { IsPaused: true } => Consistency.Paused,
-                _ => Consistency.CrashConsistent,
+                _ => MustStandStill ? Consistency.Paused : Consistency.CrashConsistent,
             }
-            : freezer!.WasWhollyFrozen(disk.Target) ? Consistency.Quiesced : Consistency.CrashConsistent;
+            : planned.WhyNotQuiesced is null && freezer!.WasWhollyFrozen(planned.Disk.Target) ? Consistency.Quiesced : Consistency.CrashConsistent;
     }
 
     /// <summary>Why the set cannot promise what was planned: the freeze was not held, or the domain changed its state under us.</summary>
@@ -196,6 +235,11 @@ internal sealed class SnapshotRun(
         if (frozen is not null)
         {
             return frozen.Doubt;
+        }
+
+        if (doubtOfStandstill is not null)
+        {
+            return doubtOfStandstill;
         }
 
         return before.IsActive == Domain.IsActive && before.IsPaused == Domain.IsPaused
@@ -210,7 +254,7 @@ internal sealed class SnapshotRun(
         {
             if (!mayHaveTaken)
             {
-                foreach (var act in acts)
+                foreach (var act in acts.All)
                 {
                     act.Abandon();
                 }
@@ -240,10 +284,10 @@ internal sealed class SnapshotRun(
 
     private string? UndoTaken()
     {
-        foreach (var part in PlannedDisks.Select(disk => disk.Record).GroupBy(record => record.Method))
+        foreach (var part in Entries.GroupBy(entry => entry.Record.Method))
         {
             var provider = MethodCatalog.Selector.Find(part.Key, Domain);
-            var recovery = provider.PlanRecovery(session.ToOrder(), [.. part]);
+            var recovery = provider.PlanRecovery(session.ToOrder(), [.. part.Select(entry => entry.Record)]);
             if (recovery.CleanUp() is [{ } kept, ..])
             {
                 return kept;
@@ -256,7 +300,7 @@ internal sealed class SnapshotRun(
 
             // From here on it is a removal, for the journal as well: if we die within it, nobody must take a half-merged base for a snapshot.
             var failed = new JournaledRemoval(session, reporter)
-                .Run(provider, [.. recovery.Taken.Select(record => new JournalEntry(group, name, record))], bandwidth: 0, CancellationToken.None)
+                .Run(provider, [.. part.Where(entry => recovery.Taken.Contains(entry.Record))], bandwidth: 0, CancellationToken.None)
                 .FirstOrDefault(disk => disk.Failure is not null);
             if (failed is not null)
             {

@@ -16,6 +16,7 @@ public sealed class NewDiskSnapshotCommand : DiskCmdlet
     private DiskSnapshotMethod? method;
     private SnapshotName? name;
     private QuiesceOptions quiescing = new();
+    private ShieldUse shield;
 
     /// <summary>The snapshots' name; the UTC time where it is left out.</summary>
     [Parameter]
@@ -51,6 +52,14 @@ public sealed class NewDiskSnapshotCommand : DiskCmdlet
     [ValidateNotNullOrEmpty]
     public string? OverlayDirectory { get; set; }
 
+    /// <summary>Let overlays take the guest's writes while the snapshots are made, whatever the method.</summary>
+    [Parameter]
+    public SwitchParameter Shield { get; set; }
+
+    /// <summary>Let the guest wait, however long the method takes.</summary>
+    [Parameter]
+    public SwitchParameter NoShield { get; set; }
+
     private protected override bool TakesAllDomains => false;
 
     /// <inheritdoc/>
@@ -61,6 +70,7 @@ public sealed class NewDiskSnapshotCommand : DiskCmdlet
         {
             method = Method is null ? null : DiskSnapshotMethod.Parse(Method);
             name = Name is null ? null : SnapshotName.Parse(Name);
+            shield = ChooseShield();
             quiescing = new QuiesceOptions { Quiescence = ChooseQuiescence(), FreezeTimeout = FreezeTimeout, MountPoints = MountPoint ?? [] };
         });
     }
@@ -77,6 +87,7 @@ public sealed class NewDiskSnapshotCommand : DiskCmdlet
                 Method = method,
                 Name = name,
                 Quiescing = quiescing,
+                Shield = shield,
                 OverlayDirectory = OverlayDirectory,
             }));
         }
@@ -110,6 +121,15 @@ public sealed class NewDiskSnapshotCommand : DiskCmdlet
         (true, _, _) => Quiescence.Required,
         (_, true, _) => Quiescence.None,
         _ => Quiescence.WherePossible,
+    };
+
+    private ShieldUse ChooseShield() => (Shield.IsPresent, NoShield.IsPresent) switch
+    {
+        (true, true) => throw new VirtSnapshotException(
+            FailureKind.InvalidArgument, "ShieldConflict", "New-DiskSnapshot", "-Shield asks for a shield and -NoShield forbids it. Leave out one of both."),
+        (true, _) => ShieldUse.Always,
+        (_, true) => ShieldUse.Never,
+        _ => ShieldUse.WhereNeeded,
     };
 
     private static VirtSnapshotException Conflict(string message) => new(FailureKind.InvalidArgument, "QuiesceConflict", "New-DiskSnapshot", message);

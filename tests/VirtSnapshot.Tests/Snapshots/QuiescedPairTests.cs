@@ -15,8 +15,8 @@ public partial class QuiescedPairTests(LabFixture lab)
     [Fact]
     public void Both_disks_are_of_one_moment_time_and_again_and_after_the_merge_everything_is_there()
     {
-        var live = WithoutRunState(lab.Virsh("dumpxml", Guest.Name));
-        var stored = lab.Virsh("dumpxml", "--inactive", Guest.Name);
+        var live = Comparable(lab.Virsh("dumpxml", Guest.Name));
+        var stored = Comparable(lab.Virsh("dumpxml", "--inactive", Guest.Name));
         for (var round = 0; round < 5; round++)
         {
             Guest.WaitForMoreRecords();
@@ -36,8 +36,8 @@ public partial class QuiescedPairTests(LabFixture lab)
             Guest.WaitForMoreRecords();
             Engine.Remove(Guest.Domain, snapshots);
             Engine.AssertNothingLeft(Guest.Domain);
-            Assert.Equal(live, WithoutRunState(lab.Virsh("dumpxml", Guest.Name)));
-            Assert.Equal(stored, lab.Virsh("dumpxml", "--inactive", Guest.Name));
+            Assert.Equal(live, Comparable(lab.Virsh("dumpxml", Guest.Name)));
+            Assert.Equal(stored, Comparable(lab.Virsh("dumpxml", "--inactive", Guest.Name)));
         }
     }
 
@@ -65,8 +65,9 @@ public partial class QuiescedPairTests(LabFixture lab)
     }
 
     /// <summary>Layers are numbered anew whenever they change.</summary>
-    private static string WithoutRunState(string xml) => IndexAttribute().Replace(xml, "");
+    /// <summary>Without the layers' numbers, which belong to a run; and once it has held something, libvirt keeps an empty metadata element.</summary>
+    private static string Comparable(string xml) => RunState().Replace(xml, "");
 
-    [GeneratedRegex(" index='[0-9]+'")]
-    private static partial Regex IndexAttribute();
+    [GeneratedRegex(@" index='[0-9]+'|\s*<metadata/>")]
+    private static partial Regex RunState();
 }
