@@ -15,6 +15,7 @@ public partial class QuiescedPairTests(LabFixture lab)
     [Fact]
     public void Both_disks_are_of_one_moment_time_and_again_and_after_the_merge_everything_is_there()
     {
+        Guest.WaitForMoreRecords(1);
         var live = Comparable(lab.Virsh("dumpxml", Guest.Name));
         var stored = Comparable(lab.Virsh("dumpxml", "--inactive", Guest.Name));
         for (var round = 0; round < 5; round++)
