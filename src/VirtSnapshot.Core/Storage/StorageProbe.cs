@@ -1,3 +1,4 @@
+using System.Text;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 
@@ -6,11 +7,89 @@ namespace VirtSnapshot.Storage;
 /// <summary>Looks at what lies under disks of one host: under all of them at once, and only when the first is asked for.</summary>
 internal sealed class StorageProbe(Func<IHost> host, IReadOnlyList<VmDisk> disks)
 {
-    private readonly Lazy<IReadOnlyDictionary<(Guid Domain, string Target), StorageStack>> stacks = new(() => Read(host(), disks));
+    private const string ScriptName = "virtsnapshot-storage-probe";
 
-    /// <exception cref="VirtSnapshotException">The host cannot be reached or looked at.</exception>
+    // One argument of a program is at most 128 KiB long, and a remote shell gets all of ours in one.
+    private const int LongestOrder = 60_000;
+
+    private readonly Lazy<Dictionary<(Guid Domain, string Target), StorageStack>> stacks = new(() => Read(host, disks));
+
+    /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c>, <c>SudoRefused</c>: the host cannot be reached or looked at.</exception>
     public StorageStack StackOf(VmDisk disk) => stacks.Value[(disk.DomainUuid, disk.Target)];
 
-    private static IReadOnlyDictionary<(Guid Domain, string Target), StorageStack> Read(IHost host, IReadOnlyList<VmDisk> disks) =>
-        throw new NotImplementedException($"{host.Name} {disks.Count}");
+    private static Dictionary<(Guid Domain, string Target), StorageStack> Read(Func<IHost> host, IReadOnlyList<VmDisk> disks)
+    {
+        var findings = new StorageFindings();
+        for (var scope = "stack"; ; scope = "images")
+        {
+            var missing = disks.SelectMany(disk => DiskImages.Follow(disk, findings).Missing).ToLookup(image => image.Path!, DiskImages.MayBeQcow2);
+            if (missing.Count == 0)
+            {
+                break;
+            }
+
+            foreach (var part in Parts(missing))
+            {
+                Ask(host(), scope, part.Where(path => !path.IsImage), part.Where(path => path.IsImage), findings);
+            }
+        }
+
+        var builder = new StackBuilder(findings);
+        return disks.DistinctBy(Key).ToDictionary(Key, builder.Build);
+    }
+
+    private static (Guid Domain, string Target) Key(VmDisk disk) => (disk.DomainUuid, disk.Target);
+
+    private static IEnumerable<IReadOnlyList<(string Path, bool IsImage)>> Parts(ILookup<string, bool> paths)
+    {
+        var part = new List<(string Path, bool IsImage)>();
+        var length = 0;
+        foreach (var path in paths)
+        {
+            length += Encoding.UTF8.GetByteCount(path.Key) + 3;
+            if (length > LongestOrder && part.Count > 0)
+            {
+                yield return part;
+                part = [];
+                length = 0;
+            }
+
+            part.Add((path.Key, path.Contains(true)));
+        }
+
+        yield return part;
+    }
+
+    private static void Ask(
+        IHost host, string scope, IEnumerable<(string Path, bool IsImage)> others, IEnumerable<(string Path, bool IsImage)> qcow2, StorageFindings findings)
+    {
+        string[] plain = [.. others.Select(path => path.Path)];
+        string[] images = [.. qcow2.Select(path => path.Path)];
+        var result = host.RunAsRoot("sh", ["-c", Script(), ScriptName, scope, $"{plain.Length}", .. plain, .. images]);
+        try
+        {
+            findings.Add(result.Output, plain, images);
+        }
+        catch (FormatException e)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidData,
+                "StorageUnreadable",
+                host.Name,
+                $"The storage of host '{host.Name}' cannot be looked at: {(result.Errors.Length > 0 ? result.Complaint : e.Message)} Nothing was touched.",
+                e);
+        }
+
+        foreach (var image in findings.LongHeads)
+        {
+            findings.SetHeader(image, ImageChain.ReadHeader(host, image));
+        }
+    }
+
+    private static string Script()
+    {
+        using var stream = typeof(StorageProbe).Assembly.GetManifestResourceStream("storage-probe.sh")!;
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
 }

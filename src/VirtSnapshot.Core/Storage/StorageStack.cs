@@ -21,12 +21,31 @@ public sealed record StorageStack
     /// </summary>
     public required IReadOnlyList<StorageLayer> Layers { get; init; }
 
-    /// <summary>The layers as a tree, a line each.</summary>
-    public string Tree => string.Join('\n', Layers.Select((layer, depth) => depth == 0 ? $"{layer}" : $"{new string(' ', (3 * depth) - 3)}└─ {layer}"));
+    /// <summary>
+    /// The layers as a tree, a line each: what a layer stands on is below it, further in.
+    /// </summary>
+    public string Tree => string.Join('\n', Layers.Select((layer, index) => Branch(index) + layer));
+
+    /// <summary>How far down each layer is; without it each stands on the one before.</summary>
+    internal IReadOnlyList<int> Depths { get; init; } = [];
 
     /// <inheritdoc/>
     public override string ToString() => string.Join(" on ", Layers);
 
     internal T? Find<T>()
         where T : StorageLayer => Layers.OfType<T>().FirstOrDefault();
+
+    private string Branch(int index) => string.Concat(Enumerable.Range(1, DepthOf(index)).Select(depth => (depth == DepthOf(index), HasNext(index, depth)) switch
+    {
+        (true, true) => "├─ ",
+        (true, false) => "└─ ",
+        (false, true) => "│  ",
+        (false, false) => "   ",
+    }));
+
+    /// <summary>Whether another layer follows at that depth, before the tree comes back to one above.</summary>
+    private bool HasNext(int index, int depth) =>
+        Enumerable.Range(index + 1, Layers.Count - index - 1).Select(DepthOf).FirstOrDefault(other => other <= depth) == depth;
+
+    private int DepthOf(int index) => index < Depths.Count ? Depths[index] : index;
 }

@@ -1,0 +1,59 @@
+using VirtSnapshot.Domains;
+
+namespace VirtSnapshot.Storage;
+
+/// <summary>The images that a disk stands on, as far as they have been looked at.</summary>
+/// <param name="Backing">The images below the top one, the nearest first, under the names that lead there; and how each is written in the image above it.</param>
+/// <param name="Missing">What has to be looked at before anything more can be said.</param>
+internal sealed record DiskImages(IReadOnlyList<(string? Path, string Written)> Backing, IReadOnlyList<DiskSource> Missing)
+{
+    // libvirt itself gives up at 200 layers; so does a loop.
+    private const int MaxLayers = 200;
+
+    /// <summary>
+    /// libvirt knows the images of a running domain, but not how their names are written. Those of a domain that is shut off are followed from one
+    /// header to the next: its definition may be silent or old.
+    /// </summary>
+    public static DiskImages Follow(VmDisk disk, StorageFindings findings)
+    {
+        var isRunning = disk.Source.Index is not null;
+        var backing = new List<(string? Path, string Written)>();
+        var missing = new List<DiskSource>();
+        var image = disk.Source;
+        while (true)
+        {
+            if (NeedsLook(image, findings))
+            {
+                missing.Add(image);
+            }
+
+            var header = image.Path is { } path && MayBeQcow2(image) ? findings.HeaderOf(path) : null;
+            var next = isRunning
+                ? disk.BackingChain.ElementAtOrDefault(backing.Count)
+                : NamedBy(image, header);
+            if (next is null || backing.Count == MaxLayers)
+            {
+                break;
+            }
+
+            backing.Add((next.Path, header?.BackingFile ?? next.ToString()));
+            image = next;
+        }
+
+        // What an old definition says may save a look later.
+        missing.AddRange(isRunning || missing.Count == 0 ? [] : disk.BackingChain.Where(layer => NeedsLook(layer, findings)));
+        return new DiskImages(backing, missing);
+    }
+
+    /// <summary>What the guest has written into an image that is raw must not pass for a header.</summary>
+    public static bool MayBeQcow2(DiskSource image) => image.Format is null or "qcow2";
+
+    private static bool NeedsLook(DiskSource image, StorageFindings findings) =>
+        image.Path is { } path && path.StartsWith('/') && !(findings.HasAsked(path) && (!MayBeQcow2(image) || findings.HasAskedForHead(path)));
+
+    private static DiskSource? NamedBy(DiskSource image, Qcow2Header? header) => header?.BackingFile is not { } written
+        ? null
+        : ImageChain.Resolve(image.Path!, written) is { } path
+            ? DiskSource.ForPath(path, header.BackingFormat, isBlockDevice: false)
+            : new DiskSource { Type = DiskSourceType.Network, Name = written, Xml = "" };
+}

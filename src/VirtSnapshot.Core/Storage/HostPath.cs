@@ -1,0 +1,24 @@
+namespace VirtSnapshot.Storage;
+
+/// <summary>Absolute paths of a host with no links, dots or doubled slashes in them: compared part by part.</summary>
+internal static class HostPath
+{
+    public static bool IsAtOrBelow(string path, string folder) =>
+        path == folder || folder == "/" || (path.StartsWith(folder, StringComparison.Ordinal) && path[folder.Length] == '/');
+
+    /// <summary>What follows the folder in a path at or below it; empty for the folder itself.</summary>
+    public static string Below(string path, string folder) => path[Math.Min(path.Length, folder == "/" ? 1 : folder.Length + 1)..];
+
+    public static string Join(string folder, string below) => below.Length == 0 ? folder : folder == "/" ? "/" + below : $"{folder}/{below}";
+
+    /// <summary>The folders that a path lies in, the innermost first.</summary>
+    public static IEnumerable<string> FoldersOf(string path)
+    {
+        for (var end = path.LastIndexOf('/'); end > 0; end = path.LastIndexOf('/', end - 1))
+        {
+            yield return path[..end];
+        }
+
+        yield return "/";
+    }
+}

@@ -1,0 +1,61 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace VirtSnapshot.Storage;
+
+/// <summary>What storage programs print as JSON: strings, and numbers that older versions print as strings.</summary>
+internal static class JsonText
+{
+    /// <exception cref="FormatException">It is no JSON.</exception>
+    public static JsonDocument Parse(string text)
+    {
+        try
+        {
+            return JsonDocument.Parse(text);
+        }
+        catch (JsonException e)
+        {
+            throw new FormatException(e.Message, e);
+        }
+    }
+
+    /// <summary>The elements of an array; none where it is missing.</summary>
+    /// <exception cref="FormatException">It is something else.</exception>
+    public static IReadOnlyList<JsonElement> Items(JsonElement holder, string name) => Property(holder, name) switch
+    {
+        { ValueKind: JsonValueKind.Array } array => [.. array.EnumerateArray()],
+        { ValueKind: JsonValueKind.Undefined or JsonValueKind.Null } => [],
+        _ => throw new FormatException($"'{name}' is no list."),
+    };
+
+    /// <summary>Empty where it is missing.</summary>
+    /// <exception cref="FormatException">It is no text.</exception>
+    public static string Text(JsonElement holder, string name) => Property(holder, name) switch
+    {
+        { ValueKind: JsonValueKind.String } text => text.GetString()!,
+        { ValueKind: JsonValueKind.Number } number => number.GetRawText(),
+        { ValueKind: JsonValueKind.Undefined or JsonValueKind.Null } => "",
+        _ => throw new FormatException($"'{name}' is no text."),
+    };
+
+    /// <summary>Null where there is none.</summary>
+    /// <exception cref="FormatException">It is no number.</exception>
+    public static long? Number(JsonElement holder, string name) => Text(holder, name) switch
+    {
+        "" => null,
+        var text when long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) => number,
+        var text => throw new FormatException($"'{name}' is no number: '{text}'."),
+    };
+
+    /// <inheritdoc cref="Number"/>
+    public static double? Percent(JsonElement holder, string name) => Text(holder, name) switch
+    {
+        "" => null,
+        var text when double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) => number,
+        var text => throw new FormatException($"'{name}' is no number: '{text}'."),
+    };
+
+    private static JsonElement Property(JsonElement holder, string name) => holder.ValueKind != JsonValueKind.Object
+        ? throw new FormatException($"'{name}' is looked for in what is no object.")
+        : holder.TryGetProperty(name, out var value) ? value : default;
+}
