@@ -2,7 +2,9 @@
 # domain.sh URI NAME DIR [OPTION...]: makes a test guest with fresh disks below DIR/images, starts it, and
 # waits until its agent answers. Says nothing but, at the end and on stderr, how long that took.
 #
-#   --disks N              1 to 26 disks, vda on (2)
+#   --disks N              1 to 26 disks, vda on (2; with --disk: those alone)
+#   --disk TARGET=FORMAT:PATH   this disk, in this file or block device, instead of below DIR/images; for each such disk.
+#                          A file is made; a device, of SIZE at least, is written over
 #   --size SIZE            of each (64M)
 #   --format qcow2|raw     of each (qcow2)
 #   --records LIST|off     the disks its record writer uses, as vda,vdb (the first two)
@@ -21,10 +23,16 @@ fail() { echo "lab: $*" >&2; exit 1; }
 [[ $# -ge 3 ]] || usage
 uri=$1 name=$2 dir=$(realpath "$3")
 shift 3
-disks=2 size=64M format=qcow2 records='' agent=1 mode=define cmdline=''
+disks='' size=64M format=qcow2 records='' agent=1 mode=define cmdline=''
+declare -A format_of=() path_of=()
 while [[ $# -gt 0 ]]; do
     case $1 in
         --disks) disks=$2; shift ;;
+        --disk)
+            [[ $2 =~ ^(vd[a-z])=([a-z0-9]+):(/.*)$ ]] || usage
+            format_of[${BASH_REMATCH[1]}]=${BASH_REMATCH[2]} path_of[${BASH_REMATCH[1]}]=${BASH_REMATCH[3]}
+            shift
+            ;;
         --size) size=$2; shift ;;
         --format) format=$2; shift ;;
         --records) records=$2; shift ;;
@@ -57,24 +65,30 @@ if [[ ! -f $blank ]]; then
     mv "$scratch" "$blank"
 fi
 
-image_of() { echo "$dir/images/$name-$1.$format"; }
-
 # Each file system is labelled with its disk's target, so that one can tell whose copy one has.
 make_disk() {
-    local raw=$dir/images/$name-$1.raw
+    local raw=$dir/images/$name-$1.raw image=${path_of[$1]} format=${format_of[$1]} existing=()
     cp --sparse=always "$blank" "$raw"
     e2label "$raw" "$1"
-    if [[ $format != raw ]]; then
-        qemu-img convert -f raw -O "$format" "$raw" "$(image_of "$1")"
+    if [[ $image != "$raw" ]]; then
+        # Zeros count, for a device may have had other data.
+        if [[ -b $image && $format == raw ]]; then existing=(-n); fi
+        qemu-img convert -f raw -O "$format" "${existing[@]}" "$raw" "$image"
         rm "$raw"
     fi
 }
 
 mkdir -p "$dir/images"
-targets=()
+[[ -n $disks || ${#path_of[@]} -gt 0 ]] || disks=2
 for ((i = 0; i < disks; i++)); do
-    targets+=("vd${letters:i:1}")
-    make_disk "${targets[i]}"
+    target=vd${letters:i:1}
+    if [[ -z ${path_of[$target]:-} ]]; then
+        format_of[$target]=$format path_of[$target]=$dir/images/$name-$target.$format
+    fi
+done
+mapfile -t targets < <(printf '%s\n' "${!path_of[@]}" | sort)
+for target in "${targets[@]}"; do
+    make_disk "$target"
 done
 
 # QEMU's user can read them here, wherever the cache is. Links cost no time, and a copy does where they cannot be made.
@@ -105,10 +119,12 @@ definition() {
 		    <memballoon model='none'/>
 	XML
     for target in "${targets[@]}"; do
+        kind=file attribute=file
+        [[ ! -b ${path_of[$target]} ]] || kind=block attribute=dev
         cat <<-XML
-			    <disk type='file' device='disk'>
-			      <driver name='qemu' type='$format'/>
-			      <source file='$(image_of "$target")'/>
+			    <disk type='$kind' device='disk'>
+			      <driver name='qemu' type='${format_of[$target]}'/>
+			      <source $attribute='${path_of[$target]}'/>
 			      <target dev='$target' bus='virtio'/>
 			    </disk>
 		XML

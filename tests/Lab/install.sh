@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages the lab needs: only those missing, so that a second call costs next to nothing.
+# install.sh [host]: installs the Debian packages the lab needs, with those for the lab host if it is named: only
+# what is missing, so that a second call costs next to nothing.
 set -euo pipefail
 
 packages=(
@@ -8,6 +9,10 @@ packages=(
     e2fsprogs                                                           # mke2fs, debugfs, e2fsck
     busybox-static cpio kmod                                            # what the guest is made of
     procps                                                              # pgrep and ps, by which the tests find guards
+)
+[[ ${1:-} != host ]] || packages+=(
+    mmdebstrap                                                          # what the lab host is made with
+    openssh-client                                                      # what it is reached with
 )
 
 mapfile -t installed < <(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "${packages[@]}" 2>/dev/null | sed -n 's/^.i  *//p')

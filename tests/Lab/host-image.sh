@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# host-image.sh [OUTDIR]: builds what host.sh starts the lab host from, into OUTDIR (below the cache): vmlinuz,
+# initrd.img, root.qcow2, and vdb.qcow2 and vdc.qcow2, the disks with its storage. Done once, in minutes: again only
+# when the recipe has changed.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${VIRTSNAPSHOT_LAB_CACHE:-/var/cache/virtsnapshot-lab}
+out=${1:-$cache/host}
+fail() { echo "lab: $*" >&2; exit 1; }
+
+# One at a time; the others then find it done.
+mkdir -p "$out"
+exec 9>"$out/lock"
+flock 9
+
+# A newer kernel or libvirt in the archive is no reason to build again.
+stamp=$(cat "$here/host-image.sh" "$here/host"/{packages,initrd,init,storage,prepare,build-zfs} | sha256sum)
+[[ ! -f $out/stamp || $(<"$out/stamp") != "$stamp" ]] || exit 0
+
+[[ $EUID -eq 0 ]] || fail 'only root can build the lab host'
+"$here/install.sh" host
+started=$SECONDS
+say() { echo "lab: $* ($((SECONDS - started)) s)" >&2; }
+
+scratch=$(mktemp -d "$out/build.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+root=$scratch/root
+release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+
+# The machine's own sources of this release, in their order; ZFS is in contrib. Others' sources are none of the lab's.
+sources=()
+for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+    source=$scratch/${#sources[@]}-${file##*/}
+    [[ -r $file ]] || continue
+    case $file in
+        *.list) sed -n "/^deb .* $release/s/\$/ contrib/p" "$file" >"$source" ;;
+        *.sources) awk -v RS= -v "release=$release" '
+            ("\n" $0) ~ "\nSuites:[^\n]*" release { gsub(/\nComponents:[^\n]*/, "& contrib"); print $0 "\n" }' "$file" >"$source" ;;
+    esac
+    if [[ -s $source ]]; then sources+=("$source"); fi
+done
+
+# The Debian tree.
+say 'the lab host: packages'
+mapfile -t packages <"$here/host/packages"
+# libvirt-daemon-system wants a service manager: its files do without, and its users are made here. The kernel, installed,
+# would want an initramfs of its own.
+# shellcheck disable=SC2016 # for the shell inside
+recipe='
+    set -e
+    cd /tmp
+    kernel=$(apt-cache depends linux-image-cloud-amd64 | sed -n "s/^ *Depends: \(linux-image-[0-9].*\)/\1/p")
+    apt-get -qq -o APT::Sandbox::User=root download libvirt-daemon-system "$kernel"
+    dpkg -x libvirt-daemon-system_*.deb files
+    cp -a files/etc /
+    touch /etc/apparmor.d/local/usr.lib.libvirt.virt-aa-helper /etc/apparmor.d/local/usr.sbin.libvirtd
+    dpkg -x linux-image-*.deb files
+    cp -a files/boot/vmlinuz-* /boot/
+    cp -a files/lib/modules /usr/lib/
+    groupadd --system libvirt
+    groupadd --gid 64055 libvirt-qemu
+    useradd --uid 64055 --gid libvirt-qemu --groups kvm --home-dir /var/lib/libvirt --shell /usr/sbin/nologin libvirt-qemu
+    install -d -m 755 /var/log/libvirt/qemu
+    for user in admin operator; do
+        useradd --create-home --no-user-group --groups libvirt --shell /bin/bash --password "*" $user
+    done
+    echo "admin ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/admin
+    rm -rf /tmp/* /etc/ssh/ssh_host_* /var/lib/apt/lists/* /var/cache/apt/*
+    mkdir -p /lab
+'
+mmdebstrap --quiet --mode=root --variant=minbase --format=directory --aptopt='Apt::Install-Recommends "false"' \
+    --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/{doc,man,locale}/*' --include="$(IFS=,; echo "${packages[*]}")" \
+    --customize-hook="chroot \"\$1\" sh -c '${recipe//\'/\'\\\'\'}'" \
+    "$release" "$root" "${sources[@]}" >"$out/build.log" 2>&1 || fail "the lab host cannot be built, see $out/build.log"
+kernel=$(basename "$root"/lib/modules/*)
+
+# Its ZFS: kept for as long as there is neither another kernel nor another ZFS.
+zfs=$out/zfs-$kernel-$(chroot "$root" dpkg-query -W -f '${source:Upstream-Version}' zfsutils-linux).tar
+if [[ ! -f $zfs ]]; then
+    say 'the lab host: ZFS, for some minutes'
+    rm -f "$out"/zfs-*.tar
+    "$here/host/build-zfs" "$kernel" "$zfs" "${sources[@]}"
+fi
+mkdir "$root/lib/modules/$kernel/zfs"
+tar -C "$root/lib/modules/$kernel/zfs" -xf "$zfs"
+depmod -b "$root" "$kernel"
+
+# The first file system does nothing but find the disk that all is on.
+say 'the lab host: images'
+first=$scratch/first
+mkdir -p "$first"/{bin,dev,lab,lib/modules,proc,root,sys}
+cp "$root/bin/busybox" "$first/bin/busybox"
+for applet in cat findfs insmod mkdir mount sh sleep switch_root umount; do ln -s busybox "$first/bin/$applet"; done
+for module in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk; do
+    find "$root/lib/modules" -name "$module.ko" -exec cp {} "$first/lib/modules/" \;
+    echo "$module" >>"$first/lib/modules.order"
+done
+install -m 755 "$here/host/initrd" "$first/init"
+(cd "$first" && find . | cpio --quiet -o -H newc -R 0:0) >"$scratch/initrd.img"
+cp "$root"/boot/vmlinuz-* "$scratch/vmlinuz"
+rm -rf "$root"/boot/*
+truncate -s 6G "$scratch/root.raw"
+mke2fs -q -F -t ext4 -L labroot -E lazy_itable_init=1,lazy_journal_init=1 -d "$root" "$scratch/root.raw"
+qemu-img convert -f raw -O qcow2 "$scratch/root.raw" "$scratch/root.qcow2"
+rm -rf "$scratch/root.raw" "$root"
+# Thin: what is not written costs nothing.
+for disk in vdb vdc; do qemu-img create -q -f qcow2 "$scratch/$disk.qcow2" 16G; done
+
+# What takes time at a first boot is done here: its storage, libvirt's look at QEMU, AppArmor's profiles.
+say 'the lab host: first boot'
+"$here/host.sh" prepare "$scratch" || { cp "$scratch/console.log" "$out/" || true; fail "it does not come up, see $out/console.log"; }
+for file in vmlinuz initrd.img root.qcow2 vdb.qcow2 vdc.qcow2; do mv "$scratch/$file" "$out/"; done
+echo "$stamp" >"$out/stamp"
+say 'the lab host: done'

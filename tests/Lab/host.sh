@@ -1,0 +1,221 @@
+#!/usr/bin/env bash
+# host.sh start|restart|kill|stop|enter|copy DIR: the lab host, a virtual machine that is a whole libvirt host.
+#
+#   start DIR [PID] [--apparmor] [--memory MIB] [--cpus N]
+#                           starts it afresh, and prints its URI; what an earlier run left in DIR is removed;
+#                           with PID, it is stopped as soon as there is no such process any more
+#   kill DIR                ends it as a power cut would; its disks stay as they are
+#   restart DIR             the same, and boots it again
+#   stop DIR                ends it; DIR stays, without the disks
+#   enter DIR [USER@] CMD...   runs a command on it, as root or as USER: admin, who may sudo, or operator, who may not
+#   copy DIR FROM... TO     copies files; those on it are called lab:PATH, admin@lab:PATH
+#
+# DIR/ssh is an ssh that knows it as "lab". Its libvirt is used with virsh -c URI, its storage with /lab/host/storage,
+# test guests are made with /lab/domain.sh, all of them on it. VIRTSNAPSHOT_LAB_KVM=1 lets it use /dev/kvm.
+set -euo pipefail
+
+usage() { sed -n '2,/^set /s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+fail() { echo "lab: $*" >&2; exit 1; }
+
+[[ $# -ge 2 ]] || usage
+verb=$1 dir=$(realpath -m "$2")
+shift 2
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${VIRTSNAPSHOT_LAB_CACHE:-/var/cache/virtsnapshot-lab}
+image=$cache/host
+# Our processes carry this in their command lines: a pid alone may be somebody else's by now.
+mark=virtsnapshot-lab-host:$dir
+
+# The pid in DIR/$1.pid, if that process is alive and ours.
+pid_of() {
+    local pid
+    pid=$(cat "$dir/$1.pid" 2>/dev/null) && grep -qzxF -- "$mark" "/proc/$pid/cmdline" 2>/dev/null && echo "$pid"
+}
+
+# Ends our process $1, and waits until it is gone.
+end_process() {
+    local pid
+    if pid=$(pid_of "$1"); then
+        kill -KILL "$pid" 2>/dev/null || true
+        while pid_of "$1" >/dev/null; do sleep 0.02; done
+    fi
+    rm -f "$dir/$1.pid"
+}
+
+# The disk mounted at /lab: these scripts, the guest, the keys. Small, and so made anew for each start.
+make_lab_disk() {
+    local tree=$dir/lab
+    mkdir -p "$tree"/{guest,keys}
+    cp -r "$here"/{domain,guest,in-guest,records}.sh "$here/host" "$tree/"
+    cp "$here"/guest/* "$tree/guest/"
+    if [[ $1 == whole ]]; then
+        cp "$cache"/{vmlinuz,initrd.img} "$tree/guest/"
+        # Tells guest.sh that these are the right ones.
+        touch "$tree/guest/as-is"
+        ssh-keygen -q -t ed25519 -N '' -C lab -f "$tree/keys/host"
+        ssh-keygen -q -t ed25519 -N '' -C lab -f "$dir/key"
+        cp "$dir/key.pub" "$tree/keys/authorized"
+        chmod 644 "$tree/keys/authorized"
+    fi
+    truncate -s 64M "$dir/lab.raw"
+    mke2fs -q -F -t ext4 -O ^has_journal -L lab -E root_owner=0:0 -d "$tree" "$dir/lab.raw"
+    [[ $1 != whole ]] || echo "lab $(<"$tree/keys/host.pub")" >"$dir/known_hosts"
+    rm -rf "$tree"
+}
+
+make_ssh() {
+    cat >"$dir/ssh_config" <<-CONF
+		Host lab
+		    HostName 127.0.0.1
+		    Port $1
+		    HostKeyAlias lab
+		    User root
+		    IdentityFile "$dir/key"
+		    IdentitiesOnly yes
+		    UserKnownHostsFile "$dir/known_hosts"
+		    GlobalKnownHostsFile none
+		    StrictHostKeyChecking yes
+		    BatchMode yes
+		    ConnectTimeout 30
+		    LogLevel ERROR
+	CONF
+    cat >"$dir/ssh" <<-SSH
+		#!/bin/sh
+		exec ssh -F '$dir/ssh_config' "\$@"
+	SSH
+    chmod 755 "$dir/ssh"
+}
+
+# Runs QEMU on the disks in DIR, in the background with the SSH port $1, else in the foreground; $2 is more for the
+# kernel's command line, and what follows is put in front of QEMU's.
+qemu() {
+    local port=$1 append=$2 disk
+    shift 2
+    local arguments=(
+        -name "$mark" -machine q35 -m "$memory" -smp "$cpus"
+        -display none -nodefaults -no-user-config -no-reboot -serial "file:$dir/console.log"
+        -kernel "$dir/vmlinuz" -initrd "$dir/initrd.img"
+        -append "console=ttyS0 panic=1 quiet net.ifnames=0 mitigations=off $append"
+        -netdev "user,id=net,restrict=on${port:+,hostfwd=tcp:127.0.0.1:$port-:22}" -device virtio-net-pci,netdev=net,romfile=
+    )
+    if [[ ${VIRTSNAPSHOT_LAB_KVM:-0} == 1 ]]; then
+        arguments+=(-accel kvm -cpu host)
+    else
+        arguments+=(-accel 'tcg,thread=multi,tb-size=512' -cpu max)
+    fi
+    # unsafe: what was written survives the end of QEMU all the same, and only that is ever put to the test.
+    for disk in root.qcow2 vdb.qcow2 vdc.qcow2 lab.raw; do
+        arguments+=(-drive "file=$dir/$disk,format=${disk##*.},if=virtio,cache=unsafe,discard=unmap")
+    done
+    "$@" qemu-system-x86_64 "${arguments[@]}" ${port:+-daemonize -pidfile "$dir/qemu.pid"}
+}
+
+# Boots it, and returns when all is up.
+boot() {
+    local port i
+    local options
+    options=$(<"$dir/options")
+    read -r memory cpus options <<<"$options"
+    # A port that somebody else has taken makes QEMU fail, and another is tried.
+    for ((i = 0; ; i++)); do
+        port=$((RANDOM % 20000 + 12000))
+        rm -f "$dir/console.log"
+        ! qemu "$port" "$options" 2>"$dir/qemu.log" </dev/null || break
+        [[ $i -lt 10 ]] || fail "it does not start, see $dir/qemu.log"
+    done
+    make_ssh "$port"
+    for ((i = 0; i < 1800; i++)); do
+        ! grep -q '^lab: up' "$dir/console.log" || return 0
+        pid_of qemu >/dev/null || break
+        sleep 0.1
+    done
+    fail "it does not come up, see $dir/console.log"
+}
+
+start() {
+    local watched='' apparmor=apparmor=0
+    memory=2048 cpus=2
+    while [[ $# -gt 0 ]]; do
+        case $1 in
+            --apparmor) apparmor='apparmor=1 security=apparmor' ;;
+            --memory) memory=$2; shift ;;
+            --cpus) cpus=$2; shift ;;
+            [0-9]*) watched=$1 ;;
+            *) usage ;;
+        esac
+        shift
+    done
+    [[ $dir != *[\',]* ]] || fail "no ' and , in $dir, please"
+    [[ ! -e $dir || -e $dir/.virtsnapshot-lab || -z $(ls -A "$dir") ]] || fail "$dir is not empty, and not the lab's"
+    "$here/host-image.sh"
+    "$here/guest.sh" "$cache"
+    stop
+    mkdir -p "$dir"
+    find "$dir" -mindepth 1 -delete
+    touch "$dir/.virtsnapshot-lab"
+    trap stop EXIT
+    echo "$memory $cpus $apparmor" >"$dir/options"
+
+    # Links, for whoever builds the image anew must not take away what this one stands on.
+    mkdir "$dir/base"
+    local file
+    for file in vmlinuz initrd.img root.qcow2 vdb.qcow2 vdc.qcow2; do
+        ln -L "$image/$file" "$dir/base/" 2>/dev/null || cp --sparse=always "$image/$file" "$dir/base/"
+    done
+    ln -s base/vmlinuz base/initrd.img "$dir/"
+    for file in root vdb vdc; do
+        qemu-img create -q -f qcow2 -F qcow2 -b "base/$file.qcow2" "$dir/$file.qcow2"
+    done
+    make_lab_disk whole
+    boot
+    if [[ -n $watched ]]; then
+        setsid bash "$0" watch "$dir" "$watched" "$mark" </dev/null >"$dir/watcher.log" 2>&1 &
+        echo $! >"$dir/watcher.pid"
+    fi
+    trap - EXIT
+    echo "qemu+ssh://root@lab/system?command=$dir/ssh"
+}
+
+# Stops it when the process that wanted it, $1, is gone.
+watch() {
+    while [[ -e /proc/$1 ]]; do sleep 0.5; done
+    rm -f "$dir/watcher.pid"
+    stop
+}
+
+stop() {
+    end_process watcher
+    end_process qemu
+    rm -rf "$dir"/{base,root.qcow2,vdb.qcow2,vdc.qcow2,lab.raw,vmlinuz,initrd.img}
+}
+
+# For host-image.sh: DIR has the images themselves, and they are booted once for host/prepare.
+prepare() {
+    memory=2048 cpus=2
+    make_lab_disk bare
+    qemu '' 'apparmor=1 security=apparmor lab.prepare' timeout 600 </dev/null >&2
+    rm "$dir/lab.raw"
+    grep -q '^lab: prepared' "$dir/console.log"
+}
+
+enter() {
+    local user=root command=() argument
+    if [[ ${1:-} =~ ^([a-z]+)@$ ]]; then user=${BASH_REMATCH[1]}; shift; fi
+    [[ $# -gt 0 ]] || usage
+    [[ -x $dir/ssh ]] || fail "nothing runs in $dir"
+    # For whatever shell there is on the other side.
+    for argument in "$@"; do command+=("'${argument//\'/\'\\\'\'}'"); done
+    exec "$dir/ssh" "$user@lab" "${command[*]}"
+}
+
+case $verb in
+    start | stop | watch | prepare | enter) "$verb" "$@" ;;
+    kill) end_process qemu ;;
+    restart)
+        [[ -e $dir/root.qcow2 ]] || fail "nothing was started in $dir"
+        end_process qemu
+        boot
+        ;;
+    copy) [[ $# -ge 2 ]] || usage; exec scp -q -r -p -F "$dir/ssh_config" "$@" ;;
+    *) usage ;;
+esac
