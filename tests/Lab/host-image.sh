@@ -14,8 +14,8 @@ mkdir -p "$out"
 exec 9>"$out/lock"
 flock 9
 
-# A newer kernel or libvirt in the archive is no reason to build again.
-stamp=$(cat "$here/host-image.sh" "$here/host"/{packages,initrd,init,storage,prepare,build-zfs} | sha256sum)
+# A newer kernel or libvirt in the archive is no reason to build again; the other files in host/ are used as they are.
+stamp=$(cat "$here/host-image.sh" "$here/host"/{packages,initrd,storage,prepare} | sha256sum)
 [[ ! -f $out/stamp || $(<"$out/stamp") != "$stamp" ]] || exit 0
 
 [[ $EUID -eq 0 ]] || fail 'only root can build the lab host'
@@ -54,7 +54,11 @@ recipe='
     apt-get -qq -o APT::Sandbox::User=root download libvirt-daemon-system "$kernel"
     dpkg -x libvirt-daemon-system_*.deb files
     cp -a files/etc /
-    touch /etc/apparmor.d/local/usr.lib.libvirt.virt-aa-helper /etc/apparmor.d/local/usr.sbin.libvirtd
+    # What its maintainer script would have made: the profiles include them.
+    mkdir -p /etc/apparmor.d/local/abstractions
+    for file in usr.lib.libvirt.virt-aa-helper usr.sbin.libvirtd abstractions/libvirt-qemu abstractions/libvirt-lxc; do
+        touch "/etc/apparmor.d/local/$file"
+    done
     dpkg -x linux-image-*.deb files
     cp -a files/boot/vmlinuz-* /boot/
     cp -a files/lib/modules /usr/lib/
@@ -66,6 +70,8 @@ recipe='
         useradd --create-home --no-user-group --groups libvirt --shell /bin/bash --password "*" $user
     done
     echo "admin ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/admin
+    # Nobody wants it, and libvirt would look at it for seconds whenever it starts.
+    rm /usr/bin/qemu-system-i386
     rm -rf /tmp/* /etc/ssh/ssh_host_* /var/lib/apt/lists/* /var/cache/apt/*
     mkdir -p /lab
 '

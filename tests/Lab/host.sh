@@ -5,7 +5,7 @@
 #                           starts it afresh, and prints its URI; what an earlier run left in DIR is removed;
 #                           with PID, it is stopped as soon as there is no such process any more
 #   kill DIR                ends it as a power cut would; its disks stay as they are
-#   restart DIR             the same, and boots it again
+#   restart DIR             the same, and boots it again from them
 #   stop DIR                ends it; DIR stays, without the disks
 #   enter DIR [USER@] CMD...   runs a command on it, as root or as USER: admin, who may sudo, or operator, who may not
 #   copy DIR FROM... TO     copies files; those on it are called lab:PATH, admin@lab:PATH
@@ -23,6 +23,7 @@ shift 2
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${VIRTSNAPSHOT_LAB_CACHE:-/var/cache/virtsnapshot-lab}
 image=$cache/host
+uri="qemu+ssh://root@lab/system?command=$dir/ssh"
 # Our processes carry this in their command lines: a pid alone may be somebody else's by now.
 mark=virtsnapshot-lab-host:$dir
 
@@ -91,6 +92,7 @@ make_ssh() {
 qemu() {
     local port=$1 append=$2 disk
     shift 2
+    # shellcheck disable=SC2054 # they are QEMU's commas
     local arguments=(
         -name "$mark" -machine q35 -m "$memory" -smp "$cpus"
         -display none -nodefaults -no-user-config -no-reboot -serial "file:$dir/console.log"
@@ -173,7 +175,7 @@ start() {
         echo $! >"$dir/watcher.pid"
     fi
     trap - EXIT
-    echo "qemu+ssh://root@lab/system?command=$dir/ssh"
+    echo "$uri"
 }
 
 # Stops it when the process that wanted it, $1, is gone.
@@ -215,6 +217,7 @@ case $verb in
         [[ -e $dir/root.qcow2 ]] || fail "nothing was started in $dir"
         end_process qemu
         boot
+        echo "$uri"
         ;;
     copy) [[ $# -ge 2 ]] || usage; exec scp -q -r -p -F "$dir/ssh_config" "$@" ;;
     *) usage ;;
