@@ -67,12 +67,14 @@ fi
 
 # Each file system is labelled with its disk's target, so that one can tell whose copy one has.
 make_disk() {
-    local raw=$dir/images/$name-$1.raw image=${path_of[$1]} format=${format_of[$1]} existing=()
+    local image=${path_of[$1]} format=${format_of[$1]} existing=()
+    local raw=$dir/images/$name-$1.raw
+    if [[ $format == raw && ! -b $image ]]; then raw=$image; fi
     cp --sparse=always "$blank" "$raw"
     e2label "$raw" "$1"
     if [[ $image != "$raw" ]]; then
         # Zeros count, for a device may have had other data.
-        if [[ -b $image && $format == raw ]]; then existing=(-n); fi
+        if [[ $format == raw ]]; then existing=(-n); fi
         qemu-img convert -f raw -O "$format" "${existing[@]}" "$raw" "$image"
         rm "$raw"
     fi
