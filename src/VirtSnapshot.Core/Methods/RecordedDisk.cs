@@ -13,6 +13,9 @@ internal sealed record RecordedDisk(string Target, string Method, DiskSource Sou
     private const string BackupElement = "backup";
     private const string DataElement = "data";
 
+    /// <summary>Whether both are of the same disk and method: in one set there is one such record, and a shield is of another method.</summary>
+    public bool IsSameAs(RecordedDisk other) => Target == other.Target && Method == other.Method;
+
     public static RecordedDisk Read(XElement disk)
     {
         var backup = disk.Element(BackupElement) ?? throw new FormatException("A snapshot record without <backup>.");

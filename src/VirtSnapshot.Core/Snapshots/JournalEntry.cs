@@ -12,5 +12,5 @@ namespace VirtSnapshot.Snapshots;
 internal sealed record JournalEntry(Guid Group, SnapshotName Name, RecordedDisk Record, string? Instance = null, bool WasRecorded = false, bool IsShield = false)
 {
     /// <summary>Whether both are about the same disk of the same set.</summary>
-    public bool IsSameAs(JournalEntry other) => Group == other.Group && Record.Target == other.Record.Target && Record.Method == other.Record.Method;
+    public bool IsSameAs(JournalEntry other) => Group == other.Group && Record.IsSameAs(other.Record);
 }

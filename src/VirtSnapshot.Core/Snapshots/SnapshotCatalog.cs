@@ -28,7 +28,7 @@ internal static class SnapshotCatalog
         foreach (var set in Read(domain))
         {
             var disks = set.Disks
-                .Where(disk => !removed.Any(gone => gone.Group == set.Group && gone.Disk.Record.Target == disk.Record.Target))
+                .Where(disk => !removed.Any(gone => gone.Group == set.Group && gone.Disk.Record.IsSameAs(disk.Record)))
                 .Select(disk => removed.FirstOrDefault(moved =>
                     moved.Disk.Record.Target == disk.Record.Target && disk.Record.Source.IsSameAs(moved.Disk.OldSource)).Disk?.NewSource is { } source
                     ? disk with { Record = disk.Record with { Source = source } }

@@ -24,6 +24,7 @@ internal static class Victim
                 Remove(order, domain);
             }
 
+            using var method = order.CopySeconds is { } seconds ? CopyDriver.Register(TimeSpan.FromSeconds(seconds)) : null;
             RunSteps.Observer = step => Observe(order, step);
             Console.WriteLine(order.Work switch
             {
@@ -46,6 +47,7 @@ internal static class Victim
         {
             Domain = domain,
             Name = SnapshotName.Parse(order.Name),
+            Method = order.CopySeconds is null ? null : DiskSnapshotMethod.Parse(CopyDriver.MethodName),
             Quiescing = new QuiesceOptions { Quiescence = order.Quiescence, FreezeTimeout = TimeSpan.FromSeconds(order.FreezeSeconds) },
         };
         using var plan = SnapshotPlan.Make(request, new HeardReporter(), CancellationToken.None);

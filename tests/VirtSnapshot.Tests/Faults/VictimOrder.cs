@@ -33,6 +33,9 @@ internal sealed record VictimOrder
     /// <summary>Whether it has taken and removed a snapshot before, so that its guard was made ahead.</summary>
     public bool IsWarm { get; init; }
 
+    /// <summary>Takes it by <see cref="Lab.CopyDriver"/>, which needs so long.</summary>
+    public int? CopySeconds { get; init; }
+
     /// <summary>Whether somebody else thaws the guest in the freeze window.</summary>
     public bool IsThawedByOthers { get; init; }
 }

@@ -23,7 +23,8 @@ internal static class Engine
         QuiesceOptions? quiescing = null,
         string? overlayDirectory = null,
         string? method = null,
-        IRunReporter? reporter = null)
+        IRunReporter? reporter = null,
+        ShieldUse shield = ShieldUse.WhereNeeded)
     {
         using var plan = SnapshotPlan.Make(
             new SnapshotRequest
@@ -33,6 +34,7 @@ internal static class Engine
                 Disks = [.. (disks ?? []).Select(DiskSelector.Parse)],
                 Quiescing = quiescing ?? NoQuiesce,
                 OverlayDirectory = overlayDirectory,
+                Shield = shield,
                 Method = method is null ? null : DiskSnapshotMethod.Parse(method),
             },
             reporter ?? new HeardReporter(),
