@@ -23,6 +23,14 @@ internal sealed class LineEditor(ConsoleInput input, Func<string, int, CommandCo
     /// <exception cref="OperationCanceledException">Ctrl+C was typed, or the reading was given up.</exception>
     public string? ReadLine(string prompt, bool mask, CancellationToken cancellation)
     {
+        string? line = Edit(prompt, mask, cancellation);
+
+        // Typed after the line's end, but before the terminal made a signal of it again.
+        return input.TakeInterrupt() ? throw new OperationCanceledException() : line;
+    }
+
+    private string? Edit(string prompt, bool mask, CancellationToken cancellation)
+    {
         (_prompt, _cursor, _drawnRow, _completion) = (prompt, 0, 0, null);
         _text.Clear();
         int entry = _history.Count;
@@ -43,7 +51,7 @@ internal sealed class LineEditor(ConsoleInput input, Func<string, int, CommandCo
                 {
                     case { Key: ConsoleKey.Enter }:
                         return Accept(mask);
-                    case { Key: ConsoleKey.C, Modifiers: ConsoleModifiers.Control }:
+                    case var _ when ConsoleInput.IsInterrupt(key):
                         throw new OperationCanceledException();
                     case { Key: ConsoleKey.D, Modifiers: ConsoleModifiers.Control } when _text.Length == 0:
                         return null;

@@ -3,7 +3,7 @@ using System.Management.Automation.Host;
 namespace VirtSnapshot.Shell;
 
 /// <summary>The terminal's size and title. Reading the screen back is not possible on a Unix terminal.</summary>
-internal sealed class ShellRawUserInterface : PSHostRawUserInterface
+internal sealed class ShellRawUserInterface(ConsoleInput input) : PSHostRawUserInterface
 {
     // What pwsh takes for output that goes to a file or a pipe.
     private static readonly Size NoTerminal = new(120, 50);
@@ -37,7 +37,7 @@ internal sealed class ShellRawUserInterface : PSHostRawUserInterface
 
     public override int CursorSize { get => 25; set => throw Unsupported(); }
 
-    public override bool KeyAvailable => !Console.IsInputRedirected && Console.KeyAvailable;
+    public override bool KeyAvailable => ConsoleInput.IsTerminal && input.KeyAvailable;
 
     public override string WindowTitle { get; set; } = "";
 
@@ -48,7 +48,12 @@ internal sealed class ShellRawUserInterface : PSHostRawUserInterface
             throw Unsupported();
         }
 
-        ConsoleKeyInfo key = Console.ReadKey((options & ReadKeyOptions.NoEcho) != 0);
+        ConsoleKeyInfo key = input.ReadKey(CancellationToken.None);
+        if ((options & ReadKeyOptions.NoEcho) == 0)
+        {
+            Console.Write(key.KeyChar);
+        }
+
         return new KeyInfo((int)key.Key, key.KeyChar, default, keyDown: true);
     }
 
@@ -56,7 +61,7 @@ internal sealed class ShellRawUserInterface : PSHostRawUserInterface
     {
         while (KeyAvailable)
         {
-            Console.ReadKey(intercept: true);
+            input.ReadKey(CancellationToken.None);
         }
     }
 

@@ -19,7 +19,7 @@ internal sealed class ShellSession : IDisposable
     public ShellSession(bool interactive, bool nonInteractive)
     {
         _stop = new StopSwitch(interactive);
-        _signals = new StopSignals(_stop);
+        _signals = new StopSignals(_stop, interactive);
         _ui = new ShellUserInterface(_input, _stop, nonInteractive);
         _host = new ShellHost(_ui, () => Interact(nested: true));
 
@@ -98,6 +98,7 @@ internal sealed class ShellSession : IDisposable
             catch (OperationCanceledException)
             {
                 // Ctrl+C at the prompt drops the line.
+                _stop.Reset();
                 continue;
             }
 
@@ -108,11 +109,11 @@ internal sealed class ShellSession : IDisposable
 
     private string? ReadCommand(bool nested)
     {
-        string? text = _editor!.ReadLine(PromptText(nested), mask: false, CancellationToken.None);
+        string? text = _editor!.ReadLine(PromptText(nested), mask: false, _stop.Token);
         while (text is not null && IsIncomplete(text))
         {
             // An empty line ends the waiting: what is wrong will then be said by the parser.
-            if (_editor.ReadLine(">> ", mask: false, CancellationToken.None) is not { Length: > 0 } line)
+            if (_editor.ReadLine(">> ", mask: false, _stop.Token) is not { Length: > 0 } line)
             {
                 break;
             }
@@ -136,7 +137,7 @@ internal sealed class ShellSession : IDisposable
         string prompt;
         try
         {
-            prompt = string.Concat(pipeline.AddCommand("prompt").Invoke());
+            prompt = string.Concat(_stop.Run(pipeline.AddCommand("prompt"), settings: null));
         }
         catch (RuntimeException)
         {

@@ -169,7 +169,11 @@ internal sealed partial class ShellUserInterface
         }
         catch (OperationCanceledException)
         {
-            _stop.Request(StopSignals.Interrupt);
+            if (!_stop.Token.IsCancellationRequested)
+            {
+                _stop.Request(StopSignals.Interrupt);
+            }
+
             throw new PipelineStoppedException();
         }
     }

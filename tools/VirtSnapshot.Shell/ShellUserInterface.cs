@@ -28,9 +28,10 @@ internal sealed partial class ShellUserInterface : PSHostUserInterface
         _nonInteractive = nonInteractive;
         _editor = new LineEditor(input);
         stop.Stopping += EndProgress;
+        RawUI = new ShellRawUserInterface(input);
     }
 
-    public override PSHostRawUserInterface RawUI { get; } = new ShellRawUserInterface();
+    public override PSHostRawUserInterface RawUI { get; }
 
     public override bool SupportsVirtualTerminal { get; } = ColourWanted && !Console.IsOutputRedirected;
 

@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Management.Automation;
 
 namespace VirtSnapshot.Shell;
@@ -26,7 +27,7 @@ internal sealed class StopSwitch : IDisposable
 
     /// <summary>Runs a pipeline, or a nested one inside of it, unless it is already switched off.</summary>
     /// <exception cref="PipelineStoppedException">It was stopped.</exception>
-    public void Run(PowerShell pipeline, PSInvocationSettings settings)
+    public Collection<PSObject> Run(PowerShell pipeline, PSInvocationSettings? settings)
     {
         PowerShell? outer;
         lock (_lock)
@@ -40,12 +41,15 @@ internal sealed class StopSwitch : IDisposable
             _running = pipeline;
         }
 
+        // A pipeline asked to stop before it runs forgets that: it is asked again as soon as it does.
+        pipeline.InvocationStateChanged += StopIfAsked;
         try
         {
-            pipeline.Invoke(input: null, settings);
+            return pipeline.Invoke(input: null, settings);
         }
         finally
         {
+            pipeline.InvocationStateChanged -= StopIfAsked;
             lock (_lock)
             {
                 _running = outer;
@@ -53,27 +57,35 @@ internal sealed class StopSwitch : IDisposable
         }
     }
 
-    /// <summary>Switches off.</summary>
+    /// <summary>Switches off. What is about to run is stopped, too: Ctrl+C can be faster than the command before it.</summary>
     /// <returns>Whether there is anything that will end because of it.</returns>
     public bool Request(int signal)
     {
         lock (_lock)
         {
-            if (_running is null && _interactive)
+            if (_running is null && _interactive && signal != StopSignals.Interrupt)
             {
                 return false;
             }
 
             if (Signal is not null)
             {
-                Console.Error.WriteLine("Stopping; a command is still cleaning up.");
+                if (_running is not null)
+                {
+                    Console.Error.WriteLine("Stopping; a command is still cleaning up.");
+                }
+
                 return true;
             }
 
             Signal = signal;
             Stopping?.Invoke();
             _cancellation.Cancel();
-            _running?.BeginStop(null, null);
+            if (_running is { InvocationStateInfo.State: not PSInvocationState.NotStarted } running)
+            {
+                running.BeginStop(null, null);
+            }
+
             return true;
         }
     }
@@ -95,4 +107,20 @@ internal sealed class StopSwitch : IDisposable
     }
 
     public void Dispose() => _cancellation.Dispose();
+
+    private void StopIfAsked(object? sender, PSInvocationStateChangedEventArgs change)
+    {
+        if (change.InvocationStateInfo.State != PSInvocationState.Running)
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            if (Signal is not null)
+            {
+                ((PowerShell)sender!).BeginStop(null, null);
+            }
+        }
+    }
 }

@@ -38,8 +38,10 @@ internal sealed class ShellProcess : IDisposable
     public static ShellProcess Start(params string[] arguments) => new("env", ["--default-signal=INT", Program, .. arguments]);
 
     /// <summary>Starts the shell on a pseudo terminal; what is written to its standard input is typed there.</summary>
-    public static ShellProcess StartOnTerminal(params string[] arguments) =>
-        new("script", ["--quiet", "--return", "--command", string.Join(' ', [Program, .. arguments]), "/dev/null"]);
+    public static ShellProcess StartOnTerminal(params string[] arguments) => new("env", ["--default-signal=INT", .. OnTerminal(arguments)]);
+
+    /// <summary>Starts the shell on a pseudo terminal as whoever was started with '&amp;' by a script does: with SIGINT ignored.</summary>
+    public static ShellProcess StartOnTerminalFromBackground() => new("env", ["--ignore-signal=INT", .. OnTerminal([])]);
 
     public void Type(string text)
     {
@@ -72,6 +74,14 @@ internal sealed class ShellProcess : IDisposable
         kill.WaitForExit();
     }
 
+    /// <summary>Sends a signal to the shell behind its terminal alone.</summary>
+    public void SignalShell(string name)
+    {
+        // The terminal's program has replaced 'env', and the shell is its child.
+        using Process kill = System.Diagnostics.Process.Start("pkill", [$"-{name}", "-P", $"{_process.Id}"]);
+        kill.WaitForExit();
+    }
+
     public ShellResult Finish(string input = "")
     {
         _process.StandardInput.Write(input);
@@ -95,6 +105,9 @@ internal sealed class ShellProcess : IDisposable
 
         _process.Dispose();
     }
+
+    private static string[] OnTerminal(string[] arguments) =>
+        ["script", "--quiet", "--return", "--command", string.Join(' ', [Program, .. arguments]), "/dev/null"];
 
     private static string FindRoot()
     {

@@ -201,15 +201,54 @@ public sealed class ShellTests : IDisposable
         Assert.Equal(6, shell.Finish().ExitCode);
     }
 
-    [Fact]
-    public void Ctrl_c_at_the_prompt_stops_the_command_and_not_the_shell()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Ctrl_c_at_the_prompt_stops_the_command_and_not_the_shell(bool fromBackground)
     {
-        using ShellProcess shell = ShellProcess.StartOnTerminal();
+        using ShellProcess shell = fromBackground ? ShellProcess.StartOnTerminalFromBackground() : ShellProcess.StartOnTerminal();
         shell.ReadUntil("> ");
         shell.Type("[Console]::Out.WriteLine('rea' + 'dy'); while ($true) { }\r");
         shell.ReadUntil("\nready");
         shell.Type("\x03");
         shell.ReadUntil("> ");
+        AssertGoesOn(shell);
+    }
+
+    [Fact]
+    public void Ctrl_c_is_not_lost_when_it_is_faster_than_the_command()
+    {
+        using ShellProcess shell = ShellProcess.StartOnTerminal();
+        shell.ReadUntil("> ");
+        shell.Type("function prompt { \"line$((++$global:n))> \" }\r");
+        shell.ReadUntil("line1> ");
+        for (int i = 0; i < 20; i++)
+        {
+            // Each a little later: a key that waits behind the line's end, a signal before the pipeline runs, one after.
+            shell.Type("while ($true) { }\r");
+            Thread.Sleep(i);
+            shell.Type("\x03");
+            shell.ReadUntil($"line{i + 2}> ");
+        }
+
+        AssertGoesOn(shell);
+    }
+
+    [Fact]
+    public void A_signal_at_the_prompt_drops_the_line()
+    {
+        using ShellProcess shell = ShellProcess.StartOnTerminal();
+        shell.ReadUntil("> ");
+        shell.Type("'dropped'");
+        shell.ReadUntil("'dropped'");
+        shell.SignalShell("INT");
+        shell.ReadUntil("\r\n");
+        shell.ReadUntil("> ");
+        AssertGoesOn(shell);
+    }
+
+    private static void AssertGoesOn(ShellProcess shell)
+    {
         shell.Type("'still' + ' here'\r");
         shell.ReadUntil("\nstill here");
         shell.Type("exit\r");
