@@ -5,6 +5,9 @@ internal static class Complaint
 {
     public static bool IsNoPermission(string text) => text.Contains("ermission denied", StringComparison.Ordinal);
 
+    public static bool IsNothingThere(string text) =>
+        text.TrimEnd().EndsWith(": No such file or directory", StringComparison.Ordinal) || text.TrimEnd().EndsWith(": Not a directory", StringComparison.Ordinal);
+
     public static bool IsNoSpace(string text) => text.Contains("No space left on device", StringComparison.Ordinal);
 
     /// <summary>QEMU's image locking: <c>Failed to get "write" lock</c>, or shared "write" lock, and so on.</summary>

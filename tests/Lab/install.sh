@@ -8,6 +8,7 @@ packages=(
     qemu-system-x86 qemu-utils                                          # the hypervisor
     e2fsprogs                                                           # mke2fs, debugfs, e2fsck
     busybox-static cpio kmod                                            # what the guest is made of
+    openssh-server openssh-client netcat-openbsd sudo passwd            # hosts over ssh
     procps                                                              # pgrep and ps, by which the tests find guards
 )
 [[ ${1:-} != host ]] || packages+=(

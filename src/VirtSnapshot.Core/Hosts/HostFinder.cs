@@ -7,15 +7,23 @@ namespace VirtSnapshot.Hosts;
 internal static class HostFinder
 {
     /// <summary>The host whose files and programs the domain's hypervisor uses.</summary>
-    /// <exception cref="VirtSnapshotException"><c>RemoteHostNotSupported</c>: it is another machine than this one.</exception>
-    public static IHost For(LibvirtConnection connection, VmDomain domain) => IsLocal(connection)
-        ? new LocalHost(connection.Uri)
-        : throw new VirtSnapshotException(
-            FailureKind.NotImplemented,
-            "RemoteHostNotSupported",
-            domain,
-            $"The hypervisor behind '{connection.Uri}' runs on another machine ('{connection.Hostname}'), whose files cannot be "
-            + "reached from here yet. Nothing was touched. Run this command on that machine.");
+    /// <exception cref="VirtSnapshotException"><c>RemoteHostNotSupported</c>: it is another machine than this one, and no ssh leads there.</exception>
+    public static IHost For(LibvirtConnection connection, VmDomain domain)
+    {
+        if (IsLocal(connection))
+        {
+            return new LocalHost(connection.Uri);
+        }
+
+        // The URI may be an alias of libvirt's configuration.
+        var uri = LibvirtUri.TryParse(connection.RealUri) is { HasServer: true } real ? real : LibvirtUri.TryParse(connection.Uri);
+        return uri switch
+        {
+            { HasServer: true, IsOverSsh: true } => new SshHost(SshConnection.To(SshAddress.Of(uri)), uri.OnItsHost, uri.IsSession),
+            { HasServer: true } => throw NoWay(connection, domain, $"'{uri.Transport ?? "tls"}' leads to libvirt there, but not to files and programs"),
+            _ => throw NoWay(connection, domain, "its socket was forwarded to this one, which leads to libvirt there, but not to files and programs"),
+        };
+    }
 
     /// <summary>The host of a domain.</summary>
     /// <exception cref="VirtSnapshotException">As above; <c>LibvirtUnreachable</c>.</exception>
@@ -32,11 +40,17 @@ internal static class HostFinder
     public static bool IsLocal(LibvirtConnection connection) =>
         !HasServer(connection.Uri) && !HasServer(connection.RealUri) && IsThisMachine(connection.Hostname, Environment.MachineName);
 
-    internal static bool HasServer(string uri) =>
-        Uri.TryCreate(uri, UriKind.Absolute, out var parsed) && parsed.Authority.Length > 0;
+    internal static bool HasServer(string uri) => LibvirtUri.TryParse(uri) is { HasServer: true };
 
     /// <summary>One side may have its name with its domain and the other without.</summary>
     internal static bool IsThisMachine(string hostname, string own) => hostname.Contains('.', StringComparison.Ordinal) && own.Contains('.', StringComparison.Ordinal)
         ? string.Equals(hostname, own, StringComparison.OrdinalIgnoreCase)
         : string.Equals(hostname.Split('.')[0], own.Split('.')[0], StringComparison.OrdinalIgnoreCase);
+
+    private static VirtSnapshotException NoWay(LibvirtConnection connection, VmDomain domain, string why) => new(
+        FailureKind.NotImplemented,
+        "RemoteHostNotSupported",
+        domain,
+        $"The hypervisor behind '{connection.Uri}' runs on another machine ('{connection.Hostname}'): {why}. Nothing was touched. "
+        + "Use a URI over ssh ('qemu+ssh://root@host/system'), or run this command on that machine.");
 }

@@ -2,7 +2,8 @@ namespace VirtSnapshot.Hosts;
 
 /// <summary>
 /// The machine that a hypervisor runs on. Whatever touches that machine's files or programs goes through here, so that no
-/// path of another machine is ever opened on this one. Arguments are lists; nothing is ever put into a shell's text.
+/// path of another machine is ever opened on this one. Arguments are lists; nothing is ever put into a shell's text. On another
+/// machine everything may fail with <c>HostUnreachable</c>: then it is not known whether it was done.
 /// </summary>
 internal interface IHost
 {
@@ -12,8 +13,8 @@ internal interface IHost
     /// <summary>The libvirt URI under which programs on this host reach the hypervisor.</summary>
     string HypervisorUri { get; }
 
-    /// <summary>Runs a program to its end, with <c>LC_ALL=C</c>.</summary>
-    /// <exception cref="VirtSnapshotException"><c>ProgramMissing</c>, naming the package; <c>HostUnreachable</c>.</exception>
+    /// <summary>Runs a program to its end, with <c>LC_ALL=C</c>, as the user who touches the hypervisor's files.</summary>
+    /// <exception cref="VirtSnapshotException"><c>ProgramMissing</c>, naming the package; <c>SudoRefused</c>; <c>HostUnreachable</c>.</exception>
     ProgramResult Run(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default);
 
     /// <summary>Runs a program as root: through <c>sudo -n</c> where we are not.</summary>
@@ -22,6 +23,14 @@ internal interface IHost
 
     /// <summary>Starts a shell script that outlives us: in a session of its own, with a pipe from and to us.</summary>
     IHostScript StartScript(string script, IReadOnlyList<string> arguments);
+
+    /// <summary>
+    /// Looks at many paths at once, where each look is a journey. Until the answer is disposed of, what <see cref="Stat"/>, <see cref="ReadHead"/>,
+    /// <see cref="FreeSpace"/> and <see cref="CanWriteTo"/> say of them is of that moment, or of a later one. It changes nothing else: whoever
+    /// needs the truth of this very moment asks without it.
+    /// </summary>
+    /// <returns>Null where there is nothing to gain.</returns>
+    IDisposable? ReadAhead(IEnumerable<string> paths);
 
     /// <summary>Null where nothing stands. A link in the last part of the path is not followed unless asked for.</summary>
     FileFacts? Stat(string path, bool followLink = false);
@@ -55,7 +64,7 @@ internal interface IHost
     /// <summary>Looks who has which file open, as far as we may see.</summary>
     OpenFiles ReadOpenFiles();
 
-    /// <summary>Takes a lock that ends with this process at the latest; null where somebody else holds it.</summary>
+    /// <summary>Takes a lock that ends with this process, or our connection to the host, at the latest; null where somebody else holds it.</summary>
     /// <exception cref="IOException">The lock's file cannot be made.</exception>
     IDisposable? TryLock(string name);
 }

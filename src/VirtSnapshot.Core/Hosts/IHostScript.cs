@@ -3,6 +3,7 @@ namespace VirtSnapshot.Hosts;
 /// <summary>A script that runs beside us. Disposing of it closes its input and leaves it running.</summary>
 internal interface IHostScript : IDisposable
 {
+    /// <summary>Its process on its host; 0 where the host has not told it.</summary>
     int ProcessId { get; }
 
     /// <summary>Writes a line to the script's input.</summary>

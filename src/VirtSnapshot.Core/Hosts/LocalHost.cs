@@ -1,4 +1,3 @@
-using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using VirtSnapshot.Native;
@@ -17,7 +16,7 @@ internal sealed class LocalHost(string hypervisorUri) : IHost
 
     public ProgramResult Run(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default)
     {
-        using var process = Start(program, arguments);
+        using var process = HostProgram.Start(program, arguments);
         process.StandardInput.Close();
         var output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
         var errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
@@ -38,23 +37,23 @@ internal sealed class LocalHost(string hypervisorUri) : IHost
         }
 
         var result = Run("sudo", ["-n", "--", program, .. arguments], cancellation);
-        return result.Errors.StartsWith("sudo:", StringComparison.Ordinal)
-            ? throw new VirtSnapshotException(
-                FailureKind.PermissionDenied,
-                "SudoRefused",
-                program,
-                $"'{program}' needs root on host '{Name}', and sudo does not let us: {result.Complaint}. Run as root, or allow it without a password.")
-            : result with { Program = program };
+        return result.Errors.StartsWith($"sudo: {program}: command not found", StringComparison.Ordinal)
+            ? throw HostProgram.Missing(program, Name, "root does not find it")
+            : result.Errors.StartsWith("sudo:", StringComparison.Ordinal)
+                ? throw HostProgram.SudoRefused(Name, Environment.UserName, result.Complaint)
+                : result with { Program = program };
     }
 
     public IHostScript StartScript(string script, IReadOnlyList<string> arguments)
     {
         // setsid: a signal to our process group or the end of our terminal must not reach it.
-        var process = Start("setsid", ["sh", "-c", script, .. arguments]);
+        var process = HostProgram.Start("setsid", ["sh", "-c", script, .. arguments]);
         process.ErrorDataReceived += static (_, _) => { };
         process.BeginErrorReadLine();
         return new LocalScript(process);
     }
+
+    public IDisposable? ReadAhead(IEnumerable<string> paths) => null;
 
     public FileFacts? Stat(string path, bool followLink = false) => FileApi.Stat(path, followLink);
 
@@ -120,7 +119,7 @@ internal sealed class LocalHost(string hypervisorUri) : IHost
 
     public IDisposable? TryLock(string name)
     {
-        var path = Path.Combine(LockFolder(), name + ".lock");
+        var path = Path.Combine(PrivateFolder.Open(), name + ".lock");
 
         // Not a FileStream: it takes a lock of its own as it opens, and fails where somebody else has the file locked.
         var file = FileApi.OpenOrCreate(path, OwnerOnly);
@@ -140,53 +139,6 @@ internal sealed class LocalHost(string hypervisorUri) : IHost
         file.Dispose();
         return null;
     }
-
-    /// <summary>Root's locks lie where nobody else can put a link; a user's own in the folder that only he can write.</summary>
-    private static string LockFolder()
-    {
-        var folder = Environment.IsPrivilegedProcess
-            ? "/run/virtsnapshot"
-            : Path.Combine(
-                Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") is { Length: > 0 } own
-                    ? own
-                    : Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData),
-                "virtsnapshot");
-        Directory.CreateDirectory(folder, OwnerOnly | UnixFileMode.UserExecute);
-        return folder;
-    }
-
-    private static Process Start(string program, IReadOnlyList<string> arguments)
-    {
-        var start = new ProcessStartInfo(program, arguments)
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            UseShellExecute = false,
-        };
-        start.Environment["LC_ALL"] = "C";
-        try
-        {
-            return Process.Start(start)!;
-        }
-        catch (Win32Exception e)
-        {
-            throw new VirtSnapshotException(
-                FailureKind.ResourceUnavailable,
-                "ProgramMissing",
-                program,
-                $"The program '{program}' cannot be started: {e.Message}. On Debian it is in the package '{PackageOf(program)}'.",
-                e);
-        }
-    }
-
-    private static string PackageOf(string program) => program switch
-    {
-        "qemu-img" => "qemu-utils",
-        "virsh" => "libvirt-clients",
-        "setsid" => "util-linux",
-        _ => program,
-    };
 
     private static IEnumerable<((ulong Device, ulong Inode) File, FileUser User, IReadOnlyList<string> Arguments)> ProcessFiles() =>
         Directory.EnumerateDirectories("/proc")

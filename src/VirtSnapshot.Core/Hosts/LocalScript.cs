@@ -29,6 +29,13 @@ internal sealed class LocalScript(Process process) : IHostScript
         }
 
         isDisposed = true;
+        CloseInput();
+        process.StandardOutput.Dispose();
+        process.Dispose();
+    }
+
+    public void CloseInput()
+    {
         try
         {
             process.StandardInput.Dispose();
@@ -37,8 +44,5 @@ internal sealed class LocalScript(Process process) : IHostScript
         {
             // It is gone, and with it the other end.
         }
-
-        process.StandardOutput.Dispose();
-        process.Dispose();
     }
 }

@@ -13,8 +13,9 @@ internal sealed class FreezeGuard : IDisposable
     public const string ProcessName = "virtsnapshot-freeze-guard";
 
     private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan SpareTime = TimeSpan.FromSeconds(2);
-    private static readonly string Script = ReadScript();
+    private static readonly string Script = HostScriptText.Read("freeze-guard.sh");
 
     private readonly IHost host;
     private readonly string uri;
@@ -31,7 +32,8 @@ internal sealed class FreezeGuard : IDisposable
         script = TakeSpare() ?? StartOwn();
     }
 
-    public int ProcessId => script.ProcessId;
+    /// <summary>What a person needs to find it.</summary>
+    public override string ToString() => $"process {script.ProcessId} on host '{host.Name}'";
 
     /// <param name="host">Where the hypervisor runs.</param>
     /// <param name="domain">The domain to watch over.</param>
@@ -61,11 +63,11 @@ internal sealed class FreezeGuard : IDisposable
     }
 
     /// <summary>From here on the guard thaws unless it is dismissed.</summary>
-    /// <exception cref="QuiesceUnavailableException">It is gone: nothing may be frozen.</exception>
+    /// <exception cref="QuiesceUnavailableException">It is gone, or does not answer: nothing may be frozen.</exception>
     public void AnnounceFreeze() => Announce("freezing");
 
     /// <summary>From here on the guard lets the guest go on unless <see cref="ConfirmResumed"/> is called.</summary>
-    /// <exception cref="QuiesceUnavailableException">It is gone: nothing may be paused.</exception>
+    /// <exception cref="QuiesceUnavailableException">It is gone, or does not answer: nothing may be paused.</exception>
     public void AnnouncePause() => Announce("pausing");
 
     /// <summary>The thaw is confirmed, or it is certain that nothing was frozen by us.</summary>
@@ -89,6 +91,13 @@ internal sealed class FreezeGuard : IDisposable
         catch (IOException e)
         {
             throw QuiesceUnavailableException.GuardUnusable("it has ended", e);
+        }
+
+        // Over a network, what was told need not have been heard.
+        if (script.Listen(AnswerTime) != "watching")
+        {
+            Dismiss();
+            throw QuiesceUnavailableException.GuardUnusable("it does not answer");
         }
     }
 
@@ -136,12 +145,5 @@ internal sealed class FreezeGuard : IDisposable
         {
             throw QuiesceUnavailableException.GuardUnusable("it ended at once", e);
         }
-    }
-
-    private static string ReadScript()
-    {
-        using var stream = typeof(FreezeGuard).Assembly.GetManifestResourceStream("freeze-guard.sh")!;
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd();
     }
 }

@@ -80,9 +80,9 @@ internal sealed class Freezer : IDisposable
     /// <exception cref="OperationCanceledException">Stopped while the freeze was under way; the guard thaws. The act was not called.</exception>
     public FreezeOutcome? Around(Action act, Action<string> actUnfrozen, CancellationToken cancellation)
     {
-        var window = Stopwatch.StartNew();
         int frozen;
         guard.AnnounceFreeze();
+        var window = Stopwatch.StartNew();
         try
         {
             frozen = InterruptibleCall.Run(
@@ -219,7 +219,7 @@ internal sealed class Freezer : IDisposable
                 "FreezeFailed",
                 domain,
                 $"The guest of domain '{domain.Name}' could not be frozen: {error.Message}. "
-                + (isGuardNeeded ? $"Whether anything is frozen is not known: a guard (process {guard.ProcessId}) goes on thawing until the agent answers." : "It is not frozen."),
+                + (isGuardNeeded ? $"Whether anything is frozen is not known: a guard ({guard}) goes on thawing until the agent answers." : "It is not frozen."),
                 error);
         }
 
@@ -230,7 +230,7 @@ internal sealed class Freezer : IDisposable
             "FreezeTimedOut",
             domain,
             $"The guest of domain '{domain.Name}' did not confirm the freeze within {options.FreezeTimeout.TotalSeconds:0.#} s: {error.Message}. "
-            + $"The freeze may still land: a guard (process {guard.ProcessId}) goes on thawing until the agent answers that nothing is frozen.",
+            + $"The freeze may still land: a guard ({guard}) goes on thawing until the agent answers that nothing is frozen.",
             error);
     }
 
@@ -246,7 +246,7 @@ internal sealed class Freezer : IDisposable
         {
             // Closing its input sets the guard to work at once.
             guard.Dispose();
-            return $"the thaw was not confirmed ({e.Message}); a guard (process {guard.ProcessId}) goes on until the agent answers";
+            return $"the thaw was not confirmed ({e.Message}); a guard ({guard}) goes on until the agent answers";
         }
 
         // At once: whoever freezes from here on is not ours to thaw.

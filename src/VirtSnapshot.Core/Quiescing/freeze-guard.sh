@@ -1,6 +1,6 @@
 # Thaws a guest, or lets a paused one go on, when nobody else does. Arguments: URI, and "spare" where the domain is not known yet.
 #
-# The run that started us says "watch UUID SECONDS", then "freezing" before it freezes, and "thawed" when its own thaw is confirmed. If it
+# The run that started us says "watch UUID SECONDS", then "freezing" before it freezes (our answer: "watching"), and "thawed" when its own thaw is confirmed. If it
 # dies (its end of the pipe closes) or SECONDS pass first, the thaw is ours, until the agent itself answers that nothing is frozen. In the same
 # way "pausing" and "resumed" stand around a pause of the whole guest.
 trap '' HUP INT TERM PIPE
@@ -54,6 +54,7 @@ read -r word
 [ "$word" = thawed ] && exit 0
 case $word in
 freezing)
+    echo watching
     word=$(timeout "$seconds" head -n 1)
     [ "$word" = thawed ] && exit 0
     until thaw; do
@@ -65,8 +66,12 @@ freezing)
     until thaw || is_gone; do sleep 1; done
     ;;
 pausing)
+    echo watching
     word=$(timeout "$seconds" head -n 1)
-    [ "$word" = resumed ] || until resume || is_gone; do sleep 1; done
+    case $word in
+    resumed | thawed) ;;
+    *) until resume || is_gone; do sleep 1; done ;;
+    esac
     ;;
 esac
 ask guest-agent-timeout "$uuid" --timeout -2 >/dev/null

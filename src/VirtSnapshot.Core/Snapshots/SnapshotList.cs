@@ -2,6 +2,7 @@ using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Libvirt;
 using VirtSnapshot.Methods;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Snapshots;
 
@@ -17,9 +18,23 @@ public static class SnapshotList
         {
             using var native = DomainFinder.Open(domain);
             var now = DomainReader.Read(native);
-            var order = HostFinder.IsLocal(native.Connection) ? new RecordOrder(native, now, new LocalHost(native.Connection.Uri)) : null;
-            return (IReadOnlyList<DiskSnapshot>)[.. Recorded(now, order), .. Unrecorded(now, order)];
+            try
+            {
+                var order = new RecordOrder(native, now, HostFinder.For(native.Connection, now));
+                return Of(now, order);
+            }
+            catch (VirtSnapshotException e) when (e.ErrorId is "RemoteHostNotSupported" or "HostUnreachable" or "SudoRefused")
+            {
+                // What libvirt alone tells is better than nothing.
+                return Of(now, null);
+            }
         });
+    }
+
+    private static IReadOnlyList<DiskSnapshot> Of(VmDomain domain, RecordOrder? order)
+    {
+        using var ahead = order is null ? null : ImageChain.ReadAhead(order.Host, domain.Disks.Select(disk => disk.Source).Concat(SnapshotCatalog.ReadDisks(domain).Select(record => record.Source)));
+        return [.. Recorded(domain, order), .. Unrecorded(domain, order)];
     }
 
     private static IEnumerable<DiskSnapshot> Recorded(VmDomain domain, RecordOrder? order)

@@ -28,22 +28,47 @@ internal static class ImageChain
         return chain;
     }
 
-    public static Qcow2Header? ReadHeader(IHost host, string path)
+    /// <summary>As <see cref="IHost.ReadAhead"/>, for images and all that they stand on: a journey for each generation.</summary>
+    public static IDisposable ReadAhead(IHost host, IEnumerable<DiskSource> tops)
+    {
+        var read = new ReadScope();
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var layers = tops.ToList();
+        for (var depth = 0; depth < MaxLayers; depth++)
+        {
+            layers = [.. layers.Where(layer => layer.Path is not null && seen.Add(layer.Path))];
+            if (layers.Count == 0 || host.ReadAhead(layers.Select(layer => layer.Path!)) is not { } journey)
+            {
+                break;
+            }
+
+            read.Add(journey);
+            layers = [.. layers.Select(layer => ReadBacking(host, layer)).OfType<DiskSource>()];
+        }
+
+        return read;
+    }
+
+    /// <param name="host">Where the image is.</param>
+    /// <param name="path">The image.</param>
+    /// <param name="withTable">Whether it matters if the image holds data; else it is taken to hold some.</param>
+    public static Qcow2Header? ReadHeader(IHost host, string path, bool withTable = false)
     {
         try
         {
+            using var ahead = host.ReadAhead([path]);
             if (host.Stat(path, followLink: true) is not ({ IsRegularFile: true } or { IsBlockDevice: true }))
             {
                 return null;
             }
 
-            if (!Qcow2Header.IsQcow2(host.ReadHead(path, Qcow2Header.MagicLength)))
+            var head = host.ReadHead(path, Qcow2Header.HeadLength);
+            if (!Qcow2Header.IsQcow2(head))
             {
                 return null;
             }
 
-            var head = host.ReadHead(path, Qcow2Header.HeadLength);
-            var length = Qcow2Header.LengthWithTable(head);
+            var length = withTable ? Qcow2Header.LengthWithTable(head) : Qcow2Header.LengthWithBackingFile(head);
             return Qcow2Header.Parse(length > head.Length ? host.ReadHead(path, length) : head);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -14,19 +14,18 @@ namespace VirtSnapshot.Storage;
 /// <param name="SnapshotCount">How many internal snapshots are in the file.</param>
 internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, string? BackingFormat, bool HoldsData, uint SnapshotCount)
 {
-    public const int MagicLength = 4;
-
-    /// <summary>Enough for the header, its extensions, and the first-level table of an image of 4 TiB, as qemu-img lays them out.</summary>
-    public const int HeadLength = 256 * 1024;
+    /// <summary>Enough for the header, its extensions and the backing file's name, as qemu-img lays them out.</summary>
+    public const int HeadLength = 4096;
 
     // QEMU itself takes no first-level table of more than 32 MiB.
     private const int LongestHead = 48 * 1024 * 1024;
 
     public const uint Magic = 0x514649FB;
     private const uint BackingFormatExtension = 0xE2792ACA;
+    private const int LongestBackingFile = 1023;
     private const int Version2HeaderLength = 72;
 
-    public static bool IsQcow2(ReadOnlySpan<byte> head) => head.Length >= MagicLength && Int32(head, 0) == Magic;
+    public static bool IsQcow2(ReadOnlySpan<byte> head) => head.Length >= sizeof(uint) && Int32(head, 0) == Magic;
 
     /// <returns>Null where the bytes are not the head of a qcow2 file.</returns>
     public static Qcow2Header? Parse(ReadOnlySpan<byte> head)
@@ -39,7 +38,7 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
         var version = Int32(head, 4);
         var backingOffset = Int64(head, 8);
         var backingLength = Int32(head, 16);
-        if (version < 2 || backingLength > 1023 || backingOffset > (ulong)head.Length || backingOffset + backingLength > (ulong)head.Length)
+        if (version < 2 || backingLength > LongestBackingFile || backingOffset > (ulong)head.Length || backingOffset + backingLength > (ulong)head.Length)
         {
             return null;
         }
@@ -52,11 +51,17 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
             Int32(head, 60));
     }
 
+    /// <summary>How much of the file shows the backing file's name as well, in bytes; what is already there where it never could.</summary>
+    public static int LengthWithBackingFile(ReadOnlySpan<byte> head) =>
+        head.Length >= Version2HeaderLength && Int64(head, 8) is var offset and <= LongestHead && Int32(head, 16) is var length and <= LongestBackingFile
+            ? Math.Max((int)offset + (int)length, head.Length)
+            : head.Length;
+
     /// <summary>How much of the file shows its first-level table as well, in bytes; what is already there where it never could.</summary>
     public static int LengthWithTable(ReadOnlySpan<byte> head) =>
         head.Length >= Version2HeaderLength && Int32(head, 0) == Magic && TableEnd(head) is var end and <= LongestHead
-            ? Math.Max((int)end, head.Length)
-            : head.Length;
+            ? Math.Max((int)end, LengthWithBackingFile(head))
+            : LengthWithBackingFile(head);
 
     private static string? ReadBackingFormat(ReadOnlySpan<byte> head, uint headerLength)
     {

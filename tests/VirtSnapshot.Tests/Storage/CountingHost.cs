@@ -23,6 +23,8 @@ internal sealed class CountingHost : IHost
 
     public byte[] ReadHead(string path, int count) => Counted(() => local.ReadHead(path, count));
 
+    public IDisposable? ReadAhead(IEnumerable<string> paths) => null;
+
     public IHostScript StartScript(string script, IReadOnlyList<string> arguments) => throw new NotSupportedException();
 
     public long FreeSpace(string directory) => throw new NotSupportedException();

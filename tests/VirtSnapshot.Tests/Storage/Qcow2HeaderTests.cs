@@ -155,5 +155,5 @@ public sealed class Qcow2HeaderTests : IDisposable
         Assert.Equal((size, backingFile, backingFormat, false), (header.VirtualSize, header.BackingFile, header.BackingFormat, header.HoldsData));
     }
 
-    private Qcow2Header? Read() => ImageChain.ReadHeader(new LocalHost("test:///default"), Image);
+    private Qcow2Header? Read() => ImageChain.ReadHeader(new LocalHost("test:///default"), Image, withTable: true);
 }

@@ -50,7 +50,7 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
     /// </summary>
     private void Verify(IHost host)
     {
-        var header = ImageChain.ReadHeader(host, Path);
+        var header = ImageChain.ReadHeader(host, Path, withTable: true);
         var problem = header switch
         {
             null => "it is not a qcow2 file",

@@ -70,7 +70,7 @@ internal sealed class QemuRecovery : IRecovery
             return $"{user} has it open. If that is this domain's QEMU, libvirt does not know that the guest writes there: do not stop the guest before its disks are copied";
         }
 
-        return ImageChain.ReadHeader(order.Host, path) switch
+        return ImageChain.ReadHeader(order.Host, path, withTable: true) switch
         {
             null when order.Host.Stat(path) is { Size: 0 } => null,
             null => "it is not the overlay that was to be made",

@@ -1,0 +1,21 @@
+# Tells of each path what stands there, in fields that end with NUL: kind, path, value.
+#   i  the facts (see FileFacts), a link not followed      t  the facts, a link followed
+#   h  a file's first bytes, in hexadecimal                d  a folder: 1 where it can be written to, free blocks, their size
+#   e  (path: i or t) how many paths failed otherwise than that nothing stands there: then the silence on a path says nothing
+facts='%d %i %f %u %g %s %t %T'
+{
+    failed=$(stat --printf="i\\0%n\\0$facts\\0" -- "$@" 2>&1 >&4 4>&- | grep -c -v -e ': No such file or directory$' -e ': Not a directory$')
+    printf 'e\0i\0%s\0' "$failed"
+    failed=$(stat -L --printf="t\\0%n\\0$facts\\0" -- "$@" 2>&1 >&4 4>&- | grep -c -v -e ': No such file or directory$' -e ': Not a directory$')
+    printf 'e\0t\0%s\0' "$failed"
+} 4>&1
+for path; do
+    if [ -f "$path" ] || [ -b "$path" ]; then
+        head=$(od -An -v -tx1 -N 4096 -- "$path" 2>/dev/null) && printf 'h\0%s\0%s\0' "$path" "$head"
+    elif [ -d "$path" ]; then
+        writable=0
+        [ -w "$path" ] && [ -x "$path" ] && writable=1
+        stat -f --printf="d\\0%n\\0$writable %a %S\\0" -- "$path" 2>/dev/null
+    fi
+done
+exit 0

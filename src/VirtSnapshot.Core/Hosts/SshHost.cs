@@ -1,0 +1,223 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+
+namespace VirtSnapshot.Hosts;
+
+/// <summary>
+/// Another machine, reached over ssh. The hypervisor of the system has its files as root, so whoever is not root there goes through
+/// <c>sudo -n</c> to them; a user's own hypervisor (<c>/session</c>) has them as that user. Guards talk to libvirt alone and stay who we are.
+/// </summary>
+internal sealed class SshHost(SshConnection connection, string hypervisorUri, bool isSession) : IHost
+{
+    // Below what Linux takes as one argument (128 KiB), which the whole command is for the shell over there; each quote may become four.
+    private const int MostPathText = 24 * 1024;
+    private const string Facts = "%d %i %f %u %g %s %t %T";
+
+    private readonly ConcurrentDictionary<string, FileLook> looks = new(StringComparer.Ordinal);
+    private readonly ConcurrentBag<SshLock> locks = [];
+
+    public string Name => connection.User.HostName;
+
+    public string HypervisorUri => hypervisorUri;
+
+    private bool FilesNeedRoot => !isSession && !connection.User.IsRoot;
+
+    public ProgramResult Run(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default) =>
+        Run(program, arguments, FilesNeedRoot, cancellation);
+
+    public ProgramResult RunAsRoot(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default) =>
+        Run(program, arguments, !connection.User.IsRoot, cancellation);
+
+    public IHostScript StartScript(string script, IReadOnlyList<string> arguments) => connection.Start(script, arguments, asRoot: false);
+
+    public IDisposable? ReadAhead(IEnumerable<string> paths)
+    {
+        var fresh = paths.Where(path => !looks.ContainsKey(path)).Distinct(StringComparer.Ordinal).ToList();
+        if (fresh.Count == 0)
+        {
+            return null;
+        }
+
+        foreach (var part in InParts(fresh))
+        {
+            foreach (var (path, look) in FileLook.Parse(Ask("look.sh", part).Fields, part))
+            {
+                looks.TryAdd(path, look);
+            }
+        }
+
+        return new Forgetting(() => fresh.ForEach(path => looks.TryRemove(path, out _)));
+    }
+
+    public FileFacts? Stat(string path, bool followLink = false)
+    {
+        if (looks.TryGetValue(path, out var look) && (followLink ? look.IsTargetKnown : look.IsItselfKnown))
+        {
+            return followLink ? look.Target : look.Itself;
+        }
+
+        string[] follow = followLink ? ["-L"] : [];
+        var answer = Query("stat", [.. follow, "-c", Facts, "--", path]);
+        return answer.Succeeded ? FileFacts.Parse(answer.Text.Trim())
+            : Complaint.IsNothingThere(answer.Errors) ? null
+            : throw Failure(path, answer);
+    }
+
+    public long FreeSpace(string directory)
+    {
+        if (looks.TryGetValue(directory, out var look) && look.FreeBytes is { } known)
+        {
+            return known;
+        }
+
+        var answer = Query("stat", ["-f", "-c", "%a %S", "--", directory]);
+        return answer.Succeeded ? FileLook.ParseFreeBytes(answer.Text.Trim().Split(' ')) : throw Failure(directory, answer);
+    }
+
+    public bool CanWriteTo(string directory) => looks.TryGetValue(directory, out var look) && look.IsWritable is { } known
+        ? known
+        : Query("test", ["-w", directory, "-a", "-x", directory]).Succeeded;
+
+    public byte[] ReadHead(string path, int count)
+    {
+        // What is shorter than all that was read ahead is known as a whole.
+        if (looks.TryGetValue(path, out var look) && look.Head is { } head && (count <= head.Length || head.Length < FileLook.HeadLength))
+        {
+            return head[..Math.Min(count, head.Length)];
+        }
+
+        var answer = Query("head", ["-c", count.ToString(CultureInfo.InvariantCulture), "--", path]);
+        return answer.Succeeded ? answer.Output : throw Failure(path, answer);
+    }
+
+    public IReadOnlyList<string> ListFiles(string directory)
+    {
+        var answer = Query("find", ["-H", directory, "-mindepth", "1", "-maxdepth", "1", "!", "-xtype", "d", "-printf", "%f\\0"]);
+        return answer.Succeeded ? [.. answer.Fields.Where(name => name.Length > 0).Select(name => Path.Combine(directory, name))] : [];
+    }
+
+    public void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? like)
+    {
+        EnsureLocked();
+        const int ownerOnly = 0x180; // 0600
+        const int groupAccess = 0x30; // 0060
+        string[] others = like is null ? [] : [$"{like.Owner}", $"{like.Group}", Convert.ToString(ownerOnly | (like.Mode & groupAccess), 8)];
+        var answer = connection.Ask("create-file.sh", [path, $"{content.Length}", .. others], FilesNeedRoot, input: content.ToArray());
+        looks.TryRemove(path, out _);
+        if (!answer.Succeeded)
+        {
+            throw Failure(path, answer);
+        }
+    }
+
+    public void SyncDirectory(string path)
+    {
+        if (Query("sync", ["--", path]) is { Succeeded: false } answer)
+        {
+            throw Failure(path, answer);
+        }
+    }
+
+    public void Delete(string path)
+    {
+        EnsureLocked();
+        var answer = connection.Ask("run.sh", ["rm", "-f", "--", path], FilesNeedRoot);
+        looks.TryRemove(path, out _);
+        if (!answer.Succeeded)
+        {
+            throw Failure(path, answer);
+        }
+    }
+
+    public OpenFiles ReadOpenFiles() => HostOpenFiles.Parse(Ask("open-files.sh", []).Fields, TryStat);
+
+    public IDisposable? TryLock(string name)
+    {
+        var taken = SshLock.TryTake(connection, name, FilesNeedRoot || (!isSession && connection.User.IsRoot));
+        if (taken is not null)
+        {
+            locks.Add(taken);
+        }
+
+        return taken;
+    }
+
+    private ProgramResult Run(string program, IReadOnlyList<string> arguments, bool asRoot, CancellationToken cancellation)
+    {
+        EnsureLocked();
+        looks.Clear();
+        var answer = connection.Ask(cancellation.CanBeCanceled ? "run-stoppable.sh" : "run.sh", [program, .. arguments], asRoot, cancellation: cancellation);
+        RefuseMissing(program, answer);
+        return new ProgramResult(program, answer.ExitCode, answer.Text, answer.Errors);
+    }
+
+    private FileFacts? TryStat(string path)
+    {
+        try
+        {
+            return Stat(path, followLink: true);
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Runs a program that changes nothing.</summary>
+    private HostAnswer Query(string program, IReadOnlyList<string> arguments)
+    {
+        var answer = Ask("run.sh", [program, .. arguments]);
+        RefuseMissing(program, answer);
+        return answer;
+    }
+
+    private HostAnswer Ask(string script, IReadOnlyList<string> arguments) =>
+        connection.Ask(script, arguments, FilesNeedRoot, isRepeatable: true);
+
+    /// <summary>Whoever has locked something and lost it must not change anything more.</summary>
+    private void EnsureLocked()
+    {
+        foreach (var taken in locks)
+        {
+            taken.EnsureHeld();
+        }
+    }
+
+    private void RefuseMissing(string program, HostAnswer answer)
+    {
+        if (answer.IsProgramMissing)
+        {
+            throw HostProgram.Missing(program, Name, "it is not there");
+        }
+    }
+
+    private static Exception Failure(string path, HostAnswer answer) => Complaint.IsNoPermission(answer.Errors)
+        ? new UnauthorizedAccessException($"{path}: {answer.Complaint}")
+        : new IOException($"{path}: {answer.Complaint}");
+
+    private static IEnumerable<List<string>> InParts(List<string> paths)
+    {
+        var part = new List<string>();
+        var length = 0;
+        foreach (var path in paths)
+        {
+            var own = System.Text.Encoding.UTF8.GetByteCount(path) + 3;
+            if (length + own > MostPathText && part.Count > 0)
+            {
+                yield return part;
+                part = [];
+                length = 0;
+            }
+
+            part.Add(path);
+            length += own;
+        }
+
+        yield return part;
+    }
+
+    private sealed class Forgetting(Action forget) : IDisposable
+    {
+        public void Dispose() => forget();
+    }
+}

@@ -1,0 +1,11 @@
+namespace VirtSnapshot.Storage;
+
+/// <summary>What was read ahead in several journeys, let go of together.</summary>
+internal sealed class ReadScope : IDisposable
+{
+    private readonly List<IDisposable> journeys = [];
+
+    public void Add(IDisposable journey) => journeys.Add(journey);
+
+    public void Dispose() => journeys.ForEach(journey => journey.Dispose());
+}
