@@ -8,7 +8,8 @@ internal static class Complaint
     public static bool IsNothingThere(string text) =>
         text.TrimEnd().EndsWith(": No such file or directory", StringComparison.Ordinal) || text.TrimEnd().EndsWith(": Not a directory", StringComparison.Ordinal);
 
-    public static bool IsNoSpace(string text) => text.Contains("No space left on device", StringComparison.Ordinal);
+    public static bool IsNoSpace(string text) =>
+        text.Contains("No space left on device", StringComparison.Ordinal) || text.Contains("Disk quota exceeded", StringComparison.Ordinal);
 
     /// <summary>QEMU's image locking: <c>Failed to get "write" lock</c>, or shared "write" lock, and so on.</summary>
     public static bool IsImageLocked(string text) =>

@@ -7,6 +7,7 @@ packages=(
     libvirt-daemon-system libvirt-clients libvirt-daemon-driver-qemu    # the hypervisor's manager
     qemu-system-x86 qemu-utils                                          # the hypervisor
     e2fsprogs                                                           # mke2fs, debugfs, e2fsck
+    btrfs-progs xfsprogs                                                # file systems that can snapshot and clone
     busybox-static cpio kmod                                            # what the guest is made of
     openssh-server openssh-client netcat-openbsd sudo passwd            # hosts over ssh
     procps                                                              # pgrep and ps, by which the tests find guards

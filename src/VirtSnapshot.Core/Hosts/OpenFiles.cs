@@ -18,6 +18,12 @@ internal sealed class OpenFiles(
         ]
         : [];
 
+    /// <summary>Who has any file open of the file system or subvolume whose root a directory is; nobody where it is an ordinary directory.</summary>
+    public IReadOnlyList<FileUser> FindUsersWithin(string root) =>
+        stat(root) is { IsDirectory: true } facts && stat(Path.GetDirectoryName(root) ?? root) is { } parent && parent.Device != facts.Device
+            ? [.. users.Where(file => file.Key.Device == facts.Device).SelectMany(file => file).Select(found => found.User).Distinct()]
+            : [];
+
     /// <summary>libvirt starts QEMU with <c>-uuid UUID</c>; a UUID in a path proves nothing.</summary>
     private static bool IsQemuOf(Guid domain, IReadOnlyList<string> arguments) =>
         arguments.Zip(arguments.Skip(1)).Any(pair => pair.First == "-uuid" && Guid.TryParse(pair.Second, out var uuid) && uuid == domain);

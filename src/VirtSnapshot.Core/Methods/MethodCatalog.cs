@@ -1,4 +1,7 @@
+using VirtSnapshot.Methods.Btrfs;
 using VirtSnapshot.Methods.Qemu;
+using VirtSnapshot.Methods.Reflink;
+using VirtSnapshot.Methods.Volumes;
 
 namespace VirtSnapshot.Methods;
 
@@ -9,5 +12,10 @@ internal static class MethodCatalog
     public static ISnapshotProvider Shield { get; } = new QemuProvider();
 
     /// <summary>The methods, the one to be preferred first. Tests put their own beside them.</summary>
-    public static MethodSelector Selector { get; set; } = new([Shield]);
+    public static MethodSelector Selector { get; set; } = new(
+    [
+        Shield,
+        new VolumeProvider(new BtrfsDriver()),
+        new VolumeProvider(new ReflinkDriver()),
+    ]);
 }

@@ -47,7 +47,7 @@ internal static class Victim
         {
             Domain = domain,
             Name = SnapshotName.Parse(order.Name),
-            Method = order.CopySeconds is null ? null : DiskSnapshotMethod.Parse(CopyDriver.MethodName),
+            Method = (order.CopySeconds is null ? order.Method : CopyDriver.MethodName) is { } method ? DiskSnapshotMethod.Parse(method) : null,
             Quiescing = new QuiesceOptions { Quiescence = order.Quiescence, FreezeTimeout = TimeSpan.FromSeconds(order.FreezeSeconds) },
         };
         using var plan = SnapshotPlan.Make(request, new HeardReporter(), CancellationToken.None);

@@ -15,6 +15,9 @@ internal sealed record VictimOrder
     /// <summary>The snapshot that is taken or removed.</summary>
     public string Name { get; init; } = "fault";
 
+    /// <summary>The method that takes it; the disks' own where it is null.</summary>
+    public string? Method { get; init; }
+
     /// <summary>The step at which it happens; never where it is null.</summary>
     public RunStep? Step { get; init; }
 

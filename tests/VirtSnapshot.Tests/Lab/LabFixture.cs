@@ -44,6 +44,13 @@ public sealed class LabFixture : IDisposable
         return new TestGuest(this, name);
     }
 
+    /// <summary>As <see cref="Throwaway"/>, with its disks below <c>images</c> in a folder of its own, which lies below the lab's.</summary>
+    public TestGuest ThrowawayIn(string folder, string name, params string[] options)
+    {
+        LabScript.Run("domain.sh", [Uri, name, folder, .. options]);
+        return new TestGuest(this, name, folder);
+    }
+
     /// <summary>Ends libvirtd and starts it again; guests go on.</summary>
     public void RestartDaemon(bool kill = false) =>
         LabScript.Run("libvirtd.sh", kill ? ["restart", Folder, "KILL"] : ["restart", Folder]);

@@ -3,8 +3,10 @@ using VirtSnapshot.Domains;
 namespace VirtSnapshot.Tests.Lab;
 
 /// <summary>A real guest with a real agent, whose record writer is at work unless it was switched off.</summary>
-public sealed class TestGuest(LabFixture lab, string name) : IDisposable
+public sealed class TestGuest(LabFixture lab, string name, string? folder = null) : IDisposable
 {
+    private readonly string folder = folder ?? lab.Folder;
+
     public string Name => name;
 
     public LabFixture Lab => lab;
@@ -14,12 +16,12 @@ public sealed class TestGuest(LabFixture lab, string name) : IDisposable
 
     private static CancellationToken TestContextToken => Xunit.TestContext.Current.CancellationToken;
 
-    public string Image(string target) => Path.Combine(lab.Images, $"{name}-{target}.qcow2");
+    public string Image(string target) => Path.Combine(folder, "images", $"{name}-{target}.qcow2");
 
     /// <summary>The number of the last record that the guest says is on all its disks.</summary>
     public int LastAcknowledged()
     {
-        var lines = File.ReadAllLines(Path.Combine(lab.Folder, $"{name}.acknowledged"));
+        var lines = File.ReadAllLines(Path.Combine(folder, $"{name}.acknowledged"));
         return lines.Length == 0 ? 0 : int.Parse(lines[^1], System.Globalization.CultureInfo.InvariantCulture);
     }
 
@@ -56,7 +58,7 @@ public sealed class TestGuest(LabFixture lab, string name) : IDisposable
     {
         LabScript.TryRunProgram("virsh", "-q", "-c", lab.Uri, "destroy", name);
         LabScript.TryRunProgram("virsh", "-q", "-c", lab.Uri, "undefine", name, "--managed-save", "--snapshots-metadata");
-        foreach (var image in Directory.GetFiles(lab.Images, $"{name}-*"))
+        foreach (var image in Directory.GetFiles(Path.Combine(folder, "images"), $"{name}-*"))
         {
             File.Delete(image);
         }

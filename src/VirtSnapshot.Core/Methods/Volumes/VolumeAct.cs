@@ -53,19 +53,21 @@ internal sealed class VolumeAct : ISnapshotAct
 
         foreach (var disk in Disks)
         {
-            var path = disk.Record.Source.Path!;
-            if (host.Stat(path, followLink: true) is null)
+            var snapshot = VolumeSnapshot.Read(disk.Record);
+            if (VolumeImages.WhyNotFound(host, snapshot, disk.Record, StackOf(disk.Disk)) is { } problem)
             {
                 throw new VirtSnapshotException(
                     FailureKind.InvalidResult,
                     "SnapshotNotTaken",
                     disk.Disk,
-                    $"The snapshot '{VolumeSnapshot.Read(disk.Record).Name}' was taken, but it does not hold '{path}', the image of disk '{disk.Disk.Target}' of domain '{now.Name}'.");
+                    $"The snapshot '{snapshot.Name}' for disk '{disk.Disk.Target}' of domain '{now.Name}' was taken, but {problem}.");
             }
         }
 
         return [];
     }
+
+    private StorageStack StackOf(VmDisk disk) => parts.SelectMany(part => part.Disks).First(candidate => candidate.Disk.Target == disk.Target).Stack;
 
     private PlannedDisk Plan(VolumeSnapshot snapshot, CandidateDisk candidate)
     {

@@ -40,6 +40,18 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
                         + "<diskSnapshot> elements differ. Nothing was touched. Make them the same with Set-DiskSnapshotMethod, or give -Method.");
                 }
 
+                foreach (var disk in disks)
+                {
+                    if (VolumeImages.WhyNotHeld(order.Host, part.Key, disk.Stack) is { } why)
+                    {
+                        throw new VirtSnapshotException(
+                            FailureKind.InvalidOperation,
+                            "MethodUnsuitable",
+                            disk.Disk,
+                            $"Method '{Method}' cannot snapshot disk '{disk.Disk.Target}' of domain '{order.Domain.Name}': {why}. Nothing was touched.");
+                    }
+                }
+
                 var volumeOrder = new VolumeOrder(
                     order.Host, order.Domain, part.Key, number == 0 ? label : $"{label}-{number}", method, [.. disks.Select(disk => disk.Disk)], disks[0].Stack, order.Warn);
                 return new VolumePart(driver.Plan(volumeOrder), disks, driver.IsSlow(volumeOrder));

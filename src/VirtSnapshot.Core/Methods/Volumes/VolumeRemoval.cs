@@ -1,3 +1,5 @@
+using VirtSnapshot.Hosts;
+
 namespace VirtSnapshot.Methods.Volumes;
 
 /// <summary>Nothing is merged, since nothing was changed: a snapshot is deleted when the last disk that it serves is removed.</summary>
@@ -11,10 +13,11 @@ internal sealed class VolumeRemoval : IRemoval
     public VolumeRemoval(RemovalOrder order, IVolumeDriver driver)
     {
         this.driver = driver;
-        var open = new Lazy<Hosts.OpenFiles>(order.Host.ReadOpenFiles);
+        var kept = NamesBut(order.Disks);
+        var open = new Lazy<OpenFiles>(order.Host.ReadOpenFiles);
         foreach (var record in order.Disks)
         {
-            if (record.Source.Path is { } path && open.Value.FindUsers(path) is [{ } reader, ..])
+            if (FindReader(record) is { } reader)
             {
                 refused.Add(new RemovedDisk(record, null, null, new RemovalFailure(InUse(order, record, $"{reader}"), HadBegun: false)));
             }
@@ -26,9 +29,18 @@ internal sealed class VolumeRemoval : IRemoval
 
         // Also when one of them was taken out of the catalog by a run that died before it deleted anything.
         deletable = accepted.Select(NameOf).ToHashSet(StringComparer.Ordinal);
-        deletable.ExceptWith(order.Recorded
-            .Where(record => record.Method == driver.Method && !accepted.Exists(removed => removed.Target == record.Target && NameOf(removed) == NameOf(record)))
-            .Select(NameOf));
+        deletable.ExceptWith(NamesBut(accepted));
+
+        HashSet<string> NamesBut(IReadOnlyList<RecordedDisk> removed) => order.Recorded
+            .Where(record => record.Method == driver.Method && !removed.Any(other => other.Target == record.Target && NameOf(other) == NameOf(record)))
+            .Select(NameOf)
+            .ToHashSet(StringComparer.Ordinal);
+
+        // A snapshot that goes takes all with it: the disk's backing image, and files that are no disk's.
+        FileUser? FindReader(RecordedDisk record) =>
+            (record.Source.Path is { } path ? open.Value.FindUsers(path) : [])
+            .Concat(kept.Contains(NameOf(record)) ? [] : open.Value.FindUsersWithin(VolumeSnapshot.Read(record).At))
+            .FirstOrDefault();
     }
 
     public IReadOnlyList<RemovedDisk> Refused => refused;
@@ -52,6 +64,6 @@ internal sealed class VolumeRemoval : IRemoval
         FailureKind.ResourceBusy,
         "SourceInUse",
         order.Domain,
-        $"The snapshot '{NameOf(record)}' of disk '{record.Target}' of domain '{order.Domain.Name}' cannot be removed while somebody reads '{record.Source.Path}': {reader}. Nothing was touched. "
+        $"The snapshot '{NameOf(record)}' of disk '{record.Target}' of domain '{order.Domain.Name}' cannot be removed while somebody reads in it: {reader}. Nothing was touched. "
         + "Let the backup finish, and try again.");
 }

@@ -1,0 +1,388 @@
+using VirtSnapshot.Methods;
+using VirtSnapshot.Methods.Btrfs;
+using VirtSnapshot.Methods.Volumes;
+using VirtSnapshot.Quiescing;
+using VirtSnapshot.Snapshots;
+using VirtSnapshot.Tests.Lab;
+using VirtSnapshot.Tests.Storage;
+using Xunit;
+
+namespace VirtSnapshot.Tests.Methods.Volumes;
+
+/// <summary>Real subvolumes under shut-off domains.</summary>
+public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
+{
+    [Fact]
+    public void A_raw_image_on_a_subvolume_of_its_own_gets_it_by_default_and_the_source_stands_still()
+    {
+        Btrfs(out var root);
+        var image = Raw(root, "a.raw");
+        var domain = Define(Disk(image));
+        var before = ImageDigest.OfFile(image);
+
+        var heard = new HeardReporter();
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, "one", reporter: heard));
+        Assert.Equal(("btrfs", Consistency.Offline, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State));
+        Assert.Null(snapshot.ModifiedDisk);
+        Assert.Equal("raw", snapshot.BackupSource.Format);
+        Assert.Matches($"^{root}/\\.virtsnapshot-one-[0-9a-f]{{8}}/a\\.raw$", snapshot.BackupSource.Path);
+        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(image, domain.Domain.FindDisk("vda")!.Source.Path);
+
+        WriteRaw(image, 2);
+        Assert.Equal(before, ImageDigest.OfFile(snapshot.BackupSource.Path!));
+        Assert.Throws<IOException>(() => WriteRaw(snapshot.BackupSource.Path!, 3));
+
+        Engine.Remove(domain.Domain, snapshot);
+        AssertNothingLeft(domain.Domain);
+        Assert.Equal(["a.raw"], Entries(root));
+    }
+
+    [Fact]
+    public void A_qcow2_image_gets_it_only_when_it_is_asked_for()
+    {
+        Btrfs(out var root);
+        var domain = Define(Disk(Qcow2(root, "a.qcow2"), format: "qcow2"));
+        var kept = Assert.Single(Engine.Take(domain.Domain, "one"));
+        Assert.Equal("qemu", kept.Method);
+        Engine.Remove(domain.Domain, kept);
+        Assert.Equal("btrfs", Assert.Single(Engine.Take(domain.Domain, "one", method: "btrfs")).Method);
+        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
+    public void One_snapshot_serves_all_disks_of_a_subvolume_and_goes_with_the_last()
+    {
+        var mount = Btrfs(out var root);
+        var other = AddSubvolume(mount.Folder, "other");
+        var domain = Define(Disk(Raw(root, "a.raw")), Disk(Raw(root, "b.raw"), "vdb"), Disk(Raw(other, "c.raw"), "vdc"));
+
+        var snapshots = Engine.Take(domain.Domain, "one");
+        var folders = snapshots.Select(snapshot => Path.GetDirectoryName(snapshot.BackupSource.Path)!).ToList();
+        Assert.Equal(folders[0], folders[1]);
+        Assert.NotEqual(folders[0], folders[2]);
+        Assert.Equal(["a.raw", "b.raw"], Entries(folders[0]));
+
+        Engine.Remove(domain.Domain, snapshots[0], snapshots[2]);
+        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(["c.raw"], Entries(other));
+        Engine.Remove(domain.Domain, snapshots[1]);
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
+    public void Snapshots_of_a_subvolume_do_not_hold_each_other_and_go_in_any_order()
+    {
+        Btrfs(out var root);
+        var image = Raw(root, "a.raw");
+        var domain = Define(Disk(image));
+        var taken = new List<DiskSnapshot>();
+        for (byte i = 1; i <= 3; i++)
+        {
+            WriteRaw(image, i);
+            taken.AddRange(Engine.Take(domain.Domain, $"s{i}"));
+        }
+
+        Assert.Equal([1, 2, 3], taken.Select(snapshot => Host.ReadHead(snapshot.BackupSource.Path!, 1)[0]));
+        Engine.Remove(domain.Domain, taken[1]);
+        Assert.Equal([1, 3], SnapshotList.Of(domain.Domain).Select(snapshot => Host.ReadHead(snapshot.BackupSource.Path!, 1)[0]));
+        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
+    public void A_chain_with_relative_names_is_held_as_a_whole()
+    {
+        Btrfs(out var root);
+        Directory.CreateDirectory(Path.Combine(root, "bases"));
+        var backing = Qcow2(root, "bases/base.qcow2", content: 5);
+        var image = Qcow2(root, "a.qcow2", backing: "bases/base.qcow2");
+        var domain = Define(Disk(image, format: "qcow2"));
+        var before = ImageDigest.Of(image, "qcow2");
+
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, "one", method: "btrfs"));
+        BareDomain.WriteOffline(backing, 6);
+        Assert.NotEqual(before, ImageDigest.Of(image, "qcow2"));
+        Assert.Equal(before, ImageDigest.Of(snapshot.BackupSource));
+
+        // Who reads the base alone reads in the snapshot as well.
+        using (File.OpenRead(Path.Combine(Path.GetDirectoryName(snapshot.BackupSource.Path)!, "bases/base.qcow2")))
+        {
+            Assert.Equal("SourceInUse", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
+        }
+
+        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Engine.Remove(domain.Domain, snapshot);
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
+    public void A_backing_image_that_the_snapshot_would_not_hold_is_named_and_refused()
+    {
+        var mount = Btrfs(out var root);
+        var outside = Qcow2(mount.Folder, "outside.qcow2");
+        AssertUnsuitable(outside, Qcow2(root, "a1.qcow2", backing: "../outside.qcow2"));
+
+        var inside = Qcow2(root, "base.qcow2");
+        AssertUnsuitable(inside, Qcow2(root, "a2.qcow2", backing: inside));
+
+        // Below the subvolume, and not in it.
+        AddSubvolume(root, "nested");
+        var nested = Qcow2(root, "nested/base.qcow2");
+        AssertUnsuitable(nested, Qcow2(root, "a3.qcow2", backing: "nested/base.qcow2"));
+
+        // In the snapshot, the relative name would lead to another file.
+        Directory.CreateDirectory(Path.Combine(root, "deep"));
+        Qcow2(root, "deep/base.qcow2");
+        var deep = Qcow2(root, "deep/a4.qcow2", backing: "base.qcow2");
+        var link = Path.Combine(root, "link.qcow2");
+        File.CreateSymbolicLink(link, deep);
+        AssertUnsuitable(inside, link);
+    }
+
+    [Fact]
+    public void A_backing_image_behind_a_link_that_leads_out_of_the_snapshot_is_found_out_and_everything_is_undone()
+    {
+        Btrfs(out var root);
+        Directory.CreateDirectory(Path.Combine(root, "bases"));
+        Qcow2(root, "bases/base.qcow2");
+        File.CreateSymbolicLink(Path.Combine(root, "link"), Path.Combine(root, "bases"));
+        var domain = Define(Disk(Qcow2(root, "a.qcow2", backing: "link/base.qcow2"), format: "qcow2"));
+
+        var error = Engine.Refused(() => Engine.Take(domain.Domain, "one", method: "btrfs"));
+        Assert.Equal("SnapshotNotTaken", error.ErrorId);
+        Assert.EndsWith("Everything was undone.", error.Message, StringComparison.Ordinal);
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
+    public void Images_on_no_subvolume_of_their_own_are_snapshotted_when_it_is_asked_for_and_the_user_is_told()
+    {
+        var mount = Btrfs(out var root);
+        var domain = Define(Disk(Raw(mount.Folder, "a.raw")), Disk(Raw(root, "b.raw"), "vdb"));
+        Assert.Equal(["qemu", "btrfs"], Engine.Take(domain.Domain, "default").Select(snapshot => snapshot.Method));
+        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+
+        var heard = new HeardReporter();
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, "one", ["vda"], method: "btrfs", reporter: heard));
+        Assert.Contains("not on a subvolume of their own", Assert.Single(heard.Warnings), StringComparison.Ordinal);
+        Assert.Equal(mount.Folder, Path.GetDirectoryName(Path.GetDirectoryName(snapshot.BackupSource.Path)));
+        Assert.Empty(Entries(Path.Combine(Path.GetDirectoryName(snapshot.BackupSource.Path)!, "vms")));
+        Engine.Remove(domain.Domain, snapshot);
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
+    public void A_subvolume_that_is_mounted_by_itself_is_one_of_its_own()
+    {
+        var mount = Btrfs(out var root);
+        var folder = Path.Combine(Lab.Images, "by-itself");
+        Raw(root, "a.raw");
+        LabScript.RunProgram("umount", mount.Folder);
+        Directory.CreateDirectory(folder);
+        LabScript.RunProgram("mount", "-o", "subvol=vms", mount.Device, folder);
+        try
+        {
+            var domain = Define(Disk(Path.Combine(folder, "a.raw")));
+            var snapshot = Assert.Single(Engine.Take(domain.Domain, "one"));
+            Assert.Equal("btrfs", snapshot.Method);
+            Engine.Remove(domain.Domain, snapshot);
+            AssertNothingLeft(domain.Domain);
+        }
+        finally
+        {
+            LabScript.RunProgram("umount", folder);
+            Directory.Delete(folder);
+            LabScript.RunProgram("mount", mount.Device, mount.Folder);
+        }
+    }
+
+    [Fact]
+    public void Without_copy_on_write_the_user_is_told()
+    {
+        Btrfs(out var root);
+        LabScript.RunProgram("chattr", "+C", root);
+        var domain = Define(Disk(Raw(root, "a.raw")));
+        var heard = new HeardReporter();
+        Engine.Take(domain.Domain, "one", reporter: heard);
+        Assert.Contains("copy-on-write", Assert.Single(heard.Warnings), StringComparison.Ordinal);
+        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+    }
+
+    [Fact]
+    public void Other_file_systems_and_read_only_ones_are_refused_with_the_reason()
+    {
+        var domain = Define(Disk(Raw(Lab.Images, "volumes-elsewhere.raw")));
+        Assert.Contains("not on btrfs", AssertUnsuitable(domain).Message, StringComparison.Ordinal);
+
+        var mount = Btrfs(out var root);
+        var standing = Define(Disk(Raw(root, "a.raw")));
+        LabScript.RunProgram("mount", "-o", "remount,ro", mount.Folder);
+        Assert.Contains("read-only", AssertUnsuitable(standing).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_full_file_system_is_refused_before_anything_is_touched()
+    {
+        var mount = Btrfs(out var root);
+        var domain = Define(Disk(Raw(root, "a.raw")));
+        LabScript.TryRunProgram("dd", "if=/dev/zero", $"of={mount.Folder}/filler", "bs=1M", "conv=fsync");
+        Assert.Equal("NoSpace", Engine.Refused(() => Engine.Take(domain.Domain, method: "btrfs")).ErrorId);
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Theory]
+    [InlineData("with space and 'quotes\" $(id) `id` \\")]
+    [InlineData("-r")]
+    [InlineData("--help")]
+    [InlineData("zeilen\n\tUUID: \t\t\tumbruch")]
+    [InlineData("größer 🐘 [x]")]
+    public void Names_are_only_names(string name)
+    {
+        Btrfs(out var root, name);
+        var image = Raw(root, $"{name}.raw".Replace('/', '_'));
+        var domain = Define(Disk(image));
+        var before = ImageDigest.OfFile(image);
+        if (name.Contains("UUID", StringComparison.Ordinal))
+        {
+            // It could be anybody's word.
+            Assert.Equal("SourceUnreadable", Engine.Refused(() => Engine.Take(domain.Domain, "one")).ErrorId);
+        }
+        else
+        {
+            var snapshot = Assert.Single(Engine.Take(domain.Domain, "one"));
+            Assert.Equal(before, ImageDigest.OfFile(snapshot.BackupSource.Path!));
+            Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+            Engine.Remove(domain.Domain, snapshot);
+        }
+
+        AssertNothingLeft(domain.Domain);
+        Assert.Equal([Path.GetFileName(image)], Entries(root));
+    }
+
+    [Fact]
+    public void It_is_not_removed_while_somebody_reads_in_it()
+    {
+        Btrfs(out var root);
+        File.WriteAllText(Path.Combine(root, "notes"), "not a disk's");
+        var domain = Define(Disk(Raw(root, "a.raw")));
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, "one"));
+        foreach (var file in new[] { "a.raw", "notes" })
+        {
+            using (File.OpenRead(Path.Combine(Path.GetDirectoryName(snapshot.BackupSource.Path)!, file)))
+            {
+                Assert.Equal("SourceInUse", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
+                Assert.Equal("SourceInUse", Assert.Throws<VirtSnapshotException>(() => new BtrfsDriver().Delete(Host, Recorded(domain))).ErrorId);
+            }
+        }
+
+        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Engine.Remove(domain.Domain, snapshot);
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Theory]
+    [InlineData("writable", "btrfs property set -f -ts \"$1\" ro false")]
+    [InlineData("another's", "btrfs property set -f -ts \"$1\" ro false && btrfs subvolume delete \"$1\" && btrfs subvolume create \"$1\"")]
+    [InlineData("a folder", "btrfs subvolume delete \"$1\" && mkdir \"$1\"")]
+    [InlineData("a link", "mv \"$1\" \"$1.moved\" && ln -s \"$1.moved\" \"$1\"")]
+    public void What_is_not_ours_any_more_is_not_deleted(string what, string script)
+    {
+        Btrfs(out var root);
+        var domain = Define(Disk(Raw(root, "a.raw")));
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, "one"));
+        var folder = Path.GetDirectoryName(snapshot.BackupSource.Path)!;
+        LabScript.RunProgram("sh", "-ec", script, "sh", folder);
+        var before = Entries(root);
+
+        Assert.NotEqual(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal((what, "SnapshotNotOurs"), (what, Engine.RemovalRefused(domain.Domain, snapshot).ErrorId));
+        Assert.Equal(before, Entries(root));
+
+        LabScript.TryRunProgram("sh", "-c", "rm -f \"$1\"; rmdir \"$1\"; btrfs subvolume delete \"$1\" \"$1.moved\"", "sh", folder);
+        Repair(domain);
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
+    public void One_that_is_gone_already_is_removed_without_complaint()
+    {
+        Btrfs(out var root);
+        var domain = Define(Disk(Raw(root, "a.raw")));
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, "one"));
+        LabScript.RunProgram("btrfs", "subvolume", "delete", Path.GetDirectoryName(snapshot.BackupSource.Path)!);
+        Assert.Equal(SnapshotState.Missing, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Engine.Remove(domain.Domain, snapshot);
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
+    public void One_whose_file_system_is_not_mounted_is_not_forgotten()
+    {
+        var mount = Btrfs(out var root);
+        var domain = Define(Disk(Raw(root, "a.raw")));
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, "one"));
+        LabScript.RunProgram("umount", mount.Folder);
+        Assert.Equal("SourceMissing", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
+        LabScript.RunProgram("mount", mount.Device, mount.Folder);
+        Repair(domain);
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
+    public void A_taken_name_is_refused()
+    {
+        Btrfs(out var root);
+        var domain = Define(Disk(Raw(root, "a.raw")));
+        var driver = new BtrfsDriver();
+        var order = new VolumeOrder(
+            Host, domain.Domain, new Volume(root, root), "virtsnapshot-one", DiskSnapshotMethod.Parse("btrfs"), domain.Domain.Disks, null!, _ => { });
+        var planned = driver.Plan(order);
+        File.CreateSymbolicLink(planned.At, "/nowhere");
+        Assert.Equal("SnapshotExists", Engine.Refused(() => driver.Plan(order)).ErrorId);
+
+        // Planted after it was planned.
+        Assert.Equal("SnapshotNotTaken", Engine.Refused(() => driver.Take(Host, [planned])).ErrorId);
+        File.Delete(planned.At);
+        Directory.CreateDirectory(planned.At);
+        driver.Take(Host, [planned]);
+        Assert.Equal("SnapshotNotTaken", Engine.Refused(() => driver.Expose(Host, planned)).ErrorId);
+        Assert.Equal("SnapshotNotOurs", Engine.Refused(() => driver.Delete(Host, planned)).ErrorId);
+    }
+
+    private static string Qcow2(string folder, string name, string? backing = null, byte content = 1)
+    {
+        var image = Path.Combine(folder, name);
+        string[] below = backing is null ? [] : ["-b", backing, "-F", "qcow2"];
+        LabScript.RunProgram("qemu-img", ["create", "-q", "-f", "qcow2", .. below, image, "8M"]);
+        if (backing is null)
+        {
+            BareDomain.WriteOffline(image, content);
+        }
+
+        return image;
+    }
+
+    private static void Repair(BareDomain domain)
+    {
+        using var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), TestContext.Current.CancellationToken);
+        Assert.Equal(RepairAction.Finished, plan!.Run(TestContext.Current.CancellationToken).Action);
+    }
+
+    private static VolumeSnapshot Recorded(BareDomain domain) => VolumeSnapshot.Read(SnapshotCatalog.ReadDisks(domain.Domain)[0]);
+
+    private static VirtSnapshotException AssertUnsuitable(BareDomain domain)
+    {
+        var error = Engine.Refused(() => Engine.Take(domain.Domain, "one", method: "btrfs"));
+        Assert.Equal("MethodUnsuitable", error.ErrorId);
+        AssertNothingLeft(domain.Domain);
+        return error;
+    }
+
+    private void AssertUnsuitable(string backing, string image)
+    {
+        using var domain = new BareDomain(Lab, "chained", [Disk(image, format: "qcow2")], isRunning: false);
+        Assert.Contains($"'{backing}'", AssertUnsuitable(domain).Message, StringComparison.Ordinal);
+    }
+}
