@@ -1,0 +1,219 @@
+using VirtSnapshot.Methods;
+using VirtSnapshot.Methods.Reflink;
+using VirtSnapshot.Methods.Volumes;
+using VirtSnapshot.Quiescing;
+using VirtSnapshot.Snapshots;
+using VirtSnapshot.Storage;
+using VirtSnapshot.Tests.Lab;
+using Xunit;
+
+namespace VirtSnapshot.Tests.Methods.Volumes;
+
+/// <summary>Real clones of the images of shut-off domains.</summary>
+public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
+{
+    [Theory]
+    [InlineData("xfs", "raw")]
+    [InlineData("xfs", "qcow2")]
+    [InlineData("btrfs", "raw")]
+    public void Every_image_is_cloned_beside_itself_and_the_clones_stand_still(string fileSystem, string format)
+    {
+        var folder = fileSystem == "xfs" ? Xfs().Folder : Btrfs(out _).Folder;
+        string[] names = ["a", "b"];
+        string[] images = [.. names.Select(name => format == "raw" ? Raw(folder, name) : Qcow2(folder, name))];
+        var domain = Define(Disk(images[0], format: format), Disk(images[1], "vdb", format));
+        Assert.All(Engine.Take(domain.Domain, "default"), snapshot => Assert.Equal("qemu", snapshot.Method));
+        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        LabScript.RunProgram("chown", "64055:64055", images[0]);
+        LabScript.RunProgram("chmod", "644", images[0]);
+        var entries = Entries(folder);
+        var before = images.Select(ImageDigest.OfFile).ToList();
+
+        var snapshots = Engine.Take(domain.Domain, "one", method: "reflink");
+        Assert.All(snapshots, snapshot =>
+        {
+            Assert.Equal(("reflink", Consistency.Offline, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State));
+            Assert.Equal(format, snapshot.BackupSource.Format);
+            Assert.Null(snapshot.ModifiedDisk);
+            Assert.Matches($"^{folder}/\\.virtsnapshot-one-[0-9a-f]{{8}}(-1)?$", snapshot.BackupSource.Path);
+            Assert.Equal(UnixFileMode.UserRead, File.GetUnixFileMode(snapshot.BackupSource.Path!));
+        });
+        Assert.Equal(2, snapshots.Select(snapshot => snapshot.BackupSource.Path).Distinct().Count());
+        Assert.Equal(64055u, Host.Stat(snapshots[0].BackupSource.Path!)!.Owner);
+        Assert.True(SharesBlocks(snapshots[0].BackupSource.Path!));
+
+        foreach (var image in images)
+        {
+            WriteRaw(image, 9);
+        }
+
+        Assert.Equal(before, snapshots.Select(snapshot => ImageDigest.OfFile(snapshot.BackupSource.Path!)));
+        Engine.Remove(domain.Domain, snapshots[0]);
+        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Engine.Remove(domain.Domain, snapshots[1]);
+        AssertNothingLeft(domain.Domain);
+        Assert.Equal(entries, Entries(folder));
+    }
+
+    [Fact]
+    public void File_systems_that_cannot_clone_and_read_only_ones_are_refused_with_the_reason()
+    {
+        var domain = Define(Disk(Raw(Lab.Images, "volumes-elsewhere.raw")));
+        Assert.Contains("cannot share blocks", AssertUnsuitable(domain, "reflink").Message, StringComparison.Ordinal);
+
+        var mount = Xfs();
+        var standing = Define(Disk(Raw(mount.Folder, "a.raw")));
+        LabScript.RunProgram("mount", "-o", "remount,ro", mount.Folder);
+        Assert.Contains("read-only", AssertUnsuitable(standing, "reflink").Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_disk_with_a_backing_image_is_refused_and_the_image_is_named()
+    {
+        var mount = Xfs();
+        var backing = Qcow2(mount.Folder, "base.qcow2");
+        var domain = Define(Disk(Qcow2(mount.Folder, "a.qcow2", "base.qcow2"), format: "qcow2"));
+        Assert.Contains($"'{backing}'", AssertUnsuitable(domain, "reflink").Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_image_that_btrfs_would_not_clone_into_its_folder_is_refused()
+    {
+        var mount = Btrfs(out _);
+        var image = Path.Combine(mount.Folder, "a.raw");
+        LabScript.RunProgram("sh", "-c", "touch \"$1\" && chattr +C \"$1\"", "sh", image);
+        WriteRaw(image, 1);
+        var domain = Define(Disk(image));
+        Assert.Contains("copy-on-write", AssertUnsuitable(domain, "reflink").Message, StringComparison.Ordinal);
+
+        LabScript.RunProgram("chattr", "+C", mount.Folder);
+        Engine.Take(domain.Domain, "one", method: "reflink");
+        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_full_file_system_is_refused_or_everything_is_undone(bool afterPlanning)
+    {
+        var mount = Xfs();
+        var domain = Define(Disk(Raw(mount.Folder, "a.raw")), Disk(Raw(mount.Folder, "b.raw"), "vdb"));
+        void Fill() => LabScript.TryRunProgram("dd", "if=/dev/zero", $"of={mount.Folder}/filler", "bs=64k", "conv=fsync");
+        if (!afterPlanning)
+        {
+            Fill();
+        }
+
+        RunSteps.Observer = step =>
+        {
+            if (step == RunStep.Journaled)
+            {
+                Fill();
+            }
+        };
+        try
+        {
+            Assert.Equal("NoSpace", Engine.Refused(() => Engine.Take(domain.Domain, method: "reflink")).ErrorId);
+        }
+        finally
+        {
+            RunSteps.Observer = null;
+        }
+
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Theory]
+    [InlineData("with space and 'quotes\" $(id) `id` \\")]
+    [InlineData("-r")]
+    [InlineData("zeilen\num\tbruch")]
+    [InlineData("größer 🐘 [x]")]
+    public void Names_are_only_names(string name)
+    {
+        var mount = Xfs();
+        var folder = Directory.CreateDirectory(Path.Combine(mount.Folder, name)).FullName;
+        var domain = Define(LinkedDisk(Raw(folder, name)));
+        var before = ImageDigest.OfFile(Path.Combine(folder, name));
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, "one", method: "reflink"));
+        Assert.Equal(before, ImageDigest.OfFile(snapshot.BackupSource.Path!));
+        Engine.Remove(domain.Domain, snapshot);
+        AssertNothingLeft(domain.Domain);
+        Assert.Equal([name], Entries(folder));
+    }
+
+    [Fact]
+    public void It_is_not_removed_while_somebody_reads_it()
+    {
+        var mount = Xfs();
+        var domain = Define(Disk(Raw(mount.Folder, "a.raw")));
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, "one", method: "reflink"));
+        using (File.OpenRead(snapshot.BackupSource.Path!))
+        {
+            Assert.Equal("SourceInUse", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
+            var record = VolumeSnapshot.Read(SnapshotCatalog.ReadDisks(domain.Domain)[0]);
+            Assert.Equal("SourceInUse", Engine.Refused(() => new ReflinkDriver().Delete(Host, record)).ErrorId);
+        }
+
+        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Engine.Remove(domain.Domain, snapshot);
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Theory]
+    [InlineData("chmod u+w \"$1\"")]
+    [InlineData("rm -f \"$1\" && mkdir \"$1\"")]
+    [InlineData("mv \"$1\" \"$1.moved\" && ln -s \"$1.moved\" \"$1\"")]
+    public void What_is_not_ours_any_more_is_not_deleted(string script)
+    {
+        var mount = Xfs();
+        var domain = Define(Disk(Raw(mount.Folder, "a.raw")));
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, "one", method: "reflink"));
+        var copy = snapshot.BackupSource.Path!;
+        LabScript.RunProgram("sh", "-ec", script, "sh", copy);
+        var before = Entries(mount.Folder);
+
+        Assert.Equal(SnapshotState.Invalid, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal("SnapshotNotOurs", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
+        Assert.Equal(before, Entries(mount.Folder));
+
+        LabScript.RunProgram("rm", "-rf", copy, $"{copy}.moved");
+        Repair(domain);
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
+    public void What_stands_under_its_name_is_neither_followed_nor_written_to()
+    {
+        var mount = Xfs();
+        var domain = Define(Disk(Raw(mount.Folder, "a.raw")));
+        var driver = new ReflinkDriver();
+        var order = new VolumeOrder(
+            Host,
+            domain.Domain,
+            new Volume(Path.Combine(mount.Folder, "a.raw"), null),
+            "virtsnapshot-one",
+            DiskSnapshotMethod.Parse("reflink"),
+            domain.Domain.Disks,
+            new StorageProbe(() => Host, domain.Domain.Disks).StackOf(domain.Domain.Disks[0]),
+            _ => { });
+        var planned = driver.Plan(order);
+        var victim = Path.Combine(mount.Folder, "victim");
+        File.WriteAllText(victim, "precious");
+        File.CreateSymbolicLink(planned.At, victim);
+        Assert.Equal("SnapshotExists", Engine.Refused(() => driver.Plan(order)).ErrorId);
+
+        // Planted after it was planned: the link goes, and what it leads to is not touched.
+        driver.Take(Host, [planned]);
+        driver.Expose(Host, planned);
+        Assert.Equal("precious", File.ReadAllText(victim));
+        Assert.True(driver.Delete(Host, planned));
+
+        Directory.CreateDirectory(planned.At);
+        Assert.Equal("SnapshotNotTaken", Engine.Refused(() => driver.Take(Host, [planned])).ErrorId);
+        Assert.Equal("SnapshotNotOurs", Engine.Refused(() => driver.Delete(Host, planned)).ErrorId);
+        Assert.Empty(Entries(planned.At));
+    }
+
+    private static bool SharesBlocks(string path) => LabScript.RunProgram("filefrag", "-v", path).Contains("shared", StringComparison.Ordinal);
+}
