@@ -12,6 +12,7 @@
     CmdletsToExport      = @(
         'Get-DiskSnapshot'
         'Get-DiskSnapshotMethod'
+        'Get-DiskStorageStack'
         'Get-VmDisk'
         'Get-VmDomain'
         'New-DiskSnapshot'

@@ -112,6 +112,35 @@ function Measure-Listing([int] $Count) {
     Write-Row "Get-VmDomain of $Count domains, ms" (Get-Median $ours) (Get-Median $theirs) '<= 1.0'
 }
 
+# One after the other is how one would do it by hand: the images of each disk, the mount of each, and once the devices.
+function Measure-Storage([int] $Count) {
+    $images = "$folder/stacks"
+    $null = [IO.Directory]::CreateDirectory($images)
+    qemu-img create -q -f qcow2 "$images/base.qcow2" 1G
+    qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 "$images/middle.qcow2"
+    qemu-img create -q -f qcow2 -b middle.qcow2 -F qcow2 "$images/top.qcow2"
+    $xml = [Text.StringBuilder]::new('<node>')
+    foreach ($i in 1..$Count) {
+        $null = [IO.Directory]::CreateDirectory("$images/$i")
+        foreach ($name in 'base', 'middle', 'top') { [IO.File]::Copy("$images/$name.qcow2", "$images/$i/$name.qcow2") }
+        $null = $xml.Append("<domain type='test'><name>d$i</name><memory>131072</memory><vcpu>1</vcpu><os><type>hvm</type></os><devices>" +
+            "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$images/$i/top.qcow2'/><target dev='vda' bus='virtio'/></disk></devices></domain>")
+    }
+
+    [IO.File]::WriteAllText("$folder/stacks.xml", $xml.Append('</node>').ToString())
+    $domains = @(Get-VmDomain -Uri "test://$folder/stacks.xml")
+    $ours = @(); $theirs = @()
+    foreach ($run in 0..$Runs) {
+        $byHand = Measure-Milliseconds {
+            bash -c 'for top in "$1"/*/top.qcow2; do qemu-img info --backing-chain --output=json "$top"; findmnt -J -T "$top"; done > /dev/null; lsblk -J -b > /dev/null' bash $images
+        }
+        $module = Measure-Milliseconds { $domains | Get-DiskStorageStack }
+        if ($run -gt 0) { $theirs += $byHand; $ours += $module }
+    }
+
+    Write-Row "storage stacks of $Count domains, chains of 3, ms" (Get-Median $ours) (Get-Median $theirs) '<= 0.5'
+}
+
 function Measure-Memory([string] $Name) {
     $process = [Diagnostics.Process]::GetCurrentProcess()
     $at = [ordered]@{}
@@ -148,6 +177,7 @@ try {
     Measure-Import
     Measure-Listing 1000
     Measure-Listing 5000
+    Measure-Storage 100
     if ($Cycles -gt 0) { Measure-Memory one }
 }
 finally {

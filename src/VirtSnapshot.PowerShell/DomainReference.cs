@@ -1,6 +1,7 @@
 using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Snapshots;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.PowerShell;
 
@@ -46,6 +47,20 @@ public sealed class DomainReference
     {
         ArgumentNullException.ThrowIfNull(setting);
         (Name, Uri, Disk) = (setting.Domain, setting.Uri, setting.Disk);
+    }
+
+    /// <summary>The disk that a method could snapshot, and the domain it belongs to.</summary>
+    public DomainReference(DiskMethodOption option)
+    {
+        ArgumentNullException.ThrowIfNull(option);
+        (Name, Uri, Disk) = (option.Domain, option.Uri, option.Disk);
+    }
+
+    /// <summary>The disk that a storage stack is of, and the domain it belongs to.</summary>
+    public DomainReference(StorageStack stack)
+    {
+        ArgumentNullException.ThrowIfNull(stack);
+        (Name, Uri, Disk) = (stack.Domain, stack.Uri, stack.Disk);
     }
 
     /// <summary>The name, the pattern or the UUID.</summary>

@@ -27,7 +27,7 @@ Describe 'The module' {
     It 'exports its commands and nothing else' {
         $exported = (Get-Module VirtSnapshot)
         $exported.ExportedCommands.Keys | Sort-Object | Should -Be @(
-            'Get-DiskSnapshot', 'Get-DiskSnapshotMethod', 'Get-VmDisk', 'Get-VmDomain', 'New-DiskSnapshot',
+            'Get-DiskSnapshot', 'Get-DiskSnapshotMethod', 'Get-DiskStorageStack', 'Get-VmDisk', 'Get-VmDomain', 'New-DiskSnapshot',
             'Remove-DiskSnapshot', 'Repair-DiskSnapshot', 'Reset-DiskSnapshotMethod', 'Set-DiskSnapshotMethod')
         $exported.ExportedVariables.Count | Should -Be 0
         $exported.ExportedAliases.Count | Should -Be 0
@@ -38,7 +38,7 @@ Describe 'The module' {
     }
 
     It 'has help with a synopsis and examples for <_>' -ForEach @(
-        'Get-DiskSnapshot', 'Get-DiskSnapshotMethod', 'Get-VmDisk', 'Get-VmDomain', 'New-DiskSnapshot',
+        'Get-DiskSnapshot', 'Get-DiskSnapshotMethod', 'Get-DiskStorageStack', 'Get-VmDisk', 'Get-VmDomain', 'New-DiskSnapshot',
         'Remove-DiskSnapshot', 'Repair-DiskSnapshot', 'Reset-DiskSnapshotMethod', 'Set-DiskSnapshotMethod') {
         $help = Get-Help $_ -Full
         $help.Synopsis | Should -Match '\.$'
@@ -66,6 +66,13 @@ Describe 'Get-VmDomain and Get-VmDisk' {
         }
 
         "$(Get-VmDomain web1 | Out-String -Width 120)" | Should -Match 'web1\s+Running\s+Connected\s+vda, vdb'
+    }
+
+    It 'shows what lies under each disk as a tree, and each method as a row' {
+        $shown = Get-DiskStorageStack web* vda | Out-String -Width 200
+        $shown | Should -Match '(?m)^web1/vda\r?\n *qcow2 /.*web1-vda.*\n *└─ '
+        $shown | Should -Match '(?m)^web2/vda'
+        "$(Get-DiskSnapshotMethod web1 vda -All | Out-String -Width 200)" | Should -Match 'web1\s+vda\s+qemu\s+Image\s+True\s+True\s+Taken unless'
     }
 
     It 'takes the disk from the first position where domains are piped' {

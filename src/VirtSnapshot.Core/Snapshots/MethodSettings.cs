@@ -10,10 +10,13 @@ namespace VirtSnapshot.Snapshots;
 /// <summary>The <c>&lt;diskSnapshot&gt;</c> elements kept with a domain, in its running and its stored definition.</summary>
 public static class MethodSettings
 {
-    /// <summary>Each chosen disk's method. Disks that no method can snapshot say so.</summary>
-    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>.</exception>
-    public static IReadOnlyList<DiskMethodSetting> Get(VmDomain domain, IReadOnlyList<DiskSelector> disks) =>
-        [.. Candidates(domain, Match(domain, disks)).Select(Describe)];
+    /// <summary>Each disk's method. Disks that no method can snapshot say so.</summary>
+    /// <param name="disks">Disks of one host's domains: the host is looked at once for all of them.</param>
+    public static IReadOnlyList<DiskMethodSetting> Get(IReadOnlyList<DomainDisks> disks) => [.. Candidates(disks).Select(Describe)];
+
+    /// <summary>For each disk what every method could do, or why not: first the one that would be taken, then the others in the order of preference.</summary>
+    /// <param name="disks">Disks of one host's domains: the host is looked at once for all of them.</param>
+    public static IReadOnlyList<DiskMethodOption> GetOptions(IReadOnlyList<DomainDisks> disks) => [.. Candidates(disks).SelectMany(Options)];
 
     /// <summary>Configures a method for the chosen disks.</summary>
     /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>, <c>MethodUnknown</c>, <c>MethodUnsuitable</c>, <c>MetadataFull</c>; nothing was changed.</exception>
@@ -22,7 +25,7 @@ public static class MethodSettings
         ArgumentNullException.ThrowIfNull(method);
         return Change(domain, disks, (native, now, disk) =>
         {
-            _ = MethodCatalog.Selector.Select(Candidates(now, [disk])[0], method);
+            _ = MethodCatalog.Selector.Select(Candidates([new DomainDisks(now, [disk])]).Single(), method);
             return () => MetadataRecord.Write(native, now, MetadataUri.Method(disk.Target), new XElement("method", method.ToElement()));
         });
     }
@@ -41,7 +44,8 @@ public static class MethodSettings
             var disks = Match(before, selectors, leaveOutUnsuitable: true);
             var changes = disks.Select(disk => prepare(native, before, disk)).ToList();
             changes.ForEach(change => change());
-            return Get(DomainReader.Read(native), [.. disks.Select(disk => DiskSelector.Parse(disk.Target))]);
+            var after = DomainReader.Read(native);
+            return Get([new DomainDisks(after, [.. disks.Select(disk => after.FindDisk(disk.Target)).OfType<VmDisk>()])]);
         });
 
     /// <summary>A wildcard means the disks that can be snapshotted, where something is to be changed for them.</summary>
@@ -60,10 +64,11 @@ public static class MethodSettings
             ];
     }
 
-    private static IReadOnlyList<CandidateDisk> Candidates(VmDomain domain, IReadOnlyList<VmDisk> disks)
+    private static IEnumerable<CandidateDisk> Candidates(IReadOnlyList<DomainDisks> domains)
     {
-        var storage = new StorageProbe(() => HostFinder.For(domain), disks);
-        return [.. disks.Select(disk => new CandidateDisk(domain, disk, storage))];
+        ArgumentNullException.ThrowIfNull(domains);
+        var storage = new StorageProbe(() => HostFinder.For(domains[0].Domain), [.. domains.SelectMany(domain => domain.Disks)]);
+        return domains.SelectMany(domain => domain.Disks.Select(disk => new CandidateDisk(domain.Domain, disk, storage)));
     }
 
     private static DiskMethodSetting Describe(CandidateDisk candidate)
@@ -78,5 +83,36 @@ public static class MethodSettings
         {
             return new DiskMethodSetting(domain.Name, disk.Target, disk.Method?.Name, disk.Method is null, e.Message, disk.Method?.Xml, domain.Uri);
         }
+    }
+
+    private static IEnumerable<DiskMethodOption> Options(CandidateDisk candidate)
+    {
+        var (domain, disk) = (candidate.Domain, candidate.Disk);
+        DiskMethodOption Option(string? method, StorageLevel? level, bool isChosen, bool canServe, string reason) =>
+            new(domain.Name, disk.Target, method, level, isChosen, canServe, reason + ".", domain.Uri);
+        if (disk.WhyNotSnapshottable() is { } why)
+        {
+            return [Option(null, null, false, false, $"No method can snapshot it: {why}")];
+        }
+
+        var judged = MethodCatalog.Selector.JudgeAll(candidate);
+        var configured = disk.Method?.Name;
+
+        // As the selector does: a method that is configured stands for itself, and nothing else is taken instead.
+        var chosen = configured ?? judged.Where(one => one.Fit.Rank >= MethodRank.Fallback).Select(one => one.Provider.Method).FirstOrDefault();
+        var options = judged
+            .Select(one => (one.Provider.Method, one.Provider.Level, one.Fit, IsMeant: one.Provider.Method == chosen))
+            .OrderByDescending(one => one.IsMeant)
+            .Select(one => Option(one.Method, one.Level, one.IsMeant && one.Fit.CanServe, one.Fit.CanServe, (one.Fit.CanServe, one.IsMeant, configured) switch
+            {
+                (true, true, null) => $"Taken unless another is asked for: {one.Fit.Reason}",
+                (true, true, _) => $"Taken, since it is configured for this disk: {one.Fit.Reason}",
+                (true, false, _) => $"Taken if it is asked for: {one.Fit.Reason}",
+                (false, true, _) => $"Configured for this disk, but it cannot snapshot it: {one.Fit.Reason}",
+                _ => $"It cannot snapshot this disk: {one.Fit.Reason}",
+            }));
+        return configured is null || judged.Any(one => one.Provider.Method == configured)
+            ? options
+            : options.Prepend(Option(configured, null, false, false, "Configured for this disk, but there is no such method here"));
     }
 }

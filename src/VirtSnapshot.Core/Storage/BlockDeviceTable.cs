@@ -46,8 +46,8 @@ internal sealed class BlockDeviceTable
             byPath[device.Path] = device;
         }
 
-        // What stands on several devices is listed below each of them.
-        if (below is not null && !device.Below.Contains(below))
+        // What stands on several devices is listed below each of them. None stands on itself, whatever we are told.
+        if (below is not null && !device.Below.Contains(below) && !below.StandsOn(device))
         {
             device.Below.Add(below);
         }

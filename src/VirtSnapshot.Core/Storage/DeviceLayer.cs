@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace VirtSnapshot.Storage;
 
 /// <summary>A block device.</summary>
@@ -7,5 +9,5 @@ namespace VirtSnapshot.Storage;
 public record DeviceLayer(string DeviceType, string Path, long Size) : StorageLayer(StorageLevel.Device, DeviceType, Path)
 {
     /// <inheritdoc/>
-    public override string Details => $"{Size / 1048576.0:N0} MiB";
+    public override string Details => string.Create(CultureInfo.InvariantCulture, $"{Size / 1048576.0:N0} MiB");
 }

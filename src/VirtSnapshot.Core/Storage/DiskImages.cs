@@ -19,19 +19,30 @@ internal sealed record DiskImages(IReadOnlyList<(string? Path, string Written)> 
         var isRunning = disk.Source.Index is not null;
         var backing = new List<(string? Path, string Written)>();
         var missing = new List<DiskSource>();
-        var image = disk.Source;
-        while (true)
+        void Look(DiskSource image)
         {
             if (NeedsLook(image, findings))
             {
                 missing.Add(image);
             }
+        }
 
+        var image = disk.Source;
+        for (var layer = 0; ; layer++)
+        {
+            Look(image);
             var header = image.Path is { } path && MayBeQcow2(image) ? findings.HeaderOf(path) : null;
+            if (NamedBy(image, header?.DataFile, "raw") is { } data)
+            {
+                // No layer of its own to libvirt, but the image is nothing without it.
+                backing.Add((data.Path, header!.DataFile!));
+                Look(data);
+            }
+
             var next = isRunning
-                ? disk.BackingChain.ElementAtOrDefault(backing.Count)
-                : NamedBy(image, header);
-            if (next is null || backing.Count == MaxLayers)
+                ? disk.BackingChain.ElementAtOrDefault(layer)
+                : NamedBy(image, header?.BackingFile, header?.BackingFormat);
+            if (next is null || layer == MaxLayers)
             {
                 break;
             }
@@ -51,9 +62,9 @@ internal sealed record DiskImages(IReadOnlyList<(string? Path, string Written)> 
     private static bool NeedsLook(DiskSource image, StorageFindings findings) =>
         image.Path is { } path && path.StartsWith('/') && !(findings.HasAsked(path) && (!MayBeQcow2(image) || findings.HasAskedForHead(path)));
 
-    private static DiskSource? NamedBy(DiskSource image, Qcow2Header? header) => header?.BackingFile is not { } written
+    private static DiskSource? NamedBy(DiskSource image, string? written, string? format) => written is null
         ? null
         : ImageChain.Resolve(image.Path!, written) is { } path
-            ? DiskSource.ForPath(path, header.BackingFormat, isBlockDevice: false)
+            ? DiskSource.ForPath(path, format, isBlockDevice: false)
             : new DiskSource { Type = DiskSourceType.Network, Name = written, Xml = "" };
 }

@@ -51,7 +51,7 @@ internal static class JsonText
     public static double? Percent(JsonElement holder, string name) => Text(holder, name) switch
     {
         "" => null,
-        var text when double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) => number,
+        var text when double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) => number,
         var text => throw new FormatException($"'{name}' is no number: '{text}'."),
     };
 

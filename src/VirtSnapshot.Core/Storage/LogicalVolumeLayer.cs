@@ -33,6 +33,6 @@ public sealed record LogicalVolumeLayer(
 
     /// <inheritdoc/>
     public override string Details => Pool is null
-        ? $"{Kind}, {base.Details}, {GroupFree / 1048576.0:N0} MiB free in {VolumeGroup}"
+        ? string.Create(CultureInfo.InvariantCulture, $"{Kind}, {base.Details}, {GroupFree / 1048576.0:N0} MiB free in {VolumeGroup}")
         : string.Create(CultureInfo.InvariantCulture, $"thin, {base.Details}, pool {VolumeGroup}/{Pool} {PoolDataPercent:0.#} % full, its metadata {PoolMetadataPercent:0.#} %");
 }

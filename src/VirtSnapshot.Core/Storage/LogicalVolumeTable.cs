@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace VirtSnapshot.Storage;
 
-/// <summary>The logical volumes of a host that are not parts of others.</summary>
+/// <summary>The logical volumes of a host that can be used: no parts of others, and no pools.</summary>
 internal sealed class LogicalVolumeTable
 {
     private readonly Dictionary<string, LogicalVolumeLayer> byNumber = new(StringComparer.Ordinal);
@@ -30,12 +30,10 @@ internal sealed class LogicalVolumeTable
         var table = new LogicalVolumeTable { IsKnown = true };
         foreach (var row in rows)
         {
-            // One row for each segment; the first tells. A volume that is not active has no number.
-            var major = JsonText.Text(row, "lv_kernel_major");
-            var number = $"{major}:{JsonText.Text(row, "lv_kernel_minor")}";
-            if (major is not ("" or "-1") && !table.byNumber.ContainsKey(number))
+            // One row for each segment; the first tells. What has no path is a pool; what has no number is not active.
+            if (JsonText.Text(row, "lv_path").Length > 0 && JsonText.Text(row, "lv_kernel_major") is { } major and not ("" or "-1"))
             {
-                table.byNumber.Add(number, Read(row, pools));
+                table.byNumber.TryAdd($"{major}:{JsonText.Text(row, "lv_kernel_minor")}", Read(row, pools));
             }
         }
 
@@ -54,7 +52,7 @@ internal sealed class LogicalVolumeTable
             group,
             name,
             JsonText.Text(row, "lv_uuid"),
-            JsonText.Text(row, "lv_path") is { Length: > 0 } path ? path : $"/dev/{group}/{name}",
+            JsonText.Text(row, "lv_path"),
             JsonText.Number(row, "lv_size") ?? 0,
             pool.Length == 0 ? null : pool,
             fill.Data,

@@ -12,7 +12,8 @@ namespace VirtSnapshot.Storage;
 /// <param name="BackingFormat">The backing file's format where it is written down.</param>
 /// <param name="HoldsData">Whether any cluster was ever allocated for the guest's data.</param>
 /// <param name="SnapshotCount">How many internal snapshots are in the file.</param>
-internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, string? BackingFormat, bool HoldsData, uint SnapshotCount)
+/// <param name="DataFile">The raw file that holds the guest's data where this one does not, named like a backing file; empty where the name is not written down.</param>
+internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, string? BackingFormat, bool HoldsData, uint SnapshotCount, string? DataFile)
 {
     /// <summary>Enough for the header, its extensions and the backing file's name, as qemu-img lays them out.</summary>
     public const int HeadLength = 4096;
@@ -23,6 +24,8 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
     public const uint Magic = 0x514649FB;
     private const uint BackingFormatExtension = 0xE2792ACA;
     private const int LongestBackingFile = 1023;
+    private const uint DataFileExtension = 0x44415441;
+    private const ulong DataFileFeature = 4;
     private const int Version2HeaderLength = 72;
 
     public static bool IsQcow2(ReadOnlySpan<byte> head) => head.Length >= sizeof(uint) && Int32(head, 0) == Magic;
@@ -43,12 +46,14 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
             return null;
         }
 
+        var extensions = version >= 3 && head.Length >= 104 ? Int32(head, 100) : Version2HeaderLength;
         return new Qcow2Header(
             Int64(head, 24),
             backingOffset == 0 ? null : Encoding.UTF8.GetString(head.Slice((int)backingOffset, (int)backingLength)),
-            ReadBackingFormat(head, version >= 3 && head.Length >= 104 ? Int32(head, 100) : Version2HeaderLength),
+            ReadExtension(head, extensions, BackingFormatExtension),
             HasAllocatedCluster(head),
-            Int32(head, 60));
+            Int32(head, 60),
+            version >= 3 && (Int64(head, 72) & DataFileFeature) != 0 ? ReadExtension(head, extensions, DataFileExtension) ?? "" : null);
     }
 
     /// <summary>How much of the file shows the backing file's name as well, in bytes; what is already there where it never could.</summary>
@@ -63,7 +68,7 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
             ? Math.Max((int)end, LengthWithBackingFile(head))
             : LengthWithBackingFile(head);
 
-    private static string? ReadBackingFormat(ReadOnlySpan<byte> head, uint headerLength)
+    private static string? ReadExtension(ReadOnlySpan<byte> head, uint headerLength, uint wanted)
     {
         for (long at = headerLength; at + 8 <= head.Length;)
         {
@@ -74,7 +79,7 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
                 return null;
             }
 
-            if (type == BackingFormatExtension)
+            if (type == wanted)
             {
                 return Encoding.UTF8.GetString(head.Slice((int)at + 8, (int)length));
             }

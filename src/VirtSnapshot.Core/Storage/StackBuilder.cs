@@ -5,7 +5,8 @@ namespace VirtSnapshot.Storage;
 /// <summary>Puts a disk's stack together from what the probe has found.</summary>
 internal sealed class StackBuilder(StorageFindings findings)
 {
-    private const int MaxDepth = 32;
+    // More is no tree that anybody has built.
+    private const int MaxLayers = 1000;
     private const string ZvolFolder = "/dev/zvol/";
 
     // A name that is no text came out as something else than it is.
@@ -99,23 +100,20 @@ internal sealed class StackBuilder(StorageFindings findings)
     private void AddDevice(List<(StorageLayer Layer, int Depth)> layers, BlockDevice device, int depth)
     {
         layers.Add((Describe(device), depth));
-        if (depth < MaxDepth)
+        foreach (var below in device.Below.SelectMany(Shown).Distinct().TakeWhile(_ => layers.Count < MaxLayers))
         {
-            foreach (var below in device.Below.SelectMany(Shown).Distinct())
-            {
-                AddDevice(layers, below, depth + 1);
-            }
+            AddDevice(layers, below, depth + 1);
         }
     }
 
     private StorageLayer Describe(BlockDevice device) =>
         findings.Volumes.Find(device.Number)
-        ?? (findings.Zvols.TryGetValue(device.KernelName, out var zvol)
-            // udev writes a blank as '+', which no dataset's name can have.
+        ?? (device.Type != "part" && findings.Zvols.TryGetValue(device.KernelName, out var zvol)
+            // A partition has a link as well, but is no dataset. udev writes a blank as '+', which no dataset's name can have.
             ? new ZvolLayer(zvol.Replace('+', ' '), ZvolFolder + zvol, device.Size)
             : new DeviceLayer(device.Type, device.Path, device.Size));
 
-    /// <summary>The parts that LVM makes a volume of (a pool's data, a mirror's legs) are its own affair.</summary>
+    /// <summary>The parts that LVM makes a volume of (a pool, a mirror's legs) are its own affair.</summary>
     private IEnumerable<BlockDevice> Shown(BlockDevice device) =>
         findings.Volumes.IsKnown && device.Type == "lvm" && findings.Volumes.Find(device.Number) is null ? device.Below.SelectMany(Shown) : [device];
 

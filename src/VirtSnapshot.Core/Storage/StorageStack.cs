@@ -1,4 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
 
 namespace VirtSnapshot.Storage;
 
@@ -25,6 +27,17 @@ public sealed record StorageStack
     /// The layers as a tree, a line each: what a layer stands on is below it, further in.
     /// </summary>
     public string Tree => string.Join('\n', Layers.Select((layer, index) => Branch(index) + layer));
+
+    /// <summary>Looks at what lies under disks.</summary>
+    /// <param name="disks">Disks of one host's domains: the host is looked at once for all of them.</param>
+    /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c>, <c>SudoRefused</c>, <c>RemoteHostNotSupported</c>: the host cannot be reached or looked at.</exception>
+    public static IReadOnlyList<StorageStack> Of(IReadOnlyList<DomainDisks> disks)
+    {
+        ArgumentNullException.ThrowIfNull(disks);
+        IReadOnlyList<VmDisk> all = [.. disks.SelectMany(domain => domain.Disks)];
+        var probe = new StorageProbe(() => HostFinder.For(disks[0].Domain), all);
+        return [.. all.Select(probe.StackOf)];
+    }
 
     /// <summary>How far down each layer is; without it each stands on the one before.</summary>
     internal IReadOnlyList<int> Depths { get; init; } = [];

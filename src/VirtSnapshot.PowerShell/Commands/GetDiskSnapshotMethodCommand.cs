@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Snapshots;
 
@@ -6,9 +7,12 @@ namespace VirtSnapshot.PowerShell.Commands;
 
 /// <summary>Tells which method each disk's snapshots use, and why.</summary>
 [Cmdlet(VerbsCommon.Get, "DiskSnapshotMethod")]
-[OutputType(typeof(DiskMethodSetting))]
-public sealed class GetDiskSnapshotMethodCommand : DiskCmdlet
+[OutputType(typeof(DiskMethodSetting), typeof(DiskMethodOption))]
+public sealed class GetDiskSnapshotMethodCommand : HostDiskCmdlet
 {
-    private protected override void Process(ChosenDomain chosen) =>
-        WriteObject(MethodSettings.Get(chosen.Domain, chosen.Disks), enumerateCollection: true);
+    /// <summary>Tell of every method what it could do for each disk, or why not.</summary>
+    [Parameter]
+    public SwitchParameter All { get; set; }
+
+    private protected override IEnumerable<object> Look(IReadOnlyList<DomainDisks> disks) => All ? MethodSettings.GetOptions(disks) : MethodSettings.Get(disks);
 }

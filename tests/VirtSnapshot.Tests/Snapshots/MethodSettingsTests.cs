@@ -66,11 +66,35 @@ public class MethodSettingsTests(LabFixture lab)
         Assert.Equal("MethodUnsuitable", Engine.Refused(() => MethodSettings.Set(domain.Domain, [], DiskSnapshotMethod.Parse("qemu"))).ErrorId);
         Assert.DoesNotContain("urn:virtsnapshot", lab.Virsh("dumpxml", domain.Name), StringComparison.Ordinal);
 
-        var settings = MethodSettings.Get(domain.Domain, []);
+        var settings = MethodSettings.Get([new DomainDisks(domain.Domain, domain.Domain.Disks)]);
         Assert.Equal([("vda", "qemu"), ("sda", null)], settings.Select(setting => (setting.Disk, setting.Method)));
         Assert.Contains("cdrom", settings[1].Reason, StringComparison.Ordinal);
 
         void Set(string disk, string method) => MethodSettings.Set(domain.Domain, Disks(disk), DiskSnapshotMethod.Parse(method));
+    }
+
+    [Fact]
+    public void Every_method_says_what_it_could_do_and_the_one_that_would_be_taken_comes_first()
+    {
+        using var domain = new BareDomain(
+            lab,
+            "methods",
+            [BareDomain.Qcow2(lab, "methods", "vda"), BareDomain.Qcow2(lab, "methods", "vdb"), "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>"],
+            isRunning: false);
+        MethodSettings.Set(domain.Domain, Disks("vdb"), DiskSnapshotMethod.Parse("qemu"));
+        var options = MethodSettings.GetOptions([new DomainDisks(domain.Domain, domain.Domain.Disks)]).GroupBy(option => option.Disk).ToList();
+        Assert.Equal(["vda", "vdb", "sda"], options.Select(disk => disk.Key));
+        Assert.All(options.SelectMany(disk => disk), option => Assert.EndsWith(".", option.Reason, StringComparison.Ordinal));
+        foreach (var (disk, reason) in new[] { (options[0], "Taken unless another is asked for: "), (options[1], "Taken, since it is configured for this disk: ") })
+        {
+            Assert.Equal(MethodCatalog.Selector.Providers.Select(provider => provider.Method).Order(), disk.Select(option => option.Method).Order());
+            Assert.Equal(("qemu", true, true), (disk.First().Method, disk.First().IsChosen, disk.First().CanServe));
+            Assert.StartsWith(reason, disk.First().Reason, StringComparison.Ordinal);
+            Assert.All(disk.Skip(1), option => Assert.False(option.IsChosen));
+        }
+
+        var cdrom = Assert.Single(options[2]);
+        Assert.Equal((null, null, false, false, "No method can snapshot it: it is a cdrom."), (cdrom.Method, cdrom.Level, cdrom.IsChosen, cdrom.CanServe, cdrom.Reason));
     }
 
     private static DiskSelector[] Disks(string text) => [DiskSelector.Parse(text)];

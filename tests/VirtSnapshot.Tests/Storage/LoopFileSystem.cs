@@ -2,31 +2,30 @@ using VirtSnapshot.Tests.Lab;
 
 namespace VirtSnapshot.Tests.Storage;
 
-/// <summary>A file system on a loop device, made for one test.</summary>
+/// <summary>A file system on a loop device, mounted.</summary>
 internal sealed class LoopFileSystem : IDisposable
 {
-    private readonly string image;
+    private readonly LoopDevice device;
+    private readonly Mounting mounting;
 
-    public LoopFileSystem(string parent, string name, IReadOnlyList<string> make, string size = "320M")
+    /// <param name="parent">Where its file lies, and where it is mounted.</param>
+    /// <param name="name">Its name there.</param>
+    /// <param name="make">The command that makes it, without the device.</param>
+    public LoopFileSystem(string parent, string name, IReadOnlyList<string> make)
     {
-        image = Path.Combine(parent, name + ".img");
-        Folder = Path.Combine(parent, name);
-        LabScript.RunProgram("truncate", "-s", size, image);
-        LabScript.RunProgram(make[0], [.. make.Skip(1), image]);
-        Device = LabScript.RunProgram("losetup", "--find", "--show", image).Trim();
-        Directory.CreateDirectory(Folder);
-        LabScript.RunProgram("mount", Device, Folder);
+        Folder = Directory.CreateDirectory(Path.Combine(parent, name)).FullName;
+        device = new LoopDevice(parent, name);
+        LabScript.RunProgram(make[0], [.. make.Skip(1), device.Path]);
+        mounting = new Mounting(device.Path, Folder);
     }
 
     public string Folder { get; }
 
-    public string Device { get; }
+    public string Device => device.Path;
 
     public void Dispose()
     {
-        LabScript.RunProgram("umount", "--recursive", Folder);
-        LabScript.RunProgram("losetup", "--detach", Device);
-        Directory.Delete(Folder);
-        File.Delete(image);
+        mounting.Dispose();
+        device.Dispose();
     }
 }

@@ -1,0 +1,13 @@
+using System.Management.Automation;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Storage;
+
+namespace VirtSnapshot.PowerShell.Commands;
+
+/// <summary>Shows what lies under disks: image, file system, devices.</summary>
+[Cmdlet(VerbsCommon.Get, "DiskStorageStack")]
+[OutputType(typeof(StorageStack))]
+public sealed class GetDiskStorageStackCommand : HostDiskCmdlet
+{
+    private protected override IEnumerable<object> Look(IReadOnlyList<DomainDisks> disks) => StorageStack.Of(disks);
+}
