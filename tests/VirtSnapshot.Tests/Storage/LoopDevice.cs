@@ -5,9 +5,11 @@ namespace VirtSnapshot.Tests.Storage;
 /// <summary>A loop device on an empty file.</summary>
 internal sealed class LoopDevice : IDisposable
 {
+    public const string DefaultSize = "320M";
+
     private readonly string image;
 
-    public LoopDevice(string parent, string name, string size = "320M")
+    public LoopDevice(string parent, string name, string size = DefaultSize)
     {
         image = System.IO.Path.Combine(parent, name + ".img");
         LabScript.RunProgram("truncate", "-s", size, image);
