@@ -40,6 +40,12 @@ internal interface IVolumeDriver
     /// <summary>Whether it is there, readable and sound.</summary>
     SnapshotState Check(IHost host, VolumeSnapshot snapshot);
 
+    /// <summary>
+    /// What else than an open file stands in the way of deleting it, as the end of a sentence; null where nothing does. Asked before anything is
+    /// touched, so that the record stays where it could not be deleted anyway. Changes nothing.
+    /// </summary>
+    string? WhyInUse(IHost host, VolumeSnapshot snapshot) => null;
+
     /// <summary>Takes back what <see cref="Prepare"/>, <see cref="Take"/> and <see cref="Expose"/> have made, as far as they came; nothing there is fine.</summary>
     /// <returns>Whether there was anything.</returns>
     /// <exception cref="VirtSnapshotException">

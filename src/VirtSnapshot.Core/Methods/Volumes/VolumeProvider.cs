@@ -53,7 +53,7 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
                 }
 
                 var volumeOrder = new VolumeOrder(
-                    order.Host, order.Domain, part.Key, number == 0 ? label : $"{label}-{number}", method, [.. disks.Select(disk => disk.Disk)], disks[0].Stack, order.Warn);
+                    order.Host, order.Domain, part.Key, order.Group, number == 0 ? label : $"{label}-{number}", method, [.. disks.Select(disk => disk.Disk)], disks[0].Stack, order.Warn);
                 return new VolumePart(driver.Plan(volumeOrder), disks, driver.IsSlow(volumeOrder));
             })
             .ToList();

@@ -17,9 +17,9 @@ internal sealed class VolumeRemoval : IRemoval
         var open = new Lazy<OpenFiles>(order.Host.ReadOpenFiles);
         foreach (var record in order.Disks)
         {
-            if (FindReader(record) is { } reader)
+            if (WhyRefused(record) is { } error)
             {
-                refused.Add(new RemovedDisk(record, null, null, new RemovalFailure(InUse(order, record, $"{reader}"), HadBegun: false)));
+                refused.Add(new RemovedDisk(record, null, null, new RemovalFailure(error, HadBegun: false)));
             }
             else
             {
@@ -35,6 +35,20 @@ internal sealed class VolumeRemoval : IRemoval
             .Where(record => record.Method == driver.Method && !removed.Any(other => other.Target == record.Target && NameOf(other) == NameOf(record)))
             .Select(NameOf)
             .ToHashSet(StringComparer.Ordinal);
+
+        VirtSnapshotException? WhyRefused(RecordedDisk record)
+        {
+            try
+            {
+                return FindReader(record) is { } reader
+                    ? InUse(order, record, $"{reader} reads in it")
+                    : driver.WhyInUse(order.Host, VolumeSnapshot.Read(record)) is { } why ? InUse(order, record, why) : null;
+            }
+            catch (VirtSnapshotException e)
+            {
+                return e;
+            }
+        }
 
         // A snapshot that goes takes all with it: the disk's backing image, and files that are no disk's.
         FileUser? FindReader(RecordedDisk record) =>
@@ -60,10 +74,10 @@ internal sealed class VolumeRemoval : IRemoval
 
     private static string NameOf(RecordedDisk record) => VolumeSnapshot.Read(record).Name;
 
-    private static VirtSnapshotException InUse(RemovalOrder order, RecordedDisk record, string reader) => new(
+    private static VirtSnapshotException InUse(RemovalOrder order, RecordedDisk record, string why) => new(
         FailureKind.ResourceBusy,
         "SourceInUse",
         order.Domain,
-        $"The snapshot '{NameOf(record)}' of disk '{record.Target}' of domain '{order.Domain.Name}' cannot be removed while somebody reads in it: {reader}. Nothing was touched. "
-        + "Let the backup finish, and try again.");
+        $"The snapshot '{NameOf(record)}' of disk '{record.Target}' of domain '{order.Domain.Name}' cannot be removed: {why}. Nothing was touched. "
+        + "Let it finish, and try again.");
 }
