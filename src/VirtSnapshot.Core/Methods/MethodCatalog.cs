@@ -2,6 +2,7 @@ using VirtSnapshot.Methods.Btrfs;
 using VirtSnapshot.Methods.Qemu;
 using VirtSnapshot.Methods.Reflink;
 using VirtSnapshot.Methods.Volumes;
+using VirtSnapshot.Methods.Zfs;
 
 namespace VirtSnapshot.Methods;
 
@@ -16,6 +17,7 @@ internal static class MethodCatalog
     [
         Shield,
         new VolumeProvider(new BtrfsDriver()),
+        new VolumeProvider(new ZfsDriver()),
         new VolumeProvider(new ReflinkDriver()),
     ]);
 }

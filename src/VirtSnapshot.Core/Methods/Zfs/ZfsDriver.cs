@@ -1,0 +1,197 @@
+using System.Globalization;
+using VirtSnapshot.Hosts;
+using VirtSnapshot.Methods.Volumes;
+using VirtSnapshot.Storage;
+
+namespace VirtSnapshot.Methods.Zfs;
+
+/// <summary>Method <c>zfs</c>: snapshots of datasets, for images that are files, and of ZFS volumes (zvols), for disks that are one.</summary>
+/// <remarks>
+/// <para>What it rests on, from the manual pages of OpenZFS and its source, tried with 2.1.11:</para>
+/// <list type="bullet">
+/// <item>A snapshot holds every write that returned before it, whether or not it was flushed. All datasets and zvols of one pool that one <c>zfs snapshot a@x b@x</c>
+/// names are of one and the same moment: they are made in one transaction group, or none is. Two pools are two moments.</item>
+/// <item>A snapshot waits for that transaction group to be written, so it lasts as long as there is dirty data: <c>zpool sync</c> before the freeze shortens the freeze.</item>
+/// <item>Files are read at <c>MOUNTPOINT/.zfs/snapshot/NAME</c>, which works with <c>snapdir=hidden</c> as well. The kernel mounts it when it is first entered, unmounts it after
+/// 300 s without use, and when the snapshot is destroyed. A nested dataset has snapshots of its own, so it is empty in there.</item>
+/// <item>A zvol's snapshot has a device only while the zvol has <c>snapdev=visible</c>. That is the user's property, of all snapshots of his zvol at once, so it is not changed: a
+/// clone is made beside the zvol. It takes no room, holds its snapshot, and is <c>readonly=on</c>, so the kernel refuses writes; with <c>volmode=dev</c> nobody looks
+/// for partitions in what is the guest's; <c>com.sun:auto-snapshot=false</c> asks the usual tools to make no snapshots of it. udev names its node, with <c>+</c> for blanks.</item>
+/// <item>A hold makes <c>zfs destroy</c> fail with "dataset is busy", whoever tries, until it is released; so do a clone, an open file and a running <c>zfs send</c>.</item>
+/// <item>A zvol with a <c>refreservation</c> (any that is not sparse) can only be snapshotted while all that it holds would fit into the free space of the pool a second time.</item>
+/// <item>A pool whose devices are gone is suspended, and then every command that writes waits for ever: it is asked for before anything else.</item>
+/// <item>Names are at most 255 bytes with the snapshot's; letters, digits and <c>-_.:</c> and the blank may be in them. <c>%</c> and <c>,</c> in the argument of <c>zfs destroy</c> mean
+/// several snapshots; they are in none of our names.</item>
+/// </list>
+/// <para>Ours is what carries the set's identity in the property <c>virtsnapshot:set</c>, set in the same act as the snapshot, and set on it, not inherited.</para>
+/// </remarks>
+internal sealed class ZfsDriver : IVolumeDriver
+{
+    // Below this the guest would soon stop for want of room: from now on all that it writes over is kept.
+    private const long LeastRoom = 16 << 20;
+    private static readonly TimeSpan NodePatience = TimeSpan.FromSeconds(30);
+
+    public string Method => "zfs";
+
+    public StorageLevel Level => StorageLevel.FileSystem;
+
+    public VolumeFit Judge(StorageStack stack)
+    {
+        var image = stack.Find<ImageLayer>();
+        var fit = stack.Layers.FirstOrDefault(layer => layer is not ImageLayer) switch
+        {
+            FileSystemLayer { Type: "zfs" } files when ZfsName.IsDataset(files.Source) =>
+                new VolumeFit(new Volume(files.Source, files.MountPoint), MethodRank.Default, $"it is a raw image in dataset '{files.Source}', which ZFS snapshots at once"),
+            FileSystemLayer { Type: "zfs" } files => VolumeFit.Impossible($"'{files.Source}', mounted at '{files.MountPoint}', is not a whole dataset"),
+            FileSystemLayer files => VolumeFit.Impossible($"it lies in a file system of type {files.Type}, not in a ZFS dataset"),
+            ZvolLayer zvol when ZfsName.IsDataset(zvol.Dataset) => new VolumeFit(new Volume(zvol.Dataset, null), MethodRank.Default, $"it is the ZFS volume '{zvol.Dataset}'"),
+            _ => VolumeFit.Impossible("it lies neither in a ZFS dataset nor on a ZFS volume"),
+        };
+        return fit.Rank == MethodRank.Default && image is { Format: not "raw" }
+            ? fit with { Rank = MethodRank.Possible, Reason = $"its {image.Format} image lies in '{fit.Volume!.Name}', which ZFS snapshots at once" }
+            : fit;
+    }
+
+    public bool IsSlow(VolumeOrder order) => false;
+
+    public VolumeSnapshot Plan(VolumeOrder order)
+    {
+        var (volume, target) = (order.Volume, order.Disks[0]);
+        var planned = ZfsSnapshot.Plan(volume, order.Label, order.Group);
+        var zfs = new ZfsPrograms(order.Host);
+        zfs.RequirePool(ZfsName.PoolOf(volume.Name), isWritten: true);
+        if (planned.Names.FirstOrDefault(name => name.Length > ZfsName.Longest) is { } tooLong)
+        {
+            throw Refuse(FailureKind.InvalidArgument, "InvalidSnapshotName", $"'{tooLong}' would be longer than the {ZfsName.Longest} bytes that ZFS allows. Nothing was touched. Choose a shorter -Name");
+        }
+
+        if (planned.Names.FirstOrDefault(name => zfs.Find(name, "type") is not null) is { } taken)
+        {
+            throw Refuse(FailureKind.ResourceExists, "SnapshotExists", $"'{taken}' exists already. Nothing was touched. Choose another -Name");
+        }
+
+        if (volume.Root is not null && order.Host.Stat(planned.Shelf) is not { IsDirectory: true })
+        {
+            throw Refuse(
+                FailureKind.InvalidOperation,
+                "MethodUnsuitable",
+                $"the snapshots of dataset '{volume.Name}' cannot be seen: there is no folder '{planned.Shelf}'. Nothing was touched. "
+                + $"If 'zfs get snapdir {volume.Name}' says 'disabled', set it to 'hidden'; or use another method");
+        }
+
+        var room = zfs.Find(volume.Name, "available", "usedbydataset", "refreservation", "usedbyrefreservation")
+            ?? throw Refuse(FailureKind.ObjectNotFound, "SourceMissing", $"there is no dataset '{volume.Name}'. Nothing was touched");
+        long Bytes(string property) => long.TryParse(room[property].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) ? bytes : 0;
+        var free = Bytes("available") - Bytes("usedbyrefreservation");
+        var needed = Math.Max(LeastRoom, Math.Min(Bytes("usedbydataset"), Bytes("refreservation")));
+        return free >= needed
+            ? planned.ToSnapshot()
+            : throw Refuse(
+                FailureKind.QuotaExceeded,
+                "NoSpace",
+                $"'{volume.Name}' has {free >> 20} MiB free, and a snapshot of it needs {needed >> 20} MiB"
+                + $"{(needed > LeastRoom ? ": what it holds, and has reserved, a second time" : "")}. Nothing was touched. "
+                + $"Make room in the pool or its quotas{(needed > LeastRoom ? $", or give up its reservation with 'zfs set refreservation=none {volume.Name}'" : "")}");
+
+        VirtSnapshotException Refuse(FailureKind kind, string errorId, string why) => new(
+            kind, errorId, target, $"Disk '{target.Target}' of domain '{order.Domain.Name}' cannot be snapshotted by method '{Method}': {why}.");
+    }
+
+    public void Prepare(IHost host, VolumeSnapshot snapshot)
+    {
+        var zfs = new ZfsPrograms(host);
+        if (snapshot.Volume.Root is null)
+        {
+            // What was written through the page cache of its device, ZFS does not know yet.
+            zfs.Do("sync", ["-d", ZfsName.NodeOf(snapshot.Volume.Name)], snapshot.Name);
+        }
+
+        zfs.Do("zpool", ["sync", ZfsName.PoolOf(snapshot.Volume.Name)], snapshot.Name);
+    }
+
+    public void Take(IHost host, IReadOnlyList<VolumeSnapshot> snapshots)
+    {
+        var zfs = new ZfsPrograms(host);
+        foreach (var pool in snapshots.Select(ZfsSnapshot.Read).GroupBy(snapshot => (ZfsName.PoolOf(snapshot.Name), snapshot.Set)))
+        {
+            zfs.Do("zfs", ["snapshot", "-o", $"{ZfsSnapshot.Mark}={pool.Key.Set}", .. pool.Select(snapshot => snapshot.Name)], string.Join(", ", pool.Select(snapshot => snapshot.Name)));
+        }
+    }
+
+    public void Expose(IHost host, VolumeSnapshot snapshot)
+    {
+        var (zfs, planned) = (new ZfsPrograms(host), ZfsSnapshot.Read(snapshot));
+        zfs.Hold(planned.Name);
+        if (zfs.Find(planned.Name, ZfsSnapshot.Mark) is not { } facts || !planned.IsOurs(facts))
+        {
+            throw new VirtSnapshotException(FailureKind.InvalidResult, "SnapshotNotTaken", planned.Name, $"The snapshot '{planned.Name}' was taken, but is not there.");
+        }
+
+        if (planned.CloneName is null)
+        {
+            return;
+        }
+
+        if (zfs.Find(planned.CloneName, ZfsSnapshot.Mark, "origin") is not { } clone || !planned.IsOurClone(clone))
+        {
+            zfs.Do(
+                "zfs",
+                ["clone", "-o", "readonly=on", "-o", "volmode=dev", "-o", "com.sun:auto-snapshot=false", "-o", $"{ZfsSnapshot.Mark}={planned.Set}", planned.Name, planned.CloneName],
+                planned.CloneName);
+        }
+
+        WaitForNode(host, planned);
+        if (zfs.Do("blockdev", ["--getro", snapshot.At], snapshot.At).Output.Trim() != "1")
+        {
+            throw new VirtSnapshotException(FailureKind.InvalidResult, "SnapshotNotTaken", snapshot.At, $"The device '{snapshot.At}' of snapshot '{planned.Name}' can be written to.");
+        }
+    }
+
+    public SnapshotState Check(IHost host, VolumeSnapshot snapshot)
+    {
+        var (zfs, planned) = (new ZfsPrograms(host), ZfsSnapshot.Read(snapshot));
+        if (zfs.Find(planned.Name, ZfsSnapshot.Mark) is not { } facts)
+        {
+            return SnapshotState.Missing;
+        }
+
+        if (!planned.IsOurs(facts))
+        {
+            return SnapshotState.Invalid;
+        }
+
+        if (planned.CloneName is null)
+        {
+            return SnapshotState.Available;
+        }
+
+        return zfs.Find(planned.CloneName, ZfsSnapshot.Mark, "origin", "readonly", "written") is not { } clone
+            ? SnapshotState.Missing
+            : planned.IsOurClone(clone) && clone["readonly"].Value == "on" && clone["written"].Value == "0" ? SnapshotState.Available : SnapshotState.Invalid;
+    }
+
+    public string? WhyInUse(IHost host, VolumeSnapshot snapshot) => new ZfsRemoval(host, ZfsSnapshot.Read(snapshot)).WhyInUse();
+
+    public bool Delete(IHost host, VolumeSnapshot snapshot) => new ZfsRemoval(host, ZfsSnapshot.Read(snapshot)).Run();
+
+    public bool Exists(IHost host, VolumeSnapshot snapshot) => new ZfsRemoval(host, ZfsSnapshot.Read(snapshot)).HasAnything();
+
+    /// <summary>The kernel makes the device, and udev its name, some time after the clone is there.</summary>
+    private static void WaitForNode(IHost host, ZfsSnapshot planned)
+    {
+        var giveUp = DateTime.UtcNow + NodePatience;
+        while (host.Stat(planned.At, followLink: true) is not { IsBlockDevice: true })
+        {
+            if (DateTime.UtcNow > giveUp)
+            {
+                throw new VirtSnapshotException(
+                    FailureKind.InvalidResult,
+                    "SnapshotNotTaken",
+                    planned.At,
+                    $"The snapshot '{planned.Name}' was taken, but after {NodePatience.TotalSeconds:0} s its device '{planned.At}' is not there: does udev run, with the rules of ZFS?");
+            }
+
+            Thread.Sleep(50);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+using VirtSnapshot.Hosts;
+
+namespace VirtSnapshot.Methods.Zfs;
+
+/// <summary>Deletes one snapshot: its clone, our hold, itself, each only where it is there and proven ours. May be repeated from wherever it ended.</summary>
+internal sealed class ZfsRemoval(IHost host, ZfsSnapshot snapshot)
+{
+    // udev looks into a device for a moment after somebody has closed it.
+    private const int Attempts = 20;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
+
+    private readonly ZfsPrograms zfs = new(host);
+
+    public bool HasAnything() => FindSnapshot() || FindClone();
+
+    public string? WhyInUse()
+    {
+        if (!FindSnapshot())
+        {
+            return null;
+        }
+
+        if (zfs.FindOthersHolds(snapshot.Name) is [_, ..] holds)
+        {
+            return $"somebody else holds '{snapshot.Name}' with {string.Join(", ", holds.Select(tag => $"'{tag}'"))} ('zfs holds' tells more)";
+        }
+
+        // A clone's name may hold a blank, but never a comma.
+        var clones = zfs.Find(snapshot.Name, "clones")?["clones"].Value.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [];
+        return clones.FirstOrDefault(name => name != snapshot.CloneName && name != "-") is { } clone ? $"'{clone}' is a clone of it" : null;
+    }
+
+    public bool Run()
+    {
+        var (hasSnapshot, hasClone) = (FindSnapshot(), FindClone());
+        if (WhyInUse() is { } why)
+        {
+            throw InUse(snapshot.Name, why);
+        }
+
+        if (hasClone)
+        {
+            Destroy(snapshot.CloneName!);
+        }
+
+        if (hasSnapshot)
+        {
+            zfs.Release(snapshot.Name);
+            try
+            {
+                Destroy(snapshot.Name);
+            }
+            catch (VirtSnapshotException)
+            {
+                // It stays, and so nobody else is to delete it.
+                zfs.Hold(snapshot.Name);
+                throw;
+            }
+        }
+
+        return hasSnapshot || hasClone;
+    }
+
+    /// <summary>A pool that is not there says of everything that it does not exist.</summary>
+    private bool FindSnapshot()
+    {
+        zfs.RequirePool(ZfsName.PoolOf(snapshot.Name), isWritten: false);
+        return zfs.Find(snapshot.Name, ZfsSnapshot.Mark) is { } facts && (snapshot.IsOurs(facts) ? true : throw NotOurs(snapshot.Name));
+    }
+
+    private bool FindClone() => snapshot.CloneName is not null
+        && zfs.Find(snapshot.CloneName, ZfsSnapshot.Mark, "origin") is { } facts
+        && (snapshot.IsOurClone(facts) ? true : throw NotOurs(snapshot.CloneName));
+
+    private void Destroy(string name)
+    {
+        for (var attempt = 1; zfs.TryDestroy(name) is { } said; attempt++)
+        {
+            if (!said.Contains("busy", StringComparison.Ordinal))
+            {
+                throw said.Contains("has children", StringComparison.Ordinal) || said.Contains("dependent clones", StringComparison.Ordinal)
+                    ? InUse(name, said)
+                    : new VirtSnapshotException(FailureKind.NotSpecified, "StorageFailed", name, $"'{name}' on host '{host.Name}' could not be deleted: {said}. It stays.");
+            }
+
+            if (attempt == Attempts)
+            {
+                throw InUse(name, said);
+            }
+
+            Thread.Sleep(Pause);
+        }
+    }
+
+    private VirtSnapshotException InUse(string name, string why) => new(
+        FailureKind.ResourceBusy, "SourceInUse", name, $"'{name}' on host '{host.Name}' cannot be deleted while somebody uses it: {why}. It stays. Let that end, and try again.");
+
+    private VirtSnapshotException NotOurs(string name) => new(
+        FailureKind.InvalidOperation,
+        "SnapshotNotOurs",
+        name,
+        $"'{name}' on host '{host.Name}' does not carry the mark of the set that it should belong to ({ZfsSnapshot.Mark}={snapshot.Set}), so it is not touched. "
+        + "If it is yours, rename it; then this can be finished.");
+}
