@@ -1,0 +1,54 @@
+using System.Globalization;
+using VirtSnapshot.Domains;
+using Xunit;
+
+namespace VirtSnapshot.Tests.Lab;
+
+/// <summary>A real guest on the lab host, whose record writer is at work unless it was switched off.</summary>
+public sealed class LabHostGuest(LabHost host, string name) : IDisposable
+{
+    public string Name => name;
+
+    public LabHost Host => host;
+
+    /// <summary>The domain as it is now, through the host's own libvirt.</summary>
+    public VmDomain Domain => DomainFinder.FindOne(host.Uri, name, TestContext.Current.CancellationToken);
+
+    /// <summary>The number of the last record that the guest says is on all its disks.</summary>
+    public int LastAcknowledged() =>
+        int.TryParse(host.Run("tail", "-n", "1", $"{LabHost.GuestFolder}/{name}.acknowledged"), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var number) ? number : 0;
+
+    /// <summary>Waits until the guest has written on.</summary>
+    public void WaitForMoreRecords(int atLeast = 3)
+    {
+        var from = LastAcknowledged();
+        var giveUp = DateTime.UtcNow.AddMinutes(3);
+        while (LastAcknowledged() < from + atLeast)
+        {
+            if (DateTime.UtcNow > giveUp)
+            {
+                throw new TimeoutException($"Guest '{name}' on the lab host wrote nothing for three minutes: is it frozen?");
+            }
+
+            Thread.Sleep(100);
+        }
+    }
+
+    /// <summary>Runs a program in the guest through its agent.</summary>
+    public string Run(params string[] command) => host.Run(["/lab/in-guest.sh", "qemu:///system", name, .. command]);
+
+    /// <summary>Reads the records out of an image on the host, having checked each of them and the file system.</summary>
+    /// <returns>The number of the last record; all before it are there.</returns>
+    public int ReadRecords(string image, string format = "raw", bool crashed = false)
+    {
+        string[] mode = crashed ? ["--crashed"] : [];
+        var lines = host.Run(["/lab/records.sh", .. mode, image, format]).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        return lines.Length == 0 ? 0 : int.Parse(lines[^1].AsSpan(0, 10), CultureInfo.InvariantCulture);
+    }
+
+    public void Dispose()
+    {
+        host.TryRun("virsh", "-q", "-c", "qemu:///system", "destroy", name);
+        host.TryRun("virsh", "-q", "-c", "qemu:///system", "undefine", name, "--managed-save", "--snapshots-metadata", "--checkpoints-metadata");
+    }
+}
