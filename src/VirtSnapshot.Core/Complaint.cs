@@ -11,6 +11,8 @@ internal static class Complaint
     public static bool IsNoSpace(string text) =>
         text.Contains("No space left on device", StringComparison.Ordinal) || text.Contains("Disk quota exceeded", StringComparison.Ordinal);
 
+    public static bool IsBusy(string text) => text.Contains("target is busy", StringComparison.Ordinal) || text.Contains("device is busy", StringComparison.Ordinal);
+
     /// <summary>QEMU's image locking: <c>Failed to get "write" lock</c>, or shared "write" lock, and so on.</summary>
     public static bool IsImageLocked(string text) =>
         text.Contains("Failed to get", StringComparison.Ordinal) && text.Contains("lock", StringComparison.Ordinal);

@@ -1,4 +1,5 @@
 using VirtSnapshot.Methods.Btrfs;
+using VirtSnapshot.Methods.Lvm;
 using VirtSnapshot.Methods.Qemu;
 using VirtSnapshot.Methods.Reflink;
 using VirtSnapshot.Methods.Volumes;
@@ -16,6 +17,8 @@ internal static class MethodCatalog
     public static MethodSelector Selector { get; set; } = new(
     [
         Shield,
+        new VolumeProvider(new LvmDriver()),
+        new VolumeProvider(new LvmThinDriver()),
         new VolumeProvider(new BtrfsDriver()),
         new VolumeProvider(new ZfsDriver()),
         new VolumeProvider(new ReflinkDriver()),
