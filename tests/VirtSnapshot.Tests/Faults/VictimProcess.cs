@@ -19,10 +19,12 @@ internal sealed class VictimProcess : IDisposable
 
     public bool HasEnded => process.HasExited;
 
-    public static VictimProcess Start(LabFixture lab, string domain, VictimOrder order)
+    public static VictimProcess Start(LabFixture lab, string domain, VictimOrder order) => Start(lab.Uri, domain, order);
+
+    public static VictimProcess Start(string uri, string domain, VictimOrder order)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "VirtSnapshot.Tests");
-        var start = new ProcessStartInfo(program, ["victim", JsonSerializer.Serialize(order with { Uri = lab.Uri, Domain = domain })])
+        var start = new ProcessStartInfo(program, ["victim", JsonSerializer.Serialize(order with { Uri = uri, Domain = domain })])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -31,9 +33,11 @@ internal sealed class VictimProcess : IDisposable
     }
 
     /// <summary>Runs a victim to the end that it was told to make.</summary>
-    public static void Die(LabFixture lab, string domain, VictimOrder order)
+    public static void Die(LabFixture lab, string domain, VictimOrder order) => Die(lab.Uri, domain, order);
+
+    public static void Die(string uri, string domain, VictimOrder order)
     {
-        using var victim = Start(lab, domain, order);
+        using var victim = Start(uri, domain, order);
         victim.AssertKilled();
     }
 

@@ -1,4 +1,4 @@
-using VirtSnapshot.Domains;
+using System.Text.RegularExpressions;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Methods.Volumes;
 using VirtSnapshot.Storage;
@@ -24,7 +24,7 @@ namespace VirtSnapshot.Methods.Lvm;
 /// </list>
 /// <para>Ours is what carries the tag of its set: it is put on in the act that makes the volume.</para>
 /// </remarks>
-internal abstract class LogicalVolumeDriver : IVolumeDriver
+internal abstract partial class LogicalVolumeDriver : IVolumeDriver
 {
     private const string Tag = "virtsnapshot";
     private const string OriginDetail = "origin";
@@ -125,18 +125,16 @@ internal abstract class LogicalVolumeDriver : IVolumeDriver
 
     public void Prepare(IHost host, VolumeSnapshot snapshot)
     {
-        var name = NameOf(snapshot);
-        var (group, origin) = LvmName.Split(snapshot.Volume.Name);
         var lvm = new LvmPrograms(host);
         if (FileSystemOf(snapshot) is not null)
         {
-            new SnapshotMount(host, name.Name).Make();
+            new SnapshotMount(host, NameOf(snapshot).Name).Make();
         }
 
         PrepareVolume(lvm, snapshot);
 
         // So that little is left to be written in the act.
-        string[] sync = snapshot.Volume.Root is { } root ? ["--file-system", root] : ["--data", DeviceOf(group, origin)];
+        string[] sync = snapshot.Volume.Root is { } root ? ["--file-system", root] : ["--data", $"/dev/{snapshot.Volume.Name}"];
         lvm.Do("sync", sync, snapshot.Volume.Name);
     }
 
@@ -249,9 +247,10 @@ internal abstract class LogicalVolumeDriver : IVolumeDriver
     protected VirtSnapshotException Refuse(VolumeOrder order, FailureKind kind, string errorId, string why) => new(
         kind, errorId, order.Disks[0], $"Disk '{order.Disks[0].Target}' of domain '{order.Domain.Name}' cannot be snapshotted by method '{Method}': {why}.");
 
-    protected static (string Group, string Name) NameOf(VolumeSnapshot snapshot) => LvmName.Split(snapshot.Name);
+    protected static (string Group, string Name) NameOf(VolumeSnapshot snapshot) =>
+        LvmName.Split(snapshot.Name) ?? throw VolumeSnapshot.Damaged(snapshot, $"'{snapshot.Name}' is no name of a logical volume");
 
-    protected static string TagOf(VolumeSnapshot snapshot) => snapshot.Details[TagDetail];
+    protected static string TagOf(VolumeSnapshot snapshot) => snapshot.Detail(TagDetail) is var tag && OurTag().IsMatch(tag) ? tag : throw VolumeSnapshot.Damaged(snapshot, $"'{tag}' is no tag of ours");
 
     /// <summary>What is to be synced within the standstill; empty where LVM does all that is needed.</summary>
     protected static string SyncOf(VolumeSnapshot snapshot) => FileSystemOf(snapshot) is { NeedsSync: true } ? snapshot.Volume.Root! : "";
@@ -260,7 +259,7 @@ internal abstract class LogicalVolumeDriver : IVolumeDriver
     protected static bool IsMadeWritable(VolumeSnapshot snapshot) => FileSystemOf(snapshot) is { NeedsOwnIdentity: true };
 
     private static SnapshotFileSystem? FileSystemOf(VolumeSnapshot snapshot) => snapshot.Details.TryGetValue(FileSystemDetail, out var type)
-        ? SnapshotFileSystem.Find(type) ?? throw new FormatException($"A snapshot of LVM with a file system '{type}'.")
+        ? SnapshotFileSystem.Find(type) ?? throw VolumeSnapshot.Damaged(snapshot, $"'{type}' is no file system that is mounted")
         : null;
 
     private static string DeviceOf(string group, string name) => $"/dev/{group}/{name}";
@@ -269,7 +268,7 @@ internal abstract class LogicalVolumeDriver : IVolumeDriver
         && (volume.OriginUuid.Length == 0 || IsTaken(volume, snapshot));
 
     /// <summary>Before that, the room for it may be there already.</summary>
-    private static bool IsTaken(LogicalVolume volume, VolumeSnapshot snapshot) => volume.OriginUuid == snapshot.Details[OriginDetail];
+    private static bool IsTaken(LogicalVolume volume, VolumeSnapshot snapshot) => volume.OriginUuid == snapshot.Detail(OriginDetail);
 
     /// <summary>Null where nothing is there.</summary>
     private static LogicalVolume? FindOurs(LvmPrograms lvm, VolumeSnapshot snapshot)
@@ -314,4 +313,7 @@ internal abstract class LogicalVolumeDriver : IVolumeDriver
                 failure)
             : failure ?? lvm.Failed(snapshot.Name, "lvremove did nothing");
     }
+
+    [GeneratedRegex(@"^virtsnapshot-[0-9a-f]{32}\z", RegexOptions.CultureInvariant)]
+    private static partial Regex OurTag();
 }

@@ -92,5 +92,5 @@ internal sealed class LvmDriver : LogicalVolumeDriver
         [SyncOf(snapshot), $"{Number(snapshot, ChunkDetail)}b", snapshot.Volume.Name, snapshot.Name];
 
     private static string Number(VolumeSnapshot snapshot, string detail) =>
-        long.Parse(snapshot.Details[detail], NumberStyles.None, CultureInfo.InvariantCulture).ToString(CultureInfo.InvariantCulture);
+        snapshot.Detail(detail) is var text && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out _) ? text : throw VolumeSnapshot.Damaged(snapshot, $"'{text}' is no number");
 }

@@ -10,10 +10,8 @@ internal static partial class LvmName
 
     public static bool IsValid(string name) => name is not ("." or "..") && Pattern().IsMatch(name);
 
-    /// <summary>Parts of <c>vg/lv</c>.</summary>
-    /// <exception cref="FormatException">It is none.</exception>
-    public static (string Group, string Name) Split(string fullName) =>
-        fullName.Split('/') is [var group, var name] && IsValid(group) && IsValid(name) ? (group, name) : throw new FormatException($"'{fullName}' is no logical volume.");
+    /// <summary>The parts of <c>vg/lv</c>; null where it is none.</summary>
+    public static (string Group, string Name)? Split(string fullName) => fullName.Split('/') is [var group, var name] && IsValid(group) && IsValid(name) ? (group, name) : null;
 
     /// <summary>LVM keeps names with certain parts for itself, and all of them begin with a <c>_</c>.</summary>
     public static string ForLabel(string label) => label.Replace('_', '.');

@@ -15,13 +15,13 @@ internal sealed record VolumeSnapshot(Volume Volume, string Name, string At, IRe
 
     public static VolumeSnapshot Read(RecordedDisk record)
     {
-        var element = record.Data.Name == ElementName ? record.Data : throw new FormatException($"A record of method '{record.Method}' without <{ElementName}>.");
-        string Value(string name) => (string?)element.Attribute(name) ?? throw new FormatException($"<{ElementName}> without '{name}'.");
+        var element = record.Data.Name == ElementName ? record.Data : throw Damaged(record.Source, $"it is of method '{record.Method}' and has no <{ElementName}>");
+        string Value(string name) => (string?)element.Attribute(name) ?? throw Damaged(record.Source, $"<{ElementName}> has no '{name}'");
         return new VolumeSnapshot(
             new Volume(Value("volume"), (string?)element.Attribute("root")),
             Value("name"),
             Value("at"),
-            element.Elements("detail").ToDictionary(detail => (string?)detail.Attribute("name") ?? "", detail => (string?)detail.Attribute("value") ?? "", StringComparer.Ordinal));
+            element.Elements("detail").DistinctBy(detail => (string?)detail.Attribute("name") ?? "").ToDictionary(detail => (string?)detail.Attribute("name") ?? "", detail => (string?)detail.Attribute("value") ?? "", StringComparer.Ordinal));
     }
 
     public XElement ToElement() => new(
@@ -31,6 +31,16 @@ internal sealed record VolumeSnapshot(Volume Volume, string Name, string At, IRe
         new XAttribute("name", Name),
         new XAttribute("at", At),
         Details.Select(detail => new XElement("detail", new XAttribute("name", detail.Key), new XAttribute("value", detail.Value))));
+
+    /// <summary>Records are kept where others can write, too.</summary>
+    public static VirtSnapshotException Damaged(object target, string why) => new(
+        FailureKind.InvalidData, "CatalogDamaged", target, $"The record of the snapshot '{target}' makes no sense: {why}. Nothing is done with it. 'virsh metadata' shows and removes it.");
+
+    /// <summary>One of <see cref="Details"/>.</summary>
+    public string Detail(string name) => Details.GetValueOrDefault(name) ?? throw Damaged(Name, $"it has no '{name}'");
+
+    /// <inheritdoc/>
+    public override string ToString() => Name;
 
     /// <summary>Where a file of the volume is found in the snapshot.</summary>
     /// <param name="file">The file's path in the volume, all links resolved.</param>
