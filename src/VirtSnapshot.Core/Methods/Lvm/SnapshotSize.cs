@@ -11,7 +11,7 @@ internal static partial class SnapshotSize
     public const long LargestChunk = 512 << 10;
 
     private const long SmallestDefault = 64 << 20;
-    private const int DefaultPercent = 20;
+    private const int DefaultPart = 5;
 
     // Of each chunk that was written over, its old and new place are kept; besides there is a header.
     private const int BytesOfException = 16;
@@ -26,11 +26,16 @@ internal static partial class SnapshotSize
         }
 
         var unit = match.Groups["unit"].Value;
-        var bytes = unit == "%" ? number * origin / 100 : number * (1L << (10 * Math.Max(0, "BKMGTP".IndexOf(unit.Length == 0 ? 'B' : char.ToUpperInvariant(unit[0]), StringComparison.Ordinal))));
-        return bytes is > 0 and < long.MaxValue ? (long)bytes : null;
+        var factor = unit switch
+        {
+            "%" => origin / 100m,
+            "" => 1,
+            _ => 1L << (10 * "BKMGTP".IndexOf(char.ToUpperInvariant(unit[0]), StringComparison.Ordinal)),
+        };
+        return (double)number * (double)factor is >= 1 and < long.MaxValue ? (long)(number * factor) : null;
     }
 
-    public static long Default(long origin) => Math.Max(SmallestDefault, origin / 100 * DefaultPercent);
+    public static long Default(long origin) => Math.Max(SmallestDefault, origin / DefaultPart);
 
     /// <summary>A power of two that device-mapper takes as a chunk; null where the text is none.</summary>
     public static long? ParseChunk(string text) => Parse(text, 0) is { } bytes and >= SmallestChunk and <= LargestChunk && BitOperations.IsPow2(bytes) ? bytes : null;

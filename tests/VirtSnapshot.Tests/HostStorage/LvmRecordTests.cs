@@ -1,0 +1,75 @@
+using VirtSnapshot.Methods;
+using VirtSnapshot.Quiescing;
+using VirtSnapshot.Snapshots;
+using VirtSnapshot.Tests.Lab;
+using Xunit;
+
+namespace VirtSnapshot.Tests.HostStorage;
+
+/// <summary>From the backup sources of a frozen set the same records come back, none torn, none missing, whatever lies between disk and volume.</summary>
+public sealed class LvmRecordTests(LabHost host) : LvmTest(host)
+{
+    [Fact]
+    public void Records_come_back_from_a_volume_and_from_files_on_every_file_system_on_one()
+    {
+        var guest = Guest(
+            isRunning: true,
+            $"raw:{Thick()}",
+            $"qcow2:{Image("/srv/btrfs/vms", "deep.qcow2")}",
+            $"raw:{Image("/srv/ext4", "deep.raw")}",
+            $"raw:{Image("/srv/xfs", "deep.raw")}");
+        AssertRecordsComeBack(guest, "lvm");
+    }
+
+    [Fact]
+    public void Records_come_back_from_a_thin_volume_and_from_a_file_on_one()
+    {
+        var volume = Thin("256M");
+        Host.Run("mkfs.ext4", "-q", volume);
+        Host.Run("mkdir", "-p", $"/srv/{Path.GetFileName(volume)}");
+        Host.Run("mount", volume, $"/srv/{Path.GetFileName(volume)}");
+        Afterwards(() => Host.TryRun("umount", volume));
+        var guest = Guest(isRunning: true, $"raw:{Thin()}", $"qcow2:/srv/{Path.GetFileName(volume)}/deep.qcow2");
+        Afterwards(() => Host.TryRun("virsh", "destroy", guest.Name));
+        AssertRecordsComeBack(guest, "lvm-thin");
+    }
+
+    /// <summary>The image's own level, of the same disk that lies on btrfs in a volume.</summary>
+    [Fact]
+    public void Records_come_back_from_the_image_level_of_a_disk_on_btrfs_on_a_volume()
+    {
+        var guest = Guest(isRunning: true, $"qcow2:{Image("/srv/btrfs/vms", "levels.qcow2")}");
+        guest.WaitForMoreRecords();
+        var before = guest.LastAcknowledged();
+        var snapshot = Assert.Single(Engine.Take(guest.Domain, "image", quiescing: Freezing, method: "qemu"));
+        Assert.True(guest.ReadRecords(snapshot.BackupSource.Path!, "qcow2") >= before);
+        Engine.Remove(guest.Domain, [snapshot]);
+        AssertRecordsComeBack(guest, "lvm");
+    }
+
+    private void AssertRecordsComeBack(LabHostGuest guest, string method)
+    {
+        guest.WaitForMoreRecords();
+        var before = guest.LastAcknowledged();
+        var disks = guest.Domain.Disks;
+        var set = Engine.Take(guest.Domain, "records", quiescing: Freezing, method: method);
+        Assert.Equal(disks.Select(disk => disk.Target), set.Select(snapshot => snapshot.Disk));
+        Assert.All(set, snapshot =>
+        {
+            Assert.Equal((method, Consistency.Quiesced, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State));
+            Assert.Null(snapshot.ModifiedDisk);
+            Assert.StartsWith(guest.Domain.FindDisk(snapshot.Disk)!.Source.Path!.StartsWith("/dev/", StringComparison.Ordinal) ? "/dev/vg/" : "/run/virtsnapshot/mnt/", snapshot.BackupSource.Path, StringComparison.Ordinal);
+        });
+        Assert.Equal(disks.Select(disk => disk.Source.Path), guest.Domain.Disks.Select(disk => disk.Source.Path));
+        guest.WaitForMoreRecords();
+
+        var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!, snapshot.BackupSource.Format!)).ToList();
+        Assert.All(last, number => Assert.True(number >= before, $"{number} records are there, and {before} had been acknowledged"));
+        Assert.InRange(last.Max() - last.Min(), 0, 1);
+        Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
+
+        Engine.Remove(guest.Domain, set);
+        AssertNothingLeft(guest.Domain);
+        guest.WaitForMoreRecords();
+    }
+}
