@@ -13,7 +13,8 @@ namespace VirtSnapshot.Methods.Zfs;
 /// names are of one and the same moment: they are made in one transaction group, or none is. Two pools are two moments.</item>
 /// <item>A snapshot waits for that transaction group to be written, so it lasts as long as there is dirty data: <c>zpool sync</c> before the freeze shortens the freeze.</item>
 /// <item>Files are read at <c>MOUNTPOINT/.zfs/snapshot/NAME</c>, which works with <c>snapdir=hidden</c> as well. The kernel mounts it when it is first entered, unmounts it after
-/// 300 s without use, and when the snapshot is destroyed. A nested dataset has snapshots of its own, so it is empty in there.</item>
+/// 300 s without use, and when the snapshot is destroyed. Through a bind mount it cannot be entered ("Too many levels of symbolic links"). A domain that was started while it
+/// was mounted has it in a mount namespace of its own: where the host's mounts are not shared (they are, under systemd) the snapshot is busy until that domain stops. A nested dataset has snapshots of its own, so it is empty in there.</item>
 /// <item>A zvol's snapshot has a device only while the zvol has <c>snapdev=visible</c>. That is the user's property, of all snapshots of his zvol at once, so it is not changed: a
 /// clone is made beside the zvol. It takes no room, holds its snapshot, and is <c>readonly=on</c>, so the kernel refuses writes; with <c>volmode=dev</c> nobody looks
 /// for partitions in what is the guest's; <c>com.sun:auto-snapshot=false</c> asks the usual tools to make no snapshots of it. udev names its node, with <c>+</c> for blanks.</item>
@@ -40,7 +41,7 @@ internal sealed class ZfsDriver : IVolumeDriver
         var image = stack.Find<ImageLayer>();
         var fit = stack.Layers.FirstOrDefault(layer => layer is not ImageLayer) switch
         {
-            FileSystemLayer { Type: "zfs" } files when ZfsName.IsDataset(files.Source) =>
+            FileSystemLayer { Type: "zfs", Root: "/" } files when ZfsName.IsDataset(files.Source) =>
                 new VolumeFit(new Volume(files.Source, files.MountPoint), MethodRank.Default, $"it is a raw image in dataset '{files.Source}', which ZFS snapshots at once"),
             FileSystemLayer { Type: "zfs" } files => VolumeFit.Impossible($"'{files.Source}', mounted at '{files.MountPoint}', is not a whole dataset"),
             FileSystemLayer files => VolumeFit.Impossible($"it lies in a file system of type {files.Type}, not in a ZFS dataset"),
@@ -57,9 +58,11 @@ internal sealed class ZfsDriver : IVolumeDriver
     public VolumeSnapshot Plan(VolumeOrder order)
     {
         var (volume, target) = (order.Volume, order.Disks[0]);
-        var planned = ZfsSnapshot.Plan(volume, order.Label, order.Group);
         var zfs = new ZfsPrograms(order.Host);
         zfs.RequirePool(ZfsName.PoolOf(volume.Name), isWritten: true);
+        var facts = zfs.Find(volume.Name, "available", "usedbydataset", "refreservation", "usedbyrefreservation", "mountpoint")
+            ?? throw Refuse(FailureKind.ObjectNotFound, "SourceMissing", $"there is no dataset '{volume.Name}'. Nothing was touched");
+        var planned = ZfsSnapshot.Plan(volume, order.Label, order.Group, volume.Root is null ? null : MountOf(order.Host, volume.Root, facts["mountpoint"].Value));
         if (planned.Names.FirstOrDefault(name => name.Length > ZfsName.Longest) is { } tooLong)
         {
             throw Refuse(FailureKind.InvalidArgument, "InvalidSnapshotName", $"'{tooLong}' would be longer than the {ZfsName.Longest} bytes that ZFS allows. Nothing was touched. Choose a shorter -Name");
@@ -70,18 +73,16 @@ internal sealed class ZfsDriver : IVolumeDriver
             throw Refuse(FailureKind.ResourceExists, "SnapshotExists", $"'{taken}' exists already. Nothing was touched. Choose another -Name");
         }
 
-        if (volume.Root is not null && order.Host.Stat(planned.Shelf) is not { IsDirectory: true })
+        if (volume.Root is not null && order.Host.Stat(Path.GetDirectoryName(planned.At)!) is not { IsDirectory: true })
         {
             throw Refuse(
                 FailureKind.InvalidOperation,
                 "MethodUnsuitable",
-                $"the snapshots of dataset '{volume.Name}' cannot be seen: there is no folder '{planned.Shelf}'. Nothing was touched. "
+                $"the snapshots of dataset '{volume.Name}' cannot be seen: there is no folder '{Path.GetDirectoryName(planned.At)}'. Nothing was touched. "
                 + $"If 'zfs get snapdir {volume.Name}' says 'disabled', set it to 'hidden'; or use another method");
         }
 
-        var room = zfs.Find(volume.Name, "available", "usedbydataset", "refreservation", "usedbyrefreservation")
-            ?? throw Refuse(FailureKind.ObjectNotFound, "SourceMissing", $"there is no dataset '{volume.Name}'. Nothing was touched");
-        long Bytes(string property) => long.TryParse(room[property].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) ? bytes : 0;
+        long Bytes(string property) => long.TryParse(facts[property].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) ? bytes : 0;
         var free = Bytes("available") - Bytes("usedbyrefreservation");
         var needed = Math.Max(LeastRoom, Math.Min(Bytes("usedbydataset"), Bytes("refreservation")));
         return free >= needed
@@ -175,6 +176,10 @@ internal sealed class ZfsDriver : IVolumeDriver
     public bool Delete(IHost host, VolumeSnapshot snapshot) => new ZfsRemoval(host, ZfsSnapshot.Read(snapshot)).Run();
 
     public bool Exists(IHost host, VolumeSnapshot snapshot) => new ZfsRemoval(host, ZfsSnapshot.Read(snapshot)).HasAnything();
+
+    /// <summary>A bind mount shows the folder of the snapshots, but entering one of them there fails: only the dataset's own mount point will do.</summary>
+    private static string MountOf(IHost host, string root, string mountPoint) =>
+        mountPoint.StartsWith('/') && host.Stat(mountPoint) is { } own && host.Stat(root) is { } seen && own.IsSameFileAs(seen) ? mountPoint : root;
 
     /// <summary>The kernel makes the device, and udev its name, some time after the clone is there.</summary>
     private static void WaitForNode(IHost host, ZfsSnapshot planned)

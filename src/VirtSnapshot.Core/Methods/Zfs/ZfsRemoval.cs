@@ -88,6 +88,12 @@ internal sealed class ZfsRemoval(IHost host, ZfsSnapshot snapshot)
                 throw InUse(name, said);
             }
 
+            if (snapshot.CloneName is null && attempt == 1)
+            {
+                // Usually that goes by itself, but one that was entered through a bind mount stays. Who reads in it, is not disturbed.
+                host.RunAsRoot("umount", ["--", snapshot.At]);
+            }
+
             Thread.Sleep(Pause);
         }
     }

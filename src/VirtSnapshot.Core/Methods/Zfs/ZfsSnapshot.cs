@@ -7,7 +7,8 @@ namespace VirtSnapshot.Methods.Zfs;
 /// <param name="Name">The snapshot: <c>tank/vms@virtsnapshot-…</c>.</param>
 /// <param name="CloneName">Of a zvol, the clone beside it; null for a dataset.</param>
 /// <param name="Set">The set's identity, which both carry.</param>
-internal sealed record ZfsSnapshot(Volume Volume, string Name, string? CloneName, string Set)
+/// <param name="At">Where its content is found.</param>
+internal sealed record ZfsSnapshot(Volume Volume, string Name, string? CloneName, string Set, string At)
 {
     /// <summary>The property by which ours is known.</summary>
     public const string Mark = "virtsnapshot:set";
@@ -15,25 +16,31 @@ internal sealed record ZfsSnapshot(Volume Volume, string Name, string? CloneName
     private const string SetDetail = "set";
     private const string CloneDetail = "clone";
 
-    /// <summary>The folder that the kernel shows a dataset's snapshots in.</summary>
-    public string Shelf => Path.Combine(Volume.Root ?? "/", ".zfs/snapshot");
-
-    /// <summary>Where its content is found.</summary>
-    public string At => CloneName is null ? Path.Combine(Shelf, Name[(Name.IndexOf('@', StringComparison.Ordinal) + 1)..]) : ZfsName.NodeOf(CloneName);
+    private const string Shelf = ".zfs/snapshot/";
 
     public IEnumerable<string> Names => new[] { Name, CloneName }.OfType<string>();
 
-    public static ZfsSnapshot Plan(Volume volume, string label, Guid set) =>
-        new(volume, $"{volume.Name}@{label}", volume.Root is null ? $"{ZfsName.ParentOf(volume.Name)}/{label}" : null, $"{set:D}");
+    /// <param name="volume">The dataset or zvol.</param>
+    /// <param name="label">The snapshot's part of the name.</param>
+    /// <param name="set">The set's identity.</param>
+    /// <param name="mountPoint">Where the dataset is mounted; null for a zvol.</param>
+    public static ZfsSnapshot Plan(Volume volume, string label, Guid set, string? mountPoint)
+    {
+        var clone = $"{ZfsName.ParentOf(volume.Name)}/{label}";
+        return mountPoint is null
+            ? new ZfsSnapshot(volume, $"{volume.Name}@{label}", clone, $"{set:D}", ZfsName.NodeOf(clone))
+            : new ZfsSnapshot(volume, $"{volume.Name}@{label}", null, $"{set:D}", Path.Combine(mountPoint, Shelf + label));
+    }
 
     /// <summary>A record that anybody could have written must not name what we did not make: a dataset, say, where a snapshot belongs.</summary>
     /// <exception cref="VirtSnapshotException"><c>SnapshotNotOurs</c></exception>
     public static ZfsSnapshot Read(VolumeSnapshot snapshot)
     {
-        var read = new ZfsSnapshot(snapshot.Volume, snapshot.Name, snapshot.Details.GetValueOrDefault(CloneDetail), snapshot.Details.GetValueOrDefault(SetDetail) ?? "");
-        return ZfsName.IsOurSnapshot(read.Name)
-            && Guid.TryParseExact(read.Set, "D", out var set)
-            && read == Plan(read.Volume, read.Name[(read.Name.IndexOf('@', StringComparison.Ordinal) + 1)..], set)
+        var read = new ZfsSnapshot(snapshot.Volume, snapshot.Name, snapshot.Details.GetValueOrDefault(CloneDetail), snapshot.Details.GetValueOrDefault(SetDetail) ?? "", snapshot.At);
+        var label = read.Name[(read.Name.IndexOf('@', StringComparison.Ordinal) + 1)..];
+        var end = $"/{Shelf}{label}";
+        var mountPoint = read.Volume.Root is null ? null : read.At.StartsWith('/') && read.At.EndsWith(end, StringComparison.Ordinal) ? read.At[..^end.Length] + "/" : "";
+        return ZfsName.IsOurSnapshot(read.Name) && Guid.TryParseExact(read.Set, "D", out var set) && read == Plan(read.Volume, label, set, mountPoint)
             ? read
             : throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
