@@ -70,16 +70,14 @@ internal sealed class ZfsDriver : IVolumeDriver
 
         if (planned.Names.FirstOrDefault(name => zfs.Find(name, "type") is not null) is { } taken)
         {
-            throw Refuse(FailureKind.ResourceExists, "SnapshotExists", $"'{taken}' exists already. Nothing was touched. Choose another -Name");
+            throw VolumeFailure.NameTaken(order, taken);
         }
 
         if (volume.Root is not null && order.Host.Stat(Path.GetDirectoryName(planned.At)!) is not { IsDirectory: true })
         {
-            throw Refuse(
-                FailureKind.InvalidOperation,
-                "MethodUnsuitable",
-                $"the snapshots of dataset '{volume.Name}' cannot be seen: there is no folder '{Path.GetDirectoryName(planned.At)}'. Nothing was touched. "
-                + $"If 'zfs get snapdir {volume.Name}' says 'disabled', set it to 'hidden'; or use another method");
+            throw VolumeFailure.Unsuitable(
+                order,
+                $"the snapshots of dataset '{volume.Name}' cannot be seen, since there is no folder '{Path.GetDirectoryName(planned.At)}'; if 'zfs get snapdir' says 'disabled', set it to 'hidden'");
         }
 
         long Bytes(string property) => long.TryParse(facts[property].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) ? bytes : 0;

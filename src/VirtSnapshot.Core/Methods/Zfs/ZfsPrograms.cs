@@ -32,6 +32,7 @@ internal sealed class ZfsPrograms(IHost host)
     }
 
     /// <summary>The properties of a dataset, zvol or snapshot; null where there is none of that name.</summary>
+    /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c></exception>
     public IReadOnlyDictionary<string, ZfsValue>? Find(string name, params IReadOnlyList<string> properties)
     {
         var result = host.RunAsRoot("zfs", ["get", "-Hp", "-o", "property,value,source", string.Join(',', properties), name]);
@@ -40,14 +41,21 @@ internal sealed class ZfsPrograms(IHost host)
             return null;
         }
 
-        Require(result, name);
-        var facts = Lines(result.Output).Where(line => line.Length == 3).ToDictionary(line => line[0], line => new ZfsValue(line[1], line[2]), StringComparer.Ordinal);
-        return properties.All(facts.ContainsKey) ? facts : throw Failed(name, $"'zfs get' did not say all of {string.Join(", ", properties)}");
+        var facts = result.Succeeded
+            ? Lines(result.Output).Where(line => line.Length == 3).ToDictionary(line => line[0], line => new ZfsValue(line[1], line[2]), StringComparer.Ordinal)
+            : throw Unreadable(name, result.Complaint);
+        return properties.All(facts.ContainsKey) ? facts : throw Unreadable(name, $"'zfs get' did not say all of {string.Join(", ", properties)}");
     }
 
     /// <summary>Who holds a snapshot, besides us.</summary>
-    public IReadOnlyList<string> FindOthersHolds(string snapshot) =>
-        [.. Lines(Do("zfs", ["holds", "-H", snapshot], snapshot).Output).Where(line => line.Length >= 2 && line[0] == snapshot && line[1] != Tag).Select(line => line[1])];
+    /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c></exception>
+    public IReadOnlyList<string> FindOthersHolds(string snapshot)
+    {
+        var result = host.RunAsRoot("zfs", ["holds", "-H", snapshot]);
+        return result.Succeeded
+            ? [.. Lines(result.Output).Where(line => line.Length >= 2 && line[0] == snapshot && line[1] != Tag).Select(line => line[1])]
+            : throw Unreadable(snapshot, result.Complaint);
+    }
 
     public void Hold(string snapshot)
     {
@@ -58,13 +66,11 @@ internal sealed class ZfsPrograms(IHost host)
         }
     }
 
-    public void Release(string snapshot)
+    /// <returns>Why it could not be, in the program's words; null when it is gone.</returns>
+    public string? TryRelease(string snapshot)
     {
         var result = host.RunAsRoot("zfs", ["release", Tag, snapshot]);
-        if (!result.Errors.Contains("no such tag", StringComparison.Ordinal) && !IsMissing(result))
-        {
-            Require(result, snapshot);
-        }
+        return result.Succeeded || IsMissing(result) || result.Errors.Contains("no such tag", StringComparison.Ordinal) ? null : result.Complaint;
     }
 
     /// <summary>Deletes that one, and nothing that hangs on it.</summary>
@@ -75,10 +81,12 @@ internal sealed class ZfsPrograms(IHost host)
         return result.Succeeded || IsMissing(result) ? null : result.Complaint;
     }
 
-    /// <exception cref="VirtSnapshotException"><c>SnapshotExists</c>, <c>NoSpace</c> or <c>StorageFailed</c>.</exception>
+    /// <summary>Runs one of the programs that make a snapshot or show it.</summary>
+    /// <exception cref="VirtSnapshotException"><c>SnapshotExists</c>, <c>NoSpace</c> or <c>SnapshotNotTaken</c>.</exception>
     public ProgramResult Do(string program, IReadOnlyList<string> arguments, string target) => Require(host.RunAsRoot(program, arguments), target);
 
-    private static bool IsMissing(ProgramResult result) => !result.Succeeded && result.Errors.Contains("dataset does not exist", StringComparison.Ordinal);
+    private static bool IsMissing(ProgramResult result) => !result.Succeeded
+        && (result.Errors.Contains("dataset does not exist", StringComparison.Ordinal) || result.Errors.Contains("could not find any snapshots to destroy", StringComparison.Ordinal));
 
     private static IEnumerable<string[]> Lines(string output) => output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t'));
 
@@ -89,14 +97,15 @@ internal sealed class ZfsPrograms(IHost host)
             return result;
         }
 
-        var said = result.Complaint;
-        throw said.Contains("already exists", StringComparison.Ordinal) ? new VirtSnapshotException(
-                FailureKind.ResourceExists, "SnapshotExists", target, $"On host '{host.Name}' there is a ZFS dataset or snapshot of that name already ({said}). Choose another -Name.")
-            : said.Contains("out of space", StringComparison.Ordinal) ? new VirtSnapshotException(
-                FailureKind.QuotaExceeded, "NoSpace", target, $"On host '{host.Name}' there is not enough room in the ZFS pool or its quotas for '{target}' ({said}).")
-            : Failed(target, said);
+        var (kind, id) = result.Errors switch
+        {
+            var said when said.Contains("already exists", StringComparison.Ordinal) => (FailureKind.ResourceExists, "SnapshotExists"),
+            var said when said.Contains("out of space", StringComparison.Ordinal) => (FailureKind.QuotaExceeded, "NoSpace"),
+            _ => (FailureKind.InvalidResult, "SnapshotNotTaken"),
+        };
+        throw new VirtSnapshotException(kind, id, target, $"The snapshot '{target}' on host '{host.Name}' could not be taken: '{result.Program}' says: {result.Complaint}.");
     }
 
-    private VirtSnapshotException Failed(string target, string why) =>
-        new(FailureKind.NotSpecified, "StorageFailed", target, $"ZFS on host '{host.Name}' failed with '{target}': {why}.");
+    private VirtSnapshotException Unreadable(string name, string why) =>
+        new(FailureKind.InvalidData, "StorageUnreadable", name, $"ZFS on host '{host.Name}' does not tell about '{name}': {why}. Mend that, and try again.");
 }

@@ -45,7 +45,11 @@ internal sealed class ZfsRemoval(IHost host, ZfsSnapshot snapshot)
 
         if (hasSnapshot)
         {
-            zfs.Release(snapshot.Name);
+            if (zfs.TryRelease(snapshot.Name) is { } said)
+            {
+                throw NotDeleted(snapshot.Name, said);
+            }
+
             try
             {
                 Destroy(snapshot.Name);
@@ -80,7 +84,7 @@ internal sealed class ZfsRemoval(IHost host, ZfsSnapshot snapshot)
             {
                 throw said.Contains("has children", StringComparison.Ordinal) || said.Contains("dependent clones", StringComparison.Ordinal)
                     ? InUse(name, said)
-                    : new VirtSnapshotException(FailureKind.NotSpecified, "StorageFailed", name, $"'{name}' on host '{host.Name}' could not be deleted: {said}. It stays.");
+                    : NotDeleted(name, said);
             }
 
             if (attempt == Attempts)
@@ -100,6 +104,9 @@ internal sealed class ZfsRemoval(IHost host, ZfsSnapshot snapshot)
 
     private VirtSnapshotException InUse(string name, string why) => new(
         FailureKind.ResourceBusy, "SourceInUse", name, $"'{name}' on host '{host.Name}' cannot be deleted while somebody uses it: {why}. It stays. Let that end, and try again.");
+
+    private VirtSnapshotException NotDeleted(string name, string said) =>
+        new(FailureKind.InvalidResult, "SnapshotNotDeleted", name, $"'{name}' on host '{host.Name}' could not be deleted: {said}. Mend that, and run Repair-DiskSnapshot.");
 
     private VirtSnapshotException NotOurs(string name) => new(
         FailureKind.InvalidOperation,
