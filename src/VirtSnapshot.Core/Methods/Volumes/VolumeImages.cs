@@ -12,11 +12,12 @@ internal static class VolumeImages
     /// <summary>Why a snapshot would not hold a disk's images; null where it would. Asked while planning.</summary>
     public static string? WhyNotHeld(IHost host, Volume volume, StorageStack stack)
     {
-        if (volume.Root is null || stack.Find<FileSystemLayer>() is not { } layer || host.Stat(volume.Root, followLink: true) is not { } root)
+        if (volume.Root is null || stack.Find<FileSystemLayer>() is not { } layer || host.Stat(layer.File, followLink: true) is not { } top)
         {
             return null;
         }
 
+        // What the image itself lies in, which may be a subvolume inside the volume.
         // QEMU looks for a relative name beside the image as it was told of it, and of the snapshot it is told the resolved path.
         var image = layer.File;
         foreach (var backing in stack.Find<ImageLayer>()?.BackingChain ?? [])
@@ -28,7 +29,7 @@ internal static class VolumeImages
                 return $"its backing image '{backing}' would in a snapshot of '{volume.Name}' not be found as '{backing.Written}'";
             }
 
-            if (found.Device != root.Device)
+            if (found.Device != top.Device)
             {
                 return $"its backing image '{backing}' is on another file system or subvolume than '{volume.Name}', so a snapshot of that would not hold it";
             }
@@ -51,7 +52,6 @@ internal static class VolumeImages
             return null;
         }
 
-        var root = host.Stat(snapshot.At, followLink: true);
         var backings = stack.Find<ImageLayer>()?.BackingChain ?? [];
         var copies = backings.Count == 0 ? [record.Source] : ImageChain.FromImages(host, record.Source);
         if (copies.Count != backings.Count + 1)
@@ -63,7 +63,8 @@ internal static class VolumeImages
         return copies.Zip(backings.Select(backing => backing.Path).Prepend(layer.File), (copy, original) =>
         {
             var there = copy.Path == source ? taken : host.Stat(copy.Path!, followLink: true);
-            return there is null || there.Device != root?.Device || there.Inode != host.Stat(original!, followLink: true)?.Inode
+            var here = host.Stat(original!, followLink: true);
+            return there is null || there.Device != taken.Device || there.Device == here?.Device || there.Inode != here?.Inode
                 ? $"'{copy.Path}' there is not what '{original}' is in the volume"
                 : null;
         }).FirstOrDefault(problem => problem is not null);
