@@ -338,7 +338,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         var domain = Define(Disk(Raw(root, "a.raw")));
         var driver = new BtrfsDriver();
         var order = new VolumeOrder(
-            Host, domain.Domain, new Volume(root, root), "virtsnapshot-one", DiskSnapshotMethod.Parse("btrfs"), domain.Domain.Disks, null!, _ => { });
+            Host, domain.Domain, new Volume(root, root), Guid.NewGuid(), "virtsnapshot-one", DiskSnapshotMethod.Parse("btrfs"), domain.Domain.Disks, null!, _ => { });
         var planned = driver.Plan(order);
         File.CreateSymbolicLink(planned.At, "/nowhere");
         Assert.Equal("SnapshotExists", Engine.Refused(() => driver.Plan(order)).ErrorId);
