@@ -19,8 +19,6 @@ internal sealed class CountingHost : IHost
     public ProgramResult RunAsRoot(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default) =>
         Counted(() => local.RunAsRoot(program, arguments, cancellation));
 
-    public IDisposable? ReadAhead(IEnumerable<string> paths) => throw new NotSupportedException();
-
     public FileFacts? Stat(string path, bool followLink = false) => Counted(() => local.Stat(path, followLink));
 
     public byte[] ReadHead(string path, int count) => Counted(() => local.ReadHead(path, count));

@@ -192,6 +192,7 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
             Host,
             domain.Domain,
             new Volume(Path.Combine(mount.Folder, "a.raw"), null),
+            Guid.NewGuid(),
             "virtsnapshot-one",
             DiskSnapshotMethod.Parse("reflink"),
             domain.Domain.Disks,
