@@ -5,13 +5,30 @@ internal static class Complaint
 {
     public static bool IsNoPermission(string text) => text.Contains("ermission denied", StringComparison.Ordinal);
 
+    public static bool IsNoSpace(string text) =>
+        text.Contains("No space left on device", StringComparison.Ordinal)
+        || text.Contains("Disk quota exceeded", StringComparison.Ordinal)
+        || text.Contains("out of space", StringComparison.Ordinal);
+
+    public static bool IsBusy(string text) =>
+        text.Contains("target is busy", StringComparison.Ordinal)
+        || text.Contains("device is busy", StringComparison.Ordinal)
+        || text.Contains("dataset is busy", StringComparison.Ordinal);
+
+    public static bool IsNameTaken(string text) => text.Contains("already exists", StringComparison.Ordinal);
+
+    /// <summary>ZFS: neither a dataset nor a snapshot has that name.</summary>
+    public static bool IsNoDataset(string text) =>
+        text.Contains("dataset does not exist", StringComparison.Ordinal) || text.Contains("could not find any snapshots to destroy", StringComparison.Ordinal);
+
+    /// <summary>ZFS: a clone, or a snapshot, stands on what is to be destroyed.</summary>
+    public static bool HasDependents(string text) => text.Contains("has children", StringComparison.Ordinal) || text.Contains("dependent clones", StringComparison.Ordinal);
+
+    /// <summary>ZFS: a hold of that name is there already, or is not.</summary>
+    public static bool IsHoldAsWanted(string text) => text.Contains("tag already exists", StringComparison.Ordinal) || text.Contains("no such tag", StringComparison.Ordinal);
+
     public static bool IsNothingThere(string text) =>
         text.TrimEnd().EndsWith(": No such file or directory", StringComparison.Ordinal) || text.TrimEnd().EndsWith(": Not a directory", StringComparison.Ordinal);
-
-    public static bool IsNoSpace(string text) =>
-        text.Contains("No space left on device", StringComparison.Ordinal) || text.Contains("Disk quota exceeded", StringComparison.Ordinal);
-
-    public static bool IsBusy(string text) => text.Contains("target is busy", StringComparison.Ordinal) || text.Contains("device is busy", StringComparison.Ordinal);
 
     /// <summary>QEMU's image locking: <c>Failed to get "write" lock</c>, or shared "write" lock, and so on.</summary>
     public static bool IsImageLocked(string text) =>

@@ -5,19 +5,22 @@ namespace VirtSnapshot.Methods.Volumes;
 /// <summary>Nothing is merged, since nothing was changed: a snapshot is deleted when the last disk that it serves is removed.</summary>
 internal sealed class VolumeRemoval : IRemoval
 {
+    private readonly RemovalOrder order;
     private readonly IVolumeDriver driver;
+    private readonly Lazy<OpenFiles> open;
     private readonly HashSet<string> deletable;
     private readonly List<RemovedDisk> refused = [];
     private readonly List<RecordedDisk> accepted = [];
 
     public VolumeRemoval(RemovalOrder order, IVolumeDriver driver)
     {
+        this.order = order;
         this.driver = driver;
+        open = new Lazy<OpenFiles>(order.Host.ReadOpenFiles);
         var kept = NamesBut(order.Disks);
-        var open = new Lazy<OpenFiles>(order.Host.ReadOpenFiles);
         foreach (var record in order.Disks)
         {
-            if (WhyRefused(record) is { } error)
+            if (FindProblem(record, isKept: kept.Contains(NameOf(record))) is { } error)
             {
                 refused.Add(new RemovedDisk(record, null, null, new RemovalFailure(error, HadBegun: false)));
             }
@@ -30,31 +33,6 @@ internal sealed class VolumeRemoval : IRemoval
         // Also when one of them was taken out of the catalog by a run that died before it deleted anything.
         deletable = accepted.Select(NameOf).ToHashSet(StringComparer.Ordinal);
         deletable.ExceptWith(NamesBut(accepted));
-
-        HashSet<string> NamesBut(IReadOnlyList<RecordedDisk> removed) => order.Recorded
-            .Where(record => record.Method == driver.Method && !removed.Any(other => other.Target == record.Target && NameOf(other) == NameOf(record)))
-            .Select(NameOf)
-            .ToHashSet(StringComparer.Ordinal);
-
-        VirtSnapshotException? WhyRefused(RecordedDisk record)
-        {
-            try
-            {
-                return FindReader(record) is { } reader
-                    ? InUse(order, record, $"{reader} reads in it")
-                    : driver.WhyInUse(order.Host, VolumeSnapshot.Read(record)) is { } why ? InUse(order, record, why) : null;
-            }
-            catch (VirtSnapshotException e)
-            {
-                return e;
-            }
-        }
-
-        // A snapshot that goes takes all with it: the disk's backing image, and files that are no disk's.
-        FileUser? FindReader(RecordedDisk record) =>
-            (record.Source.Path is { } path ? open.Value.FindUsers(path) : [])
-            .Concat(kept.Contains(NameOf(record)) ? [] : open.Value.FindUsersWithin(VolumeSnapshot.Read(record).At))
-            .FirstOrDefault();
     }
 
     public IReadOnlyList<RemovedDisk> Refused => refused;
@@ -74,10 +52,35 @@ internal sealed class VolumeRemoval : IRemoval
 
     private static string NameOf(RecordedDisk record) => VolumeSnapshot.Read(record).Name;
 
-    private static VirtSnapshotException InUse(RemovalOrder order, RecordedDisk record, string why) => new(
+    /// <summary>The snapshots that disks still need when some of them are removed.</summary>
+    private HashSet<string> NamesBut(IReadOnlyList<RecordedDisk> removed) => order.Recorded
+        .Where(record => record.Method == driver.Method && !removed.Any(other => other.Target == record.Target && NameOf(other) == NameOf(record)))
+        .Select(NameOf)
+        .ToHashSet(StringComparer.Ordinal);
+
+    private VirtSnapshotException? FindProblem(RecordedDisk record, bool isKept)
+    {
+        try
+        {
+            return FindReader(record, isKept) is { } reader
+                ? InUse(record, $"somebody reads in it: {reader}")
+                : !isKept && driver.WhyInUse(order.Host, VolumeSnapshot.Read(record)) is { } why ? InUse(record, why) : null;
+        }
+        catch (VirtSnapshotException e)
+        {
+            return e;
+        }
+    }
+
+    /// <summary>A snapshot that goes takes all with it: the disk's backing image, and files that are no disk's.</summary>
+    private FileUser? FindReader(RecordedDisk record, bool isKept) =>
+        (record.Source.Path is { } path ? open.Value.FindUsers(path) : [])
+        .Concat(isKept ? [] : open.Value.FindUsersWithin(VolumeSnapshot.Read(record).At))
+        .FirstOrDefault();
+
+    private VirtSnapshotException InUse(RecordedDisk record, string why) => new(
         FailureKind.ResourceBusy,
         "SourceInUse",
         order.Domain,
-        $"The snapshot '{NameOf(record)}' of disk '{record.Target}' of domain '{order.Domain.Name}' cannot be removed: {why}. Nothing was touched. "
-        + "Let it finish, and try again.");
+        $"The snapshot '{NameOf(record)}' of disk '{record.Target}' of domain '{order.Domain.Name}' cannot be removed: {why}. Nothing was touched. Let that end, and try again.");
 }

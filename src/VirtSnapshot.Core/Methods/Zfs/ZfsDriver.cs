@@ -164,9 +164,9 @@ internal sealed class ZfsDriver : IVolumeDriver
             return SnapshotState.Available;
         }
 
-        return zfs.Find(planned.CloneName, ZfsSnapshot.Mark, "origin", "readonly", "written") is not { } clone
+        return zfs.Find(planned.CloneName, ZfsSnapshot.Mark, "origin", "readonly") is not { } clone
             ? SnapshotState.Missing
-            : planned.IsOurClone(clone) && clone["readonly"].Value == "on" && clone["written"].Value == "0" ? SnapshotState.Available : SnapshotState.Invalid;
+            : planned.IsOurClone(clone) && clone["readonly"].Value == "on" ? SnapshotState.Available : SnapshotState.Invalid;
     }
 
     public string? WhyInUse(IHost host, VolumeSnapshot snapshot) => new ZfsRemoval(host, ZfsSnapshot.Read(snapshot)).WhyInUse();

@@ -60,7 +60,7 @@ internal sealed class ZfsPrograms(IHost host)
     public void Hold(string snapshot)
     {
         var result = host.RunAsRoot("zfs", ["hold", Tag, snapshot]);
-        if (!result.Errors.Contains("tag already exists", StringComparison.Ordinal))
+        if (!Complaint.IsHoldAsWanted(result.Errors))
         {
             Require(result, snapshot);
         }
@@ -70,7 +70,7 @@ internal sealed class ZfsPrograms(IHost host)
     public string? TryRelease(string snapshot)
     {
         var result = host.RunAsRoot("zfs", ["release", Tag, snapshot]);
-        return result.Succeeded || IsMissing(result) || result.Errors.Contains("no such tag", StringComparison.Ordinal) ? null : result.Complaint;
+        return result.Succeeded || IsMissing(result) || Complaint.IsHoldAsWanted(result.Errors) ? null : result.Complaint;
     }
 
     /// <summary>Deletes that one, and nothing that hangs on it.</summary>
@@ -85,8 +85,7 @@ internal sealed class ZfsPrograms(IHost host)
     /// <exception cref="VirtSnapshotException"><c>SnapshotExists</c>, <c>NoSpace</c> or <c>SnapshotNotTaken</c>.</exception>
     public ProgramResult Do(string program, IReadOnlyList<string> arguments, string target) => Require(host.RunAsRoot(program, arguments), target);
 
-    private static bool IsMissing(ProgramResult result) => !result.Succeeded
-        && (result.Errors.Contains("dataset does not exist", StringComparison.Ordinal) || result.Errors.Contains("could not find any snapshots to destroy", StringComparison.Ordinal));
+    private static bool IsMissing(ProgramResult result) => !result.Succeeded && Complaint.IsNoDataset(result.Errors);
 
     private static IEnumerable<string[]> Lines(string output) => output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t'));
 
@@ -99,8 +98,8 @@ internal sealed class ZfsPrograms(IHost host)
 
         var (kind, id) = result.Errors switch
         {
-            var said when said.Contains("already exists", StringComparison.Ordinal) => (FailureKind.ResourceExists, "SnapshotExists"),
-            var said when said.Contains("out of space", StringComparison.Ordinal) => (FailureKind.QuotaExceeded, "NoSpace"),
+            var said when Complaint.IsNameTaken(said) => (FailureKind.ResourceExists, "SnapshotExists"),
+            var said when Complaint.IsNoSpace(said) => (FailureKind.QuotaExceeded, "NoSpace"),
             _ => (FailureKind.InvalidResult, "SnapshotNotTaken"),
         };
         throw new VirtSnapshotException(kind, id, target, $"The snapshot '{target}' on host '{host.Name}' could not be taken: '{result.Program}' says: {result.Complaint}.");

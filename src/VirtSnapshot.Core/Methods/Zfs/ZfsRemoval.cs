@@ -80,9 +80,9 @@ internal sealed class ZfsRemoval(IHost host, ZfsSnapshot snapshot)
     {
         for (var attempt = 1; zfs.TryDestroy(name) is { } said; attempt++)
         {
-            if (!said.Contains("busy", StringComparison.Ordinal))
+            if (!Complaint.IsBusy(said))
             {
-                throw said.Contains("has children", StringComparison.Ordinal) || said.Contains("dependent clones", StringComparison.Ordinal)
+                throw Complaint.HasDependents(said)
                     ? InUse(name, said)
                     : NotDeleted(name, said);
             }
