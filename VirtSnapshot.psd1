@@ -19,6 +19,7 @@
         'Remove-DiskSnapshot'
         'Repair-DiskSnapshot'
         'Reset-DiskSnapshotMethod'
+        'Restore-DiskSnapshot'
         'Set-DiskSnapshotMethod'
     )
     FunctionsToExport    = @()

@@ -41,4 +41,16 @@ internal enum RunStep
 
     /// <summary>The overlay is deleted; the journal still names the removal.</summary>
     Discarded,
+
+    /// <summary>The journal names what is about to be restored.</summary>
+    RestoreJournaled,
+
+    /// <summary>What will take the disks' place is there.</summary>
+    RestorePrepared,
+
+    /// <summary>One disk holds the restored content.</summary>
+    DiskSwitched,
+
+    /// <summary>All disks do, and the journal says so.</summary>
+    AllSwitched,
 }

@@ -30,4 +30,15 @@ internal interface ISnapshotProvider
 
     /// <summary>Finds out how far a run came that ended in the middle.</summary>
     IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled);
+
+    /// <summary>Bringing disks of a shut-off domain back to what their snapshots hold: one for each disk.</summary>
+    /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
+    IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreOrder order) => throw new VirtSnapshotException(
+        FailureKind.NotImplemented,
+        "RestoreNotSupported",
+        order.Domain,
+        $"Snapshots of method '{Method}' cannot be restored by this version. Nothing was touched. Copy the backup source of each disk back by hand while the domain is shut off.");
+
+    /// <summary>Takes up the restoration of a disk that an earlier run, or an earlier connection, has begun.</summary>
+    IDiskRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) => throw new InvalidOperationException($"Method '{Method}' restores nothing.");
 }

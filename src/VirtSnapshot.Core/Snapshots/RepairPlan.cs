@@ -15,12 +15,20 @@ public sealed class RepairPlan : IDisposable
     private readonly RunJournal journal;
     private readonly IReadOnlyList<(ISnapshotProvider Provider, IRecovery Recovery)> parts;
     private readonly IRunReporter reporter;
+    private readonly bool finishesRestore;
 
     private RepairPlan(DomainSession session, RunJournal journal, IRunReporter reporter)
     {
         this.session = session;
         this.journal = journal;
         this.reporter = reporter;
+        if (IsRestore)
+        {
+            parts = [];
+            finishesRestore = RestoreRun.IsToBeFinished(session, journal);
+            return;
+        }
+
         parts =
         [
             .. journal.Entries.Select(entry => entry.Record).GroupBy(record => record.Method).Select(part =>
@@ -34,11 +42,15 @@ public sealed class RepairPlan : IDisposable
     /// <summary>What would be done, in words.</summary>
     public string Description => journal.Operation == RunOperation.Removal
         ? $"finish removing {string.Join(", ", journal.Entries.Select(entry => $"snapshot '{entry.Name}' of disk '{entry.Record.Target}'"))}"
+        : IsRestore
+            ? $"{(finishesRestore ? "finish" : "undo")} restoring snapshot '{journal.Entries[0].Name}' of {string.Join(", ", journal.Entries.Where(entry => !entry.IsLost).Select(entry => entry.Record.Target))}"
         : IsRecorded
             ? "clear the journal of a snapshot that is taken and recorded"
             : Taken.Count > 0
                 ? $"record the snapshot '{journal.Entries[0].Name}' of {string.Join(", ", Taken.Select(record => record.Target))} as crash-consistent"
                 : $"undo the snapshot '{journal.Entries[0].Name}' that was not taken{(Leftovers.Count > 0 ? $", and delete {string.Join(", ", Leftovers)}" : "")}";
+
+    private bool IsRestore => journal.Operation is RunOperation.Restore or RunOperation.RestoreEnding;
 
     /// <summary>What was taken and is to be recorded: a shield is neither.</summary>
     private IReadOnlyList<RecordedDisk> Taken =>
@@ -89,7 +101,9 @@ public sealed class RepairPlan : IDisposable
     public RepairResult Run(CancellationToken cancellation) => DomainSession.Guarded(
         session.Domain,
         "repairing",
-        () => journal.Operation == RunOperation.Removal ? FinishRemoval(cancellation) : FinishSnapshot(cancellation),
+        () => IsRestore
+            ? new RestoreRun(session, journal.Entries).Repair(finishesRestore, cancellation)
+            : journal.Operation == RunOperation.Removal ? FinishRemoval(cancellation) : FinishSnapshot(cancellation),
         "No data is lost. Run Repair-DiskSnapshot again.");
 
     /// <inheritdoc/>

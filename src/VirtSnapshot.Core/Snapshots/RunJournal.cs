@@ -34,7 +34,9 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
                         RecordedDisk.Read(entry.Element("disk") ?? throw new FormatException("An entry without a disk.")),
                         (string?)entry.Attribute("instance"),
                         (string?)entry.Attribute("recorded") == "yes",
-                        (string?)entry.Attribute("shield") == "yes")),
+                        (string?)entry.Attribute("shield") == "yes",
+                        entry.Element("becomes")?.Element("disk") is { } becomes ? RecordedDisk.Read(becomes) : null,
+                        (string?)entry.Attribute("lost") == "yes")),
                 ]);
         }
         catch (Exception e) when (e is FormatException or ArgumentException or VirtSnapshotException)
@@ -71,5 +73,7 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
                 entry.Instance is null ? null : new XAttribute("instance", entry.Instance),
                 entry.WasRecorded ? new XAttribute("recorded", "yes") : null,
                 entry.IsShield ? new XAttribute("shield", "yes") : null,
-                entry.Record.ToElement()))));
+                entry.IsLost ? new XAttribute("lost", "yes") : null,
+                entry.Record.ToElement(),
+                entry.Becomes is null ? null : new XElement("becomes", entry.Becomes.ToElement())))));
 }

@@ -34,14 +34,36 @@ internal static class SnapshotCatalog
                     ? disk with { Record = disk.Record with { Source = source } }
                     : disk)
                 .ToList();
-            if (disks.Count == 0)
+            Replace(native, domain, set, disks);
+        }
+    }
+
+    /// <summary>Lets the restored snapshots be what they have become, and takes out those that went with what was written since.</summary>
+    public static void Restore(LibvirtDomain native, VmDomain domain, IReadOnlyList<JournalEntry> entries)
+    {
+        foreach (var set in Read(domain))
+        {
+            Replace(native, domain, set, [.. set.Disks.Select(disk => Restored(set, disk)).OfType<SetDisk>()]);
+        }
+
+        SetDisk? Restored(SnapshotSet set, SetDisk disk) =>
+            entries.FirstOrDefault(entry => entry.Group == set.Group && entry.Record.Target == disk.Record.Target) switch
             {
-                MetadataRecord.Delete(native, domain, MetadataUri.Set(set.Group));
-            }
-            else if (!disks.SequenceEqual(set.Disks))
-            {
-                Write(native, domain, set with { Disks = disks });
-            }
+                null => disk,
+                { IsLost: false, Becomes: { } becomes } => disk with { Record = becomes },
+                _ => null,
+            };
+    }
+
+    private static void Replace(LibvirtDomain native, VmDomain domain, SnapshotSet set, List<SetDisk> disks)
+    {
+        if (disks.Count == 0)
+        {
+            MetadataRecord.Delete(native, domain, MetadataUri.Set(set.Group));
+        }
+        else if (!disks.SequenceEqual(set.Disks))
+        {
+            Write(native, domain, set with { Disks = disks });
         }
     }
 

@@ -39,10 +39,11 @@ public static class SnapshotList
 
     private static IEnumerable<DiskSnapshot> Recorded(VmDomain domain, RecordOrder? order)
     {
-        var removing = RunJournal.Read(domain) is { Operation: RunOperation.Removal } journal ? journal.Entries : [];
+        var journal = RunJournal.Read(domain);
+        var removing = (journal?.Entries ?? []).Where(entry => journal!.Operation == RunOperation.Removal || entry.IsLost).ToList();
         return SnapshotCatalog.Read(domain).SelectMany(set => set.Disks, (set, disk) =>
         {
-            var isRemoving = removing.Any(entry => entry.Group == set.Group && entry.Record.Target == disk.Record.Target);
+            var isRemoving = removing.Exists(entry => entry.Group == set.Group && entry.Record.Target == disk.Record.Target);
             var state = isRemoving
                 ? SnapshotState.Removing
                 : order is null ? SnapshotState.Unverified : MethodCatalog.Selector.Find(disk.Record.Method, domain).Check(order, disk.Record);
@@ -58,7 +59,11 @@ public static class SnapshotList
         }
 
         // What a run is making right now, or has left behind, is explained by its journal.
-        var explained = SnapshotCatalog.ReadDisks(domain).Concat(RunJournal.Read(domain)?.Entries.Select(entry => entry.Record) ?? []).ToList();
+        var journaled = RunJournal.Read(domain)?.Entries ?? [];
+        var explained = SnapshotCatalog.ReadDisks(domain)
+            .Concat(journaled.Select(entry => entry.Record))
+            .Concat(journaled.Select(entry => entry.Becomes).OfType<RecordedDisk>())
+            .ToList();
         return MethodCatalog.Selector.Providers.SelectMany(provider => provider.FindUnrecorded(order, explained)).Select(found => new DiskSnapshot
         {
             Domain = domain.Name,

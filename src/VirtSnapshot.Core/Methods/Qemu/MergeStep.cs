@@ -100,9 +100,7 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
     /// <summary>What the image itself or libvirt's own snapshots keep in the overlay would go with it.</summary>
     private void RefuseInnerSnapshots(RemovalOrder order)
     {
-        var isNamed = order.Native.SnapshotXmls()
-            .Any(xml => SafeXml.Parse(xml).Descendants().SelectMany(element => element.Attributes()).Any(attribute => attribute.Value == Overlay));
-        if (isNamed || ImageChain.ReadHeader(order.Host, Overlay) is { SnapshotCount: > 0 })
+        if (InnerSnapshots.Need(order, Overlay))
         {
             throw new VirtSnapshotException(
                 FailureKind.ResourceBusy,

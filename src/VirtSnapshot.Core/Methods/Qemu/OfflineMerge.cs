@@ -1,4 +1,3 @@
-using System.Xml.Linq;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Libvirt;
@@ -99,18 +98,7 @@ internal sealed class OfflineMerge(RemovalOrder order)
         }
     }
 
-    /// <summary>Changes the disk in the stored definition; the domain is never redefined as a whole, which would lose passwords and race.</summary>
-    private void PointTo(MergeStep step, DiskSource source)
-    {
-        var stored = DomainReader.ReadStored(order.Native, order.Domain).Root.Element("devices")!.Elements("disk")
-            .First(disk => (string?)disk.Element("target")?.Attribute("dev") == step.Disk.Target);
-        var changed = new XElement(stored);
-        changed.SetAttributeValue("type", source.Type.ToString().ToLowerInvariant());
-        changed.Element("backingStore")?.Remove();
-        changed.Element("source")!.ReplaceWith(SafeXml.Parse(source.Xml));
-        changed.Element("driver")?.SetAttributeValue("type", source.Format ?? "raw");
-        order.Native.UpdateDevice(changed.ToString(SaveOptions.DisableFormatting), Definition.Stored);
-    }
+    private void PointTo(MergeStep step, DiskSource source) => StoredDisk.PointTo(order, step.Disk.Target, source);
 
     /// <summary>Somebody may start the domain within the merge: it then writes to the overlay, which must stay its disk.</summary>
     private void RefuseIfStarted(MergeStep step)

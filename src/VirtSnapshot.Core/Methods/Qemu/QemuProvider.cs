@@ -66,4 +66,8 @@ internal sealed class QemuProvider : ISnapshotProvider
     }
 
     public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new QemuRecovery(order, journaled);
+
+    public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreOrder order) => QemuRestorePlanner.Plan(order);
+
+    public IDiskRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) => new QemuRestoration(order, disk);
 }

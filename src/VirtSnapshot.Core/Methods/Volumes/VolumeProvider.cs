@@ -73,6 +73,17 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
 
     public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new VolumeRecovery(order, driver, journaled);
 
+    public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreOrder order)
+    {
+        var use = new Lazy<ImageUse>(() => ImageUse.Read(order));
+        return [.. order.Disks.Select(record => IsDevice(record) ? driver.PlanRestoration(order, record) : FileRestorePlanner.Plan(order, use.Value, record))];
+    }
+
+    public IDiskRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) =>
+        IsDevice(disk.Record) ? driver.ResumeRestoration(order, disk) : new FileRestoration(order, disk);
+
+    private static bool IsDevice(RecordedDisk record) => record.Source.Type == DiskSourceType.Block;
+
     /// <summary>A snapshot holds only the images inside its volume, and a name that leads out of it leads to what the domain goes on changing.</summary>
     private static string? WhyOutside(StorageStack stack, Volume volume)
     {

@@ -3,7 +3,7 @@ using VirtSnapshot.Hosts;
 using VirtSnapshot.Libvirt;
 using VirtSnapshot.Storage;
 
-namespace VirtSnapshot.Methods.Qemu;
+namespace VirtSnapshot.Methods;
 
 /// <summary>
 /// Who depends on an image: domains through their disks, other images through their backing files, processes that have it

@@ -1,0 +1,33 @@
+namespace VirtSnapshot.Methods;
+
+/// <summary>
+/// Bringing one disk back to what a snapshot holds. What stood there before is kept until all disks of the set are through, so that
+/// until then everything can be taken back. Each step may be repeated.
+/// </summary>
+internal interface IDiskRestoration
+{
+    RestoredDisk Disk { get; }
+
+    /// <summary>What is done, as the end of a sentence about the disk.</summary>
+    string Description { get; }
+
+    /// <summary>Whether <see cref="Switch"/> cannot be taken back once it has begun: such disks have their turn last.</summary>
+    bool IsFinal { get; }
+
+    /// <summary>Whether the disk holds the restored content now, or, where that is final, will hold it whatever comes.</summary>
+    bool IsSwitched();
+
+    /// <summary>Makes what will take the place of what is there. The disk stays as it is.</summary>
+    void Prepare(CancellationToken cancellation);
+
+    /// <summary>Puts it in that place, at once, and proves it.</summary>
+    void Switch();
+
+    /// <summary>Takes back what <see cref="Prepare"/> and <see cref="Switch"/> did, as far as they came. Never called on what is final and switched.</summary>
+    /// <returns>What had to stay, and why; null where everything is as before.</returns>
+    string? Undo();
+
+    /// <summary>Deletes what stood there before, after proving that nothing needs it. Only after the records have been rewritten.</summary>
+    /// <returns>What had to stay, and why; null where it is gone.</returns>
+    string? Discard();
+}

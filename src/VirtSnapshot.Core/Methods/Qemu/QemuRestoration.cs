@@ -1,0 +1,161 @@
+using System.Text.Json;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+using VirtSnapshot.Storage;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>
+/// A fresh overlay on the base takes the old ones' place, so the base still holds what was snapshotted, and the snapshot stays. The old
+/// overlays stay in their files until nothing can go wrong any more.
+/// </summary>
+internal sealed class QemuRestoration(RecordOrder order, RestoredDisk disk) : IDiskRestoration
+{
+    public RestoredDisk Disk => disk;
+
+    public string Description =>
+        $"goes on in a fresh overlay '{Overlay}' on '{disk.Record.Source}'; what was written since is deleted: {string.Join(", ", OldOverlays.Select(overlay => $"'{overlay}'"))}";
+
+    public bool IsFinal => false;
+
+    private string Target => disk.Record.Target;
+
+    private RecordedDisk Becomes => disk.Becomes!;
+
+    private string Overlay => OverlayData.PathOf(Becomes);
+
+    /// <summary>The one that the disk had before comes first; each stands on the next.</summary>
+    private List<string> OldOverlays => [.. disk.Lost.Append(disk.Record).Select(OverlayData.PathOf)];
+
+    public bool IsSwitched() => IsOn(DomainReader.Read(order.Native));
+
+    public void Prepare(CancellationToken cancellation)
+    {
+        // As it was when the snapshot was taken.
+        var planned = order.Domain.FindDisk(Target)! with { Source = disk.Record.Source };
+        new Overlay(planned, Overlay, OverlayData.StemOf(Becomes)!, Capacity()).Create(order.Host);
+        order.Host.SyncDirectory(Path.GetDirectoryName(Overlay)!);
+    }
+
+    public void Switch()
+    {
+        StoredDisk.PointTo(order, Target, DiskSource.ForPath(Overlay, "qcow2", isBlockDevice: false));
+        if (!IsOn(DomainReader.ReadStored(order.Native, order.Domain)))
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidResult,
+                "RestoreFailed",
+                order.Domain.FindDisk(Target),
+                $"libvirt reported success, but disk '{Target}' of domain '{order.Domain.Name}' does not stand on '{Overlay}' on top of '{disk.Record.Source}'.");
+        }
+    }
+
+    public string? Undo()
+    {
+        var now = DomainReader.Read(order.Native);
+        if (now.IsActive && IsOn(now))
+        {
+            return $"the domain was started meanwhile and writes to '{Overlay}': shut it off first";
+        }
+
+        if (DomainReader.ReadStored(order.Native, now).FindDisk(Target)?.Source.Path == Overlay)
+        {
+            StoredDisk.PointTo(order, Target, DiskSource.ForPath(OldOverlays[0], "qcow2", isBlockDevice: false));
+        }
+
+        if (order.Host.Stat(Overlay) is null)
+        {
+            return null;
+        }
+
+        if (EmptyOverlay.WhyNeeded(order, ImageUse.Read(order), Becomes, Overlay) is { } why)
+        {
+            return $"'{Overlay}' was left where it is: {why}";
+        }
+
+        return TryDelete(Overlay);
+    }
+
+    public string? Discard()
+    {
+        var overlays = OldOverlays;
+        if (overlays.Contains(Overlay) || !IsSwitched())
+        {
+            return $"disk '{Target}' does not stand on '{Overlay}' any more, so nothing is deleted";
+        }
+
+        ImageUse? use = null;
+        foreach (var overlay in overlays.Where(overlay => order.Host.Stat(overlay) is not null))
+        {
+            use ??= ImageUse.Read(order);
+            var why = use.IsNamedByAnyDomain(overlay)
+                ? "a domain's definition names it"
+                : use.FindForeignUser(overlay, Target, overlays) ?? (order.Host.ReadOpenFiles().FindUsers(overlay) is [{ } user, ..] ? $"{user} has it open" : null);
+            if (why is not null)
+            {
+                // What it stands on has to stay with it.
+                return $"'{overlay}' was left where it is: {why}";
+            }
+
+            if (TryDelete(overlay) is { } failure)
+            {
+                return failure;
+            }
+        }
+
+        return null;
+    }
+
+    private string? TryDelete(string path)
+    {
+        try
+        {
+            order.Host.Delete(path);
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"'{path}' could not be deleted: {e.Message}";
+        }
+    }
+
+    private bool IsOn(VmDomain domain) =>
+        domain.FindDisk(Target) is { } now && OverlayData.FindIn(ImageChain.Of(order.Host, domain, now), Becomes) is not null;
+
+    /// <summary>The base's own size: the disk may have grown since.</summary>
+    private ulong Capacity()
+    {
+        const ulong sector = 512;
+        var path = disk.Record.Source.Path!;
+        if (SafeXml.Parse(disk.Record.Source.Xml).HasElements)
+        {
+            // More than a path makes the source (a slice, encryption). Its overlay was made as large as it is.
+            return ImageChain.ReadHeader(order.Host, OverlayData.PathOf(disk.Record))?.VirtualSize ?? throw Unreadable("its overlay is no qcow2 file");
+        }
+
+        return disk.Record.Source.Format switch
+        {
+            "qcow2" when ImageChain.ReadHeader(order.Host, path) is { } header => header.VirtualSize,
+            null or "raw" when order.Host.Stat(path, followLink: true) is { IsRegularFile: true } file => (file.Size + sector - 1) / sector * sector,
+            var format => AskQemuImg(path, format ?? "raw"),
+        };
+    }
+
+    private ulong AskQemuImg(string path, string format)
+    {
+        var result = order.Host.Run("qemu-img", ["info", "--output=json", "-U", "-f", format, path]);
+        if (!result.Succeeded)
+        {
+            throw Unreadable(result.Complaint);
+        }
+
+        using var info = JsonDocument.Parse(result.Output);
+        return info.RootElement.GetProperty("virtual-size").GetUInt64();
+    }
+
+    private VirtSnapshotException Unreadable(string complaint) => new(
+        FailureKind.InvalidData,
+        "SourceUnreadable",
+        order.Domain.FindDisk(Target),
+        $"The base '{disk.Record.Source}' of disk '{Target}' of domain '{order.Domain.Name}' cannot be read: {complaint}.");
+}

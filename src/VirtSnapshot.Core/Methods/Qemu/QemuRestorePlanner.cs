@@ -1,0 +1,105 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Storage;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>Decides on the new overlays' names, and refuses what would lose more than was asked for. Touches nothing.</summary>
+internal static class QemuRestorePlanner
+{
+    public static IReadOnlyList<IDiskRestoration> Plan(RestoreOrder order)
+    {
+        var use = ImageUse.Read(order);
+        var chosen = new HashSet<string>(StringComparer.Ordinal);
+        return [.. order.Disks.Select(record => Plan(order, use, record, chosen))];
+    }
+
+    private static QemuRestoration Plan(RestoreOrder order, ImageUse use, RecordedDisk record, HashSet<string> chosen)
+    {
+        var disk = order.Domain.FindDisk(record.Target)!;
+        if (record.Source.Path is null)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.NotImplemented,
+                "RestoreNotSupported",
+                disk,
+                $"The base '{record.Source}' of disk '{disk.Target}' of domain '{order.Domain.Name}' is on the network, and only a running QEMU can put an overlay on it. Nothing was touched.");
+        }
+
+        var chain = ImageChain.Of(order.Host, order.Domain, disk);
+        var own = order.Recorded.Where(other => other.Target == record.Target && other.Method == record.Method).ToList();
+        var lost = new List<RecordedDisk>();
+        foreach (var layer in chain.Take(OverlayData.FindIn(chain, record) ?? throw NotInChain(order, record, disk, chain)))
+        {
+            lost.Add(own.Find(other => OverlayData.PathOf(other) == layer.Path) ?? throw NotOurs(order, disk, layer));
+        }
+
+        var layers = chain.Where(layer => layer.HasPath).Select(layer => layer.Path!).ToList();
+        foreach (var overlay in lost.Append(record).Select(OverlayData.PathOf))
+        {
+            RefuseUsers(order, use, disk, overlay, layers);
+        }
+
+        var stem = OverlayData.StemOf(record) ?? Path.GetFileNameWithoutExtension(record.Source.Path);
+        var path = ChoosePath(order, Path.GetDirectoryName(OverlayData.PathOf(record))!, stem, chosen);
+        return new QemuRestoration(order, new RestoredDisk(order.Group, record, record with { Data = OverlayData.ToElement(path, stem) }, lost));
+    }
+
+    /// <summary>The overlay that the snapshot has now keeps its name until it goes, so a new one takes the next; the one after that, the old one again.</summary>
+    private static string ChoosePath(RestoreOrder order, string folder, string stem, HashSet<string> chosen)
+    {
+        for (var number = 0; ; number++)
+        {
+            var path = Path.Combine(folder, $"{stem}.{order.Name}{(number == 0 ? "" : $".restored-{number}")}.qcow2");
+            if (order.Host.Stat(path) is null && chosen.Add(path))
+            {
+                return path;
+            }
+        }
+    }
+
+    private static void RefuseUsers(RestoreOrder order, ImageUse use, VmDisk disk, string overlay, IReadOnlyCollection<string> layers)
+    {
+        if (use.FindForeignUser(overlay, disk.Target, layers) is { } user)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "SourceShared",
+                disk,
+                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored: its overlay '{overlay}' would be deleted, and {user}. Nothing was touched.");
+        }
+
+        if (use.FindReaders(overlay) is [{ } reader, ..])
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "SourceInUse",
+                disk,
+                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored while somebody reads its overlay '{overlay}', which would be deleted: {reader}. Nothing was touched. "
+                + "Let the backup finish, and try again.");
+        }
+
+        if (InnerSnapshots.Need(order, overlay))
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "OverlayHasSnapshots",
+                disk,
+                $"A snapshot that was made with libvirt or QEMU itself needs the overlay '{overlay}' of disk '{disk.Target}' of domain '{order.Domain.Name}', which restoring would delete. Nothing was touched. "
+                + $"Look at them with 'virsh snapshot-list {order.Domain.Name}', and delete those that are not needed first.");
+        }
+    }
+
+    private static VirtSnapshotException NotInChain(RestoreOrder order, RecordedDisk record, VmDisk disk, IReadOnlyList<DiskSource> chain) => new(
+        FailureKind.InvalidOperation,
+        "SnapshotInvalid",
+        disk,
+        $"The overlay '{OverlayData.PathOf(record)}' does not stand on '{record.Source}' in the chain of disk '{disk.Target}' of domain '{order.Domain.Name}' any more: "
+        + $"the chain is {string.Join(" -> ", chain)}. Nothing was touched.");
+
+    private static VirtSnapshotException NotOurs(RestoreOrder order, VmDisk disk, DiskSource layer) => new(
+        FailureKind.InvalidOperation,
+        "SnapshotNotOurs",
+        disk,
+        $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored: it stands on '{layer}', an overlay that no record explains, and what is in that would be lost. Nothing was touched. "
+        + $"If it is not needed any more, merge it first: start the domain, and 'virsh blockcommit {order.Domain.Name} {disk.Target} --active --pivot'.");
+}

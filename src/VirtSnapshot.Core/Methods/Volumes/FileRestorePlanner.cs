@@ -1,0 +1,85 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+using VirtSnapshot.Storage;
+
+namespace VirtSnapshot.Methods.Volumes;
+
+/// <summary>Refuses what would bring back something else than the disk that was snapshotted, or harm others. Touches nothing.</summary>
+internal static class FileRestorePlanner
+{
+    public static FileRestoration Plan(RestoreOrder order, ImageUse use, RecordedDisk record)
+    {
+        var disk = order.Domain.FindDisk(record.Target)!;
+        var restoration = new FileRestoration(order, new RestoredDisk(order.Group, record, record, []));
+        RefuseOtherSource(order, record, disk, restoration.Image);
+        RefuseUsers(order, use, disk, restoration.Image);
+        RefuseChangedBase(order, record, disk);
+        if (new[] { restoration.Copy, restoration.Kept, restoration.Written }.FirstOrDefault(path => order.Host.Stat(path) is not null) is { } taken)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceExists,
+                "OverlayExists",
+                disk,
+                $"Restoring disk '{disk.Target}' of domain '{order.Domain.Name}' would make '{taken}', and something stands there already. Nothing was touched. Remove it if nothing needs it.");
+        }
+
+        return restoration;
+    }
+
+    /// <summary>The image may be gone: then there is nothing but its name to compare.</summary>
+    private static void RefuseOtherSource(RestoreOrder order, RecordedDisk record, VmDisk disk, string image)
+    {
+        if (disk.Source.Path == image
+            || (disk.Source.Path is { } used && order.Host.Stat(used, followLink: true) is { } facts && order.Host.Stat(image)?.IsSameFileAs(facts) == true))
+        {
+            return;
+        }
+
+        throw new VirtSnapshotException(
+            FailureKind.InvalidOperation,
+            "SourceDiffers",
+            disk,
+            $"Disk '{disk.Target}' of domain '{order.Domain.Name}' uses '{disk.Source}' now, and the snapshot '{VolumeSnapshot.Read(record).Name}' is of '{image}'. Nothing was touched. "
+            + "Where that is an overlay of a newer snapshot, remove that one first; else give the disk its old source again with 'virsh edit'.");
+    }
+
+    private static void RefuseUsers(RestoreOrder order, ImageUse use, VmDisk disk, string image)
+    {
+        var own = ImageChain.Of(order.Host, order.Domain, disk).Where(layer => layer.HasPath).Select(layer => layer.Path!).ToList();
+        if (use.FindForeignUser(image, disk.Target, own) is { } user)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "SourceShared",
+                disk,
+                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored: its image '{image}' would change, and {user}. Nothing was touched.");
+        }
+
+        if (order.Host.ReadOpenFiles().FindUsers(image) is [{ } reader, ..])
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "SourceInUse",
+                disk,
+                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored while somebody has its image '{image}' open: {reader}. Nothing was touched. Let that end, and try again.");
+        }
+    }
+
+    /// <summary>Only the disk's own image is brought back; what it stands on may be others' as well, and must be what it was.</summary>
+    private static void RefuseChangedBase(RestoreOrder order, RecordedDisk record, VmDisk disk)
+    {
+        var snapshot = VolumeSnapshot.Read(record);
+        foreach (var backing in ImageChain.FromImages(order.Host, record.Source).Skip(1).Select(layer => layer.Path!))
+        {
+            if (FileRestoration.OriginalOf(snapshot, backing) is not { } original || !FileRestoration.IsSameContent(order.Host, backing, original))
+            {
+                throw new VirtSnapshotException(
+                    FailureKind.InvalidOperation,
+                    "BackingImageChanged",
+                    disk,
+                    $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored: its image stands on another one, which is no longer what '{backing}' in the snapshot is. "
+                    + "Nothing was touched. Bring that image back first, or copy the backup source with all that it stands on to another place.");
+            }
+        }
+    }
+}

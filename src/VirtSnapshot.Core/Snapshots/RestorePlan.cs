@@ -1,0 +1,188 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Methods;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>
+/// Brings disks of a shut-off domain back to what one set holds: all of those that are asked for, or none. Everything that can fail early
+/// has been checked, and nothing has been touched. Holds the domain's lock until it is disposed of.
+/// </summary>
+public sealed class RestorePlan : IDisposable
+{
+    private readonly DomainSession session;
+    private readonly IReadOnlyList<SnapshotSet> sets;
+    private readonly SnapshotSet set;
+    private readonly IReadOnlyList<IDiskRestoration> restorations;
+    private readonly IReadOnlyList<JournalEntry> entries;
+
+    private RestorePlan(DomainSession session, IReadOnlyList<SnapshotSet> sets, SnapshotSet set, IReadOnlyList<IDiskRestoration> restorations)
+    {
+        this.session = session;
+        this.sets = sets;
+        this.set = set;
+        this.restorations = restorations;
+        entries = [.. restorations.SelectMany(restoration => Entries(restoration.Disk))];
+        Disks =
+        [
+            .. restorations.Select(restoration => new DiskRestorePlan(
+                session.Domain.FindDisk(restoration.Disk.Record.Target)!,
+                restoration.Disk.Record.Method,
+                restoration.Description,
+                [.. restoration.Disk.Lost.Select(lost => $"{SetOf(lost).Name}")],
+                restoration.Disk.Becomes is null)),
+        ];
+    }
+
+    /// <summary>The domain, as it is now.</summary>
+    public VmDomain Domain => session.Domain;
+
+    /// <summary>The snapshot's name.</summary>
+    public SnapshotName Name => set.Name;
+
+    /// <summary>What will be done to each disk.</summary>
+    public IReadOnlyList<DiskRestorePlan> Disks { get; }
+
+    /// <summary>What would be done, and what would be lost by it, in words.</summary>
+    public string Description =>
+        $"Restore domain '{Domain.Name}' to snapshot '{Name}' of {set.CreatedAt:u}. Everything that was written to these disks since is lost:\n  {string.Join("\n  ", Disks)}";
+
+    /// <summary>Plans it.</summary>
+    /// <param name="domain">The domain.</param>
+    /// <param name="snapshots">Snapshots of one set.</param>
+    /// <param name="reporter">Hears what the user should know.</param>
+    /// <param name="cancellation">Ends the waiting for libvirt.</param>
+    /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
+    public static RestorePlan Make(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots, IRunReporter reporter, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(domain);
+        ArgumentNullException.ThrowIfNull(snapshots);
+        ArgumentNullException.ThrowIfNull(reporter);
+        var session = DomainSession.Open(domain, cancellation);
+        try
+        {
+            return DomainSession.Guarded(domain, "planning to restore", () => Make(session, snapshots, reporter));
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Restores the disks: all of them, or none.</summary>
+    /// <param name="cancellation">Stops while nothing is switched yet; later, it is finished.</param>
+    /// <returns>The snapshots as they are recorded now.</returns>
+    /// <exception cref="VirtSnapshotException">It failed and was undone; where that was not possible, the message says so.</exception>
+    /// <exception cref="OperationCanceledException">It was stopped and undone.</exception>
+    public IReadOnlyList<DiskSnapshot> Run(CancellationToken cancellation)
+    {
+        new RestoreRun(session, entries).Run(restorations, cancellation);
+        session.Reread();
+        return
+        [
+            .. SnapshotCatalog.Read(Domain).Where(found => found.Group == set.Group).SelectMany(found => found.Disks, (found, disk) => DiskSnapshot.From(Domain, found, disk, SnapshotState.Available))
+                .Where(snapshot => restorations.Any(restoration => restoration.Disk.Record.Target == snapshot.Disk)),
+        ];
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => session.Dispose();
+
+    private static RestorePlan Make(DomainSession session, IReadOnlyList<DiskSnapshot> snapshots, IRunReporter reporter)
+    {
+        var domain = session.Domain;
+        if (RunJournal.Read(domain) is { } journal)
+        {
+            throw journal.ToFailure(domain);
+        }
+
+        if (domain.IsActive)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidOperation,
+                "DomainRunning",
+                domain,
+                $"Domain '{domain.Name}' is {(domain.IsPaused ? "paused" : "running")}, and the disks under it cannot be exchanged. Nothing was touched. Shut it off first ('virsh shutdown {domain.Name}').");
+        }
+
+        RefuseSeveralSets(domain, snapshots);
+        var sets = SnapshotCatalog.Read(domain);
+        var set = sets.FirstOrDefault(set => set.Group == snapshots[0].Group);
+        var disks = snapshots.DistinctBy(snapshot => snapshot.Disk).Select(snapshot =>
+            set?.Disks.FirstOrDefault(disk => disk.Record.Target == snapshot.Disk)?.Record ?? throw NotRecorded(domain, snapshot)).ToList();
+        foreach (var disk in disks)
+        {
+            RefuseUnsound(session, set!, disk);
+        }
+
+        if (set!.Disks.Count > disks.Count)
+        {
+            reporter.Warning(
+                $"Of snapshot '{set.Name}' of domain '{domain.Name}' only {string.Join(", ", disks.Select(disk => disk.Target))} is restored: "
+                + $"{string.Join(", ", set.Disks.Select(disk => disk.Record.Target).Except(disks.Select(disk => disk.Target)))} stays as it is, of another moment.");
+        }
+
+        var recorded = sets.SelectMany(other => other.Disks).Select(disk => disk.Record).ToList();
+        return new RestorePlan(session, sets, set,
+        [
+            .. disks.GroupBy(disk => disk.Method).SelectMany(part => MethodCatalog.Selector.Find(part.Key, domain).PlanRestoration(
+                new RestoreOrder(session.Native, domain, session.Host, set.Group, set.Name, [.. part], recorded))),
+        ]);
+    }
+
+    private static void RefuseSeveralSets(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots)
+    {
+        if (snapshots.DistinctBy(snapshot => snapshot.Group).ToList() is [var first, var second, ..])
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidArgument,
+                "SeveralSets",
+                domain,
+                $"Domain '{domain.Name}' can be restored to one snapshot only, and '{first.Name}' of {first.CreatedAt:u} and '{second.Name}' of {second.CreatedAt:u} were given. "
+                + "Nothing was touched. Choose one with -Name, or by 'Get-DiskSnapshot | Where-Object Group -EQ …'.");
+        }
+    }
+
+    private static void RefuseUnsound(DomainSession session, SnapshotSet set, RecordedDisk record)
+    {
+        var domain = session.Domain;
+        if (domain.FindDisk(record.Target) is null)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ObjectNotFound,
+                "DiskNotFound",
+                domain,
+                $"Domain '{domain.Name}' has no disk '{record.Target}' any more, so it cannot be restored. Nothing was touched. Leave it out with -Disk, or attach a disk of that target first.");
+        }
+
+        var state = MethodCatalog.Selector.Find(record.Method, domain).Check(session.ToOrder(), record);
+        if (state != SnapshotState.Available)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidOperation,
+                "SnapshotInvalid",
+                domain,
+                $"Snapshot '{set.Name}' of disk '{record.Target}' of domain '{domain.Name}' is {state}: what '{record.Source}' holds is not, or not certainly, what was taken. Nothing was touched.");
+        }
+    }
+
+    private static VirtSnapshotException NotRecorded(VmDomain domain, DiskSnapshot snapshot) => snapshot.State == SnapshotState.Unknown
+        ? new VirtSnapshotException(
+            FailureKind.InvalidOperation,
+            "SnapshotNotOurs",
+            snapshot,
+            $"No record explains the overlay of disk '{snapshot.Disk}' of domain '{domain.Name}', so nobody knows what its base holds. Nothing was touched.")
+        : new VirtSnapshotException(
+            FailureKind.ObjectNotFound,
+            "SnapshotNotFound",
+            snapshot,
+            $"Disk '{snapshot.Disk}' of domain '{domain.Name}' has no snapshot '{snapshot.Name}' of that set any more. Nothing was touched. 'Get-DiskSnapshot {domain.Name}' lists what there is.");
+
+    private IEnumerable<JournalEntry> Entries(RestoredDisk disk) =>
+    [
+        new JournalEntry(set.Group, set.Name, disk.Record, Becomes: disk.Becomes),
+        .. disk.Lost.Select(lost => new JournalEntry(SetOf(lost).Group, SetOf(lost).Name, lost, IsLost: true)),
+    ];
+
+    private SnapshotSet SetOf(RecordedDisk record) => sets.First(other => other.Disks.Any(disk => ReferenceEquals(disk.Record, record)));
+}

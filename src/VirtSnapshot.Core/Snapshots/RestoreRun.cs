@@ -1,0 +1,207 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+using VirtSnapshot.Methods;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>
+/// One restore's way: journal, prepare all disks, switch all, rewrite the catalog, and only then delete what stood there before. Until all
+/// are switched it is undone on any failure, and so it is when the run has died; from then on it is finished.
+/// </summary>
+internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEntry> entries)
+{
+    private readonly DateTimeOffset startedAt = DateTimeOffset.UtcNow;
+
+    /// <summary>Says whether a run that died is to be finished: what cannot be taken back has been done, or nothing is left but to tidy up.</summary>
+    public static bool IsToBeFinished(DomainSession session, RunJournal journal)
+    {
+        var disks = Resume(session, journal.Entries);
+        return journal.Operation == RunOperation.RestoreEnding
+            || disks.All(disk => disk.IsSwitched())
+            || disks.Any(disk => disk.IsFinal && disk.IsSwitched());
+    }
+
+    /// <exception cref="VirtSnapshotException">It failed; the message tells whether it was undone.</exception>
+    public void Run(IReadOnlyList<IDiskRestoration> disks, CancellationToken cancellation)
+    {
+        try
+        {
+            Journal(RunOperation.Restore);
+            RunSteps.Reached(RunStep.RestoreJournaled);
+            SwitchAll(disks, cancellation);
+        }
+        catch (Exception e)
+        {
+            var leftover = TryUndo();
+            if (e is OperationCanceledException && leftover is null)
+            {
+                throw;
+            }
+
+            throw Explain(e, leftover);
+        }
+
+        var kept = DomainSession.Guarded(session.Domain, "ending the restore", Finish, "All disks are restored. Run Repair-DiskSnapshot to finish the rest.");
+        if (kept.Count > 0)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "RestoreUnfinished",
+                session.Domain,
+                $"The disks of domain '{session.Domain.Name}' are restored, but of what stood there before something had to stay: {string.Join("; ", kept)}. "
+                + $"Mend that, and run 'Repair-DiskSnapshot {session.Domain.Name}'.");
+        }
+    }
+
+    /// <summary>Brings a run that died to its end, or back to where it began.</summary>
+    public RepairResult Repair(bool finish, CancellationToken cancellation)
+    {
+        List<string> kept;
+        if (finish)
+        {
+            // Those that can be taken back had their turn first, so mostly nothing is left here.
+            SwitchAll([.. Resume(session, entries).Where(disk => !disk.IsSwitched())], cancellation);
+            kept = Finish();
+        }
+        else
+        {
+            kept = Undo();
+        }
+
+        var action = kept.Count > 0 ? RepairAction.Incomplete : finish ? RepairAction.Finished : RepairAction.Undone;
+        return new RepairResult(
+            session.Domain.Name,
+            action,
+            kept.Count > 0
+                ? kept
+                :
+                [
+                    .. entries.Where(entry => !entry.IsLost).Select(entry => finish
+                        ? $"Disk '{entry.Record.Target}': restored to snapshot '{entry.Name}'."
+                        : $"Disk '{entry.Record.Target}': as it was before it was to be restored to snapshot '{entry.Name}'."),
+                ],
+            session.Domain.Uri);
+    }
+
+    private static List<IDiskRestoration> Resume(DomainSession session, IReadOnlyList<JournalEntry> entries) =>
+    [
+        .. entries.Where(entry => !entry.IsLost).Select(entry => MethodCatalog.Selector.Find(entry.Record.Method, session.Domain).ResumeRestoration(
+            session.ToOrder(),
+            new RestoredDisk(
+                entry.Group,
+                entry.Record,
+                entry.Becomes,
+                [.. entries.Where(lost => lost.IsLost && lost.Record.Target == entry.Record.Target).Select(lost => lost.Record)]))),
+    ];
+
+    private void SwitchAll(IReadOnlyList<IDiskRestoration> disks, CancellationToken cancellation)
+    {
+        foreach (var disk in disks)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            disk.Prepare(cancellation);
+        }
+
+        RunSteps.Reached(RunStep.RestorePrepared);
+        cancellation.ThrowIfCancellationRequested();
+        RefuseStarted();
+        foreach (var disk in disks.OrderBy(disk => disk.IsFinal))
+        {
+            disk.Switch();
+            RunSteps.Reached(RunStep.DiskSwitched);
+        }
+
+        // Who started it after the last switch has the restored disks, and all is well.
+        session.Reread();
+        if (session.Domain.IsActive && !disks.All(disk => disk.IsSwitched()))
+        {
+            throw Started();
+        }
+    }
+
+    /// <summary>Nobody but us holds the lock, but whoever likes may start the domain.</summary>
+    private void RefuseStarted()
+    {
+        session.Reread();
+        if (session.Domain.IsActive)
+        {
+            throw Started();
+        }
+    }
+
+    private VirtSnapshotException Started() => new(
+        FailureKind.ResourceBusy,
+        "DomainStarted",
+        session.Domain,
+        $"Domain '{session.Domain.Name}' was started while its disks were being restored.");
+
+    /// <returns>What had to stay, and why.</returns>
+    private List<string> Finish()
+    {
+        session.Reconnect();
+        Journal(RunOperation.RestoreEnding);
+        RunSteps.Reached(RunStep.AllSwitched);
+        SnapshotCatalog.Restore(session.Native, session.Domain, entries);
+        RunSteps.Reached(RunStep.CatalogRewritten);
+        session.Reread();
+        List<string> kept = [.. Resume(session, entries).Select(disk => disk.Discard()).OfType<string>()];
+        RunSteps.Reached(RunStep.Discarded);
+        if (kept.Count == 0)
+        {
+            RunJournal.Clear(session.Native, session.Domain);
+        }
+
+        return kept;
+    }
+
+    /// <returns>What could not be undone; null when everything is as before.</returns>
+    private string? TryUndo()
+    {
+        try
+        {
+            return Undo() is { Count: > 0 } kept ? string.Join("; ", kept) : null;
+        }
+        catch (Exception e)
+        {
+            // Whatever it is: the journal stays, and repairing can be tried again.
+            return e.Message;
+        }
+    }
+
+    private List<string> Undo()
+    {
+        session.Reconnect();
+        var disks = Resume(session, entries);
+        if (disks.Find(disk => disk.IsFinal && disk.IsSwitched()) is { } final)
+        {
+            return [$"restoring disk '{final.Disk.Record.Target}' cannot be taken back, so the others have to follow"];
+        }
+
+        disks.Reverse();
+        List<string> kept = [.. disks.Select(disk => disk.Undo()).OfType<string>()];
+        if (kept.Count == 0)
+        {
+            RunJournal.Clear(session.Native, session.Domain);
+        }
+
+        return kept;
+    }
+
+    private void Journal(RunOperation operation) => new RunJournal(operation, startedAt, entries).Write(session.Native, session.Domain);
+
+    private VirtSnapshotException Explain(Exception error, string? leftover)
+    {
+        var domain = session.Domain;
+        var outcome = leftover is null
+            ? "Everything was undone, and the disks are as they were."
+            : $"It could not be undone yet ({leftover}): run 'Repair-DiskSnapshot {domain.Name}'.";
+        return error switch
+        {
+            VirtSnapshotException known => new VirtSnapshotException(known.Kind, known.ErrorId, known.TargetObject, $"{known.Message} {outcome}", known),
+            LibvirtException libvirt => LibvirtFailure.Explain(libvirt, domain, $"restoring domain '{domain.Name}'", outcome),
+            OperationCanceledException => new VirtSnapshotException(
+                FailureKind.OperationStopped, "RestoreStopped", domain, $"Restoring domain '{domain.Name}' was stopped. {outcome}", error),
+            _ => new VirtSnapshotException(FailureKind.NotSpecified, "HostFailure", domain, $"Restoring domain '{domain.Name}' failed: {error.Message}. {outcome}", error),
+        };
+    }
+}
