@@ -11,6 +11,8 @@ namespace VirtSnapshot.Tests.Faults;
 /// <summary>A run in a process of its own, which ends itself with SIGKILL where a test tells it to.</summary>
 internal static class Victim
 {
+    private static int reached;
+
     public static int Run(string[] arguments)
     {
         var order = JsonSerializer.Deserialize<VictimOrder>(arguments[0])!;
@@ -30,6 +32,7 @@ internal static class Victim
             {
                 VictimWork.Snapshot => TakeSnapshot(order, domain),
                 VictimWork.Removal => Remove(order, domain),
+                VictimWork.Restore => Restore(order, domain),
                 _ => Repair(domain),
             });
             return 0;
@@ -62,6 +65,13 @@ internal static class Victim
         return results.FirstOrDefault(result => result.Error is not null)?.Error?.ErrorId ?? "Removed";
     }
 
+    private static string Restore(VictimOrder order, VmDomain domain)
+    {
+        var snapshots = SnapshotList.Of(domain).Where(snapshot => snapshot.Name == order.Name).ToList();
+        using var plan = RestorePlan.Make(domain, snapshots, new HeardReporter(), CancellationToken.None);
+        return $"{plan.Run(CancellationToken.None).Count}";
+    }
+
     private static string Repair(VmDomain domain)
     {
         using var plan = RepairPlan.Make(domain, new HeardReporter(), CancellationToken.None);
@@ -75,7 +85,7 @@ internal static class Victim
             LabScript.RunProgram("virsh", "-q", "-c", order.Uri, "domfsthaw", order.Domain);
         }
 
-        if (step != order.Step)
+        if (step != order.Step || ++reached < order.Occurrence)
         {
             return;
         }

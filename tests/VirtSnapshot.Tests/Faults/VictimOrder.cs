@@ -21,6 +21,9 @@ internal sealed record VictimOrder
     /// <summary>The step at which it happens; never where it is null.</summary>
     public RunStep? Step { get; init; }
 
+    /// <summary>The how-manieth time that it comes to that step.</summary>
+    public int Occurrence { get; init; } = 1;
+
     /// <summary>What happens at that step.</summary>
     public VictimEnd End { get; init; } = VictimEnd.Killed;
 
@@ -47,6 +50,7 @@ internal enum VictimWork
 {
     Snapshot,
     Removal,
+    Restore,
     Repair,
 }
 

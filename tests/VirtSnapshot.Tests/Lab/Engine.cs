@@ -57,6 +57,17 @@ internal static class Engine
     public static void Remove(VmDomain domain, params IReadOnlyList<DiskSnapshot> snapshots) =>
         Assert.All(TryRemove(domain, snapshots), result => Assert.Null(result.Error));
 
+    /// <summary>Restores one set, or some of its disks.</summary>
+    public static IReadOnlyList<DiskSnapshot> Restore(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots, IRunReporter? reporter = null)
+    {
+        using var plan = RestorePlan.Make(domain, snapshots, reporter ?? new HeardReporter(), Token);
+        return plan.Run(Token);
+    }
+
+    /// <summary>Restores the set of that name.</summary>
+    public static IReadOnlyList<DiskSnapshot> Restore(VmDomain domain, string name) =>
+        Restore(domain, [.. SnapshotList.Of(domain).Where(snapshot => snapshot.Name == name)]);
+
     public static VirtSnapshotException Refused(Action action) => Assert.Throws<VirtSnapshotException>(action);
 
     /// <summary>The one error of a removal that did not work.</summary>
