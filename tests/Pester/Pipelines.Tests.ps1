@@ -28,7 +28,7 @@ Describe 'The module' {
         $exported = (Get-Module VirtSnapshot)
         $exported.ExportedCommands.Keys | Sort-Object | Should -Be @(
             'Get-DiskSnapshot', 'Get-DiskSnapshotMethod', 'Get-DiskStorageStack', 'Get-VmDisk', 'Get-VmDomain', 'New-DiskSnapshot',
-            'Remove-DiskSnapshot', 'Repair-DiskSnapshot', 'Reset-DiskSnapshotMethod', 'Set-DiskSnapshotMethod')
+            'Remove-DiskSnapshot', 'Repair-DiskSnapshot', 'Reset-DiskSnapshotMethod', 'Restore-DiskSnapshot', 'Set-DiskSnapshotMethod')
         $exported.ExportedVariables.Count | Should -Be 0
         $exported.ExportedAliases.Count | Should -Be 0
     }
@@ -39,7 +39,7 @@ Describe 'The module' {
 
     It 'has help with a synopsis and examples for <_>' -ForEach @(
         'Get-DiskSnapshot', 'Get-DiskSnapshotMethod', 'Get-DiskStorageStack', 'Get-VmDisk', 'Get-VmDomain', 'New-DiskSnapshot',
-        'Remove-DiskSnapshot', 'Repair-DiskSnapshot', 'Reset-DiskSnapshotMethod', 'Set-DiskSnapshotMethod') {
+        'Remove-DiskSnapshot', 'Repair-DiskSnapshot', 'Reset-DiskSnapshotMethod', 'Restore-DiskSnapshot', 'Set-DiskSnapshotMethod') {
         $help = Get-Help $_ -Full
         $help.Synopsis | Should -Match '\.$'
         $help.Examples.Example.Count | Should -BeGreaterThan 0
@@ -220,6 +220,77 @@ Describe 'Get-DiskSnapshot and Remove-DiskSnapshot' {
         Get-DiskPath web1 vda | Should -BeLike '*.slow.qcow2'
         Get-DiskSnapshot web1 | Remove-DiskSnapshot -Confirm:$false
         Get-DiskSnapshot web1 | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'Restore-DiskSnapshot' {
+    BeforeAll {
+        & "$root/tests/Lab/domain.sh" $uri web3 $lab --disks 2 --define-only
+        if ($LASTEXITCODE) { throw 'The domain web3 could not be made.' }
+
+        function Set-Disk([string] $Domain, [int] $Pattern) {
+            foreach ($disk in Get-VmDisk $Domain) { qemu-io -f qcow2 -c "write -P $Pattern 48M 64k" $disk.Source.Path > $null }
+        }
+
+        function Test-Disk([string] $Domain, [string] $Disk, [int] $Pattern) {
+            qemu-io -r -f qcow2 -c "read -P $Pattern 48M 64k" (Get-DiskPath $Domain $Disk) 2>&1 | Out-String | Should -Not -Match 'verification failed|error'
+        }
+    }
+
+    BeforeEach {
+        foreach ($number in 1..3) {
+            Set-Disk web3 $number
+            $null = New-DiskSnapshot web3 -Name "s$number"
+        }
+
+        Set-Disk web3 4
+    }
+
+    AfterEach { Remove-DiskSnapshot web3 -Name * -Confirm:$false }
+
+    AfterAll { virsh -q -c $uri undefine web3 }
+
+    It 'brings all disks of the set back, <Way>' -ForEach @(
+        @{ Way = 'by name'; Restore = { Restore-DiskSnapshot web3 -Name s2 -Confirm:$false } }
+        @{ Way = 'as objects'; Restore = { Get-DiskSnapshot web3 -Name s2 | Restore-DiskSnapshot -Confirm:$false } }
+        @{ Way = 'by properties'; Restore = { Get-DiskSnapshot web3 -Name s2 | Select-Object Domain, Disk, Name, Uri | Restore-DiskSnapshot -Confirm:$false } }
+    ) {
+        & $Restore | Should -BeNullOrEmpty
+        Get-DiskSnapshot web3 vda | ForEach-Object Name | Should -Be s1, s2
+        'vda', 'vdb' | ForEach-Object { Test-Disk web3 $_ 2 }
+    }
+
+    It 'writes the snapshots as they are now when asked to' {
+        $restored = Restore-DiskSnapshot web3 -Name s1 -Confirm:$false -PassThru
+        $restored | ForEach-Object ToString | Should -Be web3/vda@s1, web3/vdb@s1
+        $restored.ModifiedDisk.Source.Path | Should -Be (Get-DiskPath web3 vda), (Get-DiskPath web3 vdb)
+    }
+
+    It 'with -WhatIf names what would be lost and touches nothing' {
+        $before = (Get-VmDomain web3).Xml
+        $plan = pwsh -NoProfile -Command "Import-Module '$module'; Restore-DiskSnapshot web3 -Name s1 -WhatIf" | Out-String
+        $plan | Should -Match "snapshot 's1'"
+        $plan | Should -Match "web3/vda .*LOST: its newer snapshots 's3', 's2'"
+        $plan | Should -Match 'web3/vdb'
+        (Get-VmDomain web3).Xml | Should -Be $before
+    }
+
+    It 'restores one disk with a warning' {
+        Restore-DiskSnapshot web3 -Disk vdb -Name s3 -Confirm:$false -WarningVariable warnings -WarningAction SilentlyContinue
+        $warnings | Should -Match 'only vdb is restored'
+        Test-Disk web3 vda 4
+        Test-Disk web3 vdb 3
+    }
+
+    It 'refuses several sets at once, and a running domain' {
+        { Get-DiskSnapshot web3 | Restore-DiskSnapshot -Confirm:$false -ErrorAction Stop } | Should -Throw -ErrorId 'SeveralSets,*'
+        try {
+            $null = New-DiskSnapshot web1 -Name running
+            { Restore-DiskSnapshot web1 -Name running -Confirm:$false -ErrorAction Stop } | Should -Throw -ErrorId 'DomainRunning,*'
+        }
+        finally {
+            Remove-DiskSnapshot web1 -Name running -Confirm:$false
+        }
     }
 }
 
