@@ -73,6 +73,42 @@ function Measure-Snapshots([string] $Name, [int] $Disks, [double] $TimeGoal, [do
     Write-Row "  merge of $Disks disk(s), ms" (Get-Median $merges.Ours) (Get-Median $merges.Theirs) ($Disks -gt 1 ? '<= 0.5' : '')
 }
 
+# A method's freeze window, and the same by hand: freeze, the storage's own command, thaw. $ByHand gets a number, $Undo takes its work back.
+function Measure-Window([string] $Name, [string] $Method, [scriptblock] $ByHand, [scriptblock] $Undo) {
+    $windows = @{ Ours = @(); Theirs = @() }
+    foreach ($run in 0..$Runs) {
+        virsh -q -c $uri domfsfreeze $Name
+        . $ByHand $run
+        virsh -q -c $uri domfsthaw $Name
+        $theirs = Get-FreezeWindow $Name
+        . $Undo $run
+
+        $snapshots = New-DiskSnapshot $Name -Method $Method -QuiesceRequired
+        $ours = Get-FreezeWindow $Name
+        $snapshots | Remove-DiskSnapshot
+
+        # The first run warms both up.
+        if ($run -gt 0) { $windows.Ours += $ours; $windows.Theirs += $theirs }
+    }
+
+    Write-Row "freeze window of $Method by the guest's log, ms" (Get-Median $windows.Ours) (Get-Median $windows.Theirs) '<= 1.0'
+}
+
+function Measure-FileSystemMethods {
+    $mount = "$folder/images/btrfs"
+    $vms = "$mount/vms"
+    truncate -s 1G "$mount.img"
+    mkfs.btrfs -q "$mount.img" 2>$null
+    $null = [IO.Directory]::CreateDirectory($mount)
+    mount -o loop "$mount.img" $mount
+    $null = btrfs subvolume create $vms
+    & "$lab/domain.sh" $uri btrfs $vms --disks 1 --format raw
+    Measure-Window btrfs btrfs { param($Run) $null = btrfs subvolume snapshot -r $vms "$vms/by-hand$Run" } { param($Run) $null = btrfs subvolume delete "$vms/by-hand$Run" }
+    Measure-Window btrfs reflink { param($Run) cp --reflink=always "$vms/images/btrfs-vda.raw" "$vms/by-hand$Run" } { param($Run) rm "$vms/by-hand$Run" }
+    virsh -q -c $uri destroy btrfs
+    umount $mount
+}
+
 function Measure-Import {
     $shell = [Environment]::ProcessPath
     $bare = @(); $with = @()
@@ -174,6 +210,7 @@ try {
     & "$lab/domain.sh" $uri quick $folder --disks 8 --records off --cmdline rcupdate.rcu_expedited=1
     Measure-Snapshots quick 8 0.8 0.7 ', rcu_expedited'
     virsh -q -c $uri destroy quick
+    Measure-FileSystemMethods
     Measure-Import
     Measure-Listing 1000
     Measure-Listing 5000

@@ -18,6 +18,6 @@ public enum SnapshotState
     /// <summary>An overlay that no record explains: somebody else's, or a clone's. Never touched.</summary>
     Unknown,
 
-    /// <summary>Recorded, but the hypervisor runs on a machine whose files cannot be seen from here.</summary>
+    /// <summary>Recorded, but it cannot be looked at: the hypervisor runs on a machine whose files cannot be seen from here, or its tools cannot be used.</summary>
     Unverified,
 }

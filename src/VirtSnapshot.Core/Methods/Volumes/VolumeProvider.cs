@@ -64,8 +64,16 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
 
     public SnapshotState Check(RecordOrder order, RecordedDisk record)
     {
-        var state = driver.Check(order.Host, VolumeSnapshot.Read(record));
-        return state == SnapshotState.Available && order.Host.Stat(record.Source.Path!, followLink: true) is null ? SnapshotState.Missing : state;
+        try
+        {
+            var state = driver.Check(order.Host, VolumeSnapshot.Read(record));
+            return state == SnapshotState.Available && order.Host.Stat(record.Source.Path!, followLink: true) is null ? SnapshotState.Missing : state;
+        }
+        catch (VirtSnapshotException)
+        {
+            // A list of all snapshots is not to fail because the tools for one of them are missing, or not ours to use.
+            return SnapshotState.Unverified;
+        }
     }
 
     /// <summary>Others' snapshots of a volume are nothing that a user would ask us about.</summary>

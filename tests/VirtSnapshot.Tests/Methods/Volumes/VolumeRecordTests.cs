@@ -46,6 +46,15 @@ public sealed class VolumeRecordTests(LabFixture lab) : VolumeTest(lab)
             Assert.DoesNotContain(Entries(folder), entry => entry.StartsWith(".virtsnapshot", StringComparison.Ordinal));
         }
 
+        // Not frozen, it stands still for the moment.
+        guest.WaitForMoreRecords();
+        var written = guest.LastAcknowledged();
+        var paused = Engine.Take(guest.Domain, quiescing: Engine.NoQuiesce, method: method);
+        Assert.All(paused, snapshot => Assert.Equal((Consistency.Paused, SnapshotState.Available), (snapshot.Consistency, snapshot.State)));
+        var found = paused.Select(snapshot => TestGuest.ReadRecords(snapshot.BackupSource.Path!, format, crashed: true)).ToList();
+        Assert.All(found, number => Assert.True(number >= written, $"{number} is older than {written}, which was acknowledged before."));
+        Assert.InRange(found[0] - found[1], 0, 1);
+        Engine.Remove(guest.Domain, paused);
         guest.WaitForMoreRecords();
     }
 
