@@ -53,7 +53,7 @@ internal static class HostProgram
         "btrfs" or "mkfs.btrfs" => "btrfs-progs",
         "zfs" or "zpool" or "zdb" => "zfsutils-linux",
         "xfs_io" or "xfs_info" or "xfs_freeze" or "xfs_repair" or "mkfs.xfs" => "xfsprogs",
-        "e2fsck" or "dumpe2fs" or "tune2fs" => "e2fsprogs",
+        "e2fsck" or "dumpe2fs" or "lsattr" or "tune2fs" => "e2fsprogs",
         "rbd" or "rados" => "ceph-common",
         "multipath" => "multipath-tools",
         "findmnt" or "lsblk" or "blkid" or "blockdev" or "flock" or "fsfreeze" or "setsid" => "util-linux",

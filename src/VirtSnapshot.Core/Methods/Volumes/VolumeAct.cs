@@ -51,6 +51,10 @@ internal sealed class VolumeAct : ISnapshotAct
             driver.Expose(host, part.Snapshot);
         }
 
+        using var ahead = host.ReadAhead(parts.SelectMany(part => part.Disks)
+            .Select(disk => disk.Stack.Find<FileSystemLayer>()?.File).OfType<string>()
+            .Concat(parts.Select(part => part.Snapshot.At))
+            .Concat(Disks.Select(disk => disk.Record.Source.Path!)));
         foreach (var disk in Disks)
         {
             var snapshot = VolumeSnapshot.Read(disk.Record);

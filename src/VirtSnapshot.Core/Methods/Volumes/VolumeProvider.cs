@@ -69,7 +69,7 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
             var state = driver.Check(order.Host, VolumeSnapshot.Read(record));
             return state == SnapshotState.Available && order.Host.Stat(record.Source.Path!, followLink: true) is null ? SnapshotState.Missing : state;
         }
-        catch (VirtSnapshotException)
+        catch (VirtSnapshotException e) when (e.ErrorId != "HostUnreachable")
         {
             // A list of all snapshots is not to fail because the tools for one of them are missing, or not ours to use.
             return SnapshotState.Unverified;
