@@ -65,6 +65,10 @@ internal sealed class ImageUse
     /// <summary>Whether any domain's definition names the image, the owner's included.</summary>
     public bool IsNamedByAnyDomain(string image) => domainLayers.Exists(used => IsSame(used.Layer.Path!, image));
 
+    /// <summary>A disk of any domain that stands on an image, or on any file below a directory; null where none does.</summary>
+    public string? FindDisk(string image) => domainLayers
+        .Find(used => used.Layer.Path!.StartsWith($"{image}/", StringComparison.Ordinal) || IsSame(used.Layer.Path!, image)).User?.ToString();
+
     /// <summary>Who has the image open, apart from the domain's own QEMU.</summary>
     public IReadOnlyList<FileUser> FindReaders(string image) => openFiles.Value.FindUsers(image, exceptQemuOf: owner);
 

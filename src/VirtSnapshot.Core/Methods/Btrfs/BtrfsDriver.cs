@@ -73,7 +73,7 @@ internal sealed class BtrfsDriver : IVolumeDriver
     {
         var root = order.Volume.Root!;
         var subvolume = Subvolume.Read(order.Host, root) ?? throw VolumeFailure.Unsuitable(order, $"'{root}' is not the root of a btrfs subvolume");
-        var at = Path.Combine(root, "." + order.Label);
+        var at = VolumeNames.Beside(root, order.Label);
         if (order.Host.Stat(at) is not null)
         {
             throw VolumeFailure.NameTaken(order, at);
@@ -151,6 +151,7 @@ internal sealed class BtrfsDriver : IVolumeDriver
 
     private static string? WhyNotOurs(VolumeSnapshot snapshot, Subvolume? found) => found switch
     {
+        _ when !VolumeNames.IsOurs(snapshot, snapshot.Volume.Root!) => "its name is none that we give",
         null => "it is not a subvolume",
         _ when found.ParentUuid != snapshot.Details.GetValueOrDefault(UuidDetail) => "it is a snapshot of another subvolume",
         { IsReadOnly: false } => "it is not read-only",

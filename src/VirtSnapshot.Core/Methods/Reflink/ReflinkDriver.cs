@@ -58,7 +58,7 @@ internal sealed class ReflinkDriver : IVolumeDriver
             throw VolumeFailure.Unsuitable(order, $"'{image}' is not a regular file");
         }
 
-        var at = Path.Combine(folder, "." + order.Label);
+        var at = VolumeNames.Beside(folder, order.Label);
         if (order.Host.Stat(at) is not null)
         {
             throw VolumeFailure.NameTaken(order, at);
@@ -87,7 +87,7 @@ internal sealed class ReflinkDriver : IVolumeDriver
 
     public void Expose(IHost host, VolumeSnapshot snapshot)
     {
-        if (WhyNotOurs(host.Stat(snapshot.At)) is { } problem)
+        if (WhyNotOurs(snapshot, host.Stat(snapshot.At)) is { } problem)
         {
             throw VolumeFailure.NotTaken(snapshot, problem);
         }
@@ -102,7 +102,7 @@ internal sealed class ReflinkDriver : IVolumeDriver
     public SnapshotState Check(IHost host, VolumeSnapshot snapshot) => host.Stat(snapshot.At) switch
     {
         null => SnapshotState.Missing,
-        var copy => WhyNotOurs(copy) is null ? SnapshotState.Available : SnapshotState.Invalid,
+        var copy => WhyNotOurs(snapshot, copy) is null ? SnapshotState.Available : SnapshotState.Invalid,
     };
 
     public bool Delete(IHost host, VolumeSnapshot snapshot)
@@ -112,7 +112,7 @@ internal sealed class ReflinkDriver : IVolumeDriver
             return IsInSight(host, snapshot) ? false : throw VolumeFailure.OutOfSight(snapshot, Path.GetDirectoryName(snapshot.At)!);
         }
 
-        if (WhyNotOurs(copy) is { } problem)
+        if (WhyNotOurs(snapshot, copy) is { } problem)
         {
             throw VolumeFailure.NotOurs(snapshot, problem);
         }
@@ -137,8 +137,9 @@ internal sealed class ReflinkDriver : IVolumeDriver
     /// <summary>A folder that is not there shows no copy either.</summary>
     private static bool IsInSight(IHost host, VolumeSnapshot snapshot) => host.Stat(Path.GetDirectoryName(snapshot.At)!) is { IsDirectory: true };
 
-    private static string? WhyNotOurs(FileFacts? found) => found switch
+    private static string? WhyNotOurs(VolumeSnapshot snapshot, FileFacts? found) => found switch
     {
+        _ when !VolumeNames.IsOurs(snapshot, Path.GetDirectoryName(snapshot.Volume.Name)!) => "its name is none that we give",
         null => "it is not there",
         { IsRegularFile: false } => "it is not a regular file",
         _ when (found.Mode & WriteBits) != 0 => "it can be written to",

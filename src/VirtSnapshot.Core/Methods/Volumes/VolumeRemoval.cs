@@ -8,6 +8,7 @@ internal sealed class VolumeRemoval : IRemoval
     private readonly RemovalOrder order;
     private readonly IVolumeDriver driver;
     private readonly Lazy<OpenFiles> open;
+    private readonly Lazy<ImageUse> use;
     private readonly HashSet<string> deletable;
     private readonly List<RemovedDisk> refused = [];
     private readonly List<RecordedDisk> accepted = [];
@@ -17,6 +18,7 @@ internal sealed class VolumeRemoval : IRemoval
         this.order = order;
         this.driver = driver;
         open = new Lazy<OpenFiles>(order.Host.ReadOpenFiles);
+        use = new Lazy<ImageUse>(() => ImageUse.Read(order));
         var kept = NamesBut(order.Disks);
         foreach (var record in order.Disks)
         {
@@ -62,9 +64,10 @@ internal sealed class VolumeRemoval : IRemoval
     {
         try
         {
-            return FindReader(record, isKept) is { } reader
-                ? InUse(record, $"somebody reads in it: {reader}")
-                : !isKept && driver.WhyInUse(order.Host, VolumeSnapshot.Read(record)) is { } why ? InUse(record, why) : null;
+            return FindReader(record, isKept) is { } reader ? InUse(record, $"somebody reads in it: {reader}")
+                : isKept ? null
+                : use.Value.FindDisk(VolumeSnapshot.Read(record).At) is { } disk ? Shared(record, disk)
+                : driver.WhyInUse(order.Host, VolumeSnapshot.Read(record)) is { } why ? InUse(record, why) : null;
         }
         catch (VirtSnapshotException e)
         {
@@ -83,4 +86,11 @@ internal sealed class VolumeRemoval : IRemoval
         "SourceInUse",
         order.Domain,
         $"The snapshot '{NameOf(record)}' of disk '{record.Target}' of domain '{order.Domain.Name}' cannot be removed: {why}. Nothing was touched. Let that end, and try again.");
+
+    private VirtSnapshotException Shared(RecordedDisk record, string disk) => new(
+        FailureKind.ResourceBusy,
+        "SourceShared",
+        order.Domain,
+        $"The snapshot '{NameOf(record)}' of disk '{record.Target}' of domain '{order.Domain.Name}' cannot be removed while {disk} stands on it. Nothing was touched. "
+        + "Give that disk an image of its own, and try again.");
 }

@@ -307,6 +307,39 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
     }
 
     [Fact]
+    public void It_is_not_removed_while_another_domain_s_disk_stands_on_it()
+    {
+        Btrfs(out var root);
+        var domain = Define(Disk(Raw(root, "a.raw")));
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, "one"));
+        var clone = Path.Combine(Lab.Images, "volumes-clone.qcow2");
+        LabScript.RunProgram("qemu-img", "create", "-q", "-f", "qcow2", "-b", snapshot.BackupSource.Path!, "-F", "raw", clone);
+        using (new BareDomain(Lab, "volumes-clone", [Disk(clone, format: "qcow2")], isRunning: false))
+        {
+            var error = Engine.RemovalRefused(domain.Domain, snapshot);
+            Assert.Equal("SourceShared", error.ErrorId);
+            Assert.Contains("'volumes-clone'", error.Message, StringComparison.Ordinal);
+            Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        }
+
+        File.Delete(clone);
+        Engine.Remove(domain.Domain, snapshot);
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
+    public void A_record_that_names_somebody_else_s_snapshot_does_not_delete_it()
+    {
+        Btrfs(out var root);
+        var other = Path.Combine(root, "other");
+        LabScript.RunProgram("btrfs", "subvolume", "snapshot", "-r", root, other);
+        var uuid = Subvolume.Read(Host, root)!.Uuid;
+        var record = new VolumeSnapshot(new Volume(root, root), other, other, new Dictionary<string, string>(StringComparer.Ordinal) { ["uuid"] = uuid });
+        Assert.Equal("SnapshotNotOurs", Engine.Refused(() => new BtrfsDriver().Delete(Host, record)).ErrorId);
+        Assert.True(Directory.Exists(other));
+    }
+
+    [Fact]
     public void One_that_is_gone_already_is_removed_without_complaint()
     {
         Btrfs(out var root);

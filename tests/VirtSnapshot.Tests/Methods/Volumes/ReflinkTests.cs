@@ -216,5 +216,17 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
         Assert.Empty(Entries(planned.At));
     }
 
+    [Fact]
+    public void A_record_that_names_somebody_else_s_file_does_not_delete_it()
+    {
+        var other = Path.Combine(Lab.Images, "volumes-precious");
+        File.WriteAllText(other, "precious");
+        File.SetUnixFileMode(other, UnixFileMode.UserRead);
+        var record = new VolumeSnapshot(new Volume(Path.Combine(Lab.Images, "a.raw"), null), other, other, new Dictionary<string, string>(StringComparer.Ordinal));
+        Assert.Equal("SnapshotNotOurs", Engine.Refused(() => new ReflinkDriver().Delete(Host, record)).ErrorId);
+        Assert.True(File.Exists(other));
+        File.Delete(other);
+    }
+
     private static bool SharesBlocks(string path) => LabScript.RunProgram("filefrag", "-v", path).Contains("shared", StringComparison.Ordinal);
 }
