@@ -72,7 +72,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     [Fact]
     public void Two_files_on_one_volume_have_one_snapshot_and_the_last_of_them_deletes_it()
     {
-        var guest = Guest(isRunning: false, $"raw:{Image("/srv/ext4", "$(touch '\"x) ")}", $"qcow2:{Image("/srv/ext4", "-rf; & ü")}");
+        var guest = Guest(isRunning: false, $"raw:{Image("/srv/ext4", "$(touch x) \" ")}", $"qcow2:{Image("/srv/ext4", "-rf; * ü")}");
         var set = Engine.Take(guest.Domain, "shared", method: "lvm");
         Assert.Single(Host.Run("lvs", "--noheadings", "@virtsnapshot").Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.All(set, snapshot => Host.Run("qemu-img", "info", "-U", "-f", snapshot.BackupSource.Format!, snapshot.BackupSource.Path!));
@@ -153,7 +153,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         var set = Engine.Take(guest.Domain, "a_tmeta", method: Method($"<device path='{mapped}'/><size>25%</size><chunk>64K</chunk><Size>1</Size>"), reporter: heard);
         Assert.Equal(
             "32.00m 64.00k",
-            string.Join(' ', Host.Run("lvs", "--noheadings", "-o", "lv_size,chunk_size", VolumeOf(set[0].BackupSource.Path!)).Split(' ', StringSplitOptions.RemoveEmptyEntries)));
+            string.Join(' ', Host.Run("lvs", "--noheadings", "-o", "lv_size,chunk_size", VolumeOf(set[0].BackupSource.Path!)).Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries)));
         Assert.Contains(heard.Warnings, warning => warning.Contains("<Size> means nothing", StringComparison.Ordinal));
         Engine.Remove(guest.Domain, set);
         AssertNothingLeft(guest.Domain);

@@ -26,6 +26,12 @@ public abstract class LvmTest(LabHost host) : IDisposable
             undo[i]();
         }
 
+        if (TestContext.Current.TestState?.Result == TestResult.Failed)
+        {
+            // One test's failure is not to be everybody's.
+            host.TryRun("sh", "-c", "umount /run/virtsnapshot/mnt/*; rmdir /run/virtsnapshot/mnt/*; lvremove -fy @virtsnapshot");
+        }
+
         GC.SuppressFinalize(this);
     }
 

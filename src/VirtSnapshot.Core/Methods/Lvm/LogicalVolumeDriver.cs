@@ -278,40 +278,28 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
         {
             [] => null,
             [var volume] when IsOurs(volume, snapshot) => volume,
-            _ => throw new VirtSnapshotException(
-                FailureKind.InvalidOperation,
-                "SnapshotNotOurs",
-                snapshot.Name,
-                $"'{snapshot.Name}' is not the snapshot of '{snapshot.Volume.Name}' that the record means: it is of another volume, or does not carry the tag '{TagOf(snapshot)}'. It is not touched. "
-                + "If it is yours, rename it; then this can be finished."),
+            [var volume] => throw VolumeFailure.NotOurs(
+                snapshot, volume.Tags.Contains(TagOf(snapshot)) ? $"it is a snapshot of another volume ({volume.OriginUuid})" : $"it does not carry the tag '{TagOf(snapshot)}'"),
+            _ => throw VolumeFailure.NotOurs(snapshot, "there are several of that name"),
         };
     }
 
     private static void Remove(LvmPrograms lvm, string group, LogicalVolume volume, VolumeSnapshot snapshot)
     {
-        VirtSnapshotException? failure = null;
-        try
-        {
-            lvm.Do("lvremove", ["--yes", "--force", "--select", $"lv_uuid=\"{volume.Uuid}\" && lv_tags=\"{TagOf(snapshot)}\"", group], snapshot.Name);
-        }
-        catch (VirtSnapshotException e)
-        {
-            failure = e;
-        }
-
+        var said = lvm.TryRemove(group, volume.Uuid, TagOf(snapshot));
         if (FindOurs(lvm, snapshot) is not { } left)
         {
             return;
         }
 
+        var why = said ?? "lvremove did nothing";
         throw left.IsOpen
             ? new VirtSnapshotException(
                 FailureKind.ResourceBusy,
                 "SourceInUse",
                 snapshot.Name,
-                $"'{snapshot.Name}' cannot be deleted while somebody uses it ({failure?.Message}). It stays. Let that end ('lsblk {DeviceOf(group, left.Name)}' tells more), and try again.",
-                failure)
-            : failure ?? lvm.Failed(snapshot.Name, "lvremove did nothing");
+                $"The snapshot '{snapshot.Name}' is not deleted while somebody uses it: {why}. Let that end ('lsblk {DeviceOf(group, left.Name)}' tells who it is), and run Repair-DiskSnapshot.")
+            : VolumeFailure.NotDeleted(snapshot, why);
     }
 
     [GeneratedRegex(@"^virtsnapshot-[0-9a-f]{32}\z", RegexOptions.CultureInvariant)]

@@ -6,40 +6,47 @@ namespace VirtSnapshot.Methods.Lvm;
 internal sealed class LvmPrograms(IHost host)
 {
     /// <summary>Those of the named volumes that exist. A group that does not has none.</summary>
+    /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c></exception>
     public IReadOnlyList<LogicalVolume> Find(string group, params IReadOnlyList<string> names)
     {
         var wanted = string.Join(" || ", names.Select(name => $"lv_name=\"{name}\""));
-        var result = Do(
-            "lvs",
-            ["--reportformat", "json", "--units", "b", "--nosuffix", "--options", LogicalVolume.Fields, "--select", $"vg_name=\"{group}\" && ({wanted})"],
-            $"{group}/{names[0]}");
+        var result = host.RunAsRoot(
+            "lvs", ["--reportformat", "json", "--units", "b", "--nosuffix", "--options", LogicalVolume.Fields, "--select", $"vg_name=\"{group}\" && ({wanted})"]);
         try
         {
-            return LogicalVolume.Read(result.Output);
+            return LogicalVolume.Read(result.Succeeded ? result.Output : throw new FormatException(result.Complaint));
         }
         catch (FormatException e)
         {
-            throw Failed($"{group}/{names[0]}", $"lvs does not say what was asked ({e.Message})");
+            throw new VirtSnapshotException(
+                FailureKind.InvalidData, "StorageUnreadable", $"{group}/{names[0]}", $"LVM on host '{host.Name}' does not tell about '{group}/{names[0]}': {e.Message}. Mend that, and try again.", e);
         }
     }
 
-    /// <exception cref="VirtSnapshotException"><c>SnapshotExists</c>, <c>NoSpace</c> or <c>StorageFailed</c>.</exception>
-    public ProgramResult Do(string program, IReadOnlyList<string> arguments, string target)
+    /// <summary>Runs one of the programs that make a snapshot or show it.</summary>
+    /// <exception cref="VirtSnapshotException"><c>SnapshotExists</c>, <c>NoSpace</c> or <c>SnapshotNotTaken</c>.</exception>
+    public void Do(string program, IReadOnlyList<string> arguments, string target)
     {
         var result = host.RunAsRoot(program, arguments);
         if (result.Succeeded)
         {
-            return result;
+            return;
         }
 
-        var said = result.Complaint;
-        throw said.Contains("already exists in volume group", StringComparison.Ordinal) ? new VirtSnapshotException(
-                FailureKind.ResourceExists, "SnapshotExists", target, $"On host '{host.Name}' there is a logical volume of that name already ({said}). Choose another -Name.")
-            : said.Contains("insufficient free space", StringComparison.Ordinal) || said.Contains("Insufficient suitable", StringComparison.Ordinal) ? new VirtSnapshotException(
-                FailureKind.QuotaExceeded, "NoSpace", target, $"On host '{host.Name}' the volume group has no room for '{target}' ({said}). Extend it, or give a smaller <size>.")
-            : Failed(target, said);
+        var (kind, id) = result.Errors switch
+        {
+            var said when said.Contains("already exists in volume group", StringComparison.Ordinal) => (FailureKind.ResourceExists, "SnapshotExists"),
+            var said when said.Contains("insufficient free space", StringComparison.Ordinal) || said.Contains("Insufficient suitable", StringComparison.Ordinal) => (FailureKind.QuotaExceeded, "NoSpace"),
+            _ => (FailureKind.InvalidResult, "SnapshotNotTaken"),
+        };
+        throw new VirtSnapshotException(kind, id, target, $"The snapshot '{target}' on host '{host.Name}' could not be taken: '{program}' says: {result.Complaint}.");
     }
 
-    public VirtSnapshotException Failed(string target, string why) =>
-        new(FailureKind.NotSpecified, "StorageFailed", target, $"LVM on host '{host.Name}' failed with '{target}': {why}.");
+    /// <summary>Deletes the volume that has all that: LVM decides under its own lock which that is.</summary>
+    /// <returns>What it said where it failed.</returns>
+    public string? TryRemove(string group, string uuid, string tag)
+    {
+        var result = host.RunAsRoot("lvremove", ["--yes", "--force", "--select", $"lv_uuid=\"{uuid}\" && lv_tags=\"{tag}\"", group]);
+        return result.Succeeded ? null : result.Complaint;
+    }
 }

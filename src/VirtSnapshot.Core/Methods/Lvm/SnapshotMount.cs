@@ -8,6 +8,7 @@ namespace VirtSnapshot.Methods.Lvm;
 /// </summary>
 internal sealed class SnapshotMount(IHost host, string name)
 {
+    private const string NotSeen = "SnapshotNotTaken";
     private const string Folder = "/run/virtsnapshot/mnt";
 
     // A link that somebody has put there would lead elsewhere, so what is there must be a directory, and root's.
@@ -40,11 +41,11 @@ internal sealed class SnapshotMount(IHost host, string name)
 
     public string Path => $"{Folder}/{name}";
 
-    public void Make() => Require(Run(MakeScript));
+    public void Make() => Require(Run(MakeScript), NotSeen);
 
     /// <param name="device">The snapshot.</param>
     /// <param name="fileSystem">Its type.</param>
-    public void Mount(string device, SnapshotFileSystem fileSystem) => Require(Run(MountScript, fileSystem.Type, fileSystem.MountOptions, device));
+    public void Mount(string device, SnapshotFileSystem fileSystem) => Require(Run(MountScript, fileSystem.Type, fileSystem.MountOptions, device), NotSeen);
 
     /// <exception cref="VirtSnapshotException"><c>SourceInUse</c>; it stays mounted then.</exception>
     public void Remove()
@@ -59,19 +60,22 @@ internal sealed class SnapshotMount(IHost host, string name)
                 $"The snapshot mounted at '{Path}' on host '{host.Name}' cannot be unmounted while somebody uses it: {result.Complaint} It stays. Let that end ('fuser -vm {Path}' tells who it is), and try again.");
         }
 
-        Require(result);
+        Require(result, "SnapshotNotDeleted");
     }
 
     public bool Exists() => host.RunAsRoot("test", ["-e", Path]).Succeeded;
 
     private ProgramResult Run(string script, params string[] arguments) => host.RunAsRoot("sh", ["-c", script, "sh", name, .. arguments]);
 
-    private void Require(ProgramResult result)
+    private void Require(ProgramResult result, string errorId)
     {
         if (!result.Succeeded)
         {
             throw new VirtSnapshotException(
-                FailureKind.NotSpecified, "StorageFailed", Path, $"On host '{host.Name}' the folder '{Path}', where a snapshot is seen, failed: {result.Complaint}.");
+                FailureKind.InvalidResult,
+                errorId,
+                Path,
+                $"On host '{host.Name}' a snapshot could not be {(errorId == NotSeen ? "mounted at" : "unmounted from")} '{Path}': {result.Complaint}. Mend that, and run Repair-DiskSnapshot if Get-DiskSnapshot asks for it.");
         }
     }
 }
