@@ -53,17 +53,19 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     [Fact]
     public void A_nearly_full_pool_is_refused()
     {
-        Host.Run("lvcreate", "-qy", "--type", "thin-pool", "-L", "64M", "-n", "small", "vg");
+        Host.Run("lvcreate", "-qy", "--type", "thin-pool", "-L", "128M", "-n", "small", "vg");
         Afterwards(() => Host.TryRun("lvremove", "-fy", "vg/small"));
         var name = Host.NewName("thin");
-        Host.Run("lvcreate", "-qy", "-V", "96M", "--thinpool", "small", "-n", name, "vg");
+        Host.Run("lvcreate", "-qy", "-V", "160M", "--thinpool", "small", "-n", name, "vg");
+
+        // Its image fills half of it.
         var guest = Guest(isRunning: false, $"raw:/dev/vg/{name}");
         var heard = new HeardReporter();
-        Host.Run("dd", "if=/dev/urandom", $"of=/dev/vg/{name}", "bs=1M", "count=54", "oflag=direct");
+        Host.Run("dd", "if=/dev/urandom", $"of=/dev/vg/{name}", "bs=1M", "seek=64", "count=40", "oflag=direct");
         Engine.Remove(guest.Domain, Engine.Take(guest.Domain, "warned", reporter: heard));
         Assert.Contains(heard.Warnings, warning => warning.Contains("the data of the thin pool 'vg/small' is 8", StringComparison.Ordinal));
 
-        Host.Run("dd", "if=/dev/urandom", $"of=/dev/vg/{name}", "bs=1M", "seek=54", "count=8", "oflag=direct");
+        Host.Run("dd", "if=/dev/urandom", $"of=/dev/vg/{name}", "bs=1M", "seek=104", "count=20", "oflag=direct");
         var error = Engine.Refused(() => Engine.Take(guest.Domain, "refused"));
         Assert.Equal((FailureKind.QuotaExceeded, "NoSpace"), (error.Kind, error.ErrorId));
         AssertNothingLeft(guest.Domain);

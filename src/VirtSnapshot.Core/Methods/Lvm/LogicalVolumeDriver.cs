@@ -77,7 +77,7 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
     {
         var volume = order.Stack.Find<LogicalVolumeLayer>()!;
         var files = order.Stack.Find<FileSystemLayer>();
-        var name = LvmName.ForLabel(order.Label);
+        var name = LvmName.ForLabel(order.Label) + NameEnd;
         if (!LvmName.IsValid(name) || !LvmName.FitsDeviceMapper(volume.VolumeGroup, name))
         {
             throw Refuse(
@@ -226,6 +226,9 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
         return new LvmPrograms(host).Find(group, name) is [var volume] && IsOurs(volume, snapshot)
             || (FileSystemOf(snapshot) is not null && new SnapshotMount(host, name).Exists());
     }
+
+    /// <summary>What tells its names from the other method's: one set may have both in one group.</summary>
+    protected abstract string NameEnd { get; }
 
     /// <summary>The elements within <c>&lt;diskSnapshot&gt;</c> that the method knows, besides <c>&lt;device&gt;</c>.</summary>
     protected abstract IReadOnlyList<string> Settings { get; }

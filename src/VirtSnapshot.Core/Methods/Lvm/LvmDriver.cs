@@ -28,6 +28,8 @@ internal sealed class LvmDriver : LogicalVolumeDriver
 
     public override string Method => "lvm";
 
+    protected override string NameEnd => "";
+
     protected override IReadOnlyList<string> Settings => [SizeElement, ChunkElement];
 
     protected override string TakeScript => """

@@ -19,6 +19,8 @@ internal sealed class LvmThinDriver : LogicalVolumeDriver
 
     public override string Method => "lvm-thin";
 
+    protected override string NameEnd => "-thin";
+
     protected override IReadOnlyList<string> Settings => [];
 
     protected override string TakeScript => """
