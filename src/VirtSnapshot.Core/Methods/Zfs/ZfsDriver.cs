@@ -14,13 +14,14 @@ namespace VirtSnapshot.Methods.Zfs;
 /// <item>A snapshot waits for that transaction group to be written, so it lasts as long as there is dirty data: <c>zpool sync</c> before the freeze shortens the freeze.</item>
 /// <item>Files are read at <c>MOUNTPOINT/.zfs/snapshot/NAME</c>, which works with <c>snapdir=hidden</c> as well. The kernel mounts it when it is first entered, unmounts it after
 /// 300 s without use, and when the snapshot is destroyed. Through a bind mount it cannot be entered ("Too many levels of symbolic links"). A domain that was started while it
-/// was mounted has it in a mount namespace of its own: where the host's mounts are not shared (they are, under systemd) the snapshot is busy until that domain stops. A nested dataset has snapshots of its own, so it is empty in there.</item>
+/// was mounted has it in a mount namespace of its own: where the host's mounts are not shared (they are, under systemd) the snapshot is busy until that domain stops. A nested
+/// dataset has snapshots of its own, so it is empty in there.</item>
 /// <item>A zvol's snapshot has a device only while the zvol has <c>snapdev=visible</c>. That is the user's property, of all snapshots of his zvol at once, so it is not changed: a
 /// clone is made beside the zvol. It takes no room, holds its snapshot, and is <c>readonly=on</c>, so the kernel refuses writes; with <c>volmode=dev</c> nobody looks
 /// for partitions in what is the guest's; <c>com.sun:auto-snapshot=false</c> asks the usual tools to make no snapshots of it. udev names its node, with <c>+</c> for blanks.</item>
 /// <item>A hold makes <c>zfs destroy</c> fail with "dataset is busy", whoever tries, until it is released; so do a clone, an open file and a running <c>zfs send</c>.</item>
 /// <item>A zvol with a <c>refreservation</c> (any that is not sparse) can only be snapshotted while all that it holds would fit into the free space of the pool a second time.</item>
-/// <item>A pool whose devices are gone is suspended, and then every command that writes waits for ever: it is asked for before anything else.</item>
+/// <item>A pool whose devices are gone is suspended: what is under way then, a <c>zpool sync</c> say, waits for ever. So that is looked at before anything else.</item>
 /// <item>Names are at most 255 bytes with the snapshot's; letters, digits and <c>-_.:</c> and the blank may be in them. <c>%</c> and <c>,</c> in the argument of <c>zfs destroy</c> mean
 /// several snapshots; they are in none of our names.</item>
 /// </list>
