@@ -122,22 +122,21 @@ internal sealed class ZfsDriver : IVolumeDriver
     {
         var (zfs, planned) = (new ZfsPrograms(host), ZfsSnapshot.Read(snapshot));
         zfs.Hold(planned.Name);
-        if (zfs.Find(planned.Name, ZfsSnapshot.Mark) is not { } facts || !planned.IsOurs(facts))
-        {
-            throw new VirtSnapshotException(FailureKind.InvalidResult, "SnapshotNotTaken", planned.Name, $"The snapshot '{planned.Name}' was taken, but is not there.");
-        }
-
         if (planned.CloneName is null)
         {
             return;
         }
 
-        if (zfs.Find(planned.CloneName, ZfsSnapshot.Mark, "origin") is not { } clone || !planned.IsOurClone(clone))
+        try
         {
             zfs.Do(
                 "zfs",
                 ["clone", "-o", "readonly=on", "-o", "volmode=dev", "-o", "com.sun:auto-snapshot=false", "-o", $"{ZfsSnapshot.Mark}={planned.Set}", planned.Name, planned.CloneName],
                 planned.CloneName);
+        }
+        catch (VirtSnapshotException e) when (e.ErrorId == "SnapshotExists" && zfs.Find(planned.CloneName, ZfsSnapshot.Mark, "origin") is { } clone && planned.IsOurClone(clone))
+        {
+            // Made before.
         }
 
         WaitForNode(host, planned);

@@ -32,7 +32,7 @@ internal sealed class ZfsPrograms(IHost host)
     }
 
     /// <summary>The properties of a dataset, zvol or snapshot; null where there is none of that name.</summary>
-    /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c></exception>
+    /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c>, <c>PoolUnusable</c></exception>
     public IReadOnlyDictionary<string, ZfsValue>? Find(string name, params IReadOnlyList<string> properties)
     {
         var result = host.RunAsRoot("zfs", ["get", "-Hp", "-o", "property,value,source", string.Join(',', properties), name]);
@@ -41,9 +41,13 @@ internal sealed class ZfsPrograms(IHost host)
             return null;
         }
 
-        var facts = result.Succeeded
-            ? Lines(result.Output).Where(line => line.Length == 3).ToDictionary(line => line[0], line => new ZfsValue(line[1], line[2]), StringComparer.Ordinal)
-            : throw Unreadable(name, result.Complaint);
+        if (!result.Succeeded)
+        {
+            RequirePool(ZfsName.PoolOf(name), isWritten: false);
+            throw Unreadable(name, result.Complaint);
+        }
+
+        var facts = Lines(result.Output).Where(line => line.Length == 3).ToDictionary(line => line[0], line => new ZfsValue(line[1], line[2]), StringComparer.Ordinal);
         return properties.All(facts.ContainsKey) ? facts : throw Unreadable(name, $"'zfs get' did not say all of {string.Join(", ", properties)}");
     }
 

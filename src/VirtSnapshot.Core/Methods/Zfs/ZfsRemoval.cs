@@ -11,29 +11,15 @@ internal sealed class ZfsRemoval(IHost host, ZfsSnapshot snapshot)
 
     private readonly ZfsPrograms zfs = new(host);
 
-    public bool HasAnything() => FindSnapshot() || FindClone();
+    public bool HasAnything() => FindSnapshot() is not null || HasClone();
 
-    public string? WhyInUse()
-    {
-        if (!FindSnapshot())
-        {
-            return null;
-        }
-
-        if (zfs.FindOthersHolds(snapshot.Name) is [_, ..] holds)
-        {
-            return $"somebody else holds '{snapshot.Name}' with {string.Join(", ", holds.Select(tag => $"'{tag}'"))} ('zfs holds' tells more)";
-        }
-
-        // A clone's name may hold a blank, but never a comma.
-        var clones = zfs.Find(snapshot.Name, "clones")?["clones"].Value.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [];
-        return clones.FirstOrDefault(name => name != snapshot.CloneName && name != "-") is { } clone ? $"'{clone}' is a clone of it" : null;
-    }
+    public string? WhyInUse() => FindSnapshot() is { } facts ? WhyInUse(facts) : null;
 
     public bool Run()
     {
-        var (hasSnapshot, hasClone) = (FindSnapshot(), FindClone());
-        if (WhyInUse() is { } why)
+        var facts = FindSnapshot();
+        var hasClone = HasClone();
+        if (facts is not null && WhyInUse(facts) is { } why)
         {
             throw InUse(snapshot.Name, why);
         }
@@ -43,38 +29,56 @@ internal sealed class ZfsRemoval(IHost host, ZfsSnapshot snapshot)
             Destroy(snapshot.CloneName!);
         }
 
-        if (hasSnapshot)
+        if (facts is null)
         {
-            if (zfs.TryRelease(snapshot.Name) is { } said)
-            {
-                throw NotDeleted(snapshot.Name, said);
-            }
-
-            try
-            {
-                Destroy(snapshot.Name);
-            }
-            catch (VirtSnapshotException)
-            {
-                // It stays, and so nobody else is to delete it.
-                zfs.Hold(snapshot.Name);
-                throw;
-            }
+            return hasClone;
         }
 
-        return hasSnapshot || hasClone;
+        if (zfs.TryRelease(snapshot.Name) is { } said)
+        {
+            throw NotDeleted(snapshot.Name, said);
+        }
+
+        try
+        {
+            Destroy(snapshot.Name);
+        }
+        catch (VirtSnapshotException)
+        {
+            // It stays, and so nobody else is to delete it.
+            zfs.Hold(snapshot.Name);
+            throw;
+        }
+
+        return true;
     }
 
     /// <summary>A pool that is not there says of everything that it does not exist.</summary>
-    private bool FindSnapshot()
+    private IReadOnlyDictionary<string, ZfsValue>? FindSnapshot()
     {
+        if (zfs.Find(snapshot.Name, ZfsSnapshot.Mark, "userrefs", "clones") is { } facts)
+        {
+            return snapshot.IsOurs(facts) ? facts : throw NotOurs(snapshot.Name);
+        }
+
         zfs.RequirePool(ZfsName.PoolOf(snapshot.Name), isWritten: false);
-        return zfs.Find(snapshot.Name, ZfsSnapshot.Mark) is { } facts && (snapshot.IsOurs(facts) ? true : throw NotOurs(snapshot.Name));
+        return null;
     }
 
-    private bool FindClone() => snapshot.CloneName is not null
+    private bool HasClone() => snapshot.CloneName is not null
         && zfs.Find(snapshot.CloneName, ZfsSnapshot.Mark, "origin") is { } facts
         && (snapshot.IsOurClone(facts) ? true : throw NotOurs(snapshot.CloneName));
+
+    private string? WhyInUse(IReadOnlyDictionary<string, ZfsValue> facts)
+    {
+        if (facts["userrefs"].Value != "0" && zfs.FindOthersHolds(snapshot.Name) is [_, ..] holds)
+        {
+            return $"somebody else holds '{snapshot.Name}' with {string.Join(", ", holds.Select(tag => $"'{tag}'"))} ('zfs holds' tells more)";
+        }
+
+        // A clone's name may hold a blank, but never a comma.
+        return facts["clones"].Value.Split(',').FirstOrDefault(name => name is not ("-" or "") && name != snapshot.CloneName) is { } clone ? $"'{clone}' is a clone of it" : null;
+    }
 
     private void Destroy(string name)
     {
@@ -82,9 +86,7 @@ internal sealed class ZfsRemoval(IHost host, ZfsSnapshot snapshot)
         {
             if (!Complaint.IsBusy(said))
             {
-                throw Complaint.HasDependents(said)
-                    ? InUse(name, said)
-                    : NotDeleted(name, said);
+                throw Complaint.HasDependents(said) ? InUse(name, said) : NotDeleted(name, said);
             }
 
             if (attempt == Attempts)
