@@ -7,7 +7,8 @@ namespace VirtSnapshot.Hosts;
 /// <param name="Output">What it printed, byte for byte.</param>
 /// <param name="Errors">What it complained of.</param>
 /// <param name="IsProgramMissing">Whether the program that was to be run is not there.</param>
-internal sealed record HostAnswer(int ExitCode, byte[] Output, string Errors, bool IsProgramMissing = false)
+/// <param name="IsLockLost">Whether nothing was done, since a lock that it needed is not held any more.</param>
+internal sealed record HostAnswer(int ExitCode, byte[] Output, string Errors, bool IsProgramMissing = false, bool IsLockLost = false)
 {
     public bool Succeeded => ExitCode == 0;
 

@@ -29,13 +29,6 @@ internal sealed class LocalScript(Process process) : IHostScript
         }
 
         isDisposed = true;
-        CloseInput();
-        process.StandardOutput.Dispose();
-        process.Dispose();
-    }
-
-    public void CloseInput()
-    {
         try
         {
             process.StandardInput.Dispose();
@@ -44,5 +37,8 @@ internal sealed class LocalScript(Process process) : IHostScript
         {
             // It is gone, and with it the other end.
         }
+
+        process.StandardOutput.Dispose();
+        process.Dispose();
     }
 }

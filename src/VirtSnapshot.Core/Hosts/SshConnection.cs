@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Security.Cryptography;
@@ -8,29 +7,37 @@ using System.Text;
 namespace VirtSnapshot.Hosts;
 
 /// <summary>
-/// The way to another host: OpenSSH's own client, which keeps one connection open for all that we ask and for the next minute, in the
-/// background (<c>ControlMaster</c>), and makes a new one by itself where that has died. Each question is one program on the other side.
+/// The way to another host: OpenSSH's own client, which keeps the connection open in the background for the next minute
+/// (<c>ControlMaster</c>) and makes a new one by itself where that has died.
 /// </summary>
 [SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "It lives as long as the process.")]
 internal sealed class SshConnection
 {
-    // A server takes ten sessions on one connection (MaxSessions): leave some to guards and locks, which stay.
     private const int QuestionsAtOnce = 4;
+
+    // A server takes ten on one connection (MaxSessions), and another process may have some as well.
+    private const int SessionsOnOne = 8;
     private const int SshFailed = 255;
     private const string Lost = "the connection was lost before an answer came";
     private const int LongestSocketPath = 107;
 
-    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan KeepFor = TimeSpan.FromSeconds(60);
     private static readonly ConcurrentDictionary<SshAddress, SshConnection> Known = new();
 
     private readonly SshAddress address;
     private readonly SemaphoreSlim questions = new(QuestionsAtOnce);
     private readonly object meeting = new();
+    private readonly List<(SshWorker Worker, bool AsRoot)> idle = [];
+    private readonly List<int> sessions = [];
+    private readonly Timer sweep;
     private HostUser? user;
     private int roundTrips;
 
-    private SshConnection(SshAddress address) => this.address = address;
+    private SshConnection(SshAddress address)
+    {
+        this.address = address;
+        sweep = new Timer(_ => Sweep());
+    }
 
     /// <summary>How often the other host was asked something.</summary>
     public int RoundTrips => roundTrips;
@@ -43,19 +50,15 @@ internal sealed class SshConnection
         {
             lock (meeting)
             {
-                if (user is null)
+                if (user is { } known)
                 {
-                    var met = Meet();
-                    if (met.SudoComplaint is not null)
-                    {
-                        // Somebody may be about to allow it.
-                        return met;
-                    }
-
-                    user = met;
+                    return known;
                 }
 
-                return user;
+                // Where sudo refuses, somebody may be about to allow it: asked again the next time.
+                var met = Meet();
+                user = met.SudoComplaint is null ? met : null;
+                return met;
             }
         }
     }
@@ -67,16 +70,40 @@ internal sealed class SshConnection
     /// <param name="arguments">Its arguments.</param>
     /// <param name="asRoot">Whether it needs root.</param>
     /// <param name="input">What it reads.</param>
+    /// <param name="holders">The locks without which nothing may be done: where one is not held any more, nothing is.</param>
     /// <param name="isRepeatable">Whether it may be run again where it is not known what became of the first time.</param>
     /// <param name="cancellation">Ends it, for a script that ends when its input closes.</param>
     /// <exception cref="VirtSnapshotException"><c>HostUnreachable</c>, <c>SudoRefused</c> or <c>ProgramMissing</c>.</exception>
     public HostAnswer Ask(
-        string script, IReadOnlyList<string> arguments, bool asRoot, byte[]? input = null, bool isRepeatable = false, CancellationToken cancellation = default)
+        string script,
+        IReadOnlyList<string> arguments,
+        bool asRoot,
+        byte[]? input = null,
+        IReadOnlyList<LockHolder>? holders = null,
+        bool isRepeatable = false,
+        CancellationToken cancellation = default)
     {
         RequireSudo(asRoot);
-        return isRepeatable
-            ? Repeatedly(() => AskOnce(script, arguments, asRoot, input, cancellation))
-            : AskOnce(script, arguments, asRoot, input, cancellation);
+        if (cancellation.CanBeCanceled)
+        {
+            // It may take hours, and others must not wait for it.
+            return AskOnce(new HostQuestion(script, arguments, input, holders ?? []), asRoot, cancellation);
+        }
+
+        questions.Wait(CancellationToken.None);
+        try
+        {
+            return AskOnce(new HostQuestion(script, arguments, input, holders ?? []), asRoot, cancellation);
+        }
+        catch (VirtSnapshotException e) when (isRepeatable && e.InnerException is EndOfStreamException)
+        {
+            // By now ssh knows that the connection that was kept open is dead. Who was not let in would not be let in again.
+            return AskOnce(new HostQuestion(script, arguments, input, holders ?? []), asRoot, cancellation);
+        }
+        finally
+        {
+            questions.Release();
+        }
     }
 
     /// <summary>Starts a script that runs beside us, with a pipe from and to us. It reads the end of its input when we or the connection die.</summary>
@@ -88,27 +115,29 @@ internal sealed class SshConnection
     {
         RequireSudo(asRoot);
         Interlocked.Increment(ref roundTrips);
-        var mark = NewMark();
-        return new SshScript(StartSsh(HostScriptText.Read("start.sh"), ["start", mark, script, .. arguments], asRoot), mark, this);
+        var mark = $"vs-{Guid.NewGuid():N}";
+        return new SshScript(StartSession("start.sh", ["start", mark, script, .. arguments], asRoot), mark, this);
     }
 
-    /// <summary>ssh itself failed.</summary>
-    public VirtSnapshotException Unreachable(string said, int exitCode)
+    /// <summary>ssh, or sudo behind it, has ended without having run what it should.</summary>
+    public VirtSnapshotException Failure(string said, int exitCode)
     {
-        var words = string.Join(' ', said.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Where(line => !IsAboutSharing(line)));
+        var lines = said.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Where(line => !IsAboutSharing(line)).ToList();
+        if (exitCode != SshFailed && lines.Find(line => line.StartsWith("sudo: ", StringComparison.Ordinal)) is { } refusal)
+        {
+            return SudoRefused(refusal, user?.HostName ?? address.Server);
+        }
+
+        var words = string.Join(' ', lines).TrimEnd('.');
         if (words.Contains($"failed to execute {address.Program}", StringComparison.Ordinal))
         {
             return HostProgram.Missing(address.Program, Environment.MachineName, words);
         }
 
-        return Unreachable(
-            words.Length > 0 ? words.TrimEnd('.')
-            : exitCode == SshFailed ? Lost
-            : $"ssh ended with exit code {exitCode} and said nothing",
-            words.Length > 0 || exitCode != SshFailed ? null : new EndOfStreamException());
+        return words.Length > 0 ? Unreachable(words, null)
+            : exitCode is SshFailed or (-1) ? Unreachable(Lost, new EndOfStreamException())
+            : Unreachable($"ssh ended with exit code {exitCode} and said nothing", null);
     }
-
-    public VirtSnapshotException SudoRefused(string complaint) => HostProgram.SudoRefused(user?.HostName ?? address.Server, address.User ?? Environment.UserName, complaint);
 
     private VirtSnapshotException Unreachable(string why, Exception? inner) => new(
         FailureKind.ConnectionError,
@@ -117,15 +146,25 @@ internal sealed class SshConnection
         $"Host '{address.Server}' cannot be reached over ssh: {why}. '{address.Command} true' must work without asking for anything.",
         inner);
 
+    private VirtSnapshotException SudoRefused(string complaint, string host) => HostProgram.SudoRefused(host, address.User ?? Environment.UserName, complaint);
+
     /// <summary>What ssh says of a shared connection that it then does without.</summary>
     private static bool IsAboutSharing(string line) =>
         line.StartsWith("mux_client_", StringComparison.Ordinal) || line.StartsWith("ControlSocket ", StringComparison.Ordinal) || line.StartsWith("Control socket ", StringComparison.Ordinal);
 
-    private static string NewMark() => $"vs-{Convert.ToHexString(RandomNumberGenerator.GetBytes(12))}";
-
     private HostUser Meet()
     {
-        var lines = Repeatedly(() => AskOnce("connect.sh", [], asRoot: false, null, default)).Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        HostAnswer answer;
+        try
+        {
+            answer = AskOnce(new HostQuestion("connect.sh", [], null, []), asRoot: false, CancellationToken.None);
+        }
+        catch (VirtSnapshotException e) when (e.InnerException is EndOfStreamException)
+        {
+            answer = AskOnce(new HostQuestion("connect.sh", [], null, []), asRoot: false, CancellationToken.None);
+        }
+
+        var lines = answer.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         if (lines.Length < 2 || !uint.TryParse(lines[0], NumberStyles.None, CultureInfo.InvariantCulture, out var id))
         {
             throw Unreachable("its shell does not say who we are", null);
@@ -135,94 +174,125 @@ internal sealed class SshConnection
         return new HostUser(id, lines[1], id == 0 || sudo == "yes" ? null : sudo, sudo != "missing");
     }
 
-    /// <summary>Once more where the connection was lost: by then ssh knows that the one it kept open is dead. Who was not let in is not let in again.</summary>
-    private static HostAnswer Repeatedly(Func<HostAnswer> ask)
-    {
-        try
-        {
-            return ask();
-        }
-        catch (VirtSnapshotException e) when (e.InnerException is EndOfStreamException)
-        {
-            return ask();
-        }
-    }
-
     private void RequireSudo(bool asRoot)
     {
-        if (!asRoot || User is not { SudoComplaint: { } complaint } met)
+        if (asRoot && User is { SudoComplaint: { } complaint } met)
         {
-            return;
+            throw met.HasSudo ? SudoRefused(complaint, met.HostName) : HostProgram.Missing("sudo", met.HostName, "it is not there, and we are not root");
         }
-
-        throw met.HasSudo ? SudoRefused(complaint) : HostProgram.Missing("sudo", met.HostName, "it is not there, and we are not root");
     }
 
-    private HostAnswer AskOnce(string script, IReadOnlyList<string> arguments, bool asRoot, byte[]? input, CancellationToken cancellation)
+    private HostAnswer AskOnce(HostQuestion question, bool asRoot, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         Interlocked.Increment(ref roundTrips);
-        var mark = NewMark();
-        var text = HostScriptText.Read("ask.sh").Replace("@BODY@", HostScriptText.Read(script), StringComparison.Ordinal);
-        questions.Wait(cancellation);
+        var worker = TakeIdle(asRoot) ?? new SshWorker(StartSession("worker.sh", ["worker"], asRoot));
+        var isKept = false;
         try
         {
-            using var process = StartSsh(text, ["ask", mark, .. arguments], asRoot);
-            var output = new HeardOutput(process.StandardOutput.BaseStream);
-            var errors = new HeardOutput(process.StandardError.BaseStream);
-            using (cancellation.Register(() => Stop(process)))
+            var answer = worker.Ask(question, cancellation);
+            cancellation.ThrowIfCancellationRequested();
+            if (answer is null)
             {
-                Feed(process, input, staysOpen: cancellation.CanBeCanceled);
-                process.WaitForExit();
+                var exitCode = worker.ExitCode;
+                throw worker.HasAnswered ? Unreachable(Lost, new EndOfStreamException()) : Failure(worker.Complaints, exitCode);
             }
 
-            cancellation.ThrowIfCancellationRequested();
-            return ReadAnswer(mark, process.ExitCode, output.Read(EndPatience), errors.Read(EndPatience), asRoot);
+            isKept = true;
+            return answer;
         }
         finally
         {
-            questions.Release();
+            if (isKept)
+            {
+                Keep(worker, asRoot);
+            }
+            else
+            {
+                worker.Dispose();
+            }
         }
     }
 
-    /// <summary>Only what stands between our marks was said by the script, and only with both of them did it come to its end.</summary>
-    private HostAnswer ReadAnswer(string mark, int exitCode, byte[] output, byte[] errors, bool asRoot)
+    private SshWorker? TakeIdle(bool asRoot)
     {
-        var markBytes = Encoding.ASCII.GetBytes(mark);
-        var said = Encoding.UTF8.GetString(errors);
-        var begin = said.IndexOf(mark, StringComparison.Ordinal);
-        if (begin < 0)
+        lock (idle)
         {
-            var refusal = said.Split('\n').FirstOrDefault(line => line.StartsWith("sudo: ", StringComparison.Ordinal));
-            throw asRoot && exitCode != SshFailed && refusal is not null ? SudoRefused(refusal) : Unreachable(said, exitCode);
-        }
+            idle.RemoveAll(kept => kept.Worker.HasEnded);
+            var found = idle.FindLastIndex(kept => kept.AsRoot == asRoot);
+            if (found < 0)
+            {
+                return null;
+            }
 
-        var end = said.LastIndexOf(mark, StringComparison.Ordinal);
-        var outputBegin = output.AsSpan().IndexOf(markBytes);
-        var outputEnd = output.AsSpan().LastIndexOf(markBytes);
-        if (begin == end || outputBegin == outputEnd || !int.TryParse(said.AsSpan(end + mark.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var result) || result != exitCode)
-        {
-            throw Unreachable(Lost, new EndOfStreamException());
+            var worker = idle[found].Worker;
+            idle.RemoveAt(found);
+            return worker;
         }
-
-        var complaint = said[(begin + mark.Length)..end];
-        return new HostAnswer(result, output[(outputBegin + mark.Length)..outputEnd], complaint, IsProgramMissing: complaint == $"{mark} missing");
     }
 
-    private Process StartSsh(string script, IReadOnlyList<string> arguments, bool asRoot)
+    private void Keep(SshWorker worker, bool asRoot)
+    {
+        worker.IdleSince = DateTime.UtcNow;
+        lock (idle)
+        {
+            idle.Add((worker, asRoot));
+            sweep.Change(KeepFor, KeepFor);
+        }
+    }
+
+    /// <summary>An administrator's shell that stays open for days need not keep connections for days.</summary>
+    private void Sweep()
+    {
+        lock (idle)
+        {
+            foreach (var (worker, _) in idle.Where(kept => kept.Worker.IdleSince + KeepFor < DateTime.UtcNow).ToList())
+            {
+                worker.Dispose();
+            }
+
+            idle.RemoveAll(kept => kept.Worker.HasEnded);
+            if (idle.Count == 0)
+            {
+                sweep.Change(Timeout.Infinite, Timeout.Infinite);
+            }
+        }
+    }
+
+    private SshSession StartSession(string script, IReadOnlyList<string> arguments, bool asRoot)
     {
         string[] root = asRoot && user is { IsRoot: false } ? ["sudo", "-n", "--"] : [];
+        int shared;
+        lock (sessions)
+        {
+            shared = sessions.FindIndex(count => count < SessionsOnOne);
+            if (shared < 0)
+            {
+                shared = sessions.Count;
+                sessions.Add(0);
+            }
+
+            sessions[shared]++;
+        }
 
         // setsid: the interrupt that ends a command at our terminal is not meant for the connection, which the guard hangs on.
-        return HostProgram.Start("setsid", [
-            address.Program,
-            .. address.Arguments(ControlPath()),
-            "exec " + ShellText.Join([.. root, "sh", "-c", script, .. arguments]),
-        ]);
+        return new SshSession(
+            HostProgram.Start("setsid", [
+                address.Program,
+                .. address.Arguments(ControlPath(shared)),
+                "exec " + ShellText.Join([.. root, "sh", "-c", HostScriptText.Read(script), .. arguments]),
+            ]),
+            () =>
+            {
+                lock (sessions)
+                {
+                    sessions[shared]--;
+                }
+            });
     }
 
-    /// <summary>The socket of the connection that is kept open. Whoever comes by another way (another key, another program) has another.</summary>
-    private string? ControlPath()
+    /// <summary>The socket of a connection that is kept open. Whoever comes by another way (another key, another program) has another.</summary>
+    private string? ControlPath(int shared)
     {
         try
         {
@@ -230,50 +300,13 @@ internal sealed class SshConnection
             var folder = PrivateFolder.Open().Replace("%", "%%", StringComparison.Ordinal);
 
             // %C is 40 characters of ssh's own for machine, port and user; while it makes the socket, it adds 17.
-            var path = Path.Combine(folder, $"ssh-{way[..8]}-%C");
+            var path = Path.Combine(folder, $"ssh-{way[..8]}{shared}-%C");
             return path.Length - 2 + 40 + 17 <= LongestSocketPath ? path : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // Slower without, but no less right.
             return null;
-        }
-    }
-
-    private static void Feed(Process process, byte[]? input, bool staysOpen)
-    {
-        try
-        {
-            if (input is not null)
-            {
-                process.StandardInput.BaseStream.Write(input);
-            }
-
-            if (!staysOpen)
-            {
-                process.StandardInput.Close();
-            }
-        }
-        catch (IOException)
-        {
-            // It has ended; how, its exit code tells.
-        }
-    }
-
-    /// <summary>The end of its input ends the program over there; where nobody is there any more, ssh is ended here.</summary>
-    private static void Stop(Process process)
-    {
-        try
-        {
-            process.StandardInput.Close();
-            if (!process.WaitForExit(StopPatience))
-            {
-                process.Kill();
-            }
-        }
-        catch (Exception e) when (e is IOException or InvalidOperationException)
-        {
-            // Ended by itself meanwhile.
         }
     }
 }

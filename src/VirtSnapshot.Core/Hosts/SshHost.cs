@@ -98,11 +98,10 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
 
     public void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? like)
     {
-        EnsureLocked();
         const int ownerOnly = 0x180; // 0600
         const int groupAccess = 0x30; // 0060
         string[] others = like is null ? [] : [$"{like.Owner}", $"{like.Group}", Convert.ToString(ownerOnly | (like.Mode & groupAccess), 8)];
-        var answer = connection.Ask("create-file.sh", [path, $"{content.Length}", .. others], FilesNeedRoot, input: content.ToArray());
+        var answer = Change("create-file.sh", [path, $"{content.Length}", .. others], FilesNeedRoot, content.ToArray());
         looks.TryRemove(path, out _);
         if (!answer.Succeeded)
         {
@@ -120,8 +119,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
 
     public void Delete(string path)
     {
-        EnsureLocked();
-        var answer = connection.Ask("run.sh", ["rm", "-f", "--", path], FilesNeedRoot);
+        var answer = Change("run.sh", ["rm", "-f", "--", path], FilesNeedRoot);
         looks.TryRemove(path, out _);
         if (!answer.Succeeded)
         {
@@ -144,9 +142,8 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
 
     private ProgramResult Run(string program, IReadOnlyList<string> arguments, bool asRoot, CancellationToken cancellation)
     {
-        EnsureLocked();
         looks.Clear();
-        var answer = connection.Ask(cancellation.CanBeCanceled ? "run-stoppable.sh" : "run.sh", [program, .. arguments], asRoot, cancellation: cancellation);
+        var answer = Change(cancellation.CanBeCanceled ? "run-stoppable.sh" : "run.sh", [program, .. arguments], asRoot, cancellation: cancellation);
         RefuseMissing(program, answer);
         return new ProgramResult(program, answer.ExitCode, answer.Text, answer.Errors);
     }
@@ -174,12 +171,19 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
     private HostAnswer Ask(string script, IReadOnlyList<string> arguments) =>
         connection.Ask(script, arguments, FilesNeedRoot, isRepeatable: true);
 
-    /// <summary>Whoever has locked something and lost it must not change anything more.</summary>
-    private void EnsureLocked()
+    /// <summary>Whoever has locked something and lost the lock must not change anything: then it is taken again, or not done.</summary>
+    private HostAnswer Change(string script, IReadOnlyList<string> arguments, bool asRoot, byte[]? input = null, CancellationToken cancellation = default)
     {
-        foreach (var taken in locks)
+        while (true)
         {
-            taken.EnsureHeld();
+            var held = locks.Where(taken => taken.Holder is not null).Select(taken => (Lock: taken, Holder: taken.Holder!.Value)).ToList();
+            var answer = connection.Ask(script, arguments, asRoot, input, [.. held.Select(taken => taken.Holder)], cancellation: cancellation);
+            if (!answer.IsLockLost)
+            {
+                return answer;
+            }
+
+            held.ForEach(taken => taken.Lock.TakeAgain(taken.Holder));
         }
     }
 

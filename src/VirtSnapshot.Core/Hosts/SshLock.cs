@@ -19,6 +19,7 @@ internal sealed class SshLock : IDisposable
     private readonly object change = new();
     private readonly Timer beat;
     private SshScript script;
+    private bool isGivenBack;
 
     private SshLock(SshConnection connection, string name, bool asRoot)
     {
@@ -51,20 +52,31 @@ internal sealed class SshLock : IDisposable
         return null;
     }
 
-    /// <summary>Takes it again where the connection that it hung on was lost.</summary>
+    /// <summary>Null where it was given back.</summary>
+    public LockHolder? Holder
+    {
+        get
+        {
+            lock (change)
+            {
+                return isGivenBack ? null : new LockHolder(script.ProcessId, holder);
+            }
+        }
+    }
+
+    /// <summary>Takes it again where the process that held it is gone.</summary>
     /// <exception cref="VirtSnapshotException"><c>DomainLocked</c>: somebody else has it by now.</exception>
-    public void EnsureHeld()
+    public void TakeAgain(LockHolder lost)
     {
         lock (change)
         {
-            if (!script.HasEnded)
+            if (isGivenBack || script.ProcessId != lost.ProcessId)
             {
                 return;
             }
 
-            var before = script.ProcessId;
             script.Dispose();
-            script = Start(before);
+            script = Start(lost.ProcessId);
             if (!IsTaken())
             {
                 throw new VirtSnapshotException(
@@ -82,6 +94,7 @@ internal sealed class SshLock : IDisposable
         lock (change)
         {
             // The next run may be our own.
+            isGivenBack = true;
             script.End(ReleaseTime);
         }
     }

@@ -9,28 +9,27 @@ internal sealed class SshScript : IHostScript
 {
     private const int MostComplaints = 4096;
 
-    private readonly Process process;
+    private readonly SshSession session;
     private readonly LocalScript pipe;
     private readonly string mark;
     private readonly SshConnection connection;
     private readonly StringBuilder complaints = new();
-    private bool isDisposed;
 
-    public SshScript(Process process, string mark, SshConnection connection)
+    public SshScript(SshSession session, string mark, SshConnection connection)
     {
-        this.process = process;
+        this.session = session;
         this.mark = mark;
         this.connection = connection;
-        pipe = new LocalScript(process);
-        process.ErrorDataReceived += (_, line) => Hear(line.Data);
-        process.BeginErrorReadLine();
+        pipe = new LocalScript(session.Process);
+        session.Process.ErrorDataReceived += (_, line) => Hear(line.Data);
+        session.Process.BeginErrorReadLine();
     }
 
     /// <summary>On the other host; told with its first line.</summary>
     public int ProcessId { get; private set; }
 
     /// <summary>Whether it is gone, or the connection to it.</summary>
-    public bool HasEnded => isDisposed || process.HasExited;
+    public bool HasEnded => session.HasEnded;
 
     public void Tell(string line) => pipe.Tell(line);
 
@@ -58,31 +57,27 @@ internal sealed class SshScript : IHostScript
     /// <summary>Why nothing came of it.</summary>
     public VirtSnapshotException Failure()
     {
-        string said;
+        // ssh may have something to say to it.
+        var exitCode = session.WaitForExitCode(TimeSpan.FromSeconds(2));
         lock (complaints)
         {
-            said = complaints.ToString();
+            return connection.Failure(complaints.ToString(), exitCode);
         }
-
-        return said.StartsWith("sudo: ", StringComparison.Ordinal) ? connection.SudoRefused(said) : connection.Unreachable(said, 0);
     }
 
     /// <summary>Closes its input, and waits until it has ended over there.</summary>
     public void End(TimeSpan patience)
     {
-        if (!isDisposed)
+        if (!session.HasEnded)
         {
-            pipe.CloseInput();
-            process.WaitForExit(patience);
-            Dispose();
+            session.CloseInput();
+            session.WaitForExitCode(patience);
         }
+
+        Dispose();
     }
 
-    public void Dispose()
-    {
-        isDisposed = true;
-        pipe.Dispose();
-    }
+    public void Dispose() => session.Dispose();
 
     private void Hear(string? line)
     {

@@ -15,7 +15,7 @@ for path; do
     elif [ -d "$path" ]; then
         writable=0
         [ -w "$path" ] && [ -x "$path" ] && writable=1
-        stat -f --printf="d\\0%n\\0$writable %a %S\\0" -- "$path" 2>/dev/null
+        stat -f --printf="d\\0%n\\000$writable %a %S\\0" -- "$path" 2>/dev/null
     fi
 done
 exit 0

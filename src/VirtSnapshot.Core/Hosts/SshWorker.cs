@@ -1,0 +1,108 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace VirtSnapshot.Hosts;
+
+/// <summary>
+/// A shell on the other host that answers one question after the other. Starting one takes a login there, with all that the user's
+/// shell does at that; a question then takes one journey.
+/// </summary>
+internal sealed class SshWorker : IDisposable
+{
+    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
+
+    private readonly SshSession session;
+    private readonly MarkedOutput output;
+    private readonly MarkedOutput errors;
+
+    public SshWorker(SshSession session)
+    {
+        this.session = session;
+        output = new MarkedOutput(session.Process.StandardOutput.BaseStream);
+        errors = new MarkedOutput(session.Process.StandardError.BaseStream);
+    }
+
+    /// <summary>Since when it has nothing to do.</summary>
+    public DateTime IdleSince { get; set; }
+
+    public bool HasEnded => session.HasEnded;
+
+    /// <summary>Whether it has ever answered: then what fails later is not a matter of being let in.</summary>
+    public bool HasAnswered { get; private set; }
+
+    /// <summary>What was complained of since the last question.</summary>
+    public string Complaints => Encoding.UTF8.GetString(errors.Heard);
+
+    /// <param name="question">What to do.</param>
+    /// <param name="cancellation">Ends it, for a script that ends when its input closes. Nothing more can be asked then.</param>
+    /// <returns>Null where no whole answer came.</returns>
+    public HostAnswer? Ask(HostQuestion question, CancellationToken cancellation)
+    {
+        var nonce = Convert.ToHexString(RandomNumberGenerator.GetBytes(12));
+        var mark = $"vs-{nonce}";
+        output.Forget();
+        errors.Forget();
+        using (cancellation.Register(Stop))
+        {
+            if (!TryWrite(question.ToBytes(mark), question.Input, readsOurs: cancellation.CanBeCanceled))
+            {
+                return null;
+            }
+
+            var markBytes = Encoding.ASCII.GetBytes(mark);
+            var said = errors.WaitForAnswer(markBytes, hasTail: true);
+            var printed = said is null ? null : output.WaitForAnswer(markBytes, hasTail: false);
+            if (said is not { } complaint || printed is not { } answer || !int.TryParse(complaint.Tail, NumberStyles.None, CultureInfo.InvariantCulture, out var result))
+            {
+                return null;
+            }
+
+            HasAnswered = true;
+            var text = Encoding.UTF8.GetString(complaint.Answer);
+            return new HostAnswer(result, answer.Answer, text, IsProgramMissing: text == $"{nonce} missing", IsLockLost: text == $"{nonce} unlocked");
+        }
+    }
+
+    /// <summary>How ssh ended, which it does soon after its pipes were closed.</summary>
+    public int ExitCode => session.WaitForExitCode(EndPatience);
+
+    public void Dispose() => session.Dispose();
+
+    private bool TryWrite(byte[] question, byte[]? input, bool readsOurs)
+    {
+        try
+        {
+            var stream = session.Process.StandardInput.BaseStream;
+            stream.Write(Encoding.ASCII.GetBytes($"{question.Length} {(readsOurs ? "-" : $"{input?.Length ?? 0}")}\n"));
+            stream.Write(question);
+            stream.Write(input ?? []);
+            stream.Flush();
+            return true;
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            // ssh may have something to say to it.
+            session.WaitForExitCode(EndPatience);
+            return false;
+        }
+    }
+
+    /// <summary>The end of its input ends the program over there; where nobody is there any more, ssh is ended here.</summary>
+    private void Stop()
+    {
+        session.CloseInput();
+        try
+        {
+            if (session.WaitForExitCode(StopPatience) < 0)
+            {
+                session.Process.Kill();
+            }
+        }
+        catch (InvalidOperationException)
+        {
+            // Ended by itself meanwhile.
+        }
+    }
+}
