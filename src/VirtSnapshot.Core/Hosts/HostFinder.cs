@@ -8,22 +8,9 @@ internal static class HostFinder
 {
     /// <summary>The host whose files and programs the domain's hypervisor uses.</summary>
     /// <exception cref="VirtSnapshotException"><c>RemoteHostNotSupported</c>: it is another machine than this one, and no ssh leads there.</exception>
-    public static IHost For(LibvirtConnection connection, VmDomain domain)
-    {
-        if (IsLocal(connection))
-        {
-            return new LocalHost(connection.Uri);
-        }
-
-        // The URI may be an alias of libvirt's configuration.
-        var uri = LibvirtUri.TryParse(connection.RealUri) is { HasServer: true } real ? real : LibvirtUri.TryParse(connection.Uri);
-        return uri switch
-        {
-            { HasServer: true, IsOverSsh: true } => new SshHost(SshConnection.To(SshAddress.Of(uri)), uri.OnItsHost, uri.IsSession),
-            { HasServer: true } => throw NoWay(connection, domain, $"'{uri.Transport ?? "tls"}' leads to libvirt there, but not to files and programs"),
-            _ => throw NoWay(connection, domain, "its socket was forwarded to this one, which leads to libvirt there, but not to files and programs"),
-        };
-    }
+    public static IHost For(LibvirtConnection connection, VmDomain domain) => IsLocal(connection)
+        ? new LocalHost(connection.Uri)
+        : ForRemote(connection.Uri, connection.RealUri, connection.Hostname, domain);
 
     /// <summary>The host of a domain.</summary>
     /// <exception cref="VirtSnapshotException">As above; <c>LibvirtUnreachable</c>.</exception>
@@ -47,10 +34,22 @@ internal static class HostFinder
         ? string.Equals(hostname, own, StringComparison.OrdinalIgnoreCase)
         : string.Equals(hostname.Split('.')[0], own.Split('.')[0], StringComparison.OrdinalIgnoreCase);
 
-    private static VirtSnapshotException NoWay(LibvirtConnection connection, VmDomain domain, string why) => new(
-        FailureKind.NotImplemented,
-        "RemoteHostNotSupported",
-        domain,
-        $"The hypervisor behind '{connection.Uri}' runs on another machine ('{connection.Hostname}'): {why}. Nothing was touched. "
-        + "Use a URI over ssh ('qemu+ssh://root@host/system'), or run this command on that machine.");
+    internal static IHost ForRemote(string asked, string real, string hostname, VmDomain domain)
+    {
+        // What was asked for may be an alias of libvirt's configuration.
+        var uri = LibvirtUri.TryParse(real) is { HasServer: true } resolved ? resolved : LibvirtUri.TryParse(asked);
+        return uri switch
+        {
+            { HasServer: true, IsOverSsh: true } => new SshHost(SshConnection.To(SshAddress.Of(uri)), uri.OnItsHost, uri.IsSession),
+            { HasServer: true } => throw NoWay($"'{uri.Transport ?? "tls"}' leads to libvirt there"),
+            _ => throw NoWay("its socket, forwarded to this machine, leads to libvirt there"),
+        };
+
+        VirtSnapshotException NoWay(string why) => new(
+            FailureKind.NotImplemented,
+            "RemoteHostNotSupported",
+            domain,
+            $"The hypervisor behind '{asked}' runs on another machine ('{hostname}'): {why}, but not to its files and programs. Nothing was touched. "
+            + "Use a URI over ssh ('qemu+ssh://root@host/system'), or run this command on that machine.");
+    }
 }

@@ -17,6 +17,7 @@ internal sealed class ImageUse
     private readonly Lazy<OpenFiles> openFiles;
     private readonly Lazy<IReadOnlyList<string>> poolFolders;
     private readonly Dictionary<string, IReadOnlyList<(string Image, string Backing)>> backingsByFolder = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, FileFacts?> factsByPath = new(StringComparer.Ordinal);
 
     private ImageUse(IHost host, Guid owner, LibvirtConnection connection)
     {
@@ -30,14 +31,18 @@ internal sealed class ImageUse
     public static ImageUse Read(RecordOrder order)
     {
         var use = new ImageUse(order.Host, order.Domain.Uuid, order.Native.Connection);
+        var domains = new List<VmDomain>();
         foreach (var native in order.Native.Connection.ListDomains())
         {
             using (native)
             {
-                use.AddDomain(native);
+                domains.AddRange(ReadDefinitions(native));
             }
         }
 
+        using var ahead = ImageChain.ReadAhead(order.Host, domains.SelectMany(domain => domain.Disks).Select(disk => disk.Source));
+        domains.ForEach(use.AddLayers);
+        use.Learn(use.domainLayers.Select(used => used.Layer.Path!));
         return use;
     }
 
@@ -93,20 +98,23 @@ internal sealed class ImageUse
         }
     }
 
-    private void AddDomain(LibvirtDomain native)
+    /// <summary>The running one and the stored one; none of a domain that was undefined or has gone since it was listed.</summary>
+    private static IEnumerable<VmDomain> ReadDefinitions(LibvirtDomain native)
     {
-        try
+        var current = Try(() => DomainReader.Read(native));
+        var stored = current is { IsActive: true, IsPersistent: true } ? Try(() => DomainReader.ReadStored(native, current)) : null;
+        return new[] { current, stored }.OfType<VmDomain>();
+
+        static VmDomain? Try(Func<VmDomain> read)
         {
-            var current = DomainReader.Read(native);
-            AddLayers(current);
-            if (current is { IsActive: true, IsPersistent: true })
+            try
             {
-                AddLayers(DomainReader.ReadStored(native, current));
+                return read();
             }
-        }
-        catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
-        {
-            // Undefined or gone since it was listed.
+            catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
+            {
+                return null;
+            }
         }
     }
 
@@ -127,16 +135,17 @@ internal sealed class ImageUse
     {
         if (!backingsByFolder.TryGetValue(folder, out var backings))
         {
+            // What a definition calls raw is the guest's to write, header and all.
+            var images = host.ListFiles(folder).Where(image => !domainLayers.Exists(used => used.Layer.Format == "raw" && used.Layer.Path == image)).ToList();
+            using var ahead = host.ReadAhead(images);
             backings =
             [
-                .. host.ListFiles(folder)
-
-                    // What a definition calls raw is the guest's to write, header and all.
-                    .Where(image => !domainLayers.Exists(used => used.Layer.Format == "raw" && used.Layer.Path == image))
+                .. images
                     .Select(image => (Image: image, Backing: ImageChain.Resolve(image, ImageChain.ReadHeader(host, image)?.BackingFile)))
                     .Where(found => found.Backing is not null)
                     .Select(found => (found.Image, found.Backing!)),
             ];
+            Learn(backings.Select(found => found.Backing));
             backingsByFolder[folder] = backings;
         }
 
@@ -144,9 +153,28 @@ internal sealed class ImageUse
     }
 
     private bool IsSame(string path, string other) => path == other
-        || (host.Stat(path, followLink: true) is { } facts
-            && host.Stat(other, followLink: true) is { } otherFacts
+        || (FactsOf(path) is { } facts
+            && FactsOf(other) is { } otherFacts
             && facts.IsSameFileAs(otherFacts));
+
+    private FileFacts? FactsOf(string path) => factsByPath.TryGetValue(path, out var known) ? known : factsByPath[path] = host.Stat(path, followLink: true);
+
+    private void Learn(IEnumerable<string> paths)
+    {
+        var fresh = paths.Where(path => !factsByPath.ContainsKey(path)).Distinct(StringComparer.Ordinal).ToList();
+        using var ahead = host.ReadAhead(fresh);
+        foreach (var path in fresh)
+        {
+            try
+            {
+                FactsOf(path);
+            }
+            catch (IOException)
+            {
+                // It matters when it is asked about.
+            }
+        }
+    }
 
     private sealed record DomainDisk(Guid Domain, string Name, string Target)
     {

@@ -29,21 +29,20 @@ internal static class ImageChain
     }
 
     /// <summary>As <see cref="IHost.ReadAhead"/>, for images and all that they stand on: a journey for each generation.</summary>
-    public static IDisposable ReadAhead(IHost host, IEnumerable<DiskSource> tops)
+    /// <param name="host">Where they are.</param>
+    /// <param name="tops">The images.</param>
+    /// <param name="others">Other paths that are asked about.</param>
+    public static IDisposable ReadAhead(IHost host, IEnumerable<DiskSource> tops, IEnumerable<string>? others = null)
     {
-        var read = new ReadScope();
         var seen = new HashSet<string>(StringComparer.Ordinal);
-        var layers = tops.ToList();
-        for (var depth = 0; depth < MaxLayers; depth++)
+        var layers = tops.Where(layer => layer.Path is not null && seen.Add(layer.Path)).ToList();
+        var read = new ReadScope();
+        var paths = layers.Select(layer => layer.Path!).Concat(others ?? []);
+        while (host.ReadAhead(paths) is { } journey)
         {
-            layers = [.. layers.Where(layer => layer.Path is not null && seen.Add(layer.Path))];
-            if (layers.Count == 0 || host.ReadAhead(layers.Select(layer => layer.Path!)) is not { } journey)
-            {
-                break;
-            }
-
             read.Add(journey);
-            layers = [.. layers.Select(layer => ReadBacking(host, layer)).OfType<DiskSource>()];
+            layers = [.. layers.Select(layer => ReadBacking(host, layer)).OfType<DiskSource>().Where(layer => seen.Add(layer.Path!))];
+            paths = layers.Select(layer => layer.Path!);
         }
 
         return read;

@@ -30,6 +30,9 @@ public sealed class LabFixture : IDisposable
 
     public string Uri => uri.Value;
 
+    /// <summary>What the libvirtd listens on.</summary>
+    public string Socket => Uri[(Uri.IndexOf('=', StringComparison.Ordinal) + 1)..];
+
     /// <summary>A guest of that name, booted when it is asked for the first time with the given options of <c>domain.sh</c>.</summary>
     public TestGuest Guest(string name, params string[] options) => guests.GetOrAdd(name, name => new Lazy<TestGuest>(() =>
     {

@@ -25,8 +25,8 @@ public sealed class SshServer : IDisposable
     public string Command => command.Value;
 
     /// <summary>A libvirt URI through it to the lab's own libvirtd.</summary>
-    public string UriOf(LabFixture lab, string? command = null) =>
-        $"qemu+ssh://root@{Server}/system?command={command ?? Command}&socket={lab.Folder}/run/libvirt-sock".Replace(lab.Folder, lab.Images[..^"/images".Length], StringComparison.Ordinal);
+    public string UriOf(LabFixture lab, string user = "root", string? command = null) =>
+        $"qemu+ssh://{user}@{Server}/system?command={command ?? Command}&socket={lab.Socket}";
 
     /// <summary>Another program that goes to it: another way is another connection.</summary>
     public string AnotherCommand(string script)

@@ -1,4 +1,5 @@
 using VirtSnapshot.Domains;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;
 
@@ -16,6 +17,7 @@ internal sealed class QemuRemoval : IRemoval
     public QemuRemoval(RemovalOrder order)
     {
         this.order = order;
+        using var ahead = ImageChain.ReadAhead(order.Host, order.Disks.Select(record => DiskSource.ForPath(OverlayData.PathOf(record), "qcow2", isBlockDevice: false)));
         var use = ImageUse.Read(order);
         foreach (var record in order.Disks)
         {

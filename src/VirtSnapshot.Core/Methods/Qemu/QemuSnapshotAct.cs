@@ -14,6 +14,9 @@ internal sealed class QemuSnapshotAct : ISnapshotAct
     // Only what this run has made is ever taken back: a file that stood there before is somebody else's.
     private readonly ConcurrentBag<Overlay> created = [];
 
+    // The host did not tell what became of these.
+    private readonly ConcurrentBag<Overlay> unsure = [];
+
     public QemuSnapshotAct(SnapshotOrder order, IReadOnlyList<Overlay> overlays)
     {
         this.order = order;
@@ -36,12 +39,21 @@ internal sealed class QemuSnapshotAct : ISnapshotAct
 
     public void Prepare(CancellationToken cancellation)
     {
+        using var ahead = order.Host.ReadAhead(overlays.Select(overlay => overlay.Base.Path).OfType<string>());
         try
         {
             Parallel.ForEach(overlays, new ParallelOptions { CancellationToken = cancellation }, overlay =>
             {
-                overlay.Create(order.Host);
-                created.Add(overlay);
+                try
+                {
+                    overlay.Create(order.Host);
+                    created.Add(overlay);
+                }
+                catch (VirtSnapshotException e) when (e.ErrorId == "HostUnreachable")
+                {
+                    unsure.Add(overlay);
+                    throw;
+                }
             });
         }
         catch (AggregateException e)
@@ -60,6 +72,12 @@ internal sealed class QemuSnapshotAct : ISnapshotAct
         foreach (var overlay in created)
         {
             order.Host.Delete(overlay.Path);
+        }
+
+        // Repairing looks into a file before it deletes it.
+        if (unsure.FirstOrDefault(overlay => order.Host.Stat(overlay.Path) is not null) is { } left)
+        {
+            throw Overlay.AlreadyThere(left.Disk, left.Path);
         }
     }
 

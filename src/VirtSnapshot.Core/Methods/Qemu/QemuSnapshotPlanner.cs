@@ -16,20 +16,19 @@ internal static class QemuSnapshotPlanner
     {
         var overlays = new List<Overlay>(order.Disks.Count);
         var stored = order.Domain is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(order.Native, order.Domain) : null;
-        foreach (var disk in order.Disks.Select(chosen => chosen.Disk.Disk))
+        var disks = order.Disks.Select(chosen => chosen.Disk.Disk).ToList();
+        using var ahead = ReadAhead(order, disks, stored);
+        foreach (var disk in disks)
         {
             RefuseBlockJob(order, disk);
             RefuseMissingSource(order, disk);
             RefuseNetworkBase(order, disk);
             RefuseSplitDefinitions(order, disk, stored?.FindDisk(disk.Target));
             var (path, stem) = ChoosePath(order, disk, overlays);
-            if (order.Host.Stat(path) is not null)
-            {
-                throw Overlay.AlreadyThere(disk, path);
-            }
-
             overlays.Add(new Overlay(disk, path, stem, Capacity(order, disk)));
         }
+
+        RefuseTakenNames(order, overlays);
 
         foreach (var folder in overlays.GroupBy(overlay => Path.GetDirectoryName(overlay.Path)!, StringComparer.Ordinal))
         {
@@ -37,6 +36,25 @@ internal static class QemuSnapshotPlanner
         }
 
         return new QemuSnapshotAct(order, overlays);
+    }
+
+    /// <summary>All that is asked below about the disks' files and their folders.</summary>
+    private static IDisposable ReadAhead(SnapshotOrder order, IReadOnlyList<VmDisk> disks, VmDomain? stored)
+    {
+        var named = disks.Concat(disks.Select(disk => stored?.FindDisk(disk.Target)).OfType<VmDisk>()).Select(disk => disk.Source.Path).OfType<string>().ToList();
+        var folders = order.OverlayDirectory is { } given ? [given] : named.Select(path => Path.GetDirectoryName(path)).OfType<string>();
+        return order.Domain.IsActive
+            ? new ReadScope(order.Host.ReadAhead([.. named, .. folders]))
+            : ImageChain.ReadAhead(order.Host, disks.Select(disk => disk.Source), folders);
+    }
+
+    private static void RefuseTakenNames(SnapshotOrder order, IReadOnlyList<Overlay> overlays)
+    {
+        using var ahead = order.Host.ReadAhead(overlays.Select(overlay => overlay.Path));
+        if (overlays.FirstOrDefault(overlay => order.Host.Stat(overlay.Path) is not null) is { } taken)
+        {
+            throw Overlay.AlreadyThere(taken.Disk, taken.Path);
+        }
     }
 
     private static void RefuseBlockJob(SnapshotOrder order, VmDisk disk)
