@@ -1,10 +1,11 @@
+using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Methods.Btrfs;
 using VirtSnapshot.Methods.Volumes;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
+using VirtSnapshot.Storage;
 using VirtSnapshot.Tests.Lab;
-using VirtSnapshot.Tests.Storage;
 using Xunit;
 
 namespace VirtSnapshot.Tests.Methods.Volumes;
@@ -142,18 +143,31 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
     }
 
     [Fact]
-    public void A_backing_image_behind_a_link_that_leads_out_of_the_snapshot_is_found_out_and_everything_is_undone()
+    public void A_backing_image_behind_a_link_that_leads_out_of_the_snapshot_is_refused_and_would_be_found_out()
     {
         Btrfs(out var root);
         Directory.CreateDirectory(Path.Combine(root, "bases"));
         Qcow2(root, "bases/base.qcow2");
         File.CreateSymbolicLink(Path.Combine(root, "link"), Path.Combine(root, "bases"));
         var domain = Define(Disk(Qcow2(root, "a.qcow2", backing: "link/base.qcow2"), format: "qcow2"));
+        AssertUnsuitable(domain, "btrfs");
 
-        var error = Engine.Refused(() => Engine.Take(domain.Domain, "one", method: "btrfs"));
-        Assert.Equal("SnapshotNotTaken", error.ErrorId);
-        Assert.EndsWith("Everything was undone.", error.Message, StringComparison.Ordinal);
-        AssertNothingLeft(domain.Domain);
+        var order = Order(domain, root);
+        var driver = new BtrfsDriver();
+        var snapshot = driver.Plan(order);
+        driver.Take(Host, [snapshot]);
+        driver.Expose(Host, snapshot);
+        var record = new RecordedDisk("vda", "btrfs", DiskSource.ForPath(Path.Combine(snapshot.At, "a.qcow2"), "qcow2", isBlockDevice: false), snapshot.ToElement());
+        Assert.Contains("link/base.qcow2' there is not what", VolumeImages.WhyNotFound(Host, snapshot, record, order.Stack), StringComparison.Ordinal);
+
+        // Mended, it is what it should be.
+        File.Delete(Path.Combine(root, "link"));
+        File.CreateSymbolicLink(Path.Combine(root, "link"), "bases");
+        Assert.True(driver.Delete(Host, snapshot));
+        driver.Take(Host, [snapshot]);
+        Assert.Null(VolumeImages.WhyNotFound(Host, snapshot, record, order.Stack));
+        Assert.True(driver.Delete(Host, snapshot));
+        Assert.False(driver.Exists(Host, snapshot));
     }
 
     [Fact]
@@ -370,8 +384,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         Btrfs(out var root);
         var domain = Define(Disk(Raw(root, "a.raw")));
         var driver = new BtrfsDriver();
-        var order = new VolumeOrder(
-            Host, domain.Domain, new Volume(root, root), Guid.NewGuid(), "virtsnapshot-one", DiskSnapshotMethod.Parse("btrfs"), domain.Domain.Disks, null!, _ => { });
+        var order = Order(domain, root);
         var planned = driver.Plan(order);
         File.CreateSymbolicLink(planned.At, "/nowhere");
         Assert.Equal("SnapshotExists", Engine.Refused(() => driver.Plan(order)).ErrorId);
@@ -383,6 +396,20 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         driver.Take(Host, [planned]);
         Assert.Equal("SnapshotNotTaken", Engine.Refused(() => driver.Expose(Host, planned)).ErrorId);
         Assert.Equal("SnapshotNotOurs", Engine.Refused(() => driver.Delete(Host, planned)).ErrorId);
+    }
+
+    private static VolumeOrder Order(BareDomain domain, string root)
+    {
+        var now = domain.Domain;
+        return new VolumeOrder(
+            Host,
+            now,
+            new Volume(root, root),
+            "virtsnapshot-one",
+            DiskSnapshotMethod.Parse("btrfs"),
+            now.Disks,
+            new StorageProbe(() => Host, now.Disks).StackOf(now.Disks[0]),
+            _ => { });
     }
 
     private static VolumeSnapshot RecordOf(BareDomain domain) => VolumeSnapshot.Read(SnapshotCatalog.ReadDisks(domain.Domain)[0]);
