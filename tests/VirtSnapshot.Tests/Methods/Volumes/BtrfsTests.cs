@@ -405,6 +405,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
             Host,
             now,
             new Volume(root, root),
+            Guid.NewGuid(),
             "virtsnapshot-one",
             DiskSnapshotMethod.Parse("btrfs"),
             now.Disks,
