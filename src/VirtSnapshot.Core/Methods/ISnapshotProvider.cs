@@ -25,6 +25,9 @@ internal interface ISnapshotProvider
     /// <summary>Whether a snapshot's data is still what the record says.</summary>
     SnapshotState Check(RecordOrder order, RecordedDisk record);
 
+    /// <summary>How full the room is that was set aside for it, in percent; null where it has none of its own. Asked of what is available.</summary>
+    double? ReadFill(RecordOrder order, RecordedDisk record) => null;
+
     /// <summary>What this method left on the domain's disks without any record of it.</summary>
     IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded);
 

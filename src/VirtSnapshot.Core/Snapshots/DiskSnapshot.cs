@@ -43,6 +43,9 @@ public sealed record DiskSnapshot
     /// <summary>How record and reality agree.</summary>
     public required SnapshotState State { get; init; }
 
+    /// <summary>How full the room is that was set aside for it, in percent: when it is full, the snapshot is lost. Null where it has none of its own.</summary>
+    public double? FillPercent { get; init; }
+
     /// <summary>The libvirt URI of the domain.</summary>
     public required string Uri { get; init; }
 

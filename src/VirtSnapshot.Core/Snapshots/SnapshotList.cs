@@ -44,10 +44,14 @@ public static class SnapshotList
         return SnapshotCatalog.Read(domain).SelectMany(set => set.Disks, (set, disk) =>
         {
             var isRemoving = removing.Exists(entry => entry.Group == set.Group && entry.Record.Target == disk.Record.Target);
-            var state = isRemoving
-                ? SnapshotState.Removing
-                : order is null ? SnapshotState.Unverified : MethodCatalog.Selector.Find(disk.Record.Method, domain).Check(order, disk.Record);
-            return DiskSnapshot.From(domain, set, disk, state);
+            if (isRemoving || order is null)
+            {
+                return DiskSnapshot.From(domain, set, disk, isRemoving ? SnapshotState.Removing : SnapshotState.Unverified);
+            }
+
+            var provider = MethodCatalog.Selector.Find(disk.Record.Method, domain);
+            var state = provider.Check(order, disk.Record);
+            return DiskSnapshot.From(domain, set, disk, state) with { FillPercent = state == SnapshotState.Available ? provider.ReadFill(order, disk.Record) : null };
         });
     }
 

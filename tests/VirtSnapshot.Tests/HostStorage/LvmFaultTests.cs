@@ -19,6 +19,8 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         var set = Engine.Take(guest.Domain, "small", disks: ["vda", "vdb"], method: Method("<size>8M</size>"));
         Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
 
+        Host.Run("dd", "if=/dev/urandom", $"of={volume}", "bs=1M", "count=4", "oflag=direct");
+        Assert.InRange(SnapshotList.Of(guest.Domain).Single(snapshot => snapshot.Disk == "vda").FillPercent ?? 0, 45, 65);
         Host.Run("dd", "if=/dev/urandom", $"of={volume}", "bs=1M", "count=32", "oflag=direct");
         Host.Run("dd", "if=/dev/urandom", $"of={guest.Domain.Disks[1].Source.Path}", "bs=1M", "count=32", "conv=notrunc,fsync");
         Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Equal(SnapshotState.Invalid, snapshot.State));

@@ -1,4 +1,5 @@
 using System.Globalization;
+using VirtSnapshot.Hosts;
 using VirtSnapshot.Methods.Volumes;
 using VirtSnapshot.Storage;
 
@@ -40,6 +41,9 @@ internal sealed class LvmDriver : LogicalVolumeDriver
             shift 4
         done
         """;
+
+    public override double? ReadFill(IHost host, VolumeSnapshot snapshot) =>
+        NameOf(snapshot) is var (group, name) && new LvmPrograms(host).Find(group, name) is [var volume] ? volume.Fill : null;
 
     protected override string? WhyUnfit(LogicalVolumeLayer volume) => volume switch
     {

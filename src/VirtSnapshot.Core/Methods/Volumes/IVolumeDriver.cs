@@ -40,6 +40,9 @@ internal interface IVolumeDriver
     /// <summary>Whether it is there, readable and sound.</summary>
     SnapshotState Check(IHost host, VolumeSnapshot snapshot);
 
+    /// <summary>How full the room is that was set aside for it, in percent; null where it has none of its own. Asked of what is available.</summary>
+    double? ReadFill(IHost host, VolumeSnapshot snapshot) => null;
+
     /// <summary>
     /// What else than an open file stands in the way of deleting it, as the end of a sentence; null where nothing does. Asked before anything is
     /// touched, so that the record stays where it could not be deleted anyway. Changes nothing.
