@@ -242,7 +242,6 @@ public sealed class ShellTests : IDisposable
         shell.Type("'dropped'");
         shell.ReadUntil("'dropped'");
         shell.SignalShell("INT");
-        shell.ReadUntil("\r\n");
         shell.ReadUntil("> ");
         AssertGoesOn(shell);
     }
