@@ -20,6 +20,12 @@ public sealed record DiskSource
     /// <summary>The name of a network disk's image, or <c>pool/volume</c>.</summary>
     public string? Name { get; init; }
 
+    /// <summary>
+    /// The name of the snapshot inside the image that is meant, where it is not the image as it is now: <c>qemu-img convert -l snapshot.name=NAME</c>,
+    /// <c>rbd export POOL/IMAGE@NAME</c>.
+    /// </summary>
+    public string? Snapshot { get; init; }
+
     /// <summary>The <c>&lt;source&gt;</c> element, as text.</summary>
     public required string Xml { get; init; }
 
@@ -30,10 +36,10 @@ public sealed record DiskSource
     internal bool HasPath => Path is not null;
 
     /// <inheritdoc/>
-    public override string ToString() => Path ?? (Protocol is null ? Name ?? "" : $"{Protocol}:{Name}");
+    public override string ToString() => (Path ?? (Protocol is null ? Name ?? "" : $"{Protocol}:{Name}")) + (Snapshot is null ? "" : $"@{Snapshot}");
 
     /// <summary>Whether both name the same data.</summary>
-    internal bool IsSameAs(DiskSource? other) => other is not null && (Path is not null
+    internal bool IsSameAs(DiskSource? other) => other is not null && Snapshot == other.Snapshot && (Path is not null
         ? Path == other.Path
         : Type != DiskSourceType.None && Type == other.Type && Protocol == other.Protocol && Name == other.Name && Hosts() == other.Hosts());
 
@@ -45,6 +51,15 @@ public sealed record DiskSource
         Format = format,
         Xml = new XElement("source", new XAttribute(isBlockDevice ? "dev" : "file", path)).ToString(),
     };
+
+    /// <summary>A snapshot inside an image. libvirt has the element <c>&lt;snapshot&gt;</c> for network disks only: of a file it is for readers.</summary>
+    internal static DiskSource ForSnapshotInside(string path, string format, bool isBlockDevice, string snapshot)
+    {
+        var image = ForPath(path, format, isBlockDevice);
+        var xml = SafeXml.Parse(image.Xml);
+        xml.Add(new XElement("snapshot", new XAttribute("name", snapshot)));
+        return image with { Snapshot = snapshot, Xml = xml.ToString(SaveOptions.DisableFormatting) };
+    }
 
     /// <summary>Reads the source of a <c>&lt;disk&gt;</c> or a <c>&lt;backingStore&gt;</c>; both carry the type outside the element.</summary>
     internal static DiskSource Read(XElement holder, string? format, Func<string, string, string?> volumePath)
@@ -73,6 +88,7 @@ public sealed record DiskSource
                 DiskSourceType.Volume => volumePath(Value("pool") ?? "", Value("volume") ?? ""),
                 _ => null,
             },
+            Snapshot = (string?)source.Element("snapshot")?.Attribute("name"),
             Index = (int?)source.Attribute("index") ?? (int?)holder.Attribute("index"),
             Xml = WithoutRunState(source).ToString(SaveOptions.DisableFormatting),
         };

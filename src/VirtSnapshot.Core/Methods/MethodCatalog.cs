@@ -1,6 +1,7 @@
 using VirtSnapshot.Methods.Btrfs;
 using VirtSnapshot.Methods.Lvm;
 using VirtSnapshot.Methods.Qemu;
+using VirtSnapshot.Methods.QemuInternal;
 using VirtSnapshot.Methods.Reflink;
 using VirtSnapshot.Methods.Volumes;
 using VirtSnapshot.Methods.Zfs;
@@ -22,5 +23,6 @@ internal static class MethodCatalog
         new VolumeProvider(new BtrfsDriver()),
         new VolumeProvider(new ZfsDriver()),
         new VolumeProvider(new ReflinkDriver()),
+        new QemuInternalProvider(),
     ]);
 }

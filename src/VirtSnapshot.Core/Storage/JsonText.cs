@@ -38,6 +38,15 @@ internal static class JsonText
         _ => throw new FormatException($"'{name}' is no text."),
     };
 
+    /// <summary>False where it is missing.</summary>
+    /// <exception cref="FormatException">It is neither true nor false.</exception>
+    public static bool Flag(JsonElement holder, string name) => Property(holder, name).ValueKind switch
+    {
+        JsonValueKind.True => true,
+        JsonValueKind.False or JsonValueKind.Undefined or JsonValueKind.Null => false,
+        _ => throw new FormatException($"'{name}' is neither true nor false."),
+    };
+
     /// <summary>Null where there is none.</summary>
     /// <exception cref="FormatException">It is no number.</exception>
     public static long? Number(JsonElement holder, string name) => Text(holder, name) switch

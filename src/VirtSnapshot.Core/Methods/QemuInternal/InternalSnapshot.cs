@@ -1,0 +1,136 @@
+using System.Text.Json;
+using System.Xml.Linq;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+using VirtSnapshot.Storage;
+
+namespace VirtSnapshot.Methods.QemuInternal;
+
+/// <summary>One internal snapshot of a qcow2 image, planned or made.</summary>
+/// <param name="Image">The image's path.</param>
+/// <param name="Name">
+/// The snapshot's name in the image. A part of it is random and only in our records: that proves it ours. QEMU would give several snapshots one name.
+/// </param>
+internal sealed record InternalSnapshot(string Image, string Name)
+{
+    private const string ElementName = "internalSnapshot";
+    private const string Format = "qcow2";
+
+    public static InternalSnapshot Read(RecordedDisk record)
+    {
+        var element = record.Data.Name == ElementName ? record.Data : throw new FormatException($"A record of method '{record.Method}' without <{ElementName}>.");
+        string Value(string name) => (string?)element.Attribute(name) ?? throw new FormatException($"<{ElementName}> without '{name}'.");
+        return new InternalSnapshot(Value("image"), Value("name"));
+    }
+
+    public RecordedDisk ToRecord(VmDisk disk) => new(
+        disk.Target,
+        QemuInternalProvider.MethodName,
+        DiskSource.ForSnapshotInside(Image, Format, disk.Source.Type == DiskSourceType.Block, Name),
+        new XElement(ElementName, new XAttribute("image", Image), new XAttribute("name", Name)));
+
+    public override string ToString() => $"{Image}@{Name}";
+
+    /// <summary>Whether it is in the image.</summary>
+    /// <exception cref="VirtSnapshotException"><c>SourceMissing</c>: the image is not in sight; <c>SourceUnreadable</c>; <c>SnapshotNotOurs</c>: there are several.</exception>
+    public bool Exists(IHost host)
+    {
+        if (host.Stat(Image, followLink: true) is null)
+        {
+            // A folder that is not there shows no image either.
+            return host.Stat(Path.GetDirectoryName(Image)!, followLink: true) is { IsDirectory: true } ? false : throw OutOfSight();
+        }
+
+        return ReadNames(host, out _).Count(name => name == Name) switch
+        {
+            0 => false,
+            1 => true,
+            _ => throw new VirtSnapshotException(
+                FailureKind.InvalidOperation,
+                "SnapshotNotOurs",
+                Image,
+                $"The image '{Image}' has several internal snapshots named '{Name}', of which we have made only one. Look at them with 'qemu-img snapshot -l', and delete the others by their ids."),
+        };
+    }
+
+    /// <summary>The names of the image's internal snapshots, also of one that QEMU has open at the moment.</summary>
+    /// <param name="host">Where it is.</param>
+    /// <param name="unsuitable">Why the image cannot get one; null where it can.</param>
+    /// <exception cref="VirtSnapshotException"><c>SourceUnreadable</c>.</exception>
+    public IReadOnlyList<string> ReadNames(IHost host, out string? unsuitable)
+    {
+        var result = host.RunAsRoot("qemu-img", ["info", "-U", "--output=json", "-f", Format, Image]);
+        if (!result.Succeeded)
+        {
+            throw Unreadable(result.Complaint);
+        }
+
+        try
+        {
+            using var info = JsonText.Parse(result.Output);
+            unsuitable = JsonText.Flag(info.RootElement, "encrypted")
+                ? "its image is encrypted, which qemu-img could only open with the secret"
+                : DataFile(info.RootElement) is { Length: > 0 } data
+                    ? $"its image keeps the guest's data in another file, '{data}', which no internal snapshot holds"
+                    : null;
+            return [.. JsonText.Items(info.RootElement, "snapshots").Select(snapshot => JsonText.Text(snapshot, "name"))];
+        }
+        catch (FormatException e)
+        {
+            throw Unreadable($"what qemu-img says of it cannot be understood ({e.Message})");
+        }
+    }
+
+    public void Take(IHost host)
+    {
+        var result = host.RunAsRoot("qemu-img", ["snapshot", "-q", "-c", Name, Image]);
+        if (!result.Succeeded)
+        {
+            var (kind, id) = result.Complaint switch
+            {
+                var complaint when Complaint.IsImageLocked(complaint) => (FailureKind.ResourceBusy, "SourceInUse"),
+                var complaint when Complaint.IsNoSpace(complaint) => (FailureKind.QuotaExceeded, "NoSpace"),
+                var complaint when Complaint.IsNoPermission(complaint) => (FailureKind.PermissionDenied, "AccessDenied"),
+                _ => (FailureKind.InvalidResult, "SnapshotNotTaken"),
+            };
+            throw new VirtSnapshotException(kind, id, Image, $"The internal snapshot '{Name}' of '{Image}' could not be taken: {result.Complaint}.");
+        }
+    }
+
+    /// <summary>Deletes it; one that is gone already is fine.</summary>
+    /// <exception cref="VirtSnapshotException">It stays.</exception>
+    public void Delete(IHost host)
+    {
+        if (!Exists(host))
+        {
+            return;
+        }
+
+        var result = host.RunAsRoot("qemu-img", ["snapshot", "-q", "-d", Name, Image]);
+        if (!result.Succeeded)
+        {
+            var (kind, id) = result.Complaint switch
+            {
+                var complaint when Complaint.IsImageLocked(complaint) => (FailureKind.ResourceBusy, "SourceInUse"),
+                var complaint when Complaint.IsNoPermission(complaint) => (FailureKind.PermissionDenied, "AccessDenied"),
+                _ => (FailureKind.InvalidResult, "SnapshotNotDeleted"),
+            };
+            throw new VirtSnapshotException(
+                kind, id, Image, $"The internal snapshot '{Name}' of '{Image}' could not be deleted: {result.Complaint}. Mend that, and run Repair-DiskSnapshot.");
+        }
+    }
+
+    private static string DataFile(JsonElement info) =>
+        info.TryGetProperty("format-specific", out var specific) && specific.ValueKind == JsonValueKind.Object && specific.TryGetProperty("data", out var data)
+            ? JsonText.Text(data, "data-file")
+            : "";
+
+    private VirtSnapshotException OutOfSight() => new(
+        FailureKind.ObjectNotFound,
+        "SourceMissing",
+        Image,
+        $"Whether the internal snapshot '{Name}' is still there cannot be told, since the folder of '{Image}' is not there: is its file system mounted? Mount it, and run Repair-DiskSnapshot.");
+
+    private VirtSnapshotException Unreadable(string complaint) => new(
+        FailureKind.InvalidData, "SourceUnreadable", Image, $"The internal snapshots of '{Image}' cannot be read: {complaint}. Nothing was touched.");
+}

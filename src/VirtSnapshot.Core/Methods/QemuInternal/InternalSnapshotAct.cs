@@ -1,0 +1,50 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+
+namespace VirtSnapshot.Methods.QemuInternal;
+
+/// <summary>All disks of one set: image by image, since nothing writes to them meanwhile.</summary>
+internal sealed class InternalSnapshotAct(IHost host, IReadOnlyList<(VmDisk Disk, InternalSnapshot Snapshot)> parts) : ISnapshotAct
+{
+    public IReadOnlyList<PlannedDisk> Disks { get; } =
+        [.. parts.Select(part => new PlannedDisk(part.Disk, part.Snapshot.ToRecord(part.Disk), [$"{part.Snapshot}"]))];
+
+    /// <summary>There is no guest.</summary>
+    public bool NeedsStandstill => false;
+
+    public bool IsSlow => false;
+
+    public void Prepare(CancellationToken cancellation)
+    {
+        // The image itself is all that it takes.
+    }
+
+    public void Abandon()
+    {
+    }
+
+    public void Take()
+    {
+        foreach (var (_, snapshot) in parts)
+        {
+            snapshot.Take(host);
+        }
+    }
+
+    public IReadOnlyList<string> Complete(VmDomain now)
+    {
+        foreach (var (disk, snapshot) in parts)
+        {
+            if (!snapshot.Exists(host))
+            {
+                throw new VirtSnapshotException(
+                    FailureKind.InvalidResult,
+                    "SnapshotNotTaken",
+                    disk,
+                    $"The internal snapshot '{snapshot.Name}' of disk '{disk.Target}' of domain '{now.Name}' was taken, but is not in '{snapshot.Image}'.");
+            }
+        }
+
+        return [];
+    }
+}

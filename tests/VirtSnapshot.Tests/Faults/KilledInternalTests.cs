@@ -1,0 +1,79 @@
+using VirtSnapshot.Methods;
+using VirtSnapshot.Quiescing;
+using VirtSnapshot.Snapshots;
+using VirtSnapshot.Storage;
+using VirtSnapshot.Tests.Lab;
+using Xunit;
+
+namespace VirtSnapshot.Tests.Faults;
+
+/// <summary>A process that snapshots inside the images of a shut-off domain, or removes such a snapshot, dies by SIGKILL.</summary>
+public sealed class KilledInternalTests(LabFixture lab) : FaultTest(lab)
+{
+    private const string Method = "qemu-internal";
+    private static readonly Hosts.LocalHost Host = new("test:///default");
+
+    [Fact]
+    public void Repair_clears_away_what_was_not_recorded()
+    {
+        var before = Contents(ShutOff, "");
+        foreach (var step in new[] { RunStep.Journaled, RunStep.Prepared, RunStep.Frozen, RunStep.Taken, RunStep.Thawed, RunStep.Recorded })
+        {
+            VictimProcess.Die(Lab, ShutOff.Name, new VictimOrder { Work = VictimWork.Snapshot, Method = Method, Step = step });
+            Assert.Equal((step, step == RunStep.Recorded ? RepairAction.Cleared : RepairAction.Undone), (step, Repair(ShutOff).Action));
+            var snapshots = SnapshotList.Of(ShutOff.Domain);
+            Assert.Equal((step, step == RunStep.Recorded ? 2 : 0), (step, snapshots.Count));
+            Assert.All(snapshots, snapshot => Assert.Equal((Consistency.Offline, SnapshotState.Available), (snapshot.Consistency, snapshot.State)));
+            Engine.Remove(ShutOff.Domain, snapshots);
+            AssertClean(before);
+        }
+    }
+
+    [Fact]
+    public void A_removal_is_finished_wherever_it_was_killed()
+    {
+        var before = Contents(ShutOff, "");
+        foreach (var step in new[] { RunStep.RemovalJournaled, RunStep.CatalogRewritten, RunStep.Discarded })
+        {
+            Engine.Take(ShutOff.Domain, "kept", method: Method);
+            Engine.Take(ShutOff.Domain, "fault", method: Method);
+            VictimProcess.Die(Lab, ShutOff.Name, new VictimOrder { Work = VictimWork.Removal, Step = step });
+            Assert.Equal((step, RepairAction.Finished), (step, Repair(ShutOff).Action));
+            var kept = SnapshotList.Of(ShutOff.Domain);
+            Assert.All(kept, snapshot => Assert.Equal((step, "kept", SnapshotState.Available), (step, snapshot.Name, snapshot.State)));
+            Assert.Equal(2, kept.Count);
+            Engine.Remove(ShutOff.Domain, kept);
+            AssertClean(before);
+        }
+    }
+
+    [Fact]
+    public void What_a_killed_run_has_left_waits_in_the_journal_until_the_domain_is_shut_off()
+    {
+        using var domain = new BareDomain(Lab, "killed-internal", isRunning: false);
+        VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Snapshot, Method = Method, Step = RunStep.Taken });
+        Lab.Virsh("start", domain.Name);
+        using (var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), Token))
+        {
+            var result = plan!.Run(Token);
+            Assert.Equal(RepairAction.Incomplete, result.Action);
+        }
+
+        Assert.Equal("UnfinishedRun", Engine.Refused(() => Engine.Take(domain.Domain)).ErrorId);
+        Lab.Virsh("destroy", domain.Name);
+        using (var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), Token))
+        {
+            Assert.Equal(RepairAction.Undone, plan!.Run(Token).Action);
+        }
+
+        Engine.AssertNothingLeft(domain.Domain);
+        Assert.Equal(0u, ImageChain.ReadHeader(Host, domain.Image())!.SnapshotCount);
+    }
+
+    private void AssertClean(IReadOnlyList<string> before)
+    {
+        AssertAgreement(ShutOff);
+        Assert.Equal(before, Contents(ShutOff, ""));
+        Assert.All(ShutOff.Domain.Disks, disk => Assert.Equal(0u, ImageChain.ReadHeader(Host, disk.Source.Path!)!.SnapshotCount));
+    }
+}
