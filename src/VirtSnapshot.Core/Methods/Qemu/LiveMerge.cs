@@ -116,6 +116,9 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
 
         switch (happened.Status)
         {
+            case BlockJobStatus.Ready when pivoting.Contains(step):
+                // Looking was faster than this event.
+                break;
             case BlockJobStatus.Ready:
                 RunSteps.Reached(RunStep.MergeReady);
                 Pivot(step);
