@@ -540,23 +540,6 @@ public sealed class SshHostTests(SshServer server) : IDisposable
         scripts.ForEach(script => script.Dispose());
     }
 
-    [Fact]
-    public void A_warm_connection_answers_quickly()
-    {
-        var host = Host;
-        host.Run("true", [], Token);
-        var times = Enumerable.Range(0, 20).Select(_ =>
-        {
-            var watch = Stopwatch.StartNew();
-            host.Run("true", [], Token);
-            return watch.Elapsed.TotalMilliseconds;
-        }).Order().ToList();
-        TestContext.Current.TestOutputHelper?.WriteLine($"median {times[10]:F1} ms, best {times[0]:F1} ms");
-
-        // A connection made anew would take ten times that.
-        Assert.True(times[0] < 100, $"{times[0]} ms");
-    }
-
     private static IDisposable TakeSoon(LocalHost local, string name)
     {
         IDisposable? taken = null;
