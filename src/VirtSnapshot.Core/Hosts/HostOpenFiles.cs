@@ -5,7 +5,11 @@ namespace VirtSnapshot.Hosts;
 /// <summary>Reads what <c>open-files.sh</c> tells of another host.</summary>
 internal static class HostOpenFiles
 {
-    public static OpenFiles Parse(IReadOnlyList<string> fields, Func<string, FileFacts?> stat)
+    /// <param name="host">The host's name.</param>
+    /// <param name="fields">The script's words.</param>
+    /// <param name="stat">The facts about a path there, through links.</param>
+    /// <exception cref="VirtSnapshotException"><c>ProgramMissing</c>: it could not look, which must not be taken for nobody.</exception>
+    public static OpenFiles Parse(string host, IReadOnlyList<string> fields, Func<string, FileFacts?> stat)
     {
         var files = new List<((ulong Device, ulong Inode) File, int ProcessId)>();
         var arguments = new Dictionary<int, List<string>>();
@@ -31,8 +35,14 @@ internal static class HostOpenFiles
                     (arguments.TryGetValue(id, out var known) ? known : arguments[id] = []).Add(fields[i][(colon + 1)..]);
                     break;
                 default:
-                    throw new IOException("The list of open files cannot be understood.");
+                    throw new IOException($"The list of open files of host '{host}' cannot be understood.");
             }
+        }
+
+        // The script itself has a file open.
+        if (files.Count == 0)
+        {
+            throw HostProgram.Missing("find", host, "it does not tell who has files open, as GNU find does");
         }
 
         return new OpenFiles(

@@ -292,7 +292,7 @@ internal sealed class SshConnection
     }
 
     /// <summary>The socket of a connection that is kept open. Whoever comes by another way (another key, another program) has another.</summary>
-    private string? ControlPath(int shared)
+    internal string? ControlPath(int shared)
     {
         try
         {

@@ -92,7 +92,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
 
     public IReadOnlyList<string> ListFiles(string directory)
     {
-        var answer = Query("find", ["-H", directory, "-mindepth", "1", "-maxdepth", "1", "!", "-xtype", "d", "-printf", "%f\\0"]);
+        var answer = Ask("list-files.sh", [directory]);
         return answer.Succeeded ? [.. answer.Fields.Where(name => name.Length > 0).Select(name => Path.Combine(directory, name))] : [];
     }
 
@@ -127,7 +127,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
         }
     }
 
-    public OpenFiles ReadOpenFiles() => HostOpenFiles.Parse(Ask("open-files.sh", []).Fields, TryStat);
+    public OpenFiles ReadOpenFiles() => HostOpenFiles.Parse(Name, Ask("open-files.sh", []).Fields, TryStat);
 
     public IDisposable? TryLock(string name)
     {

@@ -30,20 +30,64 @@ public sealed class SshHostTests(SshServer server) : IDisposable
     [InlineData("dash")]
     [InlineData("sh")]
     [InlineData("busybox sh")]
-    public void Arguments_of_any_character_survive_every_shell(string shell)
+    public void Arguments_of_any_character_survive_every_login_shell(string shell)
     {
         using var configured = server.Configured("shell", $"ForceCommand exec {shell} -c \"$SSH_ORIGINAL_COMMAND\"\n");
+        AssertArgumentsSurvive(server.Host(command: server.AnotherCommand("exec \"$real\" \"$@\"")));
+    }
+
+    [Theory]
+    [InlineData("bash")]
+    [InlineData("busybox")]
+    public void Everything_works_whatever_that_host_s_sh_is(string shell)
+    {
+        var programs = Directory.CreateDirectory(Path.Combine(folder, "programs")).FullName;
+        File.CreateSymbolicLink(Path.Combine(programs, "sh"), LabScript.RunProgram("which", shell).Trim());
+        using var configured = server.Configured("sh", $"ForceCommand PATH={programs}:$PATH; eval \"$SSH_ORIGINAL_COMMAND\"\n");
         var host = server.Host(command: server.AnotherCommand("exec \"$real\" \"$@\""));
-        foreach (var way in new[] { Token, CancellationToken.None })
+        Assert.Contains(shell, host.Run("sh", ["-c", "readlink /proc/$$/exe; true"], Token).Output, StringComparison.Ordinal);
+        AssertArgumentsSurvive(host);
+
+        var content = new byte[100_000];
+        Random.Shared.NextBytes(content);
+        var like = host.Stat(folder)! with { Owner = 4711, Group = 4712, Mode = 0x81B6 };
+        host.CreateFile(NewFile, content, like);
+        Assert.Throws<IOException>(() => host.CreateFile(NewFile, content, like));
+        Assert.Equal(content, File.ReadAllBytes(NewFile));
+        Assert.Equal("660 4711", LabScript.RunProgram("stat", "-c", "%a %u", NewFile).Trim());
+        using (host.ReadAhead([NewFile, folder, NewFile + "-not"]))
         {
-            var result = host.Run("printf", ["%s\\0", .. Hostile], way);
-            Assert.Equal(Hostile, result.Output.Split('\0')[..^1]);
-            Assert.Equal("", result.Errors);
+            Assert.Equal(new LocalHost("test:///default").Stat(NewFile), host.Stat(NewFile));
+            Assert.Equal(content[..4096], host.ReadHead(NewFile, 4096));
+            Assert.Null(host.Stat(NewFile + "-not"));
+            Assert.True(host.CanWriteTo(folder) && host.FreeSpace(folder) > 0);
         }
 
-        var longest = new string('x', 100_000);
-        Assert.Equal(longest, host.Run("printf", ["%s", longest], Token).Output);
-        Assert.True(host.Run("test", ["-n", ""], Token).ExitCode == 1);
+        Assert.Equal([NewFile], host.ListFiles(folder));
+        using (File.OpenRead(NewFile))
+        {
+            if (shell == "busybox")
+            {
+                // Its own find cannot tell, and that is not taken for nobody.
+                Assert.Contains("findutils", Assert.Throws<VirtSnapshotException>(host.ReadOpenFiles).Message, StringComparison.Ordinal);
+            }
+            else
+            {
+                Assert.Contains(host.ReadOpenFiles().FindUsers(NewFile), user => user.ProcessId == Environment.ProcessId);
+            }
+        }
+
+        var name = $"test-{Guid.NewGuid():N}";
+        using (host.TryLock(name))
+        {
+            Assert.Null(host.TryLock(name));
+            host.Delete(NewFile);
+        }
+
+        File.Delete($"/run/virtsnapshot/{name}.lock");
+        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(3));
+        Assert.Throws<OperationCanceledException>(() => host.Run("sleep", ["63.5"], stop.Token));
+        Assert.True(SpinWait.SpinUntil(() => LabScript.TryRunProgram("pgrep", "-fx", "sleep 63.5").ExitCode == 1, 10_000), "It still runs.");
     }
 
     [Fact]
@@ -248,6 +292,9 @@ public sealed class SshHostTests(SshServer server) : IDisposable
             Assert.Equal(7ul, host.Stat(paths[^2])!.Size);
         }
 
+        File.WriteAllText(Path.Combine(folder, ".hidden"), "x");
+        File.CreateSymbolicLink(Path.Combine(folder, "dangling"), "/nowhere");
+        File.CreateSymbolicLink(Path.Combine(folder, "to-folder"), "/tmp");
         Assert.Equal(Directory.GetFiles(folder).Order(StringComparer.Ordinal), host.ListFiles(folder).Order(StringComparer.Ordinal));
         Directory.CreateDirectory(Path.Combine(folder, "inner"));
         Assert.Equal(Directory.GetFiles(folder).Length, host.ListFiles(folder).Count);
@@ -356,6 +403,24 @@ public sealed class SshHostTests(SshServer server) : IDisposable
     }
 
     [Fact]
+    public void A_lock_whose_owner_gives_no_sign_of_life_ends()
+    {
+        var name = $"test-{Guid.NewGuid():N}";
+        using var hold = server.Connection().Start(HostScriptText.Read("lock.sh"), ["holder", name, "root", "4", ""], asRoot: true);
+        Assert.Equal("locked", hold.Listen(TimeSpan.FromSeconds(30)));
+        var local = new LocalHost("test:///default");
+        for (var i = 0; i < 6; i++)
+        {
+            Thread.Sleep(1000);
+            hold.Tell(".");
+            Assert.Null(local.TryLock(name));
+        }
+
+        TakeSoon(local, name).Dispose();
+        File.Delete($"/run/virtsnapshot/{name}.lock");
+    }
+
+    [Fact]
     public void A_lock_whose_connection_is_lost_is_taken_again_before_anything_is_changed()
     {
         var name = $"test-{Guid.NewGuid():N}";
@@ -422,7 +487,7 @@ public sealed class SshHostTests(SshServer server) : IDisposable
         server.CutAll();
         Thread.Sleep(500);
         Assert.True(host.Run("true", [], Token).Succeeded);
-        foreach (var master in LabScript.TryRunProgram("pgrep", "-f", "ssh: /run/virtsnapshot/ssh-").Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var master in LabScript.TryRunProgram("pgrep", "-f", $"ssh: {server.Connection().ControlPath(0)![..^2]}").Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             LabScript.TryRunProgram("kill", "-KILL", master);
         }
@@ -538,6 +603,20 @@ public sealed class SshHostTests(SshServer server) : IDisposable
         Assert.All(scripts.Select((script, i) => (script, i)), each => Assert.Equal($"{each.i}", each.script.Listen(TimeSpan.FromSeconds(60))));
         Assert.Equal("out\n", host.Run("echo", ["out"], Token).Output);
         scripts.ForEach(script => script.Dispose());
+    }
+
+    private static void AssertArgumentsSurvive(SshHost host)
+    {
+        foreach (var way in new[] { Token, CancellationToken.None })
+        {
+            var result = host.Run("printf", ["%s\\0", .. Hostile], way);
+            Assert.Equal(Hostile, result.Output.Split('\0')[..^1]);
+            Assert.Equal("", result.Errors);
+            Assert.Equal(1, host.Run("test", ["-n", ""], way).ExitCode);
+        }
+
+        var longest = new string('x', 100_000);
+        Assert.Equal(longest, host.Run("printf", ["%s", longest], Token).Output);
     }
 
     private static IDisposable TakeSoon(LocalHost local, string name)

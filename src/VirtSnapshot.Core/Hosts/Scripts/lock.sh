@@ -26,4 +26,4 @@ case $? in
 *) refuse "$folder/$name.lock cannot be locked" ;;
 esac
 # Whoever only waits must not hold the lock on after us.
-while [ "$(exec 9>&-; timeout "$silence" head -c 1)" = . ]; do :; done
+while [ "$(exec 9>&-; timeout "$silence" head -n 1)" = . ]; do :; done

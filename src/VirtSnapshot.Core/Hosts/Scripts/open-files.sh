@@ -2,6 +2,8 @@
 #   f, b  an open file (device and inode) or block device (its numbers), owner: /proc/PID/fd/N
 #   a     one argument of a process, in "PID/cmdline:ARGUMENT"; no value
 #   l     the file behind a loop device (the facts), owner: the device
+# One that is always there.
+exec 5</proc/self/stat
 find -L /proc/[0-9]*/fd -mindepth 1 -maxdepth 1 \
     \( -type f -printf 'f\0%p\0%D %i\0' -o -type b -exec stat -L --printf='b\0%n\0%t %T\0' {} + \) 2>/dev/null
 cd /proc || exit 1
