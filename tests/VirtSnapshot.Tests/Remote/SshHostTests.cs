@@ -429,11 +429,11 @@ public sealed class SshHostTests(SshServer server) : IDisposable
         try
         {
             using var hold = host.TryLock(name);
-            server.CutAll();
+            CutAndNotice(host);
             Create(host);
             Assert.Null(local.TryLock(name));
 
-            server.CutAll();
+            CutAndNotice(host);
             using var other = TakeSoon(local, name);
             Assert.Equal("DomainLocked", Assert.Throws<VirtSnapshotException>(() => host.Delete(NewFile)).ErrorId);
             Assert.True(File.Exists(NewFile));
@@ -624,6 +624,13 @@ public sealed class SshHostTests(SshServer server) : IDisposable
         IDisposable? taken = null;
         Assert.True(SpinWait.SpinUntil(() => (taken = local.TryLock(name)) is not null, 20_000));
         return taken!;
+    }
+
+    /// <summary>A change that is under way when the connection is cut is not repeated, and fails; a question is.</summary>
+    private void CutAndNotice(SshHost host)
+    {
+        server.CutAll();
+        Assert.NotNull(host.Stat(folder));
     }
 
     private void AssertUnreachable(string script, string words)
