@@ -485,7 +485,7 @@ public sealed class SshHostTests(SshServer server) : IDisposable
         server.CutAll();
         Assert.NotNull(host.Stat("/"));
         server.CutAll();
-        Thread.Sleep(500);
+        Thread.Sleep(3000);
         Assert.True(host.Run("true", [], Token).Succeeded);
         foreach (var master in LabScript.TryRunProgram("pgrep", "-f", $"ssh: {server.Connection().ControlPath(0)![..^2]}").Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
