@@ -107,7 +107,7 @@ internal sealed class ShellProcess : IDisposable
     }
 
     private static string[] OnTerminal(string[] arguments) =>
-        ["script", "--quiet", "--return", "--command", string.Join(' ', [Program, .. arguments]), "/dev/null"];
+        ["script", "--quiet", "--return", "--command", string.Join(' ', ["exec", Program, .. arguments]), "/dev/null"];
 
     private static string FindRoot()
     {
