@@ -58,13 +58,13 @@ internal sealed class LvmMerge(RecordOrder order, RestoredDisk disk) : DeviceRes
     {
         if (Find() is ({ IsMerging: false }, { } snapshot))
         {
-            lvm.Do("lvconvert", ["--yes", "--merge", $"{Origin.Group}/{snapshot.Name}"], Snapshot.Name);
+            Do("lvconvert", "--yes", "--merge", $"{Origin.Group}/{snapshot.Name}");
         }
 
         while (Find().Origin is { IsMerging: true, IsOpen: false })
         {
             // Begun by an earlier run, whose end it need not have survived.
-            lvm.Do("lvchange", ["--poll", "y", Snapshot.Volume.Name], Snapshot.Volume.Name);
+            Do("lvchange", "--poll", "y", Snapshot.Volume.Name);
             Thread.Sleep(Pause);
         }
 
@@ -92,11 +92,9 @@ internal sealed class LvmMerge(RecordOrder order, RestoredDisk disk) : DeviceRes
     {
         var (group, name) = LogicalVolumeDriver.NameOf(Snapshot);
         var origin = Snapshot.Detail(LogicalVolumeDriver.OriginDetail);
-        var result = lvm.Do(
-            "lvs",
-            ["--reportformat", "json", "--units", "b", "--nosuffix", "--options", "lv_name,lv_size,data_percent", "--select", $"vg_name=\"{group}\" && origin_uuid=\"{origin}\""],
-            Snapshot.Name);
-        using var document = JsonText.Parse(result.Output);
+        var output = Do(
+            "lvs", "--reportformat", "json", "--units", "b", "--nosuffix", "--options", "lv_name,lv_size,data_percent", "--select", $"vg_name=\"{group}\" && origin_uuid=\"{origin}\"");
+        using var document = JsonText.Parse(output);
         var snapshots = JsonText.Items(document.RootElement, "report").SelectMany(report => JsonText.Items(report, "lv"))
             .Select(row => (Name: JsonText.Text(row, "lv_name"), Size: JsonText.Number(row, "lv_size") ?? 0, Fill: JsonText.Percent(row, "data_percent") ?? 0))
             .ToList();

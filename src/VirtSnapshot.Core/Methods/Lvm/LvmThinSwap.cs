@@ -65,13 +65,9 @@ internal sealed class LvmThinSwap(RecordOrder order, RestoredDisk disk) : Device
     {
         if (Find(New) is null)
         {
-            lvm.Do(
-                "lvcreate",
-                [
-                    "--yes", "--snapshot", "--setactivationskip", "n", "--activate", "n", "--permission", "rw",
-                    "--addtag", Tag, "--addtag", LogicalVolumeDriver.TagOf(Snapshot), "--name", New, Snapshot.Name,
-                ],
-                $"{Group}/{New}");
+            Do(
+                "lvcreate", "--yes", "--snapshot", "--setactivationskip", "n", "--activate", "n", "--permission", "rw",
+                "--addtag", Tag, "--addtag", LogicalVolumeDriver.TagOf(Snapshot), "--name", New, Snapshot.Name);
         }
     }
 
@@ -79,12 +75,12 @@ internal sealed class LvmThinSwap(RecordOrder order, RestoredDisk disk) : Device
     {
         if (Find(Live) is not null)
         {
-            lvm.Do("lvchange", ["--activate", "n", FullName(Live)], FullName(Live));
+            Do("lvchange", "--activate", "n", FullName(Live));
             Rename(Live, Old);
         }
 
         Rename(New, Live);
-        lvm.Do("lvchange", ["--deltag", Tag, "--deltag", LogicalVolumeDriver.TagOf(Snapshot), FullName(Live)], FullName(Live));
+        Do("lvchange", "--deltag", Tag, "--deltag", LogicalVolumeDriver.TagOf(Snapshot), FullName(Live));
         Activate();
     }
 
@@ -102,7 +98,7 @@ internal sealed class LvmThinSwap(RecordOrder order, RestoredDisk disk) : Device
                 // What was written to it, if the domain ran meanwhile, is somebody's.
                 Activate();
                 var isUntouched = FileRestoration.IsSameContent(Host, Snapshot.At, Device);
-                lvm.Do("lvchange", ["--activate", "n", FullName(Live)], FullName(Live));
+                Do("lvchange", "--activate", "n", FullName(Live));
                 Rename(Live, isUntouched ? New : Written);
             }
 
@@ -140,9 +136,9 @@ internal sealed class LvmThinSwap(RecordOrder order, RestoredDisk disk) : Device
 
     private string FullName(string name) => $"{Group}/{name}";
 
-    private void Rename(string name, string newName) => lvm.Do("lvrename", [Group, name, newName], FullName(name));
+    private void Rename(string name, string newName) => Do("lvrename", Group, name, newName);
 
-    private void Activate() => lvm.Do("lvchange", ["--activate", "y", "--ignoreactivationskip", FullName(Live)], FullName(Live));
+    private void Activate() => Do("lvchange", "--activate", "y", "--ignoreactivationskip", FullName(Live));
 
-    private void Remove(string name) => lvm.Do("lvremove", ["--yes", "--force", FullName(name)], FullName(name));
+    private void Remove(string name) => Do("lvremove", "--yes", "--force", FullName(name));
 }

@@ -37,11 +37,23 @@ internal abstract class DeviceRestoration(RecordOrder order, RestoredDisk disk) 
     /// <returns>What had to stay, and why.</returns>
     protected abstract string? TidyUp();
 
-    protected VirtSnapshotException Failed(string why) => new(
-        FailureKind.InvalidResult,
-        "RestoreFailed",
-        order.Domain.FindDisk(disk.Record.Target),
-        $"Disk '{disk.Record.Target}' of domain '{order.Domain.Name}' could not be restored from '{Snapshot.Name}': {why}.");
+    /// <returns>What it printed.</returns>
+    /// <exception cref="VirtSnapshotException"><c>RestoreFailed</c>, <c>NoSpace</c></exception>
+    protected string Do(string program, params IReadOnlyList<string> arguments)
+    {
+        var result = Host.RunAsRoot(program, arguments);
+        return result.Succeeded ? result.Output : throw Failed($"'{program}' says: {result.Complaint}");
+    }
+
+    protected VirtSnapshotException Failed(string why)
+    {
+        var (kind, id) = Complaint.IsNoSpace(why) ? (FailureKind.QuotaExceeded, "NoSpace") : (FailureKind.InvalidResult, "RestoreFailed");
+        return new VirtSnapshotException(
+            kind,
+            id,
+            order.Domain.FindDisk(disk.Record.Target),
+            $"Disk '{disk.Record.Target}' of domain '{order.Domain.Name}' could not be restored from '{Snapshot.Name}': {why}.");
+    }
 
     protected VirtSnapshotException Refused(FailureKind kind, string errorId, string why) => new(
         kind,

@@ -64,21 +64,21 @@ internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : Devic
 
     public override void Switch()
     {
-        zfs.Do("zfs", ["set", $"{Mark}={Begun}", Zvol], Zvol);
+        Do("zfs", "set", $"{Mark}={Begun}", Zvol);
         foreach (var doomed in Disk.Lost)
         {
             new ZfsRemoval(Host, ZfsSnapshot.Read(VolumeSnapshot.Read(doomed))).Run();
         }
 
-        zfs.Do("zfs", ["rollback", Snapshot.Name], Snapshot.Name);
-        zfs.Do("zfs", ["set", $"{Mark}={Done}", Zvol], Zvol);
+        Do("zfs", "rollback", Snapshot.Name);
+        Do("zfs", "set", $"{Mark}={Done}", Zvol);
     }
 
     protected override string? TakeBack() => null;
 
     protected override string? TidyUp()
     {
-        zfs.Do("zfs", ["inherit", Mark, Zvol], Zvol);
+        Do("zfs", "inherit", Mark, Zvol);
         return null;
     }
 
@@ -87,7 +87,7 @@ internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : Devic
     /// <summary>Snapshots and bookmarks that were made after this one, the oldest first.</summary>
     private IEnumerable<string> FindNewer()
     {
-        var names = zfs.Do("zfs", ["list", "-H", "-p", "-t", "snapshot,bookmark", "-o", "name", "-s", "createtxg", "-d", "1", Zvol], Zvol).Output
+        var names = Do("zfs", "list", "-H", "-p", "-t", "snapshot,bookmark", "-o", "name", "-s", "createtxg", "-d", "1", Zvol)
             .Split('\n', StringSplitOptions.RemoveEmptyEntries);
         return names.SkipWhile(name => name != Snapshot.Name).Skip(1);
     }
