@@ -14,8 +14,11 @@ internal interface IDiskRestoration
     /// <summary>Whether <see cref="Switch"/> cannot be taken back once it has begun: such disks have their turn last.</summary>
     bool IsFinal { get; }
 
-    /// <summary>Whether the disk holds the restored content now, or, where that is final, will hold it whatever comes.</summary>
+    /// <summary>Whether the disk holds the restored content now.</summary>
     bool IsSwitched();
+
+    /// <summary>Whether something has been done already that cannot be taken back.</summary>
+    bool IsBeyondRecall() => false;
 
     /// <summary>Makes what will take the place of what is there. The disk stays as it is.</summary>
     void Prepare(CancellationToken cancellation);
@@ -23,7 +26,7 @@ internal interface IDiskRestoration
     /// <summary>Puts it in that place, at once, and proves it.</summary>
     void Switch();
 
-    /// <summary>Takes back what <see cref="Prepare"/> and <see cref="Switch"/> did, as far as they came. Never called on what is final and switched.</summary>
+    /// <summary>Takes back what <see cref="Prepare"/> and <see cref="Switch"/> did, as far as they came. Never called on what is beyond recall.</summary>
     /// <returns>What had to stay, and why; null where everything is as before.</returns>
     string? Undo();
 

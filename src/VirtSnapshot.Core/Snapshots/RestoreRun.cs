@@ -18,7 +18,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         var disks = Resume(session, journal.Entries);
         return journal.Operation == RunOperation.RestoreEnding
             || disks.All(disk => disk.IsSwitched())
-            || disks.Any(disk => disk.IsFinal && disk.IsSwitched());
+            || disks.Any(disk => disk.IsBeyondRecall());
     }
 
     /// <exception cref="VirtSnapshotException">It failed; the message tells whether it was undone.</exception>
@@ -172,7 +172,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
     {
         session.Reconnect();
         var disks = Resume(session, entries);
-        if (disks.Find(disk => disk.IsFinal && disk.IsSwitched()) is { } final)
+        if (disks.Find(disk => disk.IsBeyondRecall()) is { } final)
         {
             return [$"restoring disk '{final.Disk.Record.Target}' cannot be taken back, so the others have to follow"];
         }

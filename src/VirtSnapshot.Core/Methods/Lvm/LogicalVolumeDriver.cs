@@ -27,7 +27,7 @@ namespace VirtSnapshot.Methods.Lvm;
 internal abstract partial class LogicalVolumeDriver : IVolumeDriver
 {
     private const string Tag = "virtsnapshot";
-    private const string OriginDetail = "origin";
+    internal const string OriginDetail = "origin";
     private const string TagDetail = "tag";
     private const string FileSystemDetail = "fileSystem";
 
@@ -233,6 +233,10 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
     /// <summary>What tells its names from the other method's: one set may have both in one group.</summary>
     protected abstract string NameEnd { get; }
 
+    public abstract DeviceRestoration PlanRestoration(RestoreOrder order, RecordedDisk record);
+
+    public abstract DeviceRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk);
+
     /// <summary>The elements within <c>&lt;diskSnapshot&gt;</c> that the method knows, besides <c>&lt;device&gt;</c>.</summary>
     protected abstract IReadOnlyList<string> Settings { get; }
 
@@ -253,10 +257,10 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
     protected VirtSnapshotException Refuse(VolumeOrder order, FailureKind kind, string errorId, string why) => new(
         kind, errorId, order.Disks[0], $"Disk '{order.Disks[0].Target}' of domain '{order.Domain.Name}' cannot be snapshotted by method '{Method}': {why}.");
 
-    protected static (string Group, string Name) NameOf(VolumeSnapshot snapshot) =>
+    internal static (string Group, string Name) NameOf(VolumeSnapshot snapshot) =>
         LvmName.Split(snapshot.Name) ?? throw VolumeSnapshot.Damaged(snapshot, $"'{snapshot.Name}' is no name of a logical volume");
 
-    protected static string TagOf(VolumeSnapshot snapshot) => snapshot.Detail(TagDetail) is var tag && OurTag().IsMatch(tag) ? tag : throw VolumeSnapshot.Damaged(snapshot, $"'{tag}' is no tag of ours");
+    internal static string TagOf(VolumeSnapshot snapshot) => snapshot.Detail(TagDetail) is var tag && OurTag().IsMatch(tag) ? tag : throw VolumeSnapshot.Damaged(snapshot, $"'{tag}' is no tag of ours");
 
     /// <summary>What is to be synced within the standstill; empty where LVM does all that is needed.</summary>
     protected static string SyncOf(VolumeSnapshot snapshot) => FileSystemOf(snapshot) is { NeedsSync: true } ? snapshot.Volume.Root! : "";
@@ -273,8 +277,9 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
     private static bool IsOurs(LogicalVolume volume, VolumeSnapshot snapshot) => volume.Tags.Contains(TagOf(snapshot))
         && (volume.OriginUuid.Length == 0 || IsTaken(volume, snapshot));
 
-    /// <summary>Before that, the room for it may be there already.</summary>
-    private static bool IsTaken(LogicalVolume volume, VolumeSnapshot snapshot) => volume.OriginUuid == snapshot.Detail(OriginDetail);
+    /// <summary>Before that, the room for it may be there already; that of a thin one is its pool's, and it outlives its origin.</summary>
+    private static bool IsTaken(LogicalVolume volume, VolumeSnapshot snapshot) =>
+        volume.OriginUuid == snapshot.Detail(OriginDetail) || (volume.IsThin && volume.OriginUuid.Length == 0);
 
     /// <summary>Null where nothing is there.</summary>
     private static LogicalVolume? FindOurs(LvmPrograms lvm, VolumeSnapshot snapshot)

@@ -31,6 +31,10 @@ internal sealed class LvmDriver : LogicalVolumeDriver
 
     protected override string NameEnd => "";
 
+    public override DeviceRestoration PlanRestoration(RestoreOrder order, RecordedDisk record) => LvmMerge.Plan(order, record);
+
+    public override DeviceRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) => new LvmMerge(order, disk);
+
     protected override IReadOnlyList<string> Settings => [SizeElement, ChunkElement];
 
     protected override string TakeScript => """

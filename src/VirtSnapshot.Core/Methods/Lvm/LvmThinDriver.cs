@@ -21,6 +21,10 @@ internal sealed class LvmThinDriver : LogicalVolumeDriver
 
     protected override string NameEnd => "-thin";
 
+    public override DeviceRestoration PlanRestoration(RestoreOrder order, RecordedDisk record) => LvmThinSwap.Plan(order, record);
+
+    public override DeviceRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) => new LvmThinSwap(order, disk);
+
     protected override IReadOnlyList<string> Settings => [];
 
     protected override string TakeScript => """

@@ -1,5 +1,4 @@
 using VirtSnapshot.Domains;
-using VirtSnapshot.Hosts;
 using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Volumes;
@@ -11,8 +10,8 @@ internal static class FileRestorePlanner
     {
         var disk = order.Domain.FindDisk(record.Target)!;
         var restoration = new FileRestoration(order, new RestoredDisk(order.Group, record, record, []));
-        RefuseOtherSource(order, record, disk, restoration.Image);
-        RefuseUsers(order, use, disk, restoration.Image);
+        LiveSource.RefuseOther(order, record, disk, restoration.Image);
+        LiveSource.RefuseUsers(order, use, disk, restoration.Image);
         RefuseChangedBase(order, record, disk);
         if (new[] { restoration.Copy, restoration.Kept, restoration.Written }.FirstOrDefault(path => order.Host.Stat(path) is not null) is { } taken)
         {
@@ -24,45 +23,6 @@ internal static class FileRestorePlanner
         }
 
         return restoration;
-    }
-
-    /// <summary>The image may be gone: then there is nothing but its name to compare.</summary>
-    private static void RefuseOtherSource(RestoreOrder order, RecordedDisk record, VmDisk disk, string image)
-    {
-        if (disk.Source.Path == image
-            || (disk.Source.Path is { } used && order.Host.Stat(used, followLink: true) is { } facts && order.Host.Stat(image)?.IsSameFileAs(facts) == true))
-        {
-            return;
-        }
-
-        throw new VirtSnapshotException(
-            FailureKind.InvalidOperation,
-            "SourceDiffers",
-            disk,
-            $"Disk '{disk.Target}' of domain '{order.Domain.Name}' uses '{disk.Source}' now, and the snapshot '{VolumeSnapshot.Read(record).Name}' is of '{image}'. Nothing was touched. "
-            + "Where that is an overlay of a newer snapshot, remove that one first; else give the disk its old source again with 'virsh edit'.");
-    }
-
-    private static void RefuseUsers(RestoreOrder order, ImageUse use, VmDisk disk, string image)
-    {
-        var own = ImageChain.Of(order.Host, order.Domain, disk).Where(layer => layer.HasPath).Select(layer => layer.Path!).ToList();
-        if (use.FindForeignUser(image, disk.Target, own) is { } user)
-        {
-            throw new VirtSnapshotException(
-                FailureKind.ResourceBusy,
-                "SourceShared",
-                disk,
-                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored: its image '{image}' would change, and {user}. Nothing was touched.");
-        }
-
-        if (order.Host.ReadOpenFiles().FindUsers(image) is [{ } reader, ..])
-        {
-            throw new VirtSnapshotException(
-                FailureKind.ResourceBusy,
-                "SourceInUse",
-                disk,
-                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored while somebody has its image '{image}' open: {reader}. Nothing was touched. Let that end, and try again.");
-        }
     }
 
     /// <summary>Only the disk's own image is brought back; what it stands on may be others' as well, and must be what it was.</summary>

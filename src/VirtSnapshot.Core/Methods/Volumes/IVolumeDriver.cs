@@ -61,12 +61,12 @@ internal interface IVolumeDriver
 
     /// <summary>Bringing back a disk that is the volume itself. Images in a volume are brought back by <see cref="FileRestoration"/>, whatever the driver.</summary>
     /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
-    IDiskRestoration PlanRestoration(RestoreOrder order, RecordedDisk record) => throw new VirtSnapshotException(
+    DeviceRestoration PlanRestoration(RestoreOrder order, RecordedDisk record) => throw new VirtSnapshotException(
         FailureKind.NotImplemented,
         "RestoreNotSupported",
         order.Domain.FindDisk(record.Target),
         $"Disk '{record.Target}' of domain '{order.Domain.Name}' is a device, and method '{Method}' cannot restore those. Nothing was touched. Copy '{record.Source}' back by hand while the domain is shut off.");
 
     /// <summary>Takes such a restoration up again.</summary>
-    IDiskRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) => throw new InvalidOperationException($"Method '{Method}' restores no devices.");
+    DeviceRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) => throw new InvalidOperationException($"Method '{Method}' restores no devices.");
 }

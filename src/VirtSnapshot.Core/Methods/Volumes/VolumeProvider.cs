@@ -86,7 +86,16 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
     public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreOrder order)
     {
         var use = new Lazy<ImageUse>(() => ImageUse.Read(order));
-        return [.. order.Disks.Select(record => IsDevice(record) ? driver.PlanRestoration(order, record) : FileRestorePlanner.Plan(order, use.Value, record))];
+        return [.. order.Disks.Select(record => IsDevice(record) ? PlanDevice(record) : FileRestorePlanner.Plan(order, use.Value, record))];
+
+        IDiskRestoration PlanDevice(RecordedDisk record)
+        {
+            var disk = order.Domain.FindDisk(record.Target)!;
+            var restoration = driver.PlanRestoration(order, record);
+            LiveSource.RefuseOther(order, record, disk, restoration.Device);
+            LiveSource.RefuseUsers(order, use.Value, disk, restoration.Device);
+            return restoration;
+        }
     }
 
     public IDiskRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) =>

@@ -175,6 +175,10 @@ internal sealed class ZfsDriver : IVolumeDriver
 
     public bool Exists(IHost host, VolumeSnapshot snapshot) => new ZfsRemoval(host, ZfsSnapshot.Read(snapshot)).HasAnything();
 
+    public DeviceRestoration PlanRestoration(RestoreOrder order, RecordedDisk record) => ZvolRollback.Plan(order, record);
+
+    public DeviceRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) => new ZvolRollback(order, disk);
+
     /// <summary>A bind mount shows the folder of the snapshots, but entering one of them there fails: only the dataset's own mount point will do.</summary>
     private static string MountOf(IHost host, string root, string mountPoint) =>
         mountPoint.StartsWith('/') && host.Stat(mountPoint) is { } own && host.Stat(root) is { } seen && own.IsSameFileAs(seen) ? mountPoint : root;

@@ -1,0 +1,75 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+
+namespace VirtSnapshot.Methods.Volumes;
+
+/// <summary>Bringing back a disk that is a volume itself, by its own tools.</summary>
+internal abstract class DeviceRestoration(RecordOrder order, RestoredDisk disk) : IDiskRestoration
+{
+    public RestoredDisk Disk => disk;
+
+    public abstract string Description { get; }
+
+    public abstract bool IsFinal { get; }
+
+    /// <summary>The device that the disk is.</summary>
+    public abstract string Device { get; }
+
+    protected IHost Host => order.Host;
+
+    protected VolumeSnapshot Snapshot { get; } = VolumeSnapshot.Read(disk.Record);
+
+    public abstract bool IsSwitched();
+
+    public virtual bool IsBeyondRecall() => false;
+
+    public abstract void Prepare(CancellationToken cancellation);
+
+    public abstract void Switch();
+
+    public string? Undo() => Told(TakeBack);
+
+    public string? Discard() => Told(TidyUp);
+
+    /// <returns>What had to stay, and why.</returns>
+    protected abstract string? TakeBack();
+
+    /// <returns>What had to stay, and why.</returns>
+    protected abstract string? TidyUp();
+
+    /// <returns>What it printed.</returns>
+    /// <exception cref="VirtSnapshotException"><c>RestoreFailed</c>, <c>NoSpace</c></exception>
+    protected string Do(string program, params IReadOnlyList<string> arguments)
+    {
+        var result = Host.RunAsRoot(program, arguments);
+        return result.Succeeded ? result.Output : throw Failed($"'{program}' says: {result.Complaint}");
+    }
+
+    protected VirtSnapshotException Failed(string why)
+    {
+        var (kind, id) = Complaint.IsNoSpace(why) ? (FailureKind.QuotaExceeded, "NoSpace") : (FailureKind.InvalidResult, "RestoreFailed");
+        return new VirtSnapshotException(
+            kind,
+            id,
+            order.Domain.FindDisk(disk.Record.Target),
+            $"Disk '{disk.Record.Target}' of domain '{order.Domain.Name}' could not be restored from '{Snapshot.Name}': {why}.");
+    }
+
+    protected VirtSnapshotException Refused(FailureKind kind, string errorId, string why) => new(
+        kind,
+        errorId,
+        order.Domain.FindDisk(disk.Record.Target),
+        $"Disk '{disk.Record.Target}' of domain '{order.Domain.Name}' cannot be restored from '{Snapshot.Name}': {why}. Nothing was touched.");
+
+    private static string? Told(Func<string?> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (VirtSnapshotException e)
+        {
+            return e.Message;
+        }
+    }
+}

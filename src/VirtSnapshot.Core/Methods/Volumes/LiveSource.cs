@@ -1,0 +1,47 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Storage;
+
+namespace VirtSnapshot.Methods.Volumes;
+
+/// <summary>What a disk uses now, and what restoring it would put something else in the place of.</summary>
+internal static class LiveSource
+{
+    /// <summary>The image may be gone: then there is nothing but its name to compare.</summary>
+    public static void RefuseOther(RestoreOrder order, RecordedDisk record, VmDisk disk, string image)
+    {
+        if (disk.Source.Path == image
+            || (disk.Source.Path is { } used && order.Host.Stat(used, followLink: true) is { } facts && order.Host.Stat(image, followLink: true)?.IsSameFileAs(facts) == true))
+        {
+            return;
+        }
+
+        throw new VirtSnapshotException(
+            FailureKind.InvalidOperation,
+            "SourceDiffers",
+            disk,
+            $"Disk '{disk.Target}' of domain '{order.Domain.Name}' uses '{disk.Source}' now, and the snapshot '{VolumeSnapshot.Read(record).Name}' is of '{image}'. Nothing was touched. "
+            + "Where that is an overlay of a newer snapshot, remove that one first; else give the disk its old source again with 'virsh edit'.");
+    }
+
+    public static void RefuseUsers(RestoreOrder order, ImageUse use, VmDisk disk, string image)
+    {
+        var own = ImageChain.Of(order.Host, order.Domain, disk).Where(layer => layer.HasPath).Select(layer => layer.Path!).ToList();
+        if (use.FindForeignUser(image, disk.Target, own) is { } user)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "SourceShared",
+                disk,
+                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored: its image '{image}' would change, and {user}. Nothing was touched.");
+        }
+
+        if (order.Host.ReadOpenFiles().FindUsers(image) is [{ } reader, ..])
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "SourceInUse",
+                disk,
+                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored while somebody has its image '{image}' open: {reader}. Nothing was touched. Let that end, and try again.");
+        }
+    }
+}
