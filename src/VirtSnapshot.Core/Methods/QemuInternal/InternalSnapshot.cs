@@ -97,15 +97,9 @@ internal sealed record InternalSnapshot(string Image, string Name)
         }
     }
 
-    /// <summary>Deletes it; one that is gone already is fine.</summary>
     /// <exception cref="VirtSnapshotException">It stays.</exception>
     public void Delete(IHost host)
     {
-        if (!Exists(host))
-        {
-            return;
-        }
-
         var result = host.RunAsRoot("qemu-img", ["snapshot", "-q", "-d", Name, Image]);
         if (!result.Succeeded)
         {
