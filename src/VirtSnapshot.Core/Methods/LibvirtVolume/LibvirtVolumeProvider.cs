@@ -53,7 +53,7 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
         new VolumeCopyAct(order, [.. order.Disks.Select(chosen => Plan(order, chosen.Disk.Disk, chosen.Method))]);
 
     public IRemoval PlanRemoval(RemovalOrder order) => new DeletingRemoval(
-        order.Disks, record => VolumeCopy.Read(record).Exists(order), (now, record) => VolumeCopy.Read(record).Delete(now));
+        order.Disks, record => RefuseShared(order, record), (now, record) => VolumeCopy.Read(record).Delete(now));
 
     public SnapshotState Check(RecordOrder order, RecordedDisk record)
     {
@@ -61,9 +61,9 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
         {
             return VolumeCopy.Read(record).Exists(order) ? SnapshotState.Available : SnapshotState.Missing;
         }
-        catch (VirtSnapshotException)
+        catch (VirtSnapshotException e)
         {
-            return SnapshotState.Unverified;
+            return e.ErrorId == "SnapshotNotOurs" ? SnapshotState.Invalid : SnapshotState.Unverified;
         }
     }
 
@@ -72,6 +72,20 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
 
     public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new DeletingRecovery(
         journaled, record => $"{VolumeCopy.Read(record)}", record => VolumeCopy.Read(record).Exists(order), record => VolumeCopy.Read(record).Delete(order));
+
+    private static void RefuseShared(RemovalOrder order, RecordedDisk record)
+    {
+        var copy = VolumeCopy.Read(record);
+        if (copy.Exists(order) && copy.FindDisk(order.Native.Connection) is { } disk)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "SourceShared",
+                order.Domain,
+                $"The volume '{copy}' for disk '{record.Target}' of domain '{order.Domain.Name}' cannot be removed while {disk} stands on it. Nothing was touched. "
+                + "Give that disk a volume of its own, and try again.");
+        }
+    }
 
     private static PoolVolume? Find(LibvirtDomain native, VmDisk disk)
     {
@@ -115,7 +129,7 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
                 + "Shut it down first, or use another method.");
         }
 
-        var name = $"virtsnapshot-{order.Name}-{order.Group.ToString("N")[..8]}-{disk.Target}";
+        var name = $"{SnapshotLabel.Of(order)}-{disk.Target}";
         var copy = new VolumeCopy(volume!.Pool, name, Path.Combine(volume.PoolPath, name), volume.Format);
         return copy.Exists(order)
             ? throw new VirtSnapshotException(

@@ -31,9 +31,10 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
     public override string ToString() => $"{Pool}/{Name}";
 
     /// <summary>Looks anew.</summary>
-    /// <exception cref="VirtSnapshotException"><c>SourceMissing</c>: its pool does not run, so nobody can tell.</exception>
+    /// <exception cref="VirtSnapshotException"><c>SourceMissing</c>: its pool does not run, so nobody can tell; <c>SnapshotNotOurs</c>: its name is none of ours.</exception>
     public bool Exists(RecordOrder order)
     {
+        SnapshotLabel.RequireOurs(Name, this);
         try
         {
             return order.Native.Connection.HasVolume(Pool, Name);
@@ -75,6 +76,32 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
                 new XElement("permissions", new XElement("mode", "0400"), new XElement("owner", 0), new XElement("group", 0)))).ToString(),
         source,
         reflink);
+
+    /// <summary>A disk of any domain that stands on it, as far as definitions tell; null where none does.</summary>
+    public string? FindDisk(LibvirtConnection connection)
+    {
+        foreach (var native in connection.ListDomains())
+        {
+            using (native)
+            {
+                try
+                {
+                    var current = DomainReader.Read(native);
+                    VmDomain[] definitions = current is { IsActive: true, IsPersistent: true } ? [current, DomainReader.ReadStored(native, current)] : [current];
+                    if (definitions.SelectMany(domain => domain.Disks).FirstOrDefault(disk => disk.BackingChain.Prepend(disk.Source).Any(layer => layer.Path == Path)) is { } disk)
+                    {
+                        return $"disk '{disk.Target}' of domain '{disk.Domain}'";
+                    }
+                }
+                catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
+                {
+                    // Undefined or gone since it was listed.
+                }
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>Deletes it; one that is gone already is fine.</summary>
     /// <exception cref="VirtSnapshotException">It stays.</exception>

@@ -32,9 +32,10 @@ internal sealed record InternalSnapshot(string Image, string Name)
     public override string ToString() => $"{Image}@{Name}";
 
     /// <summary>Whether it is in the image.</summary>
-    /// <exception cref="VirtSnapshotException"><c>SourceMissing</c>: the image is not in sight; <c>SourceUnreadable</c>; <c>SnapshotNotOurs</c>: there are several.</exception>
+    /// <exception cref="VirtSnapshotException"><c>SourceMissing</c>: the image is not in sight; <c>SourceUnreadable</c>; <c>SnapshotNotOurs</c>: there are several, or its name is none of ours.</exception>
     public bool Exists(IHost host)
     {
+        SnapshotLabel.RequireOurs(Name, this);
         if (host.Stat(Image, followLink: true) is null)
         {
             // A folder that is not there shows no image either.

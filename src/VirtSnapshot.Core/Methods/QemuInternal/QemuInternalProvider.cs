@@ -41,7 +41,7 @@ internal sealed class QemuInternalProvider : ISnapshotProvider
     public ISnapshotAct Plan(SnapshotOrder order)
     {
         RefuseRunning(order, "taken");
-        var name = $"virtsnapshot-{order.Name}-{order.Group.ToString("N")[..8]}";
+        var name = SnapshotLabel.Of(order);
         return new InternalSnapshotAct(order.Host, [.. order.Disks.Select(chosen => (chosen.Disk.Disk, Plan(order, chosen.Disk.Disk, name)))]);
     }
 

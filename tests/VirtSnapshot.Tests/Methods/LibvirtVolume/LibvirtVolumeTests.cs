@@ -145,6 +145,30 @@ public sealed class LibvirtVolumeTests(LabFixture lab) : VolumeTest(lab)
     }
 
     [Fact]
+    public void It_is_not_removed_while_another_disk_stands_on_it_and_a_record_that_names_something_else_deletes_nothing()
+    {
+        var folder = Xfs().Folder;
+        var domain = Define(Disk(Raw(folder, "a.raw")));
+        using var pool = StartPool(folder);
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, method: Method));
+        using (new BareDomain(Lab, "volumes-clone", [$"<disk type='volume' device='disk'>{snapshot.BackupSource.Xml}<target dev='vda' bus='virtio'/></disk>"], isRunning: false))
+        {
+            var error = Engine.RemovalRefused(domain.Domain, snapshot);
+            Assert.Equal("SourceShared", error.ErrorId);
+            Assert.Contains("'volumes-clone'", error.Message, StringComparison.Ordinal);
+        }
+
+        // Whoever may edit the domain may write into its records.
+        var name = Path.GetFileName(snapshot.BackupSource.Path)!;
+        var definition = Path.Combine(Lab.Images, $"{domain.Name}-edited.xml");
+        File.WriteAllText(definition, domain.Domain.Xml.Replace($"name=\"{name}\"", "name=\"a.raw\"", StringComparison.Ordinal).Replace($"name='{name}'", "name='a.raw'", StringComparison.Ordinal));
+        Lab.Virsh("define", definition);
+        Assert.Equal(SnapshotState.Invalid, Assert.Single(Recorded(domain.Domain)).State);
+        Assert.Equal("SnapshotNotOurs", Engine.RemovalRefused(domain.Domain, Recorded(domain.Domain)).ErrorId);
+        Assert.True(File.Exists(Path.Combine(folder, "a.raw")));
+    }
+
+    [Fact]
     public void One_whose_pool_does_not_run_is_not_forgotten()
     {
         var folder = Xfs().Folder;
