@@ -30,6 +30,9 @@ internal static class Complaint
     public static bool IsNothingThere(string text) =>
         text.TrimEnd().EndsWith(": No such file or directory", StringComparison.Ordinal) || text.TrimEnd().EndsWith(": Not a directory", StringComparison.Ordinal);
 
+    /// <summary>libvirt's, of a volume that was to share its blocks with a copy.</summary>
+    public static bool IsNotCloned(string text) => text.Contains("failed to clone files", StringComparison.Ordinal);
+
     /// <summary>QEMU's image locking: <c>Failed to get "write" lock</c>, or shared "write" lock, and so on.</summary>
     public static bool IsImageLocked(string text) =>
         text.Contains("Failed to get", StringComparison.Ordinal) && text.Contains("lock", StringComparison.Ordinal);

@@ -52,6 +52,16 @@ public sealed record DiskSource
         Xml = new XElement("source", new XAttribute(isBlockDevice ? "dev" : "file", path)).ToString(),
     };
 
+    /// <summary>A volume of one of libvirt's storage pools, and the path behind it.</summary>
+    internal static DiskSource ForVolume(string pool, string volume, string path, string format) => new()
+    {
+        Type = DiskSourceType.Volume,
+        Path = path,
+        Name = $"{pool}/{volume}",
+        Format = format,
+        Xml = new XElement("source", new XAttribute("pool", pool), new XAttribute("volume", volume)).ToString(),
+    };
+
     /// <summary>A snapshot inside an image. libvirt has the element <c>&lt;snapshot&gt;</c> for network disks only: of a file it is for readers.</summary>
     internal static DiskSource ForSnapshotInside(string path, string format, bool isBlockDevice, string snapshot)
     {

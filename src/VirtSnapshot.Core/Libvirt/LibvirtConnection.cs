@@ -3,7 +3,7 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Libvirt;
 
 /// <summary>An open connection to a hypervisor. One user at a time: see <see cref="ConnectionPool"/>.</summary>
-internal sealed class LibvirtConnection : IDisposable
+internal sealed partial class LibvirtConnection : IDisposable
 {
     private const int KeepAliveSeconds = 5;
     private const int KeepAliveCount = 3;
@@ -45,8 +45,6 @@ internal sealed class LibvirtConnection : IDisposable
     /// <exception cref="LibvirtException">With <see cref="LibvirtErrorCode.NoDomain"/> where there is none.</exception>
     public LibvirtDomain LookupByUuid(Guid uuid, RentedConnection? rented = null) =>
         new(this, handle, DomainApi.LookupByUuid(handle, uuid), rented);
-
-    public string VolumePath(string pool, string volume) => ConnectApi.VolumePath(handle, pool, volume);
 
     public IReadOnlyList<string> PoolXmls() => ConnectApi.PoolXmls(handle);
 

@@ -36,6 +36,12 @@ public enum LibvirtErrorCode
     /// <summary>The daemon does not let us in.</summary>
     AuthenticationFailed = 45,
 
+    /// <summary>There is no such storage pool, or it does not run.</summary>
+    NoStoragePool = 49,
+
+    /// <summary>There is no such volume.</summary>
+    NoStorageVolume = 50,
+
     /// <summary>The domain's state does not allow it.</summary>
     OperationInvalid = 55,
 

@@ -1,4 +1,5 @@
 using VirtSnapshot.Methods.Btrfs;
+using VirtSnapshot.Methods.LibvirtVolume;
 using VirtSnapshot.Methods.Lvm;
 using VirtSnapshot.Methods.Qemu;
 using VirtSnapshot.Methods.QemuInternal;
@@ -24,5 +25,6 @@ internal static class MethodCatalog
         new VolumeProvider(new ZfsDriver()),
         new VolumeProvider(new ReflinkDriver()),
         new QemuInternalProvider(),
+        new LibvirtVolumeProvider(),
     ]);
 }

@@ -41,38 +41,6 @@ internal static unsafe partial class ConnectApi
         }
     }
 
-    /// <summary>The path of a storage volume, which a disk may name by pool and volume instead of a path.</summary>
-    public static string VolumePath(ConnectHandle connection, string pool, string volume)
-    {
-        var poolPointer = PoolLookupByName(connection, pool);
-        if (poolPointer == 0)
-        {
-            throw ErrorApi.LastError(nameof(PoolLookupByName));
-        }
-
-        try
-        {
-            var volumePointer = VolumeLookupByName(poolPointer, volume);
-            if (volumePointer == 0)
-            {
-                throw ErrorApi.LastError(nameof(VolumeLookupByName));
-            }
-
-            try
-            {
-                return ErrorApi.Check(VolumeGetPath(volumePointer), nameof(VolumeGetPath));
-            }
-            finally
-            {
-                _ = VolumeFree(volumePointer);
-            }
-        }
-        finally
-        {
-            _ = PoolFree(poolPointer);
-        }
-    }
-
     /// <summary>The definitions of the storage pools that are running.</summary>
     public static IReadOnlyList<string> PoolXmls(ConnectHandle connection)
     {
@@ -92,7 +60,7 @@ internal static unsafe partial class ConnectApi
         {
             for (var i = 0; i < count; i++)
             {
-                _ = PoolFree(pools[i]);
+                _ = StorageApi.FreePool(pools[i]);
             }
 
             NativeText.Free((nint)pools);
@@ -127,24 +95,9 @@ internal static unsafe partial class ConnectApi
     [LibraryImport(Library.Libvirt, EntryPoint = "virConnectListAllDomains")]
     private static partial int ListAllDomains(ConnectHandle connection, out nint* domains, uint flags);
 
-    [LibraryImport(Library.Libvirt, EntryPoint = "virStoragePoolLookupByName", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial nint PoolLookupByName(ConnectHandle connection, string name);
-
-    [LibraryImport(Library.Libvirt, EntryPoint = "virStorageVolLookupByName", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial nint VolumeLookupByName(nint pool, string name);
-
-    [LibraryImport(Library.Libvirt, EntryPoint = "virStorageVolGetPath")]
-    private static partial nint VolumeGetPath(nint volume);
-
     [LibraryImport(Library.Libvirt, EntryPoint = "virConnectListAllStoragePools")]
     private static partial int ListAllPools(ConnectHandle connection, out nint* pools, uint flags);
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virStoragePoolGetXMLDesc")]
     private static partial nint PoolGetXmlDesc(nint pool, uint flags);
-
-    [LibraryImport(Library.Libvirt, EntryPoint = "virStoragePoolFree")]
-    private static partial int PoolFree(nint pool);
-
-    [LibraryImport(Library.Libvirt, EntryPoint = "virStorageVolFree")]
-    private static partial int VolumeFree(nint volume);
 }

@@ -32,9 +32,10 @@ internal sealed record InternalSnapshot(string Image, string Name)
     public override string ToString() => $"{Image}@{Name}";
 
     /// <summary>Whether it is in the image.</summary>
-    /// <exception cref="VirtSnapshotException"><c>SourceMissing</c>: the image is not in sight; <c>SourceUnreadable</c>; <c>SnapshotNotOurs</c>: there are several.</exception>
+    /// <exception cref="VirtSnapshotException"><c>SourceMissing</c>: the image is not in sight; <c>SourceUnreadable</c>; <c>SnapshotNotOurs</c>: there are several, or its name is none of ours.</exception>
     public bool Exists(IHost host)
     {
+        SnapshotLabel.RequireOurs(Name, this);
         if (host.Stat(Image, followLink: true) is null)
         {
             // A folder that is not there shows no image either.
@@ -97,15 +98,9 @@ internal sealed record InternalSnapshot(string Image, string Name)
         }
     }
 
-    /// <summary>Deletes it; one that is gone already is fine.</summary>
     /// <exception cref="VirtSnapshotException">It stays.</exception>
     public void Delete(IHost host)
     {
-        if (!Exists(host))
-        {
-            return;
-        }
-
         var result = host.RunAsRoot("qemu-img", ["snapshot", "-q", "-d", Name, Image]);
         if (!result.Succeeded)
         {

@@ -1,4 +1,5 @@
 using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
 using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.QemuInternal;
@@ -39,16 +40,16 @@ internal sealed class QemuInternalProvider : ISnapshotProvider
 
     public ISnapshotAct Plan(SnapshotOrder order)
     {
-        if (order.Domain.IsActive)
-        {
-            throw DomainRunning(order.Domain, "taken");
-        }
-
-        var name = $"virtsnapshot-{order.Name}-{order.Group.ToString("N")[..8]}";
+        RefuseRunning(order, "taken");
+        var name = SnapshotLabel.Of(order);
         return new InternalSnapshotAct(order.Host, [.. order.Disks.Select(chosen => (chosen.Disk.Disk, Plan(order, chosen.Disk.Disk, name)))]);
     }
 
-    public IRemoval PlanRemoval(RemovalOrder order) => new InternalSnapshotRemoval(order);
+    public IRemoval PlanRemoval(RemovalOrder order)
+    {
+        var open = new Lazy<OpenFiles>(order.Host.ReadOpenFiles);
+        return new DeletingRemoval(order.Disks, record => RefuseInUse(order, record, open), Delete);
+    }
 
     public SnapshotState Check(RecordOrder order, RecordedDisk record)
     {
@@ -65,15 +66,51 @@ internal sealed class QemuInternalProvider : ISnapshotProvider
     /// <summary>What others have made inside an image is nothing that a user would ask us about.</summary>
     public IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded) => [];
 
-    public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new InternalSnapshotRecovery(order, journaled);
+    public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new DeletingRecovery(
+        journaled, record => $"{InternalSnapshot.Read(record)}", record => InternalSnapshot.Read(record).Exists(order.Host), record => Delete(order, record));
+
+    private static void Delete(RecordOrder order, RecordedDisk record)
+    {
+        var snapshot = InternalSnapshot.Read(record);
+        if (snapshot.Exists(order.Host))
+        {
+            RefuseRunning(order, "removed");
+            snapshot.Delete(order.Host);
+        }
+    }
+
+    private static void RefuseInUse(RemovalOrder order, RecordedDisk record, Lazy<OpenFiles> open)
+    {
+        var snapshot = InternalSnapshot.Read(record);
+        if (!snapshot.Exists(order.Host))
+        {
+            return;
+        }
+
+        RefuseRunning(order, "removed");
+        if (open.Value.FindUsers(snapshot.Image) is [{ } user, ..])
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "SourceInUse",
+                order.Domain,
+                $"The internal snapshot '{snapshot.Name}' of disk '{record.Target}' of domain '{order.Domain.Name}' cannot be removed while somebody has '{snapshot.Image}' open: {user}. "
+                + "Nothing was touched. Let the backup finish, and try again.");
+        }
+    }
 
     /// <summary>Only QEMU itself could change the image now, and it has no way to that which leaves the guest alone.</summary>
-    public static VirtSnapshotException DomainRunning(VmDomain domain, string done) => new(
-        FailureKind.InvalidOperation,
-        "DomainRunning",
-        domain,
-        $"Internal snapshots of domain '{domain.Name}' can only be {done} while it is shut off. Nothing was touched. Shut it down first"
-        + (done == "taken" ? ", or use another method." : "."));
+    private static void RefuseRunning(RecordOrder order, string doing)
+    {
+        if (order.Domain.IsActive)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidOperation,
+                "DomainRunning",
+                order.Domain,
+                $"Internal snapshots of domain '{order.Domain.Name}' can only be {doing} while it is shut off. Nothing was touched. Shut it down first, and try again.");
+        }
+    }
 
     private static InternalSnapshot Plan(SnapshotOrder order, VmDisk disk, string name)
     {

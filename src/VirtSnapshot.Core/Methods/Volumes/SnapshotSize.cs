@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Numerics;
 using System.Text.RegularExpressions;
 
-namespace VirtSnapshot.Methods.Lvm;
+namespace VirtSnapshot.Methods.Volumes;
 
 /// <summary>How much room a thick snapshot gets for what is written over while it exists: a fixed number of bytes, or a part of its origin.</summary>
 internal static partial class SnapshotSize

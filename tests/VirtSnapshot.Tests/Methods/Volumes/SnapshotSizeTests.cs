@@ -1,7 +1,7 @@
-using VirtSnapshot.Methods.Lvm;
+using VirtSnapshot.Methods.Volumes;
 using Xunit;
 
-namespace VirtSnapshot.Tests.Methods.Lvm;
+namespace VirtSnapshot.Tests.Methods.Volumes;
 
 public class SnapshotSizeTests
 {

@@ -1,0 +1,78 @@
+using VirtSnapshot.Native;
+
+namespace VirtSnapshot.Libvirt;
+
+/// <summary>libvirt's storage pools and their volumes.</summary>
+internal sealed partial class LibvirtConnection
+{
+    public string VolumePath(string pool, string volume)
+    {
+        using var native = StorageApi.LookupPool(handle, pool);
+        using var found = StorageApi.LookupVolume(native, volume);
+        return StorageApi.Path(found);
+    }
+
+    /// <summary>The definitions of the volume with that path and of its pool; null where no running pool knows it.</summary>
+    public (string Volume, string Pool)? FindVolume(string path)
+    {
+        try
+        {
+            using var volume = StorageApi.LookupVolume(handle, path);
+            using var pool = StorageApi.PoolOf(volume);
+            return (StorageApi.Xml(volume), StorageApi.Xml(pool));
+        }
+        catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoStorageVolume)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Looks at what volumes a pool has now, and whether one is among them.</summary>
+    public bool HasVolume(string pool, string name)
+    {
+        using var native = StorageApi.LookupPool(handle, pool);
+        try
+        {
+            StorageApi.Refresh(native);
+        }
+        catch (LibvirtException e) when (e.Code is LibvirtErrorCode.OperationInvalid or LibvirtErrorCode.InternalError)
+        {
+            // Something is being made in it at this moment: then what libvirt remembers is as good.
+        }
+
+        try
+        {
+            StorageApi.LookupVolume(native, name).Dispose();
+            return true;
+        }
+        catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoStorageVolume)
+        {
+            return false;
+        }
+    }
+
+    public void CreateVolume(string pool, string xml)
+    {
+        using var native = StorageApi.LookupPool(handle, pool);
+        StorageApi.Create(native, xml);
+    }
+
+    /// <param name="pool">The pool of both.</param>
+    /// <param name="xml">The copy.</param>
+    /// <param name="source">The path of the volume to be copied.</param>
+    /// <param name="reflink">Shares the blocks, or fails.</param>
+    public void CopyVolume(string pool, string xml, string source, bool reflink)
+    {
+        using var native = StorageApi.LookupPool(handle, pool);
+        using var volume = StorageApi.LookupVolume(handle, source);
+        StorageApi.CreateFrom(native, xml, volume, reflink);
+    }
+
+    /// <summary>Deletes a volume with its data.</summary>
+    public void DeleteVolume(string pool, string name)
+    {
+        using var native = StorageApi.LookupPool(handle, pool);
+        using var volume = StorageApi.LookupVolume(native, name);
+        StorageApi.Delete(volume);
+    }
+}

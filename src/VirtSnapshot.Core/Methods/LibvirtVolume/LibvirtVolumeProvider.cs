@@ -1,0 +1,165 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+using VirtSnapshot.Methods.Volumes;
+using VirtSnapshot.Storage;
+
+namespace VirtSnapshot.Methods.LibvirtVolume;
+
+/// <summary>
+/// Method <c>libvirt-volume</c>: another volume in the pool that the disk's own lies in, made by libvirt: an LVM snapshot, or a copy of the file. It needs nothing of
+/// the host but libvirt: <c>&lt;diskSnapshot method='libvirt-volume'&gt;&lt;size&gt;20%&lt;/size&gt;&lt;/diskSnapshot&gt;</c>, the size for LVM alone and optional.
+/// </summary>
+/// <remarks>
+/// <para>Facts (https://libvirt.org/formatstorage.html, libvirt's storage drivers, and tried with libvirt 9.0):</para>
+/// <list type="bullet">
+/// <item>Pools <c>dir</c>, <c>fs</c>, <c>netfs</c>, raw: <c>virStorageVolCreateXMLFrom</c> with <c>REFLINK</c> shares the blocks (FICLONE), or fails with "failed to clone files" and leaves nothing. Without
+/// that flag it copies in full, and holds no lock against a writer: only for a shut-off domain.</item>
+/// <item>Of qcow2 the same call runs <c>qemu-img convert</c>: no blocks are shared, the copy holds the whole chain and stands alone, and QEMU's lock keeps it from a running domain.</item>
+/// <item>libvirt looks at a volume's content: a raw disk into which the guest has written another format's header would be converted. Refused.</item>
+/// <item>Pool <c>logical</c>: a <c>&lt;backingStore&gt;</c> makes <c>virStorageVolCreateXML</c> run <c>lvcreate -s</c> with its <c>&lt;capacity&gt;</c> as the room: a thick snapshot, writable, and about
+/// a second of work. One that has overflowed, libvirt no longer shows after it looked again: it counts as missing, and <c>lvremove</c> is left to the administrator.</item>
+/// <item>libvirt refuses a name that is taken, also by a file or link that it does not know, and follows no link.</item>
+/// <item>It finds a volume by its plain path alone, among what it knew of the pool when it looked last (<c>virsh pool-refresh</c>).</item>
+/// <item>A file is deleted also while somebody reads it: the reader goes on with what is then nobody's. A logical volume in use is not.</item>
+/// <item>Whoever has no path to the host reads the backup source with <c>virsh vol-download</c>.</item>
+/// </list>
+/// </remarks>
+internal sealed class LibvirtVolumeProvider : ISnapshotProvider
+{
+    public const string MethodName = "libvirt-volume";
+    private const string SizeElement = "size";
+
+    public string Method => MethodName;
+
+    public StorageLevel Level => StorageLevel.FileSystem;
+
+    public MethodFit Judge(CandidateDisk candidate)
+    {
+        using var native = DomainFinder.Open(candidate.Domain);
+        var volume = Find(native, candidate.Disk);
+        return WhyUnfit(candidate.Disk, volume) is { } why
+            ? MethodFit.Impossible(why)
+            : new MethodFit(
+                MethodRank.Possible,
+                volume switch
+                {
+                    { IsLogical: true } => $"an LVM snapshot that libvirt makes in its pool '{volume.Pool}'",
+                    { Format: "raw" } => $"a copy that libvirt makes in its pool '{volume.Pool}': one that shares its blocks, or in full while the domain is shut off",
+                    _ => $"a full copy that libvirt makes in its pool '{volume!.Pool}', only while the domain is shut off",
+                });
+    }
+
+    public ISnapshotAct Plan(SnapshotOrder order) =>
+        new VolumeCopyAct(order, [.. order.Disks.Select(chosen => Plan(order, chosen.Disk.Disk, chosen.Method))]);
+
+    public IRemoval PlanRemoval(RemovalOrder order) => new DeletingRemoval(
+        order.Disks, record => RefuseShared(order, record), (now, record) => VolumeCopy.Read(record).Delete(now));
+
+    public SnapshotState Check(RecordOrder order, RecordedDisk record)
+    {
+        try
+        {
+            return VolumeCopy.Read(record).Exists(order) ? SnapshotState.Available : SnapshotState.Missing;
+        }
+        catch (VirtSnapshotException e)
+        {
+            return e.ErrorId == "SnapshotNotOurs" ? SnapshotState.Invalid : SnapshotState.Unverified;
+        }
+    }
+
+    /// <summary>Others' volumes are nothing that a user would ask us about.</summary>
+    public IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded) => [];
+
+    public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new DeletingRecovery(
+        journaled, record => $"{VolumeCopy.Read(record)}", record => VolumeCopy.Read(record).Exists(order), record => VolumeCopy.Read(record).Delete(order));
+
+    private static void RefuseShared(RemovalOrder order, RecordedDisk record)
+    {
+        var copy = VolumeCopy.Read(record);
+        if (copy.Exists(order) && copy.FindDisk(order.Native.Connection) is { } disk)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "SourceShared",
+                order.Domain,
+                $"The volume '{copy}' for disk '{record.Target}' of domain '{order.Domain.Name}' cannot be removed while {disk} stands on it. Nothing was touched. "
+                + "Give that disk a volume of its own, and try again.");
+        }
+    }
+
+    private static PoolVolume? Find(LibvirtDomain native, VmDisk disk)
+    {
+        try
+        {
+            return PoolVolume.Find(native.Connection, disk);
+        }
+        catch (LibvirtException e)
+        {
+            throw LibvirtFailure.Explain(e, disk, $"looking for the volume of disk '{disk.Target}' of domain '{disk.Domain}'", "Nothing was touched.");
+        }
+    }
+
+    private static string? WhyUnfit(VmDisk disk, PoolVolume? volume) => volume switch
+    {
+        null => $"'{disk.Source}' is no volume of a running storage pool of libvirt ('virsh pool-list --details', 'virsh pool-refresh')",
+        { IsFile: false, IsLogical: false } => $"its volume lies in a pool of type '{volume.PoolType}', of which libvirt makes no snapshots",
+        { IsEncrypted: true } => "its volume is encrypted",
+        { IsLogical: true } when (disk.Format ?? "raw") != "raw" => $"its format is {disk.Format}, and what an image on a logical volume stands on is not in a snapshot of that",
+        { IsLogical: true, HasBacking: true } => "its volume is an LVM snapshot itself, of which LVM makes none",
+        { IsFile: true } when volume.Format != (disk.Format ?? "raw") => $"it is used as {disk.Format ?? "raw"}, and libvirt takes its content for {volume.Format}",
+        { IsFile: true, Format: not ("raw" or "qcow2") } => $"its format is {volume.Format}",
+        _ => null,
+    };
+
+    private static VolumeCopyPart Plan(SnapshotOrder order, VmDisk disk, DiskSnapshotMethod method)
+    {
+        var volume = Find(order.Native, disk);
+        if (WhyUnfit(disk, volume) is { } why)
+        {
+            throw Unsuitable(order, disk, why);
+        }
+
+        if (volume is { IsFile: true, Format: not "raw" } && order.Domain.IsActive)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidOperation,
+                "DomainRunning",
+                disk,
+                $"The {volume.Format} image of disk '{disk.Target}' of domain '{order.Domain.Name}' can only be copied by libvirt while the domain is shut off. Nothing was touched. "
+                + "Shut it down first, or use another method.");
+        }
+
+        var name = $"{SnapshotLabel.Of(order)}-{disk.Target}";
+        var copy = new VolumeCopy(volume!.Pool, name, Path.Combine(volume.PoolPath, name), volume.Format);
+        return copy.Exists(order)
+            ? throw new VirtSnapshotException(
+                FailureKind.ResourceExists,
+                "SnapshotExists",
+                disk,
+                $"The pool '{volume.Pool}' of disk '{disk.Target}' of domain '{order.Domain.Name}' has a volume '{name}' already. Nothing was touched. Choose another -Name.")
+            : new VolumeCopyPart(disk, volume, copy, volume.IsLogical ? ReadRoom(order, disk, method, volume) : 0);
+    }
+
+    private static long ReadRoom(SnapshotOrder order, VmDisk disk, DiskSnapshotMethod method, PoolVolume volume)
+    {
+        var asked = method.ToElement().Element(SizeElement)?.Value;
+        var room = asked is null
+            ? SnapshotSize.Default(volume.Capacity)
+            : SnapshotSize.Parse(asked, volume.Capacity)
+                ?? throw Unsuitable(order, disk, $"<{SizeElement}>{asked}</{SizeElement}> is not a size: bytes, optionally with K, M, G, T or P, or a part of the volume in %");
+        return room <= volume.PoolFree
+            ? room
+            : throw new VirtSnapshotException(
+                FailureKind.QuotaExceeded,
+                "NoSpace",
+                disk,
+                $"A snapshot of '{volume.Path}' for disk '{disk.Target}' of domain '{order.Domain.Name}' needs {room >> 20} MiB, and {volume.PoolFree >> 20} MiB are free in pool '{volume.Pool}'. "
+                + $"Nothing was touched. Extend the pool, or give a smaller <{SizeElement}>.");
+    }
+
+    private static VirtSnapshotException Unsuitable(SnapshotOrder order, VmDisk disk, string why) => new(
+        FailureKind.InvalidOperation,
+        "MethodUnsuitable",
+        disk,
+        $"Method '{MethodName}' cannot snapshot disk '{disk.Target}' of domain '{order.Domain.Name}': {why}. Nothing was touched.");
+}

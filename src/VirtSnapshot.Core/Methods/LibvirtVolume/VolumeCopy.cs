@@ -1,0 +1,131 @@
+using System.Globalization;
+using System.Xml.Linq;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+
+namespace VirtSnapshot.Methods.LibvirtVolume;
+
+/// <summary>A volume beside a disk's own, in the same pool, that holds what the disk held: planned or made.</summary>
+/// <param name="Pool">The pool.</param>
+/// <param name="Name">Its name in it. A part of it is random and only in our records: that proves it ours.</param>
+/// <param name="Path">Its path on the host.</param>
+/// <param name="Format">Its format.</param>
+internal sealed record VolumeCopy(string Pool, string Name, string Path, string Format)
+{
+    private const string ElementName = "volumeCopy";
+
+    public static VolumeCopy Read(RecordedDisk record)
+    {
+        var element = record.Data.Name == ElementName ? record.Data : throw new FormatException($"A record of method '{record.Method}' without <{ElementName}>.");
+        string Value(string name) => (string?)element.Attribute(name) ?? throw new FormatException($"<{ElementName}> without '{name}'.");
+        return new VolumeCopy(Value("pool"), Value("name"), Value("path"), Value("format"));
+    }
+
+    public RecordedDisk ToRecord(VmDisk disk) => new(
+        disk.Target,
+        LibvirtVolumeProvider.MethodName,
+        DiskSource.ForVolume(Pool, Name, Path, Format),
+        new XElement(
+            ElementName, new XAttribute("pool", Pool), new XAttribute("name", Name), new XAttribute("path", Path), new XAttribute("format", Format)));
+
+    public override string ToString() => $"{Pool}/{Name}";
+
+    /// <summary>Looks anew.</summary>
+    /// <exception cref="VirtSnapshotException"><c>SourceMissing</c>: its pool does not run, so nobody can tell; <c>SnapshotNotOurs</c>: its name is none of ours.</exception>
+    public bool Exists(RecordOrder order)
+    {
+        SnapshotLabel.RequireOurs(Name, this);
+        try
+        {
+            return order.Native.Connection.HasVolume(Pool, Name);
+        }
+        catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoStoragePool || !e.ConnectionLost)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ObjectNotFound,
+                "SourceMissing",
+                order.Domain,
+                $"Whether the volume '{this}' is still there cannot be told: {e.Message}. Start the pool ('virsh pool-start {Pool}'), and run Repair-DiskSnapshot.",
+                e);
+        }
+        catch (LibvirtException e)
+        {
+            throw LibvirtFailure.Explain(e, order.Domain, $"looking for the volume '{this}'", "Run Repair-DiskSnapshot when it answers again.");
+        }
+    }
+
+    /// <summary>An LVM snapshot: the room is all that is said of it, the rest is its origin's.</summary>
+    public void TakeSnapshot(LibvirtConnection connection, string origin, long room) => connection.CreateVolume(Pool, new XElement(
+        "volume",
+        new XElement("name", Name),
+        Bytes("capacity", room),
+        Bytes("allocation", room),
+        new XElement("backingStore", new XElement("path", origin))).ToString());
+
+    /// <summary>A file that nobody can write to, not even QEMU.</summary>
+    public void TakeCopy(LibvirtConnection connection, string source, long capacity, bool reflink) => connection.CopyVolume(
+        Pool,
+        new XElement(
+            "volume",
+            new XElement("name", Name),
+            Bytes("capacity", capacity),
+            Bytes("allocation", 0),
+            new XElement(
+                "target",
+                new XElement("format", new XAttribute("type", Format)),
+                new XElement("permissions", new XElement("mode", "0400"), new XElement("owner", 0), new XElement("group", 0)))).ToString(),
+        source,
+        reflink);
+
+    /// <summary>A disk of any domain that stands on it, as far as definitions tell; null where none does.</summary>
+    public string? FindDisk(LibvirtConnection connection)
+    {
+        foreach (var native in connection.ListDomains())
+        {
+            using (native)
+            {
+                try
+                {
+                    var current = DomainReader.Read(native);
+                    VmDomain[] definitions = current is { IsActive: true, IsPersistent: true } ? [current, DomainReader.ReadStored(native, current)] : [current];
+                    if (definitions.SelectMany(domain => domain.Disks).FirstOrDefault(disk => disk.BackingChain.Prepend(disk.Source).Any(layer => layer.Path == Path)) is { } disk)
+                    {
+                        return $"disk '{disk.Target}' of domain '{disk.Domain}'";
+                    }
+                }
+                catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
+                {
+                    // Undefined or gone since it was listed.
+                }
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Deletes it; one that is gone already is fine.</summary>
+    /// <exception cref="VirtSnapshotException">It stays.</exception>
+    public void Delete(RecordOrder order)
+    {
+        if (!Exists(order))
+        {
+            return;
+        }
+
+        try
+        {
+            order.Native.Connection.DeleteVolume(Pool, Name);
+        }
+        catch (LibvirtException e)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidResult,
+                "SnapshotNotDeleted",
+                order.Domain,
+                $"The volume '{this}' could not be deleted: {e.Message.TrimEnd('.')}. If somebody reads it, let the backup finish; then run Repair-DiskSnapshot.",
+                e);
+        }
+    }
+
+    private static XElement Bytes(string name, long bytes) => new(name, new XAttribute("unit", "bytes"), bytes.ToString(CultureInfo.InvariantCulture));
+}

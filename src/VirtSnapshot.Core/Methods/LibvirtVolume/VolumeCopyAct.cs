@@ -1,0 +1,108 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+
+namespace VirtSnapshot.Methods.LibvirtVolume;
+
+/// <summary>All disks of one set, one after the other: libvirt has no call for several volumes, and one connection has one user.</summary>
+internal sealed class VolumeCopyAct(SnapshotOrder order, IReadOnlyList<VolumeCopyPart> parts) : ISnapshotAct
+{
+    private const long SlowBytes = 32L << 30;
+
+    public IReadOnlyList<PlannedDisk> Disks { get; } =
+    [
+        .. parts.Select(part => new PlannedDisk(
+            part.Disk,
+            part.Copy.ToRecord(part.Disk),
+            [$"{part.Copy}"],
+            part.Disk.Cache == "unsafe" ? $"disk '{part.Disk.Target}' has cache='unsafe', which drops the guest's flushes, so what lies on the storage may be older than what the guest has flushed" : null)),
+    ];
+
+    public bool NeedsStandstill => true;
+
+    /// <summary>Sharing the blocks of a large file takes its time.</summary>
+    public bool IsSlow => parts.Any(part => part.Volume is { IsFile: true, Allocation: > SlowBytes });
+
+    public void Prepare(CancellationToken cancellation)
+    {
+        // libvirt has no call that does a part of it ahead.
+    }
+
+    public void Abandon()
+    {
+    }
+
+    public void Take()
+    {
+        foreach (var part in parts)
+        {
+            try
+            {
+                Take(part);
+            }
+            catch (LibvirtException e)
+            {
+                throw Explain(part, e);
+            }
+        }
+    }
+
+    public IReadOnlyList<string> Complete(VmDomain now)
+    {
+        foreach (var part in parts)
+        {
+            if (!part.Copy.Exists(order))
+            {
+                throw new VirtSnapshotException(
+                    FailureKind.InvalidResult,
+                    "SnapshotNotTaken",
+                    part.Disk,
+                    $"The volume '{part.Copy}' for disk '{part.Disk.Target}' of domain '{now.Name}' was made, but libvirt does not show it in its pool.");
+            }
+        }
+
+        return [];
+    }
+
+    private void Take(VolumeCopyPart part)
+    {
+        var connection = order.Native.Connection;
+        if (part.Volume.IsLogical)
+        {
+            part.Copy.TakeSnapshot(connection, part.Volume.Path, part.Room);
+            return;
+        }
+
+        // qemu-img makes the copies of anything but raw, and shares no blocks.
+        if (part.Volume.Format == "raw")
+        {
+            try
+            {
+                part.Copy.TakeCopy(connection, part.Volume.Path, part.Volume.Capacity, reflink: true);
+                return;
+            }
+            catch (LibvirtException e) when (Complaint.IsNotCloned(e.Message) && !order.Domain.IsActive)
+            {
+                // Nobody waits for a domain that is shut off.
+            }
+        }
+
+        order.Warn($"Disk '{part.Disk.Target}' of domain '{order.Domain.Name}' is copied in full: its volume '{part.Volume.Path}' cannot share its blocks with a copy.");
+        part.Copy.TakeCopy(connection, part.Volume.Path, part.Volume.Capacity, reflink: false);
+    }
+
+    private VirtSnapshotException Explain(VolumeCopyPart part, LibvirtException error)
+    {
+        var (kind, id, advice) = error.Message switch
+        {
+            var said when Complaint.IsNotCloned(said) => (
+                FailureKind.InvalidOperation, "MethodUnsuitable", " A volume that cannot share its blocks with a copy can only be copied while the domain is shut off."),
+            var said when Complaint.IsNoSpace(said) || said.Contains("insufficient free space", StringComparison.Ordinal) => (FailureKind.QuotaExceeded, "NoSpace", ""),
+            var said when Complaint.IsImageLocked(said) => (FailureKind.ResourceBusy, "SourceInUse", ""),
+            _ => (FailureKind.InvalidResult, "SnapshotNotTaken", ""),
+        };
+        return error.ConnectionLost && id == "SnapshotNotTaken"
+            ? LibvirtFailure.Explain(error, part.Disk, $"making the volume '{part.Copy}'", "")
+            : new VirtSnapshotException(
+                kind, id, part.Disk, $"The volume '{part.Copy}' for disk '{part.Disk.Target}' of domain '{order.Domain.Name}' could not be made: {error.Message.TrimEnd('.')}.{advice}", error);
+    }
+}

@@ -1,0 +1,74 @@
+using VirtSnapshot.Methods;
+using VirtSnapshot.Quiescing;
+using VirtSnapshot.Snapshots;
+using VirtSnapshot.Tests.Lab;
+using Xunit;
+
+namespace VirtSnapshot.Tests.HostStorage;
+
+/// <summary>LVM snapshots that libvirt makes in its pool of type <c>logical</c>.</summary>
+public sealed class LibvirtVolumeHostTests : LvmTest
+{
+    private const string MethodName = "libvirt-volume";
+
+    public LibvirtVolumeHostTests(LabHost host)
+        : base(host)
+    {
+        // It stays: stopping such a pool deactivates every volume of the group.
+        string[] virsh = ["virsh", "-q", "-c", "qemu:///system"];
+        if (host.TryRun([.. virsh, "pool-info", "vg"]).ExitCode != 0)
+        {
+            host.Run([.. virsh, "pool-create-as", "vg", "logical", "--source-name", "vg", "--target", "/dev/vg"]);
+        }
+    }
+
+    [Fact]
+    public void Records_come_back_from_volumes_of_the_pool()
+    {
+        var guest = Guest(isRunning: true, $"raw:{Volume()}", $"raw:{Volume()}");
+        guest.WaitForMoreRecords();
+        var before = guest.LastAcknowledged();
+        var set = Engine.Take(guest.Domain, "records", quiescing: Freezing, method: $"<diskSnapshot method='{MethodName}'><size>50%</size></diskSnapshot>");
+        Assert.All(set, snapshot => Assert.Equal((MethodName, Consistency.Quiesced, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State)));
+        guest.WaitForMoreRecords();
+        var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!)).ToList();
+        Assert.All(last, number => Assert.True(number >= before, $"{number} records are there, and {before} had been acknowledged"));
+        Assert.InRange(last.Max() - last.Min(), 0, 1);
+        Assert.Equal("67108864", Host.Run("lvs", "--noheadings", "--units", "b", "--nosuffix", "-o", "lv_size", set[0].BackupSource.Path!).Trim());
+        Assert.Contains("no volume of a running", Engine.Refused(() => Engine.Take(Guest(false, $"raw:{Image("/srv/ext4")}").Domain, method: MethodName)).Message, StringComparison.Ordinal);
+
+        Engine.Remove(guest.Domain, set);
+        AssertNoVolumeLeft(guest);
+        guest.WaitForMoreRecords();
+    }
+
+    [Fact]
+    public void One_that_overflows_is_available_no_more_and_one_for_which_there_is_no_room_is_not_taken()
+    {
+        var volume = Volume();
+        var guest = Guest(isRunning: false, $"raw:{volume}");
+        var error = Engine.Refused(() => Engine.Take(guest.Domain, method: $"<diskSnapshot method='{MethodName}'><size>1T</size></diskSnapshot>"));
+        Assert.Equal((FailureKind.QuotaExceeded, "NoSpace"), (error.Kind, error.ErrorId));
+
+        var snapshot = Assert.Single(Engine.Take(guest.Domain, "small", method: $"<diskSnapshot method='{MethodName}'><size>8M</size></diskSnapshot>"));
+        Assert.Equal(SnapshotState.Available, StateOf(guest.Domain));
+        Host.Run("dd", "if=/dev/urandom", $"of={volume}", "bs=1M", "count=32", "oflag=direct");
+        Assert.Equal(SnapshotState.Missing, StateOf(guest.Domain));
+        Host.Run("lvremove", "-fy", snapshot.BackupSource.Path!);
+        Engine.Remove(guest.Domain, [snapshot]);
+        AssertNoVolumeLeft(guest);
+    }
+
+    private string Volume()
+    {
+        var device = Thick();
+        Host.Virsh("pool-refresh", "vg");
+        return device;
+    }
+
+    private void AssertNoVolumeLeft(LabHostGuest guest)
+    {
+        AssertNothingLeft(guest.Domain);
+        Assert.DoesNotContain("virtsnapshot", Host.Run("lvs", "--noheadings", "-o", "lv_name"), StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,242 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Quiescing;
+using VirtSnapshot.Snapshots;
+using VirtSnapshot.Tests.Faults;
+using VirtSnapshot.Tests.Lab;
+using VirtSnapshot.Tests.Methods.Volumes;
+using VirtSnapshot.Tests.Storage;
+using Xunit;
+using SnapshotState = VirtSnapshot.Methods.SnapshotState;
+
+namespace VirtSnapshot.Tests.Methods.LibvirtVolume;
+
+/// <summary>Real volumes in libvirt's pools of directories.</summary>
+public sealed class LibvirtVolumeTests(LabFixture lab) : VolumeTest(lab)
+{
+    private const string Method = "libvirt-volume";
+    private const string Pool = "volumes pool";
+
+    [Fact]
+    public void A_running_guest_s_raw_disks_are_cloned_at_one_moment_and_the_clones_stand_still()
+    {
+        var folder = Xfs("1G").Folder;
+        using var guest = Lab.ThrowawayIn(folder, "volume-libvirt", "--format", "raw");
+        var images = Path.Combine(folder, "images");
+        using var pool = StartPool(images);
+        var entries = Entries(images);
+        guest.WaitForMoreRecords();
+        var acknowledged = guest.LastAcknowledged();
+        var snapshots = Engine.Take(guest.Domain, "one", quiescing: Engine.Required, method: Method);
+        Assert.All(snapshots, snapshot =>
+        {
+            Assert.Equal((Method, Consistency.Quiesced, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State));
+            Assert.Null(snapshot.ModifiedDisk);
+            Assert.Matches($"^{images}/virtsnapshot-one-[0-9a-f]{{8}}-{snapshot.Disk}$", snapshot.BackupSource.Path);
+            Assert.Equal(DiskSourceType.Volume, snapshot.BackupSource.Type);
+            Assert.Equal($"{Pool}/{Path.GetFileName(snapshot.BackupSource.Path)}", snapshot.BackupSource.Name);
+            Assert.Equal(snapshot.BackupSource, Recorded(guest.Domain).Single(listed => listed.Disk == snapshot.Disk).BackupSource);
+        });
+        guest.WaitForMoreRecords();
+        var last = snapshots.Select(snapshot => TestGuest.ReadRecords(snapshot.BackupSource.Path!, "raw")).ToList();
+        Assert.All(last, number => Assert.True(number >= acknowledged, $"{number} is older than {acknowledged}, which was acknowledged before."));
+        Assert.InRange(last[0] - last[1], 0, 1);
+
+        // As whoever has no path to the host reads it.
+        var copy = Path.Combine(Lab.Images, "volume-downloaded.raw");
+        Lab.Virsh("vol-download", "--pool", Pool, Path.GetFileName(snapshots[0].BackupSource.Path)!, copy);
+        Assert.Equal(ImageDigest.OfFile(snapshots[0].BackupSource.Path!), ImageDigest.OfFile(copy));
+        File.Delete(copy);
+
+        Engine.Remove(guest.Domain, snapshots);
+        AssertNothingLeft(guest.Domain);
+        Assert.Equal(entries, Entries(images));
+        guest.WaitForMoreRecords();
+    }
+
+    [Fact]
+    public void Where_blocks_cannot_be_shared_a_volume_is_copied_in_full_and_only_while_the_domain_is_shut_off()
+    {
+        var folder = Keep(new LoopFileSystem(Lab.Images, "volumes-ext4", ["mkfs.ext4", "-q"], "96M")).Folder;
+        var image = Raw(folder, "a.raw");
+        using var pool = StartPool(folder);
+        var domain = Define(Disk(image));
+        var before = ImageDigest.OfFile(image);
+        var heard = new HeardReporter();
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, method: Method, reporter: heard));
+        Assert.Contains("copied in full", Assert.Single(heard.Warnings), StringComparison.Ordinal);
+        Assert.Equal((Consistency.Offline, before), (snapshot.Consistency, ImageDigest.OfFile(snapshot.BackupSource.Path!)));
+        Engine.Remove(domain.Domain, snapshot);
+
+        Lab.Virsh("start", domain.Name);
+        var error = Engine.Refused(() => Engine.Take(domain.Domain, method: Method));
+        Assert.Equal("MethodUnsuitable", error.ErrorId);
+        Assert.Contains("only be copied while the domain is shut off", error.Message, StringComparison.Ordinal);
+        AssertNothing(domain.Domain, "a.raw", "lost+found");
+        Lab.Virsh("destroy", domain.Name);
+
+        LabScript.TryRunProgram("dd", "if=/dev/zero", $"of={folder}/filler", "bs=1M", "conv=fsync");
+        Assert.Equal("NoSpace", Engine.Refused(() => Engine.Take(domain.Domain, method: Method)).ErrorId);
+        AssertNothing(domain.Domain, "a.raw", "filler", "lost+found");
+    }
+
+    [Fact]
+    public void A_qcow2_volume_is_copied_with_all_that_it_stands_on_while_the_domain_is_shut_off()
+    {
+        var folder = Xfs().Folder;
+        Qcow2(folder, "base.qcow2", content: 5);
+        var image = Qcow2(folder, "a.qcow2", backing: "base.qcow2");
+        BareDomain.WriteOffline(image, 6, "1M");
+        using var pool = StartPool(folder);
+        var domain = Define(Disk(image, format: "qcow2"));
+        var before = ImageDigest.Of(image, "qcow2");
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, method: Method));
+        File.Move(Path.Combine(folder, "base.qcow2"), Path.Combine(folder, "moved"));
+        Assert.Equal(("qcow2", before), (snapshot.BackupSource.Format, ImageDigest.Of(snapshot.BackupSource)));
+        File.Move(Path.Combine(folder, "moved"), Path.Combine(folder, "base.qcow2"));
+        Engine.Remove(domain.Domain, snapshot);
+
+        Lab.Virsh("start", domain.Name);
+        Assert.Equal("DomainRunning", Engine.Refused(() => Engine.Take(domain.Domain, method: Method)).ErrorId);
+        AssertNothing(domain.Domain, "a.qcow2", "base.qcow2");
+    }
+
+    [Fact]
+    public void Snapshots_go_in_any_order_and_one_that_is_gone_already_without_complaint()
+    {
+        var folder = Xfs().Folder;
+        var image = Raw(folder, "a.raw");
+        using var pool = StartPool(folder);
+        var domain = Define(Disk(image));
+        var contents = new List<string>();
+        for (byte i = 1; i <= 3; i++)
+        {
+            WriteRaw(image, i);
+            contents.Add(ImageDigest.OfFile(image));
+            Engine.Take(domain.Domain, $"s{i}", method: Method);
+        }
+
+        var snapshots = Recorded(domain.Domain);
+        Assert.Equal(contents, snapshots.Select(snapshot => ImageDigest.OfFile(snapshot.BackupSource.Path!)));
+        File.Delete(snapshots[0].BackupSource.Path!);
+        Assert.Equal(
+            [SnapshotState.Missing, SnapshotState.Available, SnapshotState.Available], Recorded(domain.Domain).Select(snapshot => snapshot.State));
+        Engine.Remove(domain.Domain, snapshots[1]);
+        Engine.Remove(domain.Domain, Recorded(domain.Domain));
+        AssertNothing(domain.Domain, "a.raw");
+    }
+
+    [Fact]
+    public void What_libvirt_knows_no_volume_of_is_refused_with_the_reason()
+    {
+        var folder = Xfs().Folder;
+        var known = Raw(folder, "a.raw");
+        var later = "later.raw";
+        var domain = Define(Disk(known), Disk(Path.Combine(folder, later), "vdb"));
+        Assert.Contains("no volume of a running storage pool", AssertUnsuitable(domain, Method).Message, StringComparison.Ordinal);
+
+        using var pool = StartPool(folder);
+        Raw(folder, later);
+        Assert.Contains(later, AssertUnsuitable(domain, Method).Message, StringComparison.Ordinal);
+
+        // A guest can write what it likes to its raw disk.
+        LabScript.RunProgram("qemu-img", "create", "-q", "-f", "qcow2", "-b", "/etc/passwd", "-F", "raw", known, "8M");
+        Lab.Virsh("pool-refresh", Pool);
+        Assert.Contains("libvirt takes its content for qcow2", AssertUnsuitable(domain, Method).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void It_is_not_removed_while_another_disk_stands_on_it_and_a_record_that_names_something_else_deletes_nothing()
+    {
+        var folder = Xfs().Folder;
+        var domain = Define(Disk(Raw(folder, "a.raw")));
+        using var pool = StartPool(folder);
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, method: Method));
+        using (new BareDomain(Lab, "volumes-clone", [$"<disk type='volume' device='disk'>{snapshot.BackupSource.Xml}<target dev='vda' bus='virtio'/></disk>"], isRunning: false))
+        {
+            var error = Engine.RemovalRefused(domain.Domain, snapshot);
+            Assert.Equal("SourceShared", error.ErrorId);
+            Assert.Contains("'volumes-clone'", error.Message, StringComparison.Ordinal);
+        }
+
+        // Whoever may edit the domain may write into its records.
+        var name = Path.GetFileName(snapshot.BackupSource.Path)!;
+        var definition = Path.Combine(Lab.Images, $"{domain.Name}-edited.xml");
+        File.WriteAllText(definition, domain.Domain.Xml.Replace($"name=\"{name}\"", "name=\"a.raw\"", StringComparison.Ordinal).Replace($"name='{name}'", "name='a.raw'", StringComparison.Ordinal));
+        Lab.Virsh("define", definition);
+        Assert.Equal(SnapshotState.Invalid, Assert.Single(Recorded(domain.Domain)).State);
+        Assert.Equal("SnapshotNotOurs", Engine.RemovalRefused(domain.Domain, Recorded(domain.Domain)).ErrorId);
+        Assert.True(File.Exists(Path.Combine(folder, "a.raw")));
+    }
+
+    [Fact]
+    public void One_whose_pool_does_not_run_is_not_forgotten()
+    {
+        var folder = Xfs().Folder;
+        var domain = Define(Disk(Raw(folder, "a.raw")));
+        DiskSnapshot snapshot;
+        using (StartPool(folder))
+        {
+            snapshot = Assert.Single(Engine.Take(domain.Domain, method: Method));
+        }
+
+        Assert.Equal(SnapshotState.Unverified, Assert.Single(Recorded(domain.Domain)).State);
+        Assert.Equal("SourceMissing", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
+        using var pool = StartPool(folder);
+        Engine.Remove(domain.Domain, snapshot);
+        AssertNothing(domain.Domain, "a.raw");
+    }
+
+    [Fact]
+    public void What_a_killed_run_has_left_is_cleared_away_and_a_killed_removal_is_finished()
+    {
+        var folder = Xfs().Folder;
+        var domain = Define(Disk(Raw(folder, "a.raw")), Disk(Raw(folder, "b.raw"), "vdb"));
+        using var pool = StartPool(folder);
+        foreach (var step in new[] { RunStep.Journaled, RunStep.Frozen, RunStep.Taken, RunStep.Recorded })
+        {
+            VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Snapshot, Method = Method, Step = step });
+            Assert.Equal((step, step == RunStep.Recorded ? RepairAction.Cleared : RepairAction.Undone), (step, RepairOf(domain)));
+            Assert.Equal((step, step == RunStep.Recorded ? 2 : 0), (step, Recorded(domain.Domain).Count));
+        }
+
+        foreach (var step in new[] { RunStep.RemovalJournaled, RunStep.CatalogRewritten, RunStep.Discarded })
+        {
+            VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Removal, Step = step });
+            Assert.Equal((step, RepairAction.Finished), (step, RepairOf(domain)));
+            AssertNothing(domain.Domain, "a.raw", "b.raw");
+            Engine.Take(domain.Domain, "fault", method: Method);
+        }
+
+        Engine.Remove(domain.Domain, Recorded(domain.Domain));
+        AssertNothing(domain.Domain, "a.raw", "b.raw");
+    }
+
+    private static RepairAction? RepairOf(BareDomain domain)
+    {
+        using var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), TestContext.Current.CancellationToken);
+        return plan?.Run(TestContext.Current.CancellationToken).Action;
+    }
+
+    private static void AssertNothing(VmDomain domain, params string[] entries)
+    {
+        AssertNothingLeft(domain);
+        Assert.Equal(entries, Entries(Path.GetDirectoryName(domain.Disks[0].Source.Path)!));
+    }
+
+    private RunningPool StartPool(string folder) => new(Lab, Pool, folder);
+
+    /// <summary>A pool that is forgotten when disposed of; its files stay.</summary>
+    private sealed class RunningPool : IDisposable
+    {
+        private readonly LabFixture lab;
+        private readonly string name;
+
+        public RunningPool(LabFixture lab, string name, string folder)
+        {
+            (this.lab, this.name) = (lab, name);
+            lab.Virsh("pool-create-as", name, "dir", "--target", folder);
+        }
+
+        public void Dispose() => LabScript.TryRunProgram("virsh", "-q", "-c", lab.Uri, "pool-destroy", name);
+    }
+}
