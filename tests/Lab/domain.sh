@@ -101,6 +101,13 @@ done
 type=qemu cpu="<cpu mode='maximum'/>"
 [[ ${VIRTSNAPSHOT_LAB_KVM:-0} != 1 ]] || type=kvm cpu="<cpu mode='host-passthrough'/>"
 
+# A path as an attribute's value within single quotes. (What stands in quotes is no pattern's match.)
+in_xml() {
+    local text=${1//&/"&amp;"}
+    text=${text//</"&lt;"}
+    printf '%s' "${text//\'/"&apos;"}"
+}
+
 definition() {
     cat <<-XML
 		<domain type='$type'>
@@ -126,7 +133,7 @@ definition() {
         cat <<-XML
 			    <disk type='$kind' device='disk'>
 			      <driver name='qemu' type='${format_of[$target]}'/>
-			      <source $attribute='${path_of[$target]}'/>
+			      <source $attribute='$(in_xml "${path_of[$target]}")'/>
 			      <target dev='$target' bus='virtio'/>
 			    </disk>
 		XML

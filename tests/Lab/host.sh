@@ -78,6 +78,10 @@ make_ssh() {
 		    StrictHostKeyChecking yes
 		    BatchMode yes
 		    ConnectTimeout 30
+		    # The handshake is most of a command's time under emulation. The connection ends with QEMU.
+		    ControlMaster auto
+		    ControlPath "$dir/control-%p"
+		    ControlPersist yes
 		    LogLevel ERROR
 	CONF
     cat >"$dir/ssh" <<-SSH

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Microsoft.Win32.SafeHandles;
 using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Hosts;
@@ -118,6 +119,14 @@ internal sealed class LocalHost(string hypervisorUri) : IHost
         FileApi.TryStat);
 
     public IDisposable? TryLock(string name)
+    {
+        var own = TryLockOwn(name);
+        return own is null || Environment.IsPrivilegedProcess || LibvirtUri.TryParse(hypervisorUri) is { IsSession: true }
+            ? own
+            : RootLock.TryAdd(own, name);
+    }
+
+    private static SafeFileHandle? TryLockOwn(string name)
     {
         var path = Path.Combine(PrivateFolder.Open(), name + ".lock");
 

@@ -21,14 +21,9 @@ internal sealed class LocalScript(Process process) : IHostScript
         return line.Wait(time) ? line.Result : null;
     }
 
-    public void Dispose()
+    /// <summary>Says that there is no more to come.</summary>
+    public void CloseInput()
     {
-        if (isDisposed)
-        {
-            return;
-        }
-
-        isDisposed = true;
         try
         {
             process.StandardInput.Dispose();
@@ -37,7 +32,17 @@ internal sealed class LocalScript(Process process) : IHostScript
         {
             // It is gone, and with it the other end.
         }
+    }
 
+    public void Dispose()
+    {
+        if (isDisposed)
+        {
+            return;
+        }
+
+        isDisposed = true;
+        CloseInput();
         process.StandardOutput.Dispose();
         process.Dispose();
     }

@@ -90,7 +90,7 @@ internal sealed class Freezer : IDisposable
         }
         catch (LibvirtException e)
         {
-            var failure = AfterFailedFreeze(e);
+            var failure = AfterFailedFreeze(e, window.Elapsed);
             if (options.Quiescence == Quiescence.Required)
             {
                 throw failure;
@@ -192,7 +192,7 @@ internal sealed class Freezer : IDisposable
     }
 
     /// <summary>Says what the failure means for the guest, and leaves the guard at work wherever that is not certain.</summary>
-    private VirtSnapshotException AfterFailedFreeze(LibvirtException error)
+    private VirtSnapshotException AfterFailedFreeze(LibvirtException error, TimeSpan elapsed)
     {
         if (!error.IsUnanswered)
         {
@@ -229,7 +229,7 @@ internal sealed class Freezer : IDisposable
             FailureKind.OperationTimeout,
             "FreezeTimedOut",
             domain,
-            $"The guest of domain '{domain.Name}' did not confirm the freeze within {options.FreezeTimeout.TotalSeconds:0.#} s: {error.Message}. "
+            $"The guest of domain '{domain.Name}' did not confirm the freeze ({error.Message.TrimEnd('.')}, after {elapsed.TotalSeconds:0.0} s). "
             + $"The freeze may still land: a guard ({guard}) goes on thawing until the agent answers that nothing is frozen.",
             error);
     }

@@ -43,7 +43,7 @@ public sealed record DiskSnapshot
     /// <summary>How record and reality agree.</summary>
     public required SnapshotState State { get; init; }
 
-    /// <summary>How full the room is that was set aside for it, in percent: when it is full, the snapshot is lost. Null where it has none of its own.</summary>
+    /// <summary>How full the room is that it is kept in, in percent: what was set aside for it, or the thin pool. When it is full, the snapshot is lost. Null where nothing bounds it but the disk.</summary>
     public double? FillPercent { get; init; }
 
     /// <summary>The libvirt URI of the domain.</summary>

@@ -7,17 +7,24 @@ namespace VirtSnapshot.Snapshots;
 /// A shield is an overlay that takes a disk's writes from the freeze window on, so that what lies under it stands still while a slow
 /// snapshot of that is made; then it is merged back. The window is as short as a switch to overlays, however slow the storage.
 /// </remarks>
+/// <param name="Targets">The disks, in the domain's order: the order of what is told, whatever the order of the acts.</param>
 /// <param name="Within">The acts within the freeze window.</param>
 /// <param name="After">The acts that the shield lets wait until the guest is thawed.</param>
 /// <param name="ShieldedTargets">The disks that the first of <paramref name="Within"/> switches to overlays only for the time of <paramref name="After"/>.</param>
 internal sealed record SetActs(
-    IReadOnlyList<ISnapshotAct> Within, IReadOnlyList<ISnapshotAct> After, IReadOnlySet<string> ShieldedTargets)
+    string[] Targets, IReadOnlyList<ISnapshotAct> Within, IReadOnlyList<ISnapshotAct> After, IReadOnlySet<string> ShieldedTargets)
 {
     /// <summary>What will be recorded.</summary>
-    public IEnumerable<PlannedDisk> Disks => Within.SelectMany(act => act.Disks).Where(disk => !IsShield(disk)).Concat(After.SelectMany(act => act.Disks));
+    public IReadOnlyList<PlannedDisk> Disks { get; } =
+    [
+        .. Within.SelectMany(act => act.Disks)
+            .Where(disk => !ShieldedTargets.Contains(disk.Disk.Target))
+            .Concat(After.SelectMany(act => act.Disks))
+            .OrderBy(disk => Array.IndexOf(Targets, disk.Disk.Target)),
+    ];
 
     /// <summary>The overlays that go again.</summary>
-    public IEnumerable<PlannedDisk> Shields => Within.SelectMany(act => act.Disks).Where(IsShield);
+    public IEnumerable<PlannedDisk> Shields => Within.SelectMany(act => act.Disks).Where(disk => ShieldedTargets.Contains(disk.Disk.Target));
 
     public IEnumerable<ISnapshotAct> All => Within.Concat(After);
 
@@ -30,6 +37,7 @@ internal sealed record SetActs(
     public static SetActs Plan(
         Func<IEnumerable<ChosenDisk>, SnapshotOrder> orderOf, IReadOnlyList<ChosenDisk> chosen, ShieldUse use, bool canWait, IRunReporter reporter)
     {
+        string[] targets = [.. chosen.Select(disk => disk.Disk.Target)];
         var parts = chosen.GroupBy(disk => disk.Choice.Provider)
             .Select(part => (Provider: part.Key, Disks: part.ToList(), Act: part.Key.Plan(orderOf(part))))
             .ToList();
@@ -37,7 +45,7 @@ internal sealed record SetActs(
         var shielded = parts.Where(part => part.Act.NeedsStandstill && (use == ShieldUse.Always || part.Act.IsSlow || parts.Count > 1)).ToList();
         if (!canWait || use == ShieldUse.Never || shielded.Count == 0)
         {
-            return new SetActs(acts, [], new HashSet<string>(StringComparer.Ordinal));
+            return new SetActs(targets, acts, [], new HashSet<string>(StringComparer.Ordinal));
         }
 
         try
@@ -52,6 +60,7 @@ internal sealed record SetActs(
             // One act for the shield and for the disks that get an overlay anyway: one switch for all.
             var switching = parts.Where(part => part.Provider == shield).SelectMany(part => part.Disks).Concat(waiting);
             return new SetActs(
+                targets,
                 [shield.Plan(orderOf(switching)), .. parts.Except(shielded).Where(part => part.Provider != shield).Select(part => part.Act)],
                 [.. shielded.Select(part => part.Act)],
                 waiting.Select(disk => disk.Disk.Target).ToHashSet(StringComparer.Ordinal));
@@ -60,9 +69,7 @@ internal sealed record SetActs(
         {
             Action<string> tell = shielded.Exists(part => part.Act.IsSlow) ? reporter.Warning : reporter.Verbose;
             tell($"The guest has to wait for the snapshots, since they cannot be shielded: {e.Message}");
-            return new SetActs(acts, [], new HashSet<string>(StringComparer.Ordinal));
+            return new SetActs(targets, acts, [], new HashSet<string>(StringComparer.Ordinal));
         }
     }
-
-    private bool IsShield(PlannedDisk disk) => ShieldedTargets.Contains(disk.Disk.Target);
 }

@@ -55,7 +55,10 @@ internal sealed class SnapshotRun(
             TakeShielded();
             var set = Record(createdAt, frozen, freezer, changed);
             Finish();
-            return [.. set.Disks.Select(disk => DiskSnapshot.From(Domain, set, disk, SnapshotState.Available))];
+            List<DiskSnapshot> snapshots =
+                [.. set.Disks.Select(disk => DiskSnapshot.From(Domain, set, disk, SnapshotState.Available) with { FillPercent = ReadFill(disk.Record) })];
+            warnings.AddRange(snapshots.Select(SnapshotRoom.FindWarning).OfType<string>());
+            return snapshots;
         }
         catch (Exception e)
         {
@@ -169,6 +172,20 @@ internal sealed class SnapshotRun(
         if (acts.After.Count > 0)
         {
             RunSteps.Reached(RunStep.ShieldedTaken);
+        }
+    }
+
+    /// <summary>What comes after the set is recorded must not make it fail.</summary>
+    private double? ReadFill(RecordedDisk record)
+    {
+        try
+        {
+            return MethodCatalog.Selector.Find(record.Method, Domain).ReadFill(session.ToOrder(), record);
+        }
+        catch (VirtSnapshotException e)
+        {
+            warnings.Add($"The snapshot of disk '{record.Target}' of domain '{Domain.Name}' is taken, but how full its room is cannot be read: {e.Message}");
+            return null;
         }
     }
 

@@ -32,6 +32,16 @@ public sealed class GetDiskSnapshotCommand : DiskCmdlet
         }
     }
 
-    private protected override void Process(ChosenDomain chosen) =>
-        WriteObject(ChosenSnapshots.Of(chosen, names), enumerateCollection: true);
+    private protected override void Process(ChosenDomain chosen)
+    {
+        foreach (var snapshot in ChosenSnapshots.Of(chosen, names))
+        {
+            if (SnapshotRoom.FindWarning(snapshot) is { } warning)
+            {
+                WriteWarning(warning);
+            }
+
+            WriteObject(snapshot);
+        }
+    }
 }

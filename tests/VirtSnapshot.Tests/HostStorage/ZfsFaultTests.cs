@@ -238,13 +238,14 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         Assert.Equal(RepairAction.Cleared, Repair(guest.Domain)!.Action);
         Assert.Equal([SnapshotState.Available, SnapshotState.Available], SnapshotList.Of(guest.Domain).Select(snapshot => snapshot.State));
 
+        Engine.Remove(guest.Domain, [.. SnapshotList.Of(guest.Domain)]);
         foreach (var step in new[] { RunStep.RemovalJournaled, RunStep.CatalogRewritten, RunStep.Discarded })
         {
+            Engine.Take(guest.Domain, "fault");
             VictimProcess.Die(Host.Uri, guest.Name, Dying(VictimWork.Removal, step));
+            Assert.Equal((step, RepairAction.Finished), (step, Repair(guest.Domain)!.Action));
+            AssertNothingLeft(guest.Domain);
         }
-
-        Assert.Equal(RepairAction.Finished, Repair(guest.Domain)!.Action);
-        AssertNothingLeft(guest.Domain);
     }
 
     [Theory(Explicit = true)]

@@ -154,5 +154,30 @@ public sealed class LocalHostTests : IDisposable
         File.Delete(file);
     }
 
+    [Fact]
+    public void A_user_who_may_become_root_keeps_all_others_out()
+    {
+        var name = $"test-{Guid.NewGuid():N}";
+        var own = new CancellationTokenRegistration();
+        using (RootLock.TryAdd(own, name))
+        {
+            Assert.Null(host.TryLock(name));
+            Assert.Null(RootLock.TryAdd(own, name));
+        }
+
+        using (host.TryLock(name))
+        {
+            Assert.Null(RootLock.TryAdd(own, name));
+        }
+
+        // Its input is closed when we end, however that happens.
+        using (var hold = RootLock.TryAdd(own, name))
+        {
+            Assert.NotNull(hold);
+        }
+
+        File.Delete($"/run/virtsnapshot/{name}.lock");
+    }
+
     private void Create() => host.CreateFile(NewFile, "x"u8, null);
 }

@@ -8,11 +8,12 @@ namespace VirtSnapshot.Methods.Lvm;
 /// <param name="Attributes">The ten letters of <c>lv_attr</c>, see lvs(8).</param>
 /// <param name="Tags">Its tags.</param>
 /// <param name="OriginUuid">What it is a snapshot of; empty where it is none.</param>
-/// <param name="Fill">How full a thick snapshot is, in percent.</param>
-internal sealed record LogicalVolume(string Name, string Uuid, string Attributes, IReadOnlyList<string> Tags, string OriginUuid, double? Fill)
+/// <param name="Fill">How full a thick snapshot is, or a thin pool's data, in percent.</param>
+/// <param name="MetadataFill">How full a thin pool's metadata is, in percent.</param>
+internal sealed record LogicalVolume(string Name, string Uuid, string Attributes, IReadOnlyList<string> Tags, string OriginUuid, double? Fill, double? MetadataFill)
 {
     /// <summary>What <see cref="Read"/> wants to be asked for.</summary>
-    public const string Fields = "lv_name,lv_uuid,lv_attr,lv_tags,origin_uuid,data_percent";
+    public const string Fields = "lv_name,lv_uuid,lv_attr,lv_tags,origin_uuid,data_percent,metadata_percent";
 
     private const int TypeLetter = 0;
     private const int PermissionLetter = 1;
@@ -49,7 +50,8 @@ internal sealed record LogicalVolume(string Name, string Uuid, string Attributes
                     attributes.Length > HealthLetter ? attributes : throw new FormatException($"'{attributes}' is no lv_attr."),
                     JsonText.Text(row, "lv_tags").Split(',', StringSplitOptions.RemoveEmptyEntries),
                     JsonText.Text(row, "origin_uuid"),
-                    JsonText.Percent(row, "data_percent"));
+                    JsonText.Percent(row, "data_percent"),
+                    JsonText.Percent(row, "metadata_percent"));
             }),
         ];
     }

@@ -197,8 +197,7 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
         };
     }
 
-    /// <summary>A thin snapshot's room is its pool's.</summary>
-    public virtual double? ReadFill(IHost host, VolumeSnapshot snapshot) => null;
+    public abstract double? ReadFill(IHost host, VolumeSnapshot snapshot);
 
     public string? WhyInUse(IHost host, VolumeSnapshot snapshot) =>
         FileSystemOf(snapshot) is null && FindOurs(new LvmPrograms(host), snapshot) is { IsOpen: true } ? $"'{snapshot.At}' is open: mounted, or part of another device ('lsblk {snapshot.At}' tells more)" : null;

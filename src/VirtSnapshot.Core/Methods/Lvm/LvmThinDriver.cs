@@ -1,4 +1,6 @@
+using VirtSnapshot.Hosts;
 using VirtSnapshot.Methods.Volumes;
+using VirtSnapshot.Snapshots;
 using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Lvm;
@@ -7,7 +9,7 @@ namespace VirtSnapshot.Methods.Lvm;
 /// <remarks>
 /// <list type="bullet">
 /// <item>It has no room of its own: the pool's is everybody's. A pool whose data is full stops all its writers, after a minute with errors; one whose metadata is full has to be
-/// repaired offline. So a pool that is 95 % full is refused, and of one from 80 % on the user is warned.</item>
+/// repaired offline. So a pool that is 95 % full is refused; of one from 80 % on the user is warned when the snapshot is taken, and whenever it is listed.</item>
 /// <item>LVM marks thin snapshots as not to be activated; ours are made without that mark, as the backup source must come back by itself after a reboot.</item>
 /// <item>It is made without being activated, which is done after the act: that makes the act shorter by a wait for udev.</item>
 /// </list>
@@ -15,9 +17,15 @@ namespace VirtSnapshot.Methods.Lvm;
 internal sealed class LvmThinDriver : LogicalVolumeDriver
 {
     private const double FullPercent = 95;
-    private const double NearlyFullPercent = 80;
+    private const string PoolDetail = "pool";
 
     public override string Method => "lvm-thin";
+
+    /// <summary>The pool's, be it data or metadata that runs out first.</summary>
+    public override double? ReadFill(IHost host, VolumeSnapshot snapshot) =>
+        snapshot.Details.TryGetValue(PoolDetail, out var pool) && LvmName.IsValid(pool) && new LvmPrograms(host).Find(NameOf(snapshot).Group, pool) is [var found]
+            ? Math.Max(found.Fill ?? 0, found.MetadataFill ?? 0)
+            : null;
 
     protected override string NameEnd => "-thin";
 
@@ -42,6 +50,7 @@ internal sealed class LvmThinDriver : LogicalVolumeDriver
 
     protected override void Plan(VolumeOrder order, LogicalVolumeLayer volume, SnapshotSettings settings, Dictionary<string, string> details)
     {
+        details[PoolDetail] = volume.Pool!;
         foreach (var (part, percent) in new[] { ("data", volume.PoolDataPercent), ("metadata", volume.PoolMetadataPercent) })
         {
             var fill = FormattableString.Invariant($"the {part} of the thin pool '{volume.VolumeGroup}/{volume.Pool}' is {percent:0.#} % full");
@@ -54,10 +63,6 @@ internal sealed class LvmThinDriver : LogicalVolumeDriver
                     $"{fill}, and from now on all that is written over is kept: a full pool stops every volume in it. Nothing was touched. Extend it ('lvextend'), or remove volumes");
             }
 
-            if (percent >= NearlyFullPercent)
-            {
-                order.Warn($"Domain '{order.Domain.Name}': {fill}. When it is full every volume in it stops: remove the snapshot soon, or extend the pool.");
-            }
         }
     }
 

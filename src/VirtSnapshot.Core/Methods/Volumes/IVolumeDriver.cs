@@ -40,7 +40,7 @@ internal interface IVolumeDriver
     /// <summary>Whether it is there, readable and sound.</summary>
     SnapshotState Check(IHost host, VolumeSnapshot snapshot);
 
-    /// <summary>How full the room is that was set aside for it, in percent; null where it has none of its own. Asked of what is available.</summary>
+    /// <summary>How full the room is that it is kept in, in percent; null where nothing bounds it but the disk. Asked of what is available.</summary>
     double? ReadFill(IHost host, VolumeSnapshot snapshot) => null;
 
     /// <summary>

@@ -139,8 +139,7 @@ internal sealed class ZfsDriver : IVolumeDriver
             // Made before.
         }
 
-        WaitForNode(host, planned);
-        if (zfs.Do("blockdev", ["--getro", snapshot.At], snapshot.At).Output.Trim() != "1")
+        if (!IsReadOnly(host, planned))
         {
             throw new VirtSnapshotException(FailureKind.InvalidResult, "SnapshotNotTaken", snapshot.At, $"The device '{snapshot.At}' of snapshot '{planned.Name}' can be written to.");
         }
@@ -183,19 +182,25 @@ internal sealed class ZfsDriver : IVolumeDriver
     private static string MountOf(IHost host, string root, string mountPoint) =>
         mountPoint.StartsWith('/') && host.Stat(mountPoint) is { } own && host.Stat(root) is { } seen && own.IsSameFileAs(seen) ? mountPoint : root;
 
-    /// <summary>The kernel makes the device, and udev its name, some time after the clone is there.</summary>
-    private static void WaitForNode(IHost host, ZfsSnapshot planned)
+    /// <summary>The kernel makes the device, and udev its name, some time after the clone is there; and for a moment it can be gone again.</summary>
+    private static bool IsReadOnly(IHost host, ZfsSnapshot planned)
     {
         var giveUp = DateTime.UtcNow + NodePatience;
-        while (host.Stat(planned.At, followLink: true) is not { IsBlockDevice: true })
+        while (true)
         {
+            var answer = host.RunAsRoot("blockdev", ["--getro", planned.At]);
+            if (answer.Succeeded)
+            {
+                return answer.Output.Trim() == "1";
+            }
+
             if (DateTime.UtcNow > giveUp)
             {
                 throw new VirtSnapshotException(
                     FailureKind.InvalidResult,
                     "SnapshotNotTaken",
                     planned.At,
-                    $"The snapshot '{planned.Name}' was taken, but after {NodePatience.TotalSeconds:0} s its device '{planned.At}' is not there: does udev run, with the rules of ZFS?");
+                    $"The snapshot '{planned.Name}' was taken, but after {NodePatience.TotalSeconds:0} s its device '{planned.At}' cannot be opened ({answer.Complaint}): does udev run, with the rules of ZFS?");
             }
 
             Thread.Sleep(50);
