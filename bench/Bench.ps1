@@ -73,17 +73,16 @@ function Measure-Snapshots([string] $Name, [int] $Disks, [double] $TimeGoal, [do
     Write-Row "  merge of $Disks disk(s), ms" (Get-Median $merges.Ours) (Get-Median $merges.Theirs) ($Disks -gt 1 ? '<= 0.5' : '')
 }
 
-# A method's freeze window, and the same by hand: freeze, the storage's own command, thaw. $ByHand gets a number, $Undo takes its work back.
-function Measure-Window([string] $Name, [string] $Method, [scriptblock] $ByHand, [scriptblock] $Undo) {
+# A method's freeze window, and the same by hand: $ByHand freezes, does the storage's own command, and thaws; it gets a number. $Undo takes its work back.
+function Measure-Window([string] $Name, [string] $Method, [scriptblock] $ByHand, [scriptblock] $Undo, [string] $Where = '', [string] $Goal = '<= 1.0') {
     $windows = @{ Ours = @(); Theirs = @() }
+    $domain = Get-VmDomain $Name -Uri $uri
     foreach ($run in 0..$Runs) {
-        virsh -q -c $uri domfsfreeze $Name
-        . $ByHand $run
-        virsh -q -c $uri domfsthaw $Name
+        $null = . $ByHand $run
         $theirs = Get-FreezeWindow $Name
-        . $Undo $run
+        $null = . $Undo $run
 
-        $snapshots = New-DiskSnapshot $Name -Method $Method -QuiesceRequired
+        $snapshots = $domain | New-DiskSnapshot -Method $Method -QuiesceRequired
         $ours = Get-FreezeWindow $Name
         $snapshots | Remove-DiskSnapshot
 
@@ -91,7 +90,7 @@ function Measure-Window([string] $Name, [string] $Method, [scriptblock] $ByHand,
         if ($run -gt 0) { $windows.Ours += $ours; $windows.Theirs += $theirs }
     }
 
-    Write-Row "freeze window of $Method by the guest's log, ms" (Get-Median $windows.Ours) (Get-Median $windows.Theirs) '<= 1.0'
+    Write-Row "freeze window of $Method$Where, ms" (Get-Median $windows.Ours) (Get-Median $windows.Theirs) $Goal
 }
 
 function Measure-FileSystemMethods {
@@ -103,10 +102,44 @@ function Measure-FileSystemMethods {
     mount -o loop "$mount.img" $mount
     $null = btrfs subvolume create $vms
     & "$lab/domain.sh" $uri btrfs $vms --disks 1 --format raw
-    Measure-Window btrfs btrfs { param($Run) $null = btrfs subvolume snapshot -r $vms "$vms/by-hand$Run" } { param($Run) $null = btrfs subvolume delete "$vms/by-hand$Run" }
-    Measure-Window btrfs reflink { param($Run) cp --reflink=always "$vms/images/btrfs-vda.raw" "$vms/by-hand$Run" } { param($Run) rm "$vms/by-hand$Run" }
+    $freeze = { virsh -q -c $uri domfsfreeze btrfs }
+    $thaw = { virsh -q -c $uri domfsthaw btrfs }
+    Measure-Window btrfs btrfs { param($Run) . $freeze; btrfs subvolume snapshot -r $vms "$vms/by-hand$Run"; . $thaw } { param($Run) btrfs subvolume delete "$vms/by-hand$Run" }
+    Measure-Window btrfs reflink { param($Run) . $freeze; cp --reflink=always "$vms/images/btrfs-vda.raw" "$vms/by-hand$Run"; . $thaw } { param($Run) rm "$vms/by-hand$Run" }
     virsh -q -c $uri destroy btrfs
     umount $mount
+}
+
+# Over ssh, on a host that is an emulated machine itself. By hand: from here, each command by its own ssh session over one connection, and by a script
+# over there.
+function Measure-HostMethods {
+    $hostFolder = "$folder/host"
+    $uri = & "$lab/host.sh" start $hostFolder $PID
+    function Enter-Host { & "$lab/host.sh" enter $hostFolder @args }
+
+    $subvolume = Enter-Host /lab/host/storage subvolume bench
+    $dataset = Enter-Host /lab/host/storage dataset bench
+    $storage = [ordered]@{
+        'lvm' = (Enter-Host /lab/host/storage thick bench 128M), @('lvcreate', '-q', '-y', '-s', '-L', '64M', '-n', 'by-hand', 'vg/bench'), @('lvremove', '-q', '-y', 'vg/by-hand')
+        'lvm-thin' = (Enter-Host /lab/host/storage thin bench-thin 128M), @('lvcreate', '-q', '-y', '-s', '-n', 'by-hand', 'vg/bench-thin'), @('lvremove', '-q', '-y', 'vg/by-hand')
+        'zfs' = "$dataset/vda.raw", @('zfs', 'snapshot', 'tank/vms/bench@by-hand'), @('zfs', 'destroy', 'tank/vms/bench@by-hand')
+        'btrfs' = "$subvolume/vda.raw", @('btrfs', '-q', 'subvolume', 'snapshot', '-r', $subvolume, "$subvolume-by-hand"), @('btrfs', '-q', 'subvolume', 'delete', "$subvolume-by-hand")
+    }
+    foreach ($method in $storage.Keys) {
+        $disk, $take, $undo = $storage[$method]
+        Enter-Host /lab/domain.sh qemu:///system $method /srv/lab --disk "vda=raw:$disk" --records off
+        Measure-Window $method $method {
+            virsh -q -c $uri domfsfreeze $method
+            Enter-Host @take
+            virsh -q -c $uri domfsthaw $method
+        } { Enter-Host @undo } ' over ssh'
+        Measure-Window $method $method {
+            Enter-Host sh -c 'virsh -q domfsfreeze $0; "$@"; virsh -q domfsthaw $0' $method @take
+        } { Enter-Host @undo } ' over ssh, and a script there'
+        virsh -q -c $uri destroy $method
+    }
+
+    & "$lab/host.sh" stop $hostFolder
 }
 
 function Measure-Import {
@@ -211,6 +244,7 @@ try {
     Measure-Snapshots quick 8 0.8 0.7 ', rcu_expedited'
     virsh -q -c $uri destroy quick
     Measure-FileSystemMethods
+    Measure-HostMethods
     Measure-Import
     Measure-Listing 1000
     Measure-Listing 5000

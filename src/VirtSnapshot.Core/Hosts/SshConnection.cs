@@ -21,6 +21,8 @@ internal sealed class SshConnection
     private const string Lost = "the connection was lost before an answer came";
     private const int LongestSocketPath = 107;
 
+    /// <summary>For a look at files, which takes a moment; what changes something may take hours.</summary>
+    private static readonly TimeSpan LookPatience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan KeepFor = TimeSpan.FromSeconds(60);
     private static readonly ConcurrentDictionary<SshAddress, SshConnection> Known = new();
 
@@ -71,34 +73,34 @@ internal sealed class SshConnection
     /// <param name="asRoot">Whether it needs root.</param>
     /// <param name="input">What it reads.</param>
     /// <param name="holders">The locks without which nothing may be done: where one is not held any more, nothing is.</param>
-    /// <param name="isRepeatable">Whether it may be run again where it is not known what became of the first time.</param>
+    /// <param name="isLook">Whether it changes nothing and takes a moment: then it is run again where the connection was lost, and not waited for for ever.</param>
     /// <param name="cancellation">Ends it, for a script that ends when its input closes.</param>
-    /// <exception cref="VirtSnapshotException"><c>HostUnreachable</c>, <c>SudoRefused</c> or <c>ProgramMissing</c>.</exception>
+    /// <exception cref="VirtSnapshotException"><c>HostUnreachable</c>, <c>HostSilent</c>, <c>SudoRefused</c> or <c>ProgramMissing</c>.</exception>
     public HostAnswer Ask(
         string script,
         IReadOnlyList<string> arguments,
         bool asRoot,
         byte[]? input = null,
         IReadOnlyList<LockHolder>? holders = null,
-        bool isRepeatable = false,
+        bool isLook = false,
         CancellationToken cancellation = default)
     {
         RequireSudo(asRoot);
         if (cancellation.CanBeCanceled)
         {
             // It may take hours, and others must not wait for it.
-            return AskOnce(new HostQuestion(script, arguments, input, holders ?? []), asRoot, cancellation);
+            return AskOnce(new HostQuestion(script, arguments, input, holders ?? []), asRoot, isLook, cancellation);
         }
 
         questions.Wait(CancellationToken.None);
         try
         {
-            return AskOnce(new HostQuestion(script, arguments, input, holders ?? []), asRoot, cancellation);
+            return AskOnce(new HostQuestion(script, arguments, input, holders ?? []), asRoot, isLook, cancellation);
         }
-        catch (VirtSnapshotException e) when (isRepeatable && e.InnerException is EndOfStreamException)
+        catch (VirtSnapshotException e) when (isLook && e.InnerException is EndOfStreamException)
         {
             // By now ssh knows that the connection that was kept open is dead. Who was not let in would not be let in again.
-            return AskOnce(new HostQuestion(script, arguments, input, holders ?? []), asRoot, cancellation);
+            return AskOnce(new HostQuestion(script, arguments, input, holders ?? []), asRoot, isLook, cancellation);
         }
         finally
         {
@@ -139,6 +141,13 @@ internal sealed class SshConnection
             : Unreachable($"ssh ended with exit code {exitCode} and said nothing", null);
     }
 
+    private VirtSnapshotException Silent() => new(
+        FailureKind.OperationTimeout,
+        "HostSilent",
+        address.Server,
+        $"Host '{address.Server}' has not answered for {LookPatience.TotalSeconds:0} s when it was asked about files: something there hangs, as a file system does whose storage is gone. "
+        + "Mend that, and try again.");
+
     private VirtSnapshotException Unreachable(string why, Exception? inner) => new(
         FailureKind.ConnectionError,
         "HostUnreachable",
@@ -157,11 +166,11 @@ internal sealed class SshConnection
         HostAnswer answer;
         try
         {
-            answer = AskOnce(new HostQuestion("connect.sh", [], null, []), asRoot: false, CancellationToken.None);
+            answer = AskOnce(new HostQuestion("connect.sh", [], null, []), asRoot: false, isLook: true, CancellationToken.None);
         }
         catch (VirtSnapshotException e) when (e.InnerException is EndOfStreamException)
         {
-            answer = AskOnce(new HostQuestion("connect.sh", [], null, []), asRoot: false, CancellationToken.None);
+            answer = AskOnce(new HostQuestion("connect.sh", [], null, []), asRoot: false, isLook: true, CancellationToken.None);
         }
 
         var lines = answer.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -182,18 +191,24 @@ internal sealed class SshConnection
         }
     }
 
-    private HostAnswer AskOnce(HostQuestion question, bool asRoot, CancellationToken cancellation)
+    private HostAnswer AskOnce(HostQuestion question, bool asRoot, bool isLook, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         Interlocked.Increment(ref roundTrips);
         var worker = TakeIdle(asRoot) ?? new SshWorker(StartSession("worker.sh", ["worker"], asRoot));
         var isKept = false;
+        using var patience = isLook ? new Timer(_ => worker.GiveUp(), null, LookPatience, Timeout.InfiniteTimeSpan) : null;
         try
         {
             var answer = worker.Ask(question, cancellation);
             cancellation.ThrowIfCancellationRequested();
             if (answer is null)
             {
+                if (worker.IsGivenUp)
+                {
+                    throw Silent();
+                }
+
                 var exitCode = worker.ExitCode;
                 throw worker.HasAnswered ? Unreachable(Lost, new EndOfStreamException()) : Failure(worker.Complaints, exitCode);
             }

@@ -169,7 +169,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
     }
 
     private HostAnswer Ask(string script, IReadOnlyList<string> arguments) =>
-        connection.Ask(script, arguments, FilesNeedRoot, isRepeatable: true);
+        connection.Ask(script, arguments, FilesNeedRoot, isLook: true);
 
     /// <summary>Whoever has locked something and lost the lock must not change anything: then it is taken again, or not done.</summary>
     private HostAnswer Change(string script, IReadOnlyList<string> arguments, bool asRoot, byte[]? input = null, CancellationToken cancellation = default)

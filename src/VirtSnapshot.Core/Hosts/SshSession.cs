@@ -27,6 +27,18 @@ internal sealed class SshSession(Process process, Action release) : IDisposable
         }
     }
 
+    public void Kill()
+    {
+        try
+        {
+            process.Kill();
+        }
+        catch (InvalidOperationException)
+        {
+            // It has ended by itself meanwhile.
+        }
+    }
+
     public void Dispose()
     {
         if (Interlocked.Exchange(ref isDisposed, 1) != 0)

@@ -32,6 +32,9 @@ internal sealed class SshWorker : IDisposable
     /// <summary>Whether it has ever answered: then what fails later is not a matter of being let in.</summary>
     public bool HasAnswered { get; private set; }
 
+    /// <summary>Whether its answer was not waited for.</summary>
+    public bool IsGivenUp { get; private set; }
+
     /// <summary>What was complained of since the last question.</summary>
     public string Complaints => Encoding.UTF8.GetString(errors.Heard);
 
@@ -68,6 +71,13 @@ internal sealed class SshWorker : IDisposable
     /// <summary>How ssh ended, which it does soon after its pipes were closed.</summary>
     public int ExitCode => session.WaitForExitCode(EndPatience);
 
+    /// <summary>Ends the waiting for an answer, and the connection to where none came from.</summary>
+    public void GiveUp()
+    {
+        IsGivenUp = true;
+        session.Kill();
+    }
+
     public void Dispose() => session.Dispose();
 
     private bool TryWrite(byte[] question, byte[]? input, bool readsOurs)
@@ -93,16 +103,9 @@ internal sealed class SshWorker : IDisposable
     private void Stop()
     {
         session.CloseInput();
-        try
+        if (session.WaitForExitCode(StopPatience) < 0)
         {
-            if (session.WaitForExitCode(StopPatience) < 0)
-            {
-                session.Process.Kill();
-            }
-        }
-        catch (InvalidOperationException)
-        {
-            // Ended by itself meanwhile.
+            session.Kill();
         }
     }
 }

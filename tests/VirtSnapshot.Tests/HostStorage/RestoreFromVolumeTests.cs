@@ -36,7 +36,8 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
     public void A_thick_volume_that_is_open_is_not_touched()
     {
         var volume = Thick();
-        var guest = TakeThree(volume);
+        var guest = Guest(isRunning: false, $"raw:{volume}");
+        Engine.Take(guest.Domain, "s1");
         Host.Run("mkfs.ext4", "-q", "-F", volume);
         Host.Run("mkdir", "-p", "/srv/open");
         Host.Run("mount", volume, "/srv/open");
@@ -49,7 +50,7 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
             Host.Run("umount", "/srv/open");
         }
 
-        AssertSnapshots(guest, "s1", "s2", "s3");
+        Assert.Equal(SnapshotState.Available, StateOf(guest.Domain));
         RemoveAll(guest);
     }
 
@@ -121,27 +122,33 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
     }
 
     [Theory]
-    [InlineData("thick", nameof(RunStep.RestorePrepared), RepairAction.Undone)]
-    [InlineData("thick", nameof(RunStep.DiskSwitched), RepairAction.Finished)]
-    [InlineData("thin", nameof(RunStep.RestorePrepared), RepairAction.Undone)]
-    [InlineData("thin", nameof(RunStep.DiskSwitched), RepairAction.Finished)]
-    [InlineData("thin", nameof(RunStep.CatalogRewritten), RepairAction.Finished)]
-    [InlineData("zvol", nameof(RunStep.RestorePrepared), RepairAction.Undone)]
-    [InlineData("zvol", nameof(RunStep.DiskSwitched), RepairAction.Finished)]
-    [InlineData("zvol", nameof(RunStep.CatalogRewritten), RepairAction.Finished)]
-    public void Killed_anywhere_it_is_undone_or_finished(string kind, string step, RepairAction action)
+    [InlineData("thick", nameof(RunStep.DiskSwitched))]
+    [InlineData("thin", nameof(RunStep.DiskSwitched), nameof(RunStep.CatalogRewritten))]
+    [InlineData("zvol", nameof(RunStep.DiskSwitched), nameof(RunStep.CatalogRewritten))]
+    public void Killed_anywhere_it_is_undone_or_finished(string kind, params string[] late)
     {
         var volume = kind switch { "thick" => Thick(), "thin" => Thin(), _ => Zvol(out _) };
         var guest = TakeThree(volume);
-        VictimProcess.Die(Host.Uri, guest.Name, new VictimOrder { Work = VictimWork.Restore, Name = "s3", Step = Enum.Parse<RunStep>(step) });
+        Die(nameof(RunStep.RestorePrepared));
+        Assert.Equal(RepairAction.Undone, Repair(guest.Domain)!.Action);
+        Assert.Equal("4", Content(volume));
+        AssertSnapshots(guest, "s1", "s2", "s3");
 
-        Assert.Equal(action, Repair(guest.Domain)!.Action);
+        foreach (var step in late)
+        {
+            Die(step);
+            Assert.Equal((step, RepairAction.Finished), (step, Repair(guest.Domain)!.Action));
+            Assert.Equal((step, "3"), (step, Content(volume)));
+            Write(volume, "5");
+        }
 
-        Assert.Equal(action == RepairAction.Undone ? "4" : "3", Content(volume));
-        AssertSnapshots(guest, kind == "thick" && action == RepairAction.Finished ? ["s1", "s2"] : ["s1", "s2", "s3"]);
+        // A thick one is used up.
+        AssertSnapshots(guest, kind == "thick" ? ["s1", "s2"] : ["s1", "s2", "s3"]);
         Engine.Restore(guest.Domain, Named(guest, "s2"));
         Assert.Equal("2", Content(volume));
         RemoveAll(guest);
+
+        void Die(string step) => VictimProcess.Die(Host.Uri, guest.Name, new VictimOrder { Work = VictimWork.Restore, Name = "s3", Step = Enum.Parse<RunStep>(step) });
     }
 
     /// <summary>A set is undone as a whole: also what is final has not begun yet when another disk fails.</summary>

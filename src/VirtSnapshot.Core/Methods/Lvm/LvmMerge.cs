@@ -8,6 +8,7 @@ namespace VirtSnapshot.Methods.Lvm;
 /// <list type="bullet">
 /// <item>From the first moment on the volume shows what it held; the rest is copied meanwhile, and goes on after a crash or a power cut, when the volume is activated.</item>
 /// <item>Where the volume or the snapshot is open, LVM says that all is well, and waits for the next activation: so both must be closed.</item>
+/// <item>Afterwards nothing tells a snapshot that was merged from one that somebody has deleted: so the volume carries a tag meanwhile.</item>
 /// <item>To the volume's other snapshots it is as if somebody wrote to the volume: they keep what they hold, as long as they have room.</item>
 /// </list>
 /// </remarks>
@@ -23,6 +24,8 @@ internal sealed class LvmMerge(RecordOrder order, RestoredDisk disk) : DeviceRes
     public override bool IsFinal => true;
 
     public override string Device => $"/dev/{Snapshot.Volume.Name}";
+
+    private string Begun => $"virtsnapshot-merge-{Disk.Group:N}";
 
     private (string Group, string Name) Origin =>
         LvmName.Split(Snapshot.Volume.Name) ?? throw VolumeSnapshot.Damaged(Snapshot, $"'{Snapshot.Volume.Name}' is no name of a logical volume");
@@ -45,9 +48,9 @@ internal sealed class LvmMerge(RecordOrder order, RestoredDisk disk) : DeviceRes
         return merge;
     }
 
-    public override bool IsSwitched() => Find() is ({ IsMerging: false }, null);
+    public override bool IsSwitched() => Find() is ({ IsMerging: false } origin, null) && HasBegun(origin);
 
-    public override bool IsBeyondRecall() => Find() is ({ IsMerging: true }, _) or ({ }, null);
+    public override bool IsBeyondRecall() => Find() is (var origin, var snapshot) && origin is not null && HasBegun(origin) && (origin.IsMerging || snapshot is null);
 
     public override void Prepare(CancellationToken cancellation)
     {
@@ -58,6 +61,7 @@ internal sealed class LvmMerge(RecordOrder order, RestoredDisk disk) : DeviceRes
     {
         if (Find() is ({ IsMerging: false }, { } snapshot))
         {
+            Do("lvchange", "--addtag", Begun, Snapshot.Volume.Name);
             Do("lvconvert", "--yes", "--merge", $"{Origin.Group}/{snapshot.Name}");
         }
 
@@ -74,9 +78,19 @@ internal sealed class LvmMerge(RecordOrder order, RestoredDisk disk) : DeviceRes
         }
     }
 
-    protected override string? TakeBack() => null;
+    protected override string? TakeBack() => TidyUp();
 
-    protected override string? TidyUp() => null;
+    protected override string? TidyUp()
+    {
+        if (Find().Origin is { } origin && HasBegun(origin))
+        {
+            Do("lvchange", "--deltag", Begun, Snapshot.Volume.Name);
+        }
+
+        return null;
+    }
+
+    private bool HasBegun(LogicalVolume origin) => origin.Tags.Contains(Begun);
 
     /// <summary>One that is being merged is hidden.</summary>
     private (LogicalVolume? Origin, LogicalVolume? Snapshot) Find()
