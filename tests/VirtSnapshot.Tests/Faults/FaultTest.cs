@@ -132,6 +132,12 @@ public abstract class FaultTest : IDisposable
     }
 
     /// <summary>Plans a repair, insists that planning alone changes nothing, and carries it out.</summary>
+    private protected static RepairResult Repair(BareDomain domain)
+    {
+        using var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), Token)!;
+        return plan.Run(Token);
+    }
+
     private protected static RepairResult Repair(TestGuest guest)
     {
         var before = Standing(guest);

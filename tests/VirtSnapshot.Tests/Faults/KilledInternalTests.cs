@@ -1,3 +1,4 @@
+using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
@@ -69,6 +70,79 @@ public sealed class KilledInternalTests(LabFixture lab) : FaultTest(lab)
         Engine.AssertNothingLeft(domain.Domain);
         Assert.Equal(0u, ImageChain.ReadHeader(Host, domain.Image())!.SnapshotCount);
     }
+
+    [Fact]
+    public void A_restore_is_undone_or_finished_wherever_it_was_killed()
+    {
+        using var domain = TwoDisks("restored-inside", out var older);
+        var newer = Digests(domain);
+        foreach (var (step, action) in new[]
+        {
+            (RunStep.RestoreJournaled, RepairAction.Undone),
+            (RunStep.RestorePrepared, RepairAction.Undone),
+            (RunStep.DiskSwitched, RepairAction.Undone),
+            (RunStep.AllSwitched, RepairAction.Finished),
+            (RunStep.CatalogRewritten, RepairAction.Finished),
+            (RunStep.Discarded, RepairAction.Finished),
+        })
+        {
+            VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Restore, Name = "s1", Step = step });
+            Assert.Equal((step, action), (step, Repair(domain).Action));
+            Assert.Equal(action == RepairAction.Finished ? older : newer, Digests(domain));
+            Assert.Null(RunJournal.Read(domain.Domain));
+
+            // Only the snapshot itself is left in each image.
+            Assert.All(domain.Domain.Disks, disk => Assert.Equal((step, 1u), (step, ImageChain.ReadHeader(Host, disk.Source.Path!)!.SnapshotCount)));
+            Write(domain);
+        }
+
+        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
+    public void What_a_guest_has_written_to_a_half_restored_domain_is_kept()
+    {
+        using var domain = TwoDisks("half-inside", out _);
+        var newer = Digests(domain);
+        VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Restore, Name = "s1", Step = RunStep.DiskSwitched });
+        var image = domain.Domain.Disks[0].Source.Path!;
+        Thread.Sleep(TimeSpan.FromSeconds(4));
+        BareDomain.WriteOffline(image, 7);
+        var written = Digests(domain)[0];
+
+        var kept = Repair(domain);
+        Assert.Equal(RepairAction.Incomplete, kept.Action);
+        Assert.Equal(newer, Digests(domain));
+        var name = System.Text.RegularExpressions.Regex.Match(Assert.Single(kept.Details), "virtsnapshot-written-[0-9a-f]{32}").Value;
+        Assert.Equal(written, ImageDigest.Of(DiskSource.ForSnapshotInside(image, "qcow2", false, name)));
+
+        LabScript.RunProgram("qemu-img", "snapshot", "-d", name, image);
+        Assert.Equal(RepairAction.Undone, Repair(domain).Action);
+        Assert.Equal(newer, Digests(domain));
+        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.AssertNothingLeft(domain.Domain);
+    }
+
+    /// <summary>Shut off, with a snapshot s1, and written to since.</summary>
+    private BareDomain TwoDisks(string name, out List<string> older)
+    {
+        var domain = new BareDomain(Lab, name, [BareDomain.Qcow2(Lab, name, "vda"), BareDomain.Qcow2(Lab, name, "vdb")], isRunning: false);
+        older = Digests(domain);
+        Engine.Take(domain.Domain, "s1", method: Method);
+        Write(domain);
+        return domain;
+    }
+
+    private static void Write(BareDomain domain)
+    {
+        foreach (var disk in domain.Domain.Disks)
+        {
+            BareDomain.WriteOffline(disk.Source.Path!, 1);
+        }
+    }
+
+    private static List<string> Digests(BareDomain domain) => [.. domain.Domain.Disks.Select(disk => ImageDigest.Of(disk.Source))];
 
     private void AssertClean(IReadOnlyList<string> before)
     {

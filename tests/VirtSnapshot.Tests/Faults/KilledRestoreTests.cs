@@ -152,12 +152,6 @@ public sealed class KilledRestoreTests(LabFixture lab) : FaultTest(lab)
         RestoreAndRemoveAll();
     }
 
-    private static RepairResult Repair(BareDomain domain)
-    {
-        using var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), Token)!;
-        return plan.Run(Token);
-    }
-
     private void Kill(string step, int occurrence) => VictimProcess.Die(Lab, ShutOff.Name, new VictimOrder
     {
         Work = VictimWork.Restore,

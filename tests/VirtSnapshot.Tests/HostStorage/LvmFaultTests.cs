@@ -11,7 +11,7 @@ namespace VirtSnapshot.Tests.HostStorage;
 /// <summary>What LVM refuses, loses and leaves behind.</summary>
 public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
 {
-    [Fact(Explicit = true)]
+    [Fact]
     public void A_snapshot_that_overflows_is_invalid_and_never_available_again()
     {
         var volume = Thick();
@@ -32,7 +32,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         AssertNothingLeft(guest.Domain);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void A_full_group_is_told_with_what_is_needed_and_what_is_free()
     {
         var guest = Guest(isRunning: false, $"raw:{Thick()}", $"raw:{Thick()}");
@@ -55,7 +55,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         AssertNothingLeft(guest.Domain);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void A_nearly_full_pool_is_refused()
     {
         Host.Run("lvcreate", "-qy", "--type", "thin-pool", "-L", "128M", "-n", "small", "vg");
@@ -76,7 +76,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         AssertNothingLeft(guest.Domain);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void Two_files_on_one_volume_have_one_snapshot_and_the_last_of_them_deletes_it()
     {
         var guest = Guest(isRunning: false, $"raw:{Image("/srv/ext4", "$(touch x) \" ")}", $"qcow2:{Image("/srv/ext4", "-rf; * ü")}");
@@ -90,7 +90,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         AssertNothingLeft(guest.Domain);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void What_somebody_reads_stays_until_he_has_ended()
     {
         var guest = Guest(isRunning: false, $"raw:{Thick()}", $"raw:{Image("/srv/xfs")}");
@@ -113,7 +113,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         AssertNothingLeft(guest.Domain);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void Only_what_carries_our_tag_is_deleted()
     {
         var volume = Thick();
@@ -134,7 +134,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         AssertNothingLeft(guest.Domain);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void What_the_element_says_is_checked()
     {
         var volume = Thick();
@@ -166,7 +166,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         AssertNothingLeft(guest.Domain);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void After_a_power_cut_a_volume_is_there_and_a_mounted_file_is_missing_and_both_go()
     {
         var guest = Guest(isRunning: false, $"raw:{Thick()}", $"raw:{Thin()}", $"raw:{Image("/srv/ext4")}");
@@ -182,7 +182,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         AssertNothingLeft(guest.Domain);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void Wherever_a_run_dies_repairing_leaves_nothing_or_the_whole_set()
     {
         var guest = Guest(isRunning: false, $"raw:{Image("/srv/ext4")}", $"raw:{Thin()}");
@@ -209,7 +209,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     }
 
     /// <summary>LVM ends what it has begun; whatever that was, it is found and deleted.</summary>
-    [Theory(Explicit = true)]
+    [Theory]
     [InlineData(50)]
     [InlineData(400)]
     [InlineData(1200)]

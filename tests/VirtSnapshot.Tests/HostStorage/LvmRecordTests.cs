@@ -9,7 +9,7 @@ namespace VirtSnapshot.Tests.HostStorage;
 /// <summary>From the backup sources of a frozen set the same records come back, none torn, none missing, whatever lies between disk and volume.</summary>
 public sealed class LvmRecordTests(LabHost host) : LvmTest(host)
 {
-    [Fact(Explicit = true)]
+    [Fact]
     public void Records_come_back_from_a_volume_and_from_files_on_every_file_system_on_one()
     {
         var guest = Guest(
@@ -21,7 +21,7 @@ public sealed class LvmRecordTests(LabHost host) : LvmTest(host)
         AssertRecordsComeBack(guest, "lvm");
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void Records_come_back_from_a_thin_volume_and_from_a_file_on_one()
     {
         var volume = Thin("256M");
@@ -35,7 +35,7 @@ public sealed class LvmRecordTests(LabHost host) : LvmTest(host)
     }
 
     /// <summary>The image's own level, of the same disk that lies on btrfs in a volume.</summary>
-    [Fact(Explicit = true)]
+    [Fact]
     public void Records_come_back_from_the_image_level_of_a_disk_on_btrfs_on_a_volume()
     {
         var guest = Guest(isRunning: true, $"qcow2:{Image("/srv/btrfs/vms", "levels.qcow2")}");

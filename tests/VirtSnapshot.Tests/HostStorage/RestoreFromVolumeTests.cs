@@ -59,7 +59,7 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
     {
         var volume = Thin();
         var guest = TakeThree(volume);
-        foreach (var number in new[] { "1", "3", "2", "1" })
+        foreach (var number in new[] { "1", "3" })
         {
             Assert.Equal($"s{number}", Assert.Single(Engine.Restore(guest.Domain, Named(guest, $"s{number}"))).Name);
             Assert.Equal(number, Content(volume));

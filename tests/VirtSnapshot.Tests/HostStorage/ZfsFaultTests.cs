@@ -13,7 +13,7 @@ namespace VirtSnapshot.Tests.HostStorage;
 /// <summary>What ZFS refuses, and what is left behind when something goes wrong: nothing.</summary>
 public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
 {
-    [Fact(Explicit = true)]
+    [Fact]
     public void What_somebody_reads_stays_until_he_has_ended()
     {
         var (dataset, zvol) = (Dataset(), Zvol());
@@ -38,7 +38,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         AssertNothingLeft(guest.Domain);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void What_somebody_else_holds_or_has_cloned_is_refused_before_anything_is_touched()
     {
         var dataset = Dataset();
@@ -65,7 +65,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         }
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void Only_what_carries_the_sets_mark_is_deleted()
     {
         var (dataset, zvol) = (Dataset(), Zvol());
@@ -92,7 +92,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         AssertNothingLeft(guest.Domain);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void A_name_that_is_taken_or_too_long_is_refused()
     {
         var zvol = Zvol();
@@ -118,7 +118,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         Host.Run("zfs", "list", late.Name);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void A_pool_without_room_is_refused_with_what_is_needed()
     {
         var pool = Pool();
@@ -138,7 +138,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         AssertNothingLeft(guest.Domain);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void A_pool_that_cannot_be_written_is_refused_at_once()
     {
         var pool = Pool();
@@ -179,7 +179,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         static (FailureKind, string) Fields(VirtSnapshotException error) => (error.Kind, error.ErrorId);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void An_image_is_found_through_a_bind_mount_and_in_a_legacy_mount()
     {
         var (bound, legacy) = (Dataset(), Dataset("mountpoint=legacy"));
@@ -197,7 +197,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         AssertNothingLeft(guest.Domain);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void Two_images_in_one_dataset_have_one_snapshot_and_the_last_of_them_deletes_it()
     {
         var dataset = Dataset();
@@ -210,7 +210,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         AssertNothingLeft(guest.Domain);
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void Wherever_a_run_dies_repairing_leaves_nothing_or_the_whole_set()
     {
         var (dataset, zvol) = (Dataset(), Zvol());
@@ -249,7 +249,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         }
     }
 
-    [Theory(Explicit = true)]
+    [Theory]
     [InlineData("clone")]
     [InlineData("hold")]
     [InlineData("snapshot")]

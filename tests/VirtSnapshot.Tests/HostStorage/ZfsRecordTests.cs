@@ -9,7 +9,7 @@ namespace VirtSnapshot.Tests.HostStorage;
 /// <summary>From the backup sources of a set the same records come back, none torn, none missing, from datasets and zvols alike.</summary>
 public sealed class ZfsRecordTests(LabHost host) : ZfsTest(host)
 {
-    [Fact(Explicit = true)]
+    [Fact]
     public void A_frozen_set_on_two_datasets_and_a_zvol_is_of_one_moment()
     {
         var (first, second, zvol) = (Dataset(), Dataset(), Zvol());
@@ -49,7 +49,7 @@ public sealed class ZfsRecordTests(LabHost host) : ZfsTest(host)
         guest.WaitForMoreRecords();
     }
 
-    [Fact(Explicit = true)]
+    [Fact]
     public void Without_a_freeze_the_disks_of_a_set_are_of_one_moment_all_the_same()
     {
         var (first, second, zvol) = (Dataset(), Dataset(), Zvol());

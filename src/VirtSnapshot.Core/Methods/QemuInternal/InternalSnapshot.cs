@@ -42,7 +42,7 @@ internal sealed record InternalSnapshot(string Image, string Name)
             return host.Stat(Path.GetDirectoryName(Image)!, followLink: true) is { IsDirectory: true } ? false : throw OutOfSight();
         }
 
-        return ReadNames(host, out _).Count(name => name == Name) switch
+        return ReadAll(host, out _).Count(found => found.Name == Name) switch
         {
             0 => false,
             1 => true,
@@ -54,11 +54,15 @@ internal sealed record InternalSnapshot(string Image, string Name)
         };
     }
 
-    /// <summary>The names of the image's internal snapshots, also of one that QEMU has open at the moment.</summary>
+    /// <summary>When it was taken, to the second, by the host's clock.</summary>
+    /// <exception cref="VirtSnapshotException"><c>SourceUnreadable</c>; it is not there.</exception>
+    public DateTimeOffset ReadTime(IHost host) => ReadAll(host, out _).Where(found => found.Name == Name).Select(found => found.TakenAt).FirstOrDefault() ?? throw Unreadable("it has lost one");
+
+    /// <summary>The image's internal snapshots, also of one that QEMU has open at the moment.</summary>
     /// <param name="host">Where it is.</param>
     /// <param name="unsuitable">Why the image cannot get one; null where it can.</param>
     /// <exception cref="VirtSnapshotException"><c>SourceUnreadable</c>.</exception>
-    public IReadOnlyList<string> ReadNames(IHost host, out string? unsuitable)
+    public IReadOnlyList<(string Name, DateTimeOffset? TakenAt)> ReadAll(IHost host, out string? unsuitable)
     {
         var result = host.RunAsRoot("qemu-img", ["info", "-U", "--output=json", "-f", Format, Image]);
         if (!result.Succeeded)
@@ -74,7 +78,12 @@ internal sealed record InternalSnapshot(string Image, string Name)
                 : DataFile(info.RootElement) is { Length: > 0 } data
                     ? $"its image keeps the guest's data in another file, '{data}', which no internal snapshot holds"
                     : null;
-            return [.. JsonText.Items(info.RootElement, "snapshots").Select(snapshot => JsonText.Text(snapshot, "name"))];
+            return
+            [
+                .. JsonText.Items(info.RootElement, "snapshots").Select(snapshot => (
+                    JsonText.Text(snapshot, "name"),
+                    JsonText.Number(snapshot, "date-sec") is { } seconds ? DateTimeOffset.FromUnixTimeSeconds(seconds) : (DateTimeOffset?)null)),
+            ];
         }
         catch (FormatException e)
         {
@@ -82,9 +91,18 @@ internal sealed record InternalSnapshot(string Image, string Name)
         }
     }
 
-    public void Take(IHost host)
+    public void Take(IHost host) => Do(host, "-c", "SnapshotNotTaken", "could not be taken", "");
+
+    /// <summary>The image's content becomes what the snapshot holds.</summary>
+    /// <exception cref="VirtSnapshotException">It may have been done half: it can be repeated, or another snapshot applied.</exception>
+    public void Apply(IHost host) => Do(host, "-a", "RestoreFailed", "could not be restored", "");
+
+    /// <exception cref="VirtSnapshotException">It stays.</exception>
+    public void Delete(IHost host) => Do(host, "-d", "SnapshotNotDeleted", "could not be deleted", " Mend that, and run Repair-DiskSnapshot.");
+
+    private void Do(IHost host, string what, string errorId, string problem, string advice)
     {
-        var result = host.RunAsRoot("qemu-img", ["snapshot", "-q", "-c", Name, Image]);
+        var result = host.RunAsRoot("qemu-img", ["snapshot", "-q", what, Name, Image]);
         if (!result.Succeeded)
         {
             var (kind, id) = result.Complaint switch
@@ -92,26 +110,9 @@ internal sealed record InternalSnapshot(string Image, string Name)
                 var complaint when Complaint.IsImageLocked(complaint) => (FailureKind.ResourceBusy, "SourceInUse"),
                 var complaint when Complaint.IsNoSpace(complaint) => (FailureKind.QuotaExceeded, "NoSpace"),
                 var complaint when Complaint.IsNoPermission(complaint) => (FailureKind.PermissionDenied, "AccessDenied"),
-                _ => (FailureKind.InvalidResult, "SnapshotNotTaken"),
+                _ => (FailureKind.InvalidResult, errorId),
             };
-            throw new VirtSnapshotException(kind, id, Image, $"The internal snapshot '{Name}' of '{Image}' could not be taken: {result.Complaint}.");
-        }
-    }
-
-    /// <exception cref="VirtSnapshotException">It stays.</exception>
-    public void Delete(IHost host)
-    {
-        var result = host.RunAsRoot("qemu-img", ["snapshot", "-q", "-d", Name, Image]);
-        if (!result.Succeeded)
-        {
-            var (kind, id) = result.Complaint switch
-            {
-                var complaint when Complaint.IsImageLocked(complaint) => (FailureKind.ResourceBusy, "SourceInUse"),
-                var complaint when Complaint.IsNoPermission(complaint) => (FailureKind.PermissionDenied, "AccessDenied"),
-                _ => (FailureKind.InvalidResult, "SnapshotNotDeleted"),
-            };
-            throw new VirtSnapshotException(
-                kind, id, Image, $"The internal snapshot '{Name}' of '{Image}' could not be deleted: {result.Complaint}. Mend that, and run Repair-DiskSnapshot.");
+            throw new VirtSnapshotException(kind, id, Image, $"The internal snapshot '{Name}' of '{Image}' {problem}: {result.Complaint}.{advice}");
         }
     }
 

@@ -69,6 +69,24 @@ internal sealed class QemuInternalProvider : ISnapshotProvider
     public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new DeletingRecovery(
         journaled, record => $"{InternalSnapshot.Read(record)}", record => InternalSnapshot.Read(record).Exists(order.Host), record => Delete(order, record));
 
+    public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreOrder order)
+    {
+        var use = new Lazy<ImageUse>(() => ImageUse.Read(order));
+        return
+        [
+            .. order.Disks.Select(record =>
+            {
+                var disk = order.Domain.FindDisk(record.Target)!;
+                var restoration = new InternalRestoration(order, new RestoredDisk(order.Group, record, record, []));
+                LiveSource.RefuseOther(order, disk, restoration.Image, InternalSnapshot.Read(record).Name);
+                LiveSource.RefuseUsers(order, use.Value, disk, restoration.Image);
+                return restoration;
+            }),
+        ];
+    }
+
+    public IDiskRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) => new InternalRestoration(order, disk);
+
     private static void Delete(RecordOrder order, RecordedDisk record)
     {
         var snapshot = InternalSnapshot.Read(record);
@@ -124,7 +142,7 @@ internal sealed class QemuInternalProvider : ISnapshotProvider
                 $"The source '{snapshot.Image}' of disk '{disk.Target}' of domain '{order.Domain.Name}' does not exist on host '{order.Host.Name}'. Nothing was touched.");
         }
 
-        var names = snapshot.ReadNames(order.Host, out var unsuitable);
+        var names = snapshot.ReadAll(order.Host, out var unsuitable);
         if (unsuitable is not null)
         {
             throw new VirtSnapshotException(
@@ -134,7 +152,7 @@ internal sealed class QemuInternalProvider : ISnapshotProvider
                 $"Method '{MethodName}' cannot snapshot disk '{disk.Target}' of domain '{order.Domain.Name}': {unsuitable}. Nothing was touched.");
         }
 
-        return !names.Contains(name)
+        return names.All(found => found.Name != name)
             ? snapshot
             : throw new VirtSnapshotException(
                 FailureKind.ResourceExists,

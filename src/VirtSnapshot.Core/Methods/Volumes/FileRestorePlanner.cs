@@ -10,7 +10,7 @@ internal static class FileRestorePlanner
     {
         var disk = order.Domain.FindDisk(record.Target)!;
         var restoration = new FileRestoration(order, new RestoredDisk(order.Group, record, record, []));
-        LiveSource.RefuseOther(order, record, disk, restoration.Image);
+        LiveSource.RefuseOther(order, disk, restoration.Image, VolumeSnapshot.Read(record).Name);
         LiveSource.RefuseUsers(order, use, disk, restoration.Image);
         RefuseChangedBase(order, record, disk);
         if (new[] { restoration.Copy, restoration.Kept, restoration.Written }.FirstOrDefault(path => order.Host.Stat(path) is not null) is { } taken)

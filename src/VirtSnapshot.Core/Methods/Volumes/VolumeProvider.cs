@@ -92,7 +92,7 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
         {
             var disk = order.Domain.FindDisk(record.Target)!;
             var restoration = driver.PlanRestoration(order, record);
-            LiveSource.RefuseOther(order, record, disk, restoration.Device);
+            LiveSource.RefuseOther(order, disk, restoration.Device, VolumeSnapshot.Read(record).Name);
             LiveSource.RefuseUsers(order, use.Value, disk, restoration.Device);
             return restoration;
         }

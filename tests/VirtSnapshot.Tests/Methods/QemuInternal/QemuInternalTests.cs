@@ -89,6 +89,34 @@ public sealed class QemuInternalTests(LabFixture lab) : VolumeTest(lab)
     }
 
     [Fact]
+    public void An_image_goes_back_to_any_of_its_snapshots_and_all_of_them_stay()
+    {
+        var domain = Define(Disk(Image("a.qcow2"), format: "qcow2"));
+        var contents = new List<string>();
+        for (byte i = 1; i <= 3; i++)
+        {
+            BareDomain.WriteOffline(ImageOf(domain), i);
+            contents.AddRange(Contents(domain.Domain));
+            Engine.Take(domain.Domain, $"s{i}", method: Method);
+        }
+
+        foreach (var number in new[] { 1, 3, 2 })
+        {
+            BareDomain.WriteOffline(ImageOf(domain), 9);
+            Assert.Equal($"s{number}", Assert.Single(Engine.Restore(domain.Domain, $"s{number}")).Name);
+            Assert.Equal(contents[number - 1], Assert.Single(Contents(domain.Domain)));
+            Assert.Equal(contents, Digests(Recorded(domain.Domain)));
+            Assert.Equal(3u, ImageChain.ReadHeader(Host, ImageOf(domain))!.SnapshotCount);
+        }
+
+        var above = Engine.Take(domain.Domain, "above", method: "qemu");
+        Assert.Equal("SourceDiffers", Engine.Refused(() => Engine.Restore(domain.Domain, "s1")).ErrorId);
+        Engine.Remove(domain.Domain, above);
+        Engine.Remove(domain.Domain, Recorded(domain.Domain));
+        AssertNothingInside(domain.Domain);
+    }
+
+    [Fact]
     public void It_outlasts_an_overlay_of_the_image_and_its_merge()
     {
         var domain = Define(Disk(Image("a.qcow2"), format: "qcow2"));

@@ -1,13 +1,13 @@
 using VirtSnapshot.Domains;
 using VirtSnapshot.Storage;
 
-namespace VirtSnapshot.Methods.Volumes;
+namespace VirtSnapshot.Methods;
 
 /// <summary>What a disk uses now, and what restoring it would put something else in the place of.</summary>
 internal static class LiveSource
 {
     /// <summary>The image may be gone: then there is nothing but its name to compare.</summary>
-    public static void RefuseOther(RestoreOrder order, RecordedDisk record, VmDisk disk, string image)
+    public static void RefuseOther(RestoreOrder order, VmDisk disk, string image, string snapshot)
     {
         if (disk.Source.Path == image
             || (disk.Source.Path is { } used && order.Host.Stat(used, followLink: true) is { } facts && order.Host.Stat(image, followLink: true)?.IsSameFileAs(facts) == true))
@@ -19,7 +19,7 @@ internal static class LiveSource
             FailureKind.InvalidOperation,
             "SourceDiffers",
             disk,
-            $"Disk '{disk.Target}' of domain '{order.Domain.Name}' uses '{disk.Source}' now, and the snapshot '{VolumeSnapshot.Read(record).Name}' is of '{image}'. Nothing was touched. "
+            $"Disk '{disk.Target}' of domain '{order.Domain.Name}' uses '{disk.Source}' now, and the snapshot '{snapshot}' is of '{image}'. Nothing was touched. "
             + "Where that is an overlay of a newer snapshot, remove that one first; else give the disk its old source again with 'virsh edit'.");
     }
 
