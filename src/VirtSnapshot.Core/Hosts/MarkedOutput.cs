@@ -73,6 +73,16 @@ internal sealed class MarkedOutput
         }
     }
 
+    /// <summary>Nobody is to wait any more for what may still come.</summary>
+    public void End()
+    {
+        lock (heard)
+        {
+            hasEnded = true;
+            Monitor.PulseAll(heard);
+        }
+    }
+
     private async Task ListenAsync(Stream stream)
     {
         var buffer = new byte[16 * 1024];
@@ -92,10 +102,6 @@ internal sealed class MarkedOutput
             // Nobody listens any more.
         }
 
-        lock (heard)
-        {
-            hasEnded = true;
-            Monitor.PulseAll(heard);
-        }
+        End();
     }
 }

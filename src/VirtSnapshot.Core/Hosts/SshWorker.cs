@@ -75,7 +75,7 @@ internal sealed class SshWorker : IDisposable
     public void GiveUp()
     {
         IsGivenUp = true;
-        session.Kill();
+        Kill();
     }
 
     public void Dispose() => session.Dispose();
@@ -99,13 +99,21 @@ internal sealed class SshWorker : IDisposable
         }
     }
 
+    /// <summary>Its pipes need not close by that: the ssh that keeps the connection open has them as well.</summary>
+    private void Kill()
+    {
+        session.Kill();
+        output.End();
+        errors.End();
+    }
+
     /// <summary>The end of its input ends the program over there; where nobody is there any more, ssh is ended here.</summary>
     private void Stop()
     {
         session.CloseInput();
         if (session.WaitForExitCode(StopPatience) < 0)
         {
-            session.Kill();
+            Kill();
         }
     }
 }

@@ -12,8 +12,11 @@ namespace VirtSnapshot.Quiescing;
 /// </summary>
 internal sealed class Freezer : IDisposable
 {
-    // An agent that is well answers in milliseconds; the full freeze timeout is for freezing.
-    private const int QuestionSeconds = 5;
+    // An agent that is well answers in milliseconds; the full freeze timeout is for freezing. Whoever gives much more than the
+    // usual 30 s for that, has a slow guest.
+    private const int LeastQuestionSeconds = 5;
+    private const int MostQuestionSeconds = 60;
+    private const int QuestionPart = 6;
 
     private readonly LibvirtDomain native;
     private readonly VmDomain domain;
@@ -141,9 +144,13 @@ internal sealed class Freezer : IDisposable
         }
     }
 
+    private int QuestionSeconds => Math.Min(
+        FreezeGuard.WholeSeconds(options.FreezeTimeout),
+        Math.Clamp(FreezeGuard.WholeSeconds(options.FreezeTimeout / QuestionPart), LeastQuestionSeconds, MostQuestionSeconds));
+
     private void Question(CancellationToken cancellation)
     {
-        native.SetAgentTimeout(Math.Min(QuestionSeconds, FreezeGuard.WholeSeconds(options.FreezeTimeout)));
+        native.SetAgentTimeout(QuestionSeconds);
         try
         {
             if (options.MountPoints.Count == 0)

@@ -65,7 +65,7 @@ internal sealed class StorageProbe(Func<IHost> host, IReadOnlyList<VmDisk> disks
     {
         string[] plain = [.. others.Select(path => path.Path)];
         string[] images = [.. qcow2.Select(path => path.Path)];
-        var result = host.RunAsRoot("sh", ["-c", Script(), ScriptName, scope, $"{plain.Length}", .. plain, .. images]);
+        var result = host.RunAsRoot("sh", ["-c", HostScriptText.Read("storage-probe.sh"), ScriptName, scope, $"{plain.Length}", .. plain, .. images]);
         try
         {
             findings.Add(result.Output, plain, images);
@@ -84,12 +84,5 @@ internal sealed class StorageProbe(Func<IHost> host, IReadOnlyList<VmDisk> disks
         {
             findings.SetHeader(image, ImageChain.ReadHeader(host, image));
         }
-    }
-
-    private static string Script()
-    {
-        using var stream = typeof(StorageProbe).Assembly.GetManifestResourceStream("storage-probe.sh")!;
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd();
     }
 }

@@ -187,25 +187,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     {
         var guest = Guest(isRunning: false, $"raw:{Image("/srv/ext4")}", $"raw:{Thin()}");
         MethodSettings.Set(guest.Domain, [DiskSelector.Parse("vda")], Parsed("lvm"));
-        foreach (var step in new[] { RunStep.Journaled, RunStep.Prepared, RunStep.Taken, RunStep.Thawed })
-        {
-            VictimProcess.Die(Host.Uri, guest.Name, Dying(VictimWork.Snapshot, step));
-            Assert.Equal(RepairAction.Undone, Repair(guest.Domain)!.Action);
-            AssertNothingLeft(guest.Domain);
-        }
-
-        VictimProcess.Die(Host.Uri, guest.Name, Dying(VictimWork.Snapshot, RunStep.Recorded));
-        Assert.Equal(RepairAction.Cleared, Repair(guest.Domain)!.Action);
-        Assert.Equal([SnapshotState.Available, SnapshotState.Available], SnapshotList.Of(guest.Domain).Select(snapshot => snapshot.State));
-
-        Engine.Remove(guest.Domain, [.. SnapshotList.Of(guest.Domain)]);
-        foreach (var step in new[] { RunStep.RemovalJournaled, RunStep.CatalogRewritten, RunStep.Discarded })
-        {
-            Engine.Take(guest.Domain, "fault");
-            VictimProcess.Die(Host.Uri, guest.Name, Dying(VictimWork.Removal, step));
-            Assert.Equal((step, RepairAction.Finished), (step, Repair(guest.Domain)!.Action));
-            AssertNothingLeft(guest.Domain);
-        }
+        AssertRepairedWhereverARunDies(guest);
     }
 
     /// <summary>LVM ends what it has begun; whatever that was, it is found and deleted.</summary>
@@ -238,6 +220,4 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     }
 
     private long Free() => long.Parse(Host.Run("vgs", "--noheadings", "-o", "vg_free_count", "vg").Trim(), System.Globalization.CultureInfo.InvariantCulture);
-
-    private static VictimOrder Dying(VictimWork work, RunStep step) => new() { Work = work, Step = step, Quiescence = Quiescing.Quiescence.None };
 }

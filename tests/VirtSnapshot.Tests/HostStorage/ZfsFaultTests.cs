@@ -215,13 +215,6 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
     {
         var (dataset, zvol) = (Dataset(), Zvol());
         var guest = Guest(isRunning: false, $"raw:{FolderOf(dataset)}/a.img", $"raw:{NodeOf(zvol)}");
-        foreach (var step in new[] { RunStep.Journaled, RunStep.Prepared, RunStep.Frozen, RunStep.Taken, RunStep.Thawed })
-        {
-            VictimProcess.Die(Host.Uri, guest.Name, Dying(VictimWork.Snapshot, step));
-            Assert.Equal(RepairAction.Undone, Repair(guest.Domain)!.Action);
-            AssertNothingLeft(guest.Domain);
-        }
-
         // In the midst of holding and cloning.
         foreach (var delay in new[] { 300, 900, 1500 })
         {
@@ -235,18 +228,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
             AssertNothingLeft(guest.Domain);
         }
 
-        VictimProcess.Die(Host.Uri, guest.Name, Dying(VictimWork.Snapshot, RunStep.Recorded));
-        Assert.Equal(RepairAction.Cleared, Repair(guest.Domain)!.Action);
-        Assert.Equal([SnapshotState.Available, SnapshotState.Available], SnapshotList.Of(guest.Domain).Select(snapshot => snapshot.State));
-
-        Engine.Remove(guest.Domain, [.. SnapshotList.Of(guest.Domain)]);
-        foreach (var step in new[] { RunStep.RemovalJournaled, RunStep.CatalogRewritten, RunStep.Discarded })
-        {
-            Engine.Take(guest.Domain, "fault");
-            VictimProcess.Die(Host.Uri, guest.Name, Dying(VictimWork.Removal, step));
-            Assert.Equal((step, RepairAction.Finished), (step, Repair(guest.Domain)!.Action));
-            AssertNothingLeft(guest.Domain);
-        }
+        AssertRepairedWhereverARunDies(guest);
     }
 
     [Theory]
@@ -273,8 +255,6 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         Engine.Remove(guest.Domain, set);
         AssertNothingLeft(guest.Domain);
     }
-
-    private static VictimOrder Dying(VictimWork work, RunStep step) => new() { Work = work, Step = step, Quiescence = Quiescing.Quiescence.None };
 
     private string NameOf(string dataset) => Host.Run("zfs", "list", "-H", "-t", "snapshot", "-o", "name", dataset).Trim();
 }

@@ -6,7 +6,7 @@ using Xunit;
 namespace VirtSnapshot.Tests.Lab;
 
 /// <summary>
-/// A virtual machine that is a whole libvirt host, with LVM, ZFS, btrfs and XFS: one for the whole run, booted when a test asks for it first. Where it
+/// A virtual machine that is a whole libvirt host under AppArmor, with LVM, ZFS, btrfs and XFS: one for the whole run, booted when a test asks for it first. Where it
 /// cannot start, the tests that need it fail. <c>VIRTSNAPSHOT_LAB_HOST=DIR</c> takes the one that <c>host.sh start DIR</c> has started, and leaves it running.
 /// </summary>
 public sealed class LabHost : IDisposable
@@ -21,7 +21,7 @@ public sealed class LabHost : IDisposable
     private int volumes;
 
     public LabHost() => uri = new Lazy<string>(() => Running is null
-        ? LabScript.Run("host.sh", "start", folder.Value, $"{Environment.ProcessId}").Trim()
+        ? LabScript.Run("host.sh", "start", folder.Value, $"{Environment.ProcessId}", "--apparmor").Trim()
         : $"qemu+ssh://root@lab/system?command={Running}/ssh");
 
     /// <summary>Its libvirt, as root.</summary>

@@ -1,0 +1,103 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Methods;
+using VirtSnapshot.Quiescing;
+using VirtSnapshot.Snapshots;
+using VirtSnapshot.Tests.Faults;
+using VirtSnapshot.Tests.Lab;
+using Xunit;
+
+namespace VirtSnapshot.Tests.HostStorage;
+
+/// <summary>What the tests on the lab host share: domains on its storage, and the proof that nothing is left.</summary>
+public abstract class HostStorageTest(LabHost host) : IDisposable
+{
+    /// <summary>An emulated host may be slow.</summary>
+    private protected static readonly QuiesceOptions Freezing = new() { Quiescence = Quiescence.Required, FreezeTimeout = TimeSpan.FromMinutes(5) };
+
+    private readonly List<Action> undo = [];
+
+    protected LabHost Host => host;
+
+    private protected static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public void Dispose()
+    {
+        for (var i = undo.Count - 1; i >= 0; i--)
+        {
+            undo[i]();
+        }
+
+        if (TestContext.Current.TestState?.Result == TestResult.Failed)
+        {
+            Mend();
+        }
+
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>All storage that is ours, and where it is mounted.</summary>
+    protected abstract IReadOnlyList<string> Ours();
+
+    /// <summary>One test's failure is not to be everybody's.</summary>
+    protected virtual void Mend()
+    {
+    }
+
+    /// <summary>What is to be done when the test has ended, the last first.</summary>
+    protected void Afterwards(Action action) => undo.Add(action);
+
+    /// <summary>A guest whose disks lie there, as <c>raw:/dev/vg/a</c>: vda, vdb …</summary>
+    protected LabHostGuest Guest(bool isRunning, params string[] disks)
+    {
+        var targets = disks.Select((_, i) => $"vd{(char)('a' + i)}").ToList();
+        var options = targets.Zip(disks).SelectMany(disk => (string[])["--disk", $"{disk.First}={disk.Second}"]);
+        var guest = host.Guest(host.NewName("guest"), [.. options, .. isRunning ? (string[])["--records", string.Join(',', targets)] : ["--define-only"]]);
+        Afterwards(guest.Dispose);
+        return guest;
+    }
+
+    private protected void AssertNothingLeft(VmDomain domain)
+    {
+        Assert.Empty(SnapshotList.Of(domain));
+        Assert.Null(RunJournal.Read(domain));
+        Assert.Empty(Ours());
+    }
+
+    private protected static SnapshotState StateOf(VmDomain domain) => Assert.Single(SnapshotList.Of(domain)).State;
+
+    private protected static RepairResult? Repair(VmDomain domain)
+    {
+        using var plan = RepairPlan.Make(domain, new HeardReporter(), Token);
+        return plan?.Run(Token);
+    }
+
+    private protected static VictimOrder Dying(VictimWork work, RunStep step) => new() { Work = work, Step = step, Quiescence = Quiescence.None };
+
+    /// <summary>Lets processes that snapshot the domain's disks, or remove what they snapshotted, die at every step.</summary>
+    private protected void AssertRepairedWhereverARunDies(LabHostGuest guest)
+    {
+        foreach (var step in new[] { RunStep.Journaled, RunStep.Prepared, RunStep.Frozen, RunStep.Taken, RunStep.Thawed })
+        {
+            VictimProcess.Die(host.Uri, guest.Name, Dying(VictimWork.Snapshot, step));
+            Assert.Equal((step, RepairAction.Undone), (step, Repair(guest.Domain)!.Action));
+            AssertNothingLeft(guest.Domain);
+        }
+
+        VictimProcess.Die(host.Uri, guest.Name, Dying(VictimWork.Snapshot, RunStep.Recorded));
+        Assert.Equal(RepairAction.Cleared, Repair(guest.Domain)!.Action);
+        Assert.Equal([SnapshotState.Available, SnapshotState.Available], SnapshotList.Of(guest.Domain).Select(snapshot => snapshot.State));
+        foreach (var step in new[] { RunStep.RemovalJournaled, RunStep.CatalogRewritten, RunStep.Discarded })
+        {
+            VictimProcess.Die(host.Uri, guest.Name, Dying(VictimWork.Removal, step));
+            Assert.Equal((step, RepairAction.Finished), (step, Repair(guest.Domain)!.Action));
+
+            // Each method has its turn, and its journal.
+            Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
+            AssertNothingLeft(guest.Domain);
+            if (step != RunStep.Discarded)
+            {
+                Engine.Take(guest.Domain, "fault");
+            }
+        }
+    }
+}
