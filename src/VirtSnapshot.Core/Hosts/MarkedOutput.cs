@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace VirtSnapshot.Hosts;
 
 /// <summary>What a process prints, as it comes; answers in it stand between marks.</summary>
@@ -8,18 +10,7 @@ internal sealed class MarkedOutput
 
     public MarkedOutput(Stream stream) => _ = ListenAsync(stream);
 
-    /// <summary>Everything since the last <see cref="Forget"/>.</summary>
-    public byte[] Heard
-    {
-        get
-        {
-            lock (heard)
-            {
-                return [.. heard];
-            }
-        }
-    }
-
+    /// <summary>What was heard until now counts no more.</summary>
     public void Forget()
     {
         lock (heard)
@@ -70,6 +61,21 @@ internal sealed class MarkedOutput
 
                 Monitor.Wait(heard);
             }
+        }
+    }
+
+    /// <summary>Everything until the output ends, as long as it is waited for.</summary>
+    public byte[] WaitForEnd(TimeSpan patience)
+    {
+        var waited = Stopwatch.StartNew();
+        lock (heard)
+        {
+            while (!hasEnded && patience - waited.Elapsed is { Ticks: > 0 } rest)
+            {
+                Monitor.Wait(heard, rest);
+            }
+
+            return [.. heard];
         }
     }
 

@@ -35,8 +35,8 @@ internal sealed class SshWorker : IDisposable
     /// <summary>Whether its answer was not waited for.</summary>
     public bool IsGivenUp { get; private set; }
 
-    /// <summary>What was complained of since the last question.</summary>
-    public string Complaints => Encoding.UTF8.GetString(errors.Heard);
+    /// <summary>What was complained of since the last question, to the end: what ssh says last is heard after it has ended.</summary>
+    public string Complaints => Encoding.UTF8.GetString(errors.WaitForEnd(EndPatience));
 
     /// <param name="question">What to do.</param>
     /// <param name="cancellation">Ends it, for a script that ends when its input closes. Nothing more can be asked then.</param>

@@ -11,7 +11,7 @@ internal interface ISnapshotProvider
     /// <summary>The method's name in <c>&lt;diskSnapshot method='…'&gt;</c>.</summary>
     string Method { get; }
 
-    /// <summary>Which level of the storage stack it works at.</summary>
+    /// <summary>Which level of the storage stack it usually works at.</summary>
     StorageLevel Level { get; }
 
     MethodFit Judge(CandidateDisk candidate);

@@ -1,9 +1,12 @@
+using VirtSnapshot.Storage;
+
 namespace VirtSnapshot.Methods;
 
 /// <summary>Whether a method can snapshot a disk, and why.</summary>
 /// <param name="Rank">How well.</param>
 /// <param name="Reason">Why, as the end of a sentence about the disk.</param>
-internal sealed record MethodFit(MethodRank Rank, string Reason)
+/// <param name="Level">Where in the stack it would work; null where that is the method's usual one.</param>
+internal sealed record MethodFit(MethodRank Rank, string Reason, StorageLevel? Level = null)
 {
     public bool CanServe => Rank != MethodRank.Impossible;
 

@@ -49,7 +49,7 @@ internal sealed class MethodSelector(IReadOnlyList<ISnapshotProvider> providers)
 
         var (chosen, fit) = judged.MaxBy(candidate => candidate.Fit.Rank);
         return fit.Rank >= MethodRank.Fallback
-            ? new MethodChoice(chosen, DiskSnapshotMethod.Parse(chosen.Method), fit.Reason)
+            ? new MethodChoice(chosen, DiskSnapshotMethod.Parse(chosen.Method), fit.Reason, fit.Level ?? chosen.Level)
             : throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
                 "NoMethod",
@@ -63,7 +63,7 @@ internal sealed class MethodSelector(IReadOnlyList<ISnapshotProvider> providers)
         var provider = Find(method.Name, candidate.Disk);
         var fit = Judge(provider, candidate);
         return fit.CanServe
-            ? new MethodChoice(provider, method, why)
+            ? new MethodChoice(provider, method, why, fit.Level ?? provider.Level)
             : throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
                 "MethodUnsuitable",

@@ -101,7 +101,7 @@ public static class MethodSettings
         // As the selector does: a method that is configured stands for itself, and nothing else is taken instead.
         var chosen = configured ?? judged.Where(one => one.Fit.Rank >= MethodRank.Fallback).Select(one => one.Provider.Method).FirstOrDefault();
         var options = judged
-            .Select(one => (one.Provider.Method, one.Provider.Level, one.Fit, IsMeant: one.Provider.Method == chosen))
+            .Select(one => (one.Provider.Method, Level: one.Fit.Level ?? one.Provider.Level, one.Fit, IsMeant: one.Provider.Method == chosen))
             .OrderByDescending(one => one.IsMeant)
             .Select(one => Option(one.Method, one.Level, one.IsMeant && one.Fit.CanServe, one.Fit.CanServe, (one.Fit.CanServe, one.IsMeant, configured) switch
             {

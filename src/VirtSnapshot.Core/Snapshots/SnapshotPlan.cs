@@ -95,7 +95,7 @@ public sealed class SnapshotPlan : IDisposable
             return new DiskPlan(
                 planned.Disk,
                 choice.Method.Name,
-                choice.Provider.Level,
+                choice.Level,
                 choice.Reason,
                 Expect(domain, request.Quiescing, planned, standsStill),
                 [.. planned.Files, .. shield?.Files ?? []],

@@ -46,7 +46,8 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
                     { IsLogical: true } => $"an LVM snapshot that libvirt makes in its pool '{volume.Pool}'",
                     { Format: "raw" } => $"a copy that libvirt makes in its pool '{volume.Pool}': one that shares its blocks, or in full while the domain is shut off",
                     _ => $"a full copy that libvirt makes in its pool '{volume!.Pool}', only while the domain is shut off",
-                });
+                },
+                volume is { IsLogical: true } ? StorageLevel.Device : null);
     }
 
     public ISnapshotAct Plan(SnapshotOrder order) =>

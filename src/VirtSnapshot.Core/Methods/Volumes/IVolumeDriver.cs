@@ -16,7 +16,7 @@ internal interface IVolumeDriver
     /// <summary>The method's name.</summary>
     string Method { get; }
 
-    /// <summary>Where in the stack it works.</summary>
+    /// <summary>Where in the stack it works, where the disk is not the volume itself.</summary>
     StorageLevel Level { get; }
 
     /// <summary>Which volume it would snapshot. Touches nothing, and asks the host nothing: all is in the stack.</summary>

@@ -18,7 +18,7 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
             ? MethodFit.Impossible(fit.Reason)
             : WhyOutside(stack, fit.Volume) is { } outside
                 ? MethodFit.Impossible(outside)
-                : new MethodFit(fit.Rank, fit.Reason);
+                : new MethodFit(fit.Rank, fit.Reason, fit.Volume.Root is null ? StorageLevel.Device : null);
     }
 
     public ISnapshotAct Plan(SnapshotOrder order)
