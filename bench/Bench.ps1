@@ -3,12 +3,14 @@
     Measures VirtSnapshot beside the tool that one would have picked instead, in one sitting: medians over alternating runs, and their ratio.
 .PARAMETER Runs
     Runs of each side.
+.PARAMETER HostRuns
+    The same on the host over ssh, where everything takes its time.
 .PARAMETER Cycles
     Snapshots and merges in the memory measurement; 0 leaves it out.
 .NOTES
     Run it by ./build.sh bench. A quiet machine is assumed, and the ratio is what counts.
 #>
-param([int] $Runs = 9, [int] $Cycles = 1000)
+param([int] $Runs = 9, [int] $HostRuns = 5, [int] $Cycles = 1000)
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -110,10 +112,10 @@ function Measure-FileSystemMethods {
     umount $mount
 }
 
-# Over ssh, on a host that is an emulated machine itself. By hand: from here, each command by its own ssh session over one connection, and by a script
-# over there.
+# Over ssh, on a host that is an emulated machine itself, beside a script over there: no journey is within its window.
 function Measure-HostMethods {
     $hostFolder = "$folder/host"
+    $Runs = $HostRuns
     $uri = & "$lab/host.sh" start $hostFolder $PID
     function Enter-Host { & "$lab/host.sh" enter $hostFolder @args }
 
@@ -126,16 +128,11 @@ function Measure-HostMethods {
         'btrfs' = "$subvolume/vda.raw", @('btrfs', '-q', 'subvolume', 'snapshot', '-r', $subvolume, "$subvolume-by-hand"), @('btrfs', '-q', 'subvolume', 'delete', "$subvolume-by-hand")
     }
     foreach ($method in $storage.Keys) {
-        $disk, $take, $undo = $storage[$method]
+        $disk, $act, $back = $storage[$method]
         Enter-Host /lab/domain.sh qemu:///system $method /srv/lab --disk "vda=raw:$disk" --records off
         Measure-Window $method $method {
-            virsh -q -c $uri domfsfreeze $method
-            Enter-Host @take
-            virsh -q -c $uri domfsthaw $method
-        } { Enter-Host @undo } ' over ssh'
-        Measure-Window $method $method {
-            Enter-Host sh -c 'virsh -q domfsfreeze $0; "$@"; virsh -q domfsthaw $0' $method @take
-        } { Enter-Host @undo } ' over ssh, and a script there'
+            Enter-Host sh -c 'virsh -q domfsfreeze $0; "$@"; virsh -q domfsthaw $0' $method @act
+        } { Enter-Host @back } ' over ssh, beside a script there'
         virsh -q -c $uri destroy $method
     }
 

@@ -111,7 +111,10 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
 
     public void SyncDirectory(string path)
     {
-        if (Query("sync", ["--", path]) is { Succeeded: false } answer)
+        // No look: on a busy disk it may take its time.
+        var answer = Change("run.sh", ["sync", "--", path], FilesNeedRoot);
+        RefuseMissing("sync", answer);
+        if (!answer.Succeeded)
         {
             throw Failure(path, answer);
         }
