@@ -34,11 +34,11 @@ internal sealed class ShellProcess : IDisposable
         return shell.Finish(input);
     }
 
-    /// <summary>Starts the shell. Whoever runs the tests in the background has SIGINT ignored, which children inherit.</summary>
-    public static ShellProcess Start(params string[] arguments) => new("env", ["--default-signal=INT", Program, .. arguments]);
+    /// <summary>Starts the shell. Whoever runs the tests in the background has SIGINT ignored, or by nohup SIGHUP, which children inherit.</summary>
+    public static ShellProcess Start(params string[] arguments) => new("env", ["--default-signal=INT,HUP,TERM", Program, .. arguments]);
 
     /// <summary>Starts the shell on a pseudo terminal; what is written to its standard input is typed there.</summary>
-    public static ShellProcess StartOnTerminal(params string[] arguments) => new("env", ["--default-signal=INT", .. OnTerminal(arguments)]);
+    public static ShellProcess StartOnTerminal(params string[] arguments) => new("env", ["--default-signal=INT,HUP,TERM", .. OnTerminal(arguments)]);
 
     /// <summary>Starts the shell on a pseudo terminal as whoever was started with '&amp;' by a script does: with SIGINT ignored.</summary>
     public static ShellProcess StartOnTerminalFromBackground() => new("env", ["--ignore-signal=INT", .. OnTerminal([])]);
