@@ -132,7 +132,7 @@ function Measure-HostMethods {
         Enter-Host /lab/domain.sh qemu:///system $method /srv/lab --disk "vda=raw:$disk" --records off
         Measure-Window $method $method {
             Enter-Host sh -c 'virsh -q domfsfreeze $0; "$@"; virsh -q domfsthaw $0' $method @act
-        } { Enter-Host @back } ' over ssh, beside a script there'
+        } { Enter-Host @back } ' over ssh'
         virsh -q -c $uri destroy $method
     }
 
