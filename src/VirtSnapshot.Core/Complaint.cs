@@ -8,7 +8,8 @@ internal static class Complaint
     public static bool IsNoSpace(string text) =>
         text.Contains("No space left on device", StringComparison.Ordinal)
         || text.Contains("Disk quota exceeded", StringComparison.Ordinal)
-        || text.Contains("out of space", StringComparison.Ordinal);
+        || text.Contains("out of space", StringComparison.Ordinal)
+        || text.Contains("insufficient free space", StringComparison.Ordinal);
 
     public static bool IsBusy(string text) =>
         text.Contains("target is busy", StringComparison.Ordinal)

@@ -6,14 +6,13 @@ namespace VirtSnapshot.Hosts;
 /// <summary>Finds the host behind a connection.</summary>
 internal static class HostFinder
 {
-    /// <summary>The host whose files and programs the domain's hypervisor uses.</summary>
-    /// <exception cref="VirtSnapshotException"><c>RemoteHostNotSupported</c>: it is another machine than this one, and no ssh leads there.</exception>
+    /// <summary>The host whose files and programs the domain's hypervisor uses: one that only libvirt reaches, where it is another machine and no ssh leads there.</summary>
     public static IHost For(LibvirtConnection connection, VmDomain domain) => IsLocal(connection)
         ? new LocalHost(connection.Uri)
         : ForRemote(connection.Uri, connection.RealUri, connection.Hostname, domain);
 
     /// <summary>The host of a domain.</summary>
-    /// <exception cref="VirtSnapshotException">As above; <c>LibvirtUnreachable</c>.</exception>
+    /// <exception cref="VirtSnapshotException"><c>LibvirtUnreachable</c>.</exception>
     public static IHost For(VmDomain domain)
     {
         using var rented = ConnectionPool.Rent(domain.Uri);
@@ -41,15 +40,8 @@ internal static class HostFinder
         return uri switch
         {
             { HasServer: true, IsOverSsh: true } => new SshHost(SshConnection.To(SshAddress.Of(uri)), uri.OnItsHost, uri.IsSession),
-            { HasServer: true } => throw NoWay($"'{uri.Transport ?? "tls"}' leads to libvirt there"),
-            _ => throw NoWay("its socket, forwarded to this machine, leads to libvirt there"),
+            { HasServer: true } => new LibvirtOnlyHost(hostname, asked, $"'{uri.Transport ?? "tls"}' leads to libvirt there", domain),
+            _ => new LibvirtOnlyHost(hostname, asked, "its socket, forwarded to this machine, leads to libvirt there", domain),
         };
-
-        VirtSnapshotException NoWay(string why) => new(
-            FailureKind.NotImplemented,
-            "RemoteHostNotSupported",
-            domain,
-            $"The hypervisor behind '{asked}' runs on another machine ('{hostname}'): {why}, but not to its files and programs. Nothing was touched. "
-            + "Use a URI over ssh ('qemu+ssh://root@host/system'), or run this command on that machine.");
     }
 }

@@ -10,8 +10,11 @@ internal interface IHost
     /// <summary>The host's own name.</summary>
     string Name { get; }
 
-    /// <summary>The libvirt URI under which programs on this host reach the hypervisor.</summary>
+    /// <summary>The libvirt URI under which scripts that are started here reach the hypervisor.</summary>
     string HypervisorUri { get; }
+
+    /// <summary>Why nothing but libvirt leads to it, as the end of a sentence; null where its files and programs can be reached.</summary>
+    string? WhyNoShell => null;
 
     /// <summary>Runs a program to its end, with <c>LC_ALL=C</c>, as the user who touches the hypervisor's files.</summary>
     /// <exception cref="VirtSnapshotException"><c>ProgramMissing</c>, naming the package; <c>SudoRefused</c>; <c>HostUnreachable</c>.</exception>

@@ -9,6 +9,8 @@ internal sealed class LocalScript(Process process) : IHostScript
 
     public int ProcessId { get; } = process.Id;
 
+    public string HostName => Environment.MachineName;
+
     public void Tell(string line)
     {
         process.StandardInput.Write(line + "\n");

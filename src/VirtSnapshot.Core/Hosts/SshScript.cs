@@ -28,6 +28,8 @@ internal sealed class SshScript : IHostScript
     /// <summary>On the other host; told with its first line.</summary>
     public int ProcessId { get; private set; }
 
+    public string HostName => connection.User.HostName;
+
     /// <summary>Whether it is gone, or the connection to it.</summary>
     public bool HasEnded => session.HasEnded;
 

@@ -27,6 +27,22 @@ internal sealed partial class LibvirtConnection
         }
     }
 
+    /// <summary>The definitions of all volumes that running pools know of, and of their pools.</summary>
+    public IReadOnlyList<(string Volume, string Pool)> ListVolumes()
+    {
+        var found = new List<(string Volume, string Pool)>();
+        foreach (var pool in ConnectApi.ListPools(handle))
+        {
+            using (pool)
+            {
+                var xml = StorageApi.Xml(pool);
+                found.AddRange(StorageApi.VolumeXmls(pool).Select(volume => (volume, xml)));
+            }
+        }
+
+        return found;
+    }
+
     /// <summary>Looks at what volumes a pool has now, and whether one is among them.</summary>
     public bool HasVolume(string pool, string name)
     {

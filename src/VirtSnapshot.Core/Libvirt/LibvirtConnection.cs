@@ -46,7 +46,13 @@ internal sealed partial class LibvirtConnection : IDisposable
     public LibvirtDomain LookupByUuid(Guid uuid, RentedConnection? rented = null) =>
         new(this, handle, DomainApi.LookupByUuid(handle, uuid), rented);
 
-    public IReadOnlyList<string> PoolXmls() => ConnectApi.PoolXmls(handle);
+    public IReadOnlyList<string> PoolXmls() => Array.ConvertAll(ConnectApi.ListPools(handle), static pool =>
+    {
+        using (pool)
+        {
+            return StorageApi.Xml(pool);
+        }
+    });
 
     public void Dispose() => handle.Dispose();
 

@@ -10,6 +10,9 @@ internal sealed class CandidateDisk(VmDomain domain, VmDisk disk, StorageProbe s
 
     public VmDisk Disk => disk;
 
+    /// <summary>Why nothing but libvirt leads to its host; null where its files and programs can be reached.</summary>
+    public string? WhyNoShell => storage.Host.WhyNoShell;
+
     /// <exception cref="VirtSnapshotException">The host's storage cannot be looked at.</exception>
     public StorageStack Stack => storage.StackOf(disk);
 }

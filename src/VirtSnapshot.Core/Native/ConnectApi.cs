@@ -41,28 +41,23 @@ internal static unsafe partial class ConnectApi
         }
     }
 
-    /// <summary>The definitions of the storage pools that are running.</summary>
-    public static IReadOnlyList<string> PoolXmls(ConnectHandle connection)
+    /// <summary>The storage pools that are running.</summary>
+    public static PoolHandle[] ListPools(ConnectHandle connection)
     {
         var count = ListAllPools(connection, out var pools, PoolsActive);
         ErrorApi.Check(count, nameof(ListAllPools));
         try
         {
-            var result = new string[count];
+            var handles = new PoolHandle[count];
             for (var i = 0; i < count; i++)
             {
-                result[i] = ErrorApi.Check(PoolGetXmlDesc(pools[i], 0), nameof(PoolGetXmlDesc));
+                handles[i] = new PoolHandle(pools[i]);
             }
 
-            return result;
+            return handles;
         }
         finally
         {
-            for (var i = 0; i < count; i++)
-            {
-                _ = StorageApi.FreePool(pools[i]);
-            }
-
             NativeText.Free((nint)pools);
         }
     }
@@ -97,7 +92,4 @@ internal static unsafe partial class ConnectApi
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virConnectListAllStoragePools")]
     private static partial int ListAllPools(ConnectHandle connection, out nint* pools, uint flags);
-
-    [LibraryImport(Library.Libvirt, EntryPoint = "virStoragePoolGetXMLDesc")]
-    private static partial nint PoolGetXmlDesc(nint pool, uint flags);
 }

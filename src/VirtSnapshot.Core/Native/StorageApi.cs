@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace VirtSnapshot.Native;
 
 /// <summary><c>virStoragePool*</c> and <c>virStorageVol*</c>: https://libvirt.org/html/libvirt-libvirt-storage.html</summary>
-internal static partial class StorageApi
+internal static unsafe partial class StorageApi
 {
     private const uint CreateReflink = 2;
 
@@ -22,6 +22,34 @@ internal static partial class StorageApi
 
     public static VolumeHandle LookupVolume(ConnectHandle connection, string path) =>
         ErrorApi.Check(VolumeLookupByPath(connection, path), nameof(VolumeLookupByPath));
+
+    /// <summary>The definitions of the volumes that libvirt knows of in a pool.</summary>
+    public static IReadOnlyList<string> VolumeXmls(PoolHandle pool)
+    {
+        var count = PoolListAllVolumes(pool, out var volumes, 0);
+        ErrorApi.Check(count, nameof(PoolListAllVolumes));
+        var handles = new VolumeHandle[count];
+        for (var i = 0; i < count; i++)
+        {
+            handles[i] = new VolumeHandle(volumes[i]);
+        }
+
+        NativeText.Free((nint)volumes);
+        var result = new List<string>();
+        foreach (var volume in handles)
+        {
+            using (volume)
+            {
+                // One that has gone since it was listed has no definition any more.
+                if (VolumeGetXmlDesc(volume, 0) is var xml && xml != 0)
+                {
+                    result.Add(ErrorApi.Check(xml, nameof(VolumeGetXmlDesc)));
+                }
+            }
+        }
+
+        return result;
+    }
 
     public static string Path(VolumeHandle volume) => ErrorApi.Check(VolumeGetPath(volume), nameof(VolumeGetPath));
 
@@ -49,6 +77,9 @@ internal static partial class StorageApi
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virStoragePoolGetXMLDesc")]
     private static partial nint PoolGetXmlDesc(PoolHandle pool, uint flags);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virStoragePoolListAllVolumes")]
+    private static partial int PoolListAllVolumes(PoolHandle pool, out nint* volumes, uint flags);
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virStoragePoolRefresh")]
     private static partial int PoolRefresh(PoolHandle pool, uint flags);

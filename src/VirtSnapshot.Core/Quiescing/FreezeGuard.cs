@@ -33,7 +33,7 @@ internal sealed class FreezeGuard : IDisposable
     }
 
     /// <summary>What a person needs to find it.</summary>
-    public override string ToString() => $"process {script.ProcessId} on host '{host.Name}'";
+    public override string ToString() => $"process {script.ProcessId} on host '{script.HostName}'";
 
     /// <param name="host">Where the hypervisor runs.</param>
     /// <param name="domain">The domain to watch over.</param>

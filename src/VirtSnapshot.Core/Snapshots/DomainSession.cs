@@ -29,14 +29,15 @@ internal sealed class DomainSession : IDisposable
     public IHost Host { get; }
 
     /// <summary>
-    /// The domain's one run, from start to stop: libvirt's number for it, and the host's boot, since the numbers begin anew. Null where it does not run.
+    /// The domain's one run, from start to stop: libvirt's number for it, and the host's boot, since the numbers begin anew. Null where it does not run,
+    /// or the host cannot be asked.
     /// </summary>
-    public string? Instance => Domain.Id is { } id
+    public string? Instance => Domain.Id is { } id && Host.WhyNoShell is null
         ? $"{Encoding.ASCII.GetString(Host.ReadHead("/proc/sys/kernel/random/boot_id", 64)).Trim()}/{id}"
         : null;
 
     /// <summary>Takes the lock, and only then reads the domain.</summary>
-    /// <exception cref="VirtSnapshotException"><c>DomainLocked</c>, <c>RemoteHostNotSupported</c>, <c>DomainNotFound</c>, <c>LibvirtUnreachable</c>, <c>ManagedSave</c>.</exception>
+    /// <exception cref="VirtSnapshotException"><c>DomainLocked</c>, <c>DomainNotFound</c>, <c>LibvirtUnreachable</c>, <c>ManagedSave</c>.</exception>
     public static DomainSession Open(VmDomain domain, CancellationToken cancellation) => Guarded(domain, "reading it", () =>
     {
         var native = DomainFinder.Open(domain, cancellation);

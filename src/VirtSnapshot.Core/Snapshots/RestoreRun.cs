@@ -32,7 +32,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         }
         catch (Exception e)
         {
-            var leftover = TryUndo();
+            var leftover = TryUndo(e);
             if (e is OperationCanceledException && leftover is null)
             {
                 throw;
@@ -155,10 +155,16 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
     }
 
     /// <returns>What could not be undone; null when everything is as before.</returns>
-    private string? TryUndo()
+    private string? TryUndo(Exception error)
     {
         try
         {
+            if (error is OperationCanceledException)
+            {
+                // Perhaps while libvirt was copying something.
+                session.UseAnotherConnection();
+            }
+
             return Undo() is { Count: > 0 } kept ? string.Join("; ", kept) : null;
         }
         catch (Exception e)

@@ -23,7 +23,7 @@ public static class SnapshotList
                 var order = new RecordOrder(native, now, HostFinder.For(native.Connection, now));
                 return Of(now, order);
             }
-            catch (VirtSnapshotException e) when (e.ErrorId is "RemoteHostNotSupported" or "HostUnreachable" or "SudoRefused")
+            catch (VirtSnapshotException e) when (e.ErrorId is "HostUnreachable" or "SudoRefused")
             {
                 // What libvirt alone tells is better than nothing.
                 return Of(now, null);
@@ -50,14 +50,27 @@ public static class SnapshotList
             }
 
             var provider = MethodCatalog.Selector.Find(disk.Record.Method, domain);
-            var state = provider.Check(order, disk.Record);
+            var state = Check(provider, order, disk.Record);
             return DiskSnapshot.From(domain, set, disk, state) with { FillPercent = state == SnapshotState.Available ? provider.ReadFill(order, disk.Record) : null };
         });
     }
 
+    private static SnapshotState Check(ISnapshotProvider provider, RecordOrder order, RecordedDisk record)
+    {
+        try
+        {
+            return provider.Check(order, record);
+        }
+        catch (VirtSnapshotException) when (order.Host.WhyNoShell is not null)
+        {
+            // Its method needs more than libvirt.
+            return SnapshotState.Unverified;
+        }
+    }
+
     private static IEnumerable<DiskSnapshot> Unrecorded(VmDomain domain, RecordOrder? order)
     {
-        if (order is null)
+        if (order is not { Host.WhyNoShell: null })
         {
             return [];
         }

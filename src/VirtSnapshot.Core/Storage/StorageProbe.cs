@@ -5,19 +5,29 @@ using VirtSnapshot.Hosts;
 namespace VirtSnapshot.Storage;
 
 /// <summary>Looks at what lies under disks of one host: under all of them at once, and only when the first is asked for.</summary>
-internal sealed class StorageProbe(Func<IHost> host, IReadOnlyList<VmDisk> disks)
+internal sealed class StorageProbe
 {
     private const string ScriptName = "virtsnapshot-storage-probe";
 
     // One argument of a program is at most 128 KiB long, and a remote shell gets all of ours in one.
     private const int LongestOrder = 60_000;
 
-    private readonly Lazy<Dictionary<(Guid Domain, string Target), StorageStack>> stacks = new(() => Read(host, disks));
+    private readonly Lazy<IHost> host;
+    private readonly Lazy<Dictionary<(Guid Domain, string Target), StorageStack>> stacks;
+
+    public StorageProbe(Func<IHost> host, IReadOnlyList<VmDisk> disks)
+    {
+        this.host = new Lazy<IHost>(host);
+        stacks = new Lazy<Dictionary<(Guid Domain, string Target), StorageStack>>(() => Read(this.host, disks));
+    }
+
+    /// <summary>The host that the disks lie on.</summary>
+    public IHost Host => host.Value;
 
     /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c>, <c>SudoRefused</c>: the host cannot be reached or looked at.</exception>
     public StorageStack StackOf(VmDisk disk) => stacks.Value[(disk.DomainUuid, disk.Target)];
 
-    private static Dictionary<(Guid Domain, string Target), StorageStack> Read(Func<IHost> host, IReadOnlyList<VmDisk> disks)
+    private static Dictionary<(Guid Domain, string Target), StorageStack> Read(Lazy<IHost> host, IReadOnlyList<VmDisk> disks)
     {
         var findings = new StorageFindings();
         for (var scope = "stack"; ; scope = "images")
@@ -30,7 +40,7 @@ internal sealed class StorageProbe(Func<IHost> host, IReadOnlyList<VmDisk> disks
 
             foreach (var part in Parts(missing))
             {
-                Ask(host(), scope, part.Where(path => !path.IsImage), part.Where(path => path.IsImage), findings);
+                Ask(host.Value, scope, part.Where(path => !path.IsImage), part.Where(path => path.IsImage), findings);
             }
         }
 

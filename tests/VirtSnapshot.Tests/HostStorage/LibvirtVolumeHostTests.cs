@@ -1,6 +1,7 @@
 using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
+using VirtSnapshot.Tests.Faults;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
@@ -58,6 +59,51 @@ public sealed class LibvirtVolumeHostTests : LvmTest
         Engine.Remove(guest.Domain, [snapshot]);
         AssertNoVolumeLeft(guest);
     }
+
+    /// <summary>LVM's snapshots are no copies: they go with the volume that the disk leaves behind.</summary>
+    [Fact]
+    public void A_disk_goes_on_in_a_new_volume_and_all_snapshots_of_the_old_one_are_lost_as_was_said()
+    {
+        var volume = Volume();
+        var guest = Guest(isRunning: false, $"raw:{volume}");
+        foreach (var number in new[] { "1", "2", "3" })
+        {
+            Write(volume, number);
+            Engine.Take(guest.Domain, $"s{number}", method: MethodName);
+        }
+
+        Write(volume, "4");
+        Host.Run("lvcreate", "-q", "-s", "-L", "8M", "-n", "theirs", VolumeOf(volume));
+        Host.Virsh("pool-refresh", "vg");
+        Assert.Equal("SourceShared", Engine.Refused(() => Engine.Restore(guest.Domain, "s2")).ErrorId);
+        Host.Run("lvremove", "-fy", "vg/theirs");
+
+        using (var plan = RestorePlan.Make(guest.Domain, Named(guest, "s2"), new HeardReporter(), Token))
+        {
+            Assert.Equal(["s3", "s1"], Assert.Single(plan.Disks).LostSnapshots);
+            Assert.True(plan.Disks[0].UsesUpSnapshot);
+        }
+
+        var content = Digest(Named(guest, "s2")[0].BackupSource.Path!);
+        foreach (var (step, action) in new[] { (RunStep.RestorePrepared, RepairAction.Undone), (RunStep.DiskSwitched, RepairAction.Finished) })
+        {
+            VictimProcess.Die(Host.Uri, guest.Name, new VictimOrder { Work = VictimWork.Restore, Name = "s2", Step = step });
+            Assert.Equal((step, action), (step, Repair(guest.Domain)!.Action));
+        }
+
+        var now = guest.Domain.Disks[0].Source.Path!;
+        Afterwards(() => Host.TryRun("lvremove", "-fy", now));
+        Assert.Equal($"{volume}.restored-", now[..^8]);
+        Assert.Equal(content, Digest(now));
+        Assert.DoesNotContain(VolumeOf(volume)["vg/".Length..] + " ", Host.Run("lvs", "--noheadings", "-o", "lv_name"), StringComparison.Ordinal);
+        AssertNoVolumeLeft(guest);
+    }
+
+    private static IReadOnlyList<DiskSnapshot> Named(LabHostGuest guest, string name) => [.. SnapshotList.Of(guest.Domain).Where(snapshot => snapshot.Name == name)];
+
+    private void Write(string volume, string content) => Host.Run("sh", "-ec", "printf %s \"$2\" | dd \"of=$1\" conv=notrunc,fsync status=none", "sh", volume, content);
+
+    private string Digest(string volume) => Host.Run("sh", "-c", "sha256sum <\"$1\"", "sh", volume);
 
     private string Volume()
     {

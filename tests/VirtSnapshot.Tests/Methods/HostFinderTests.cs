@@ -46,7 +46,9 @@ public class HostFinderTests
     [InlineData("qemu:///system?socket=/tmp/forwarded", "forwarded")]
     public void Where_no_shell_is_the_error_says_why(string uri, string words)
     {
-        var error = Assert.Throws<VirtSnapshotException>(() => HostFinder.ForRemote(uri, uri, "host2", TestDomain.Of("")));
+        var host = HostFinder.ForRemote(uri, uri, "host2", TestDomain.Of(""));
+        Assert.Equal(("host2", uri), (host.Name, host.HypervisorUri));
+        var error = Assert.Throws<VirtSnapshotException>(() => host.Stat("/etc/passwd"));
         Assert.Equal("RemoteHostNotSupported", error.ErrorId);
         Assert.Contains(words, error.Message, StringComparison.Ordinal);
         Assert.Contains("host2", error.Message, StringComparison.Ordinal);

@@ -36,11 +36,11 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
     public MethodFit Judge(CandidateDisk candidate)
     {
         using var native = DomainFinder.Open(candidate.Domain);
-        var volume = Find(native, candidate.Disk);
+        var volume = PoolVolume.Find(native, candidate.Disk);
         return WhyUnfit(candidate.Disk, volume) is { } why
             ? MethodFit.Impossible(why)
             : new MethodFit(
-                MethodRank.Possible,
+                candidate.WhyNoShell is null ? MethodRank.Possible : MethodRank.Default,
                 volume switch
                 {
                     { IsLogical: true } => $"an LVM snapshot that libvirt makes in its pool '{volume.Pool}'",
@@ -74,10 +74,14 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
     public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new DeletingRecovery(
         journaled, record => $"{VolumeCopy.Read(record)}", record => VolumeCopy.Read(record).Exists(order), record => VolumeCopy.Read(record).Delete(order));
 
+    public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreOrder order) => [.. order.Disks.Select(record => VolumeRestorePlanner.Plan(order, record))];
+
+    public IDiskRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) => new VolumeRestoration(order, disk);
+
     private static void RefuseShared(RemovalOrder order, RecordedDisk record)
     {
         var copy = VolumeCopy.Read(record);
-        if (copy.Exists(order) && copy.FindDisk(order.Native.Connection) is { } disk)
+        if (copy.Exists(order) && VolumeUse.FindDisk(order.Native.Connection, copy.Path) is { } disk)
         {
             throw new VirtSnapshotException(
                 FailureKind.ResourceBusy,
@@ -88,25 +92,13 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
         }
     }
 
-    private static PoolVolume? Find(LibvirtDomain native, VmDisk disk)
-    {
-        try
-        {
-            return PoolVolume.Find(native.Connection, disk);
-        }
-        catch (LibvirtException e)
-        {
-            throw LibvirtFailure.Explain(e, disk, $"looking for the volume of disk '{disk.Target}' of domain '{disk.Domain}'", "Nothing was touched.");
-        }
-    }
-
     private static string? WhyUnfit(VmDisk disk, PoolVolume? volume) => volume switch
     {
         null => $"'{disk.Source}' is no volume of a running storage pool of libvirt ('virsh pool-list --details', 'virsh pool-refresh')",
         { IsFile: false, IsLogical: false } => $"its volume lies in a pool of type '{volume.PoolType}', of which libvirt makes no snapshots",
         { IsEncrypted: true } => "its volume is encrypted",
         { IsLogical: true } when (disk.Format ?? "raw") != "raw" => $"its format is {disk.Format}, and what an image on a logical volume stands on is not in a snapshot of that",
-        { IsLogical: true, HasBacking: true } => "its volume is an LVM snapshot itself, of which LVM makes none",
+        { IsLogical: true, Backing: not null } => "its volume is an LVM snapshot itself, of which LVM makes none",
         { IsFile: true } when volume.Format != (disk.Format ?? "raw") => $"it is used as {disk.Format ?? "raw"}, and libvirt takes its content for {volume.Format}",
         { IsFile: true, Format: not ("raw" or "qcow2") } => $"its format is {volume.Format}",
         _ => null,
@@ -114,7 +106,7 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
 
     private static VolumeCopyPart Plan(SnapshotOrder order, VmDisk disk, DiskSnapshotMethod method)
     {
-        var volume = Find(order.Native, disk);
+        var volume = PoolVolume.Find(order.Native, disk);
         if (WhyUnfit(disk, volume) is { } why)
         {
             throw Unsuitable(order, disk, why);

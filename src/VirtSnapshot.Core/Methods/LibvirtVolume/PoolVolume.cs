@@ -11,41 +11,66 @@ namespace VirtSnapshot.Methods.LibvirtVolume;
 /// <param name="PoolType"><c>dir</c>, <c>logical</c> …</param>
 /// <param name="PoolPath">Where its volumes appear on the host.</param>
 /// <param name="PoolFree">Bytes.</param>
-/// <param name="Path">The volume's path on the host.</param>
+/// <param name="Name">The volume's name.</param>
+/// <param name="Path">Its path on the host.</param>
 /// <param name="Format">What libvirt takes its content for, having looked at it.</param>
 /// <param name="Capacity">Bytes, as the guest sees them.</param>
 /// <param name="Allocation">Bytes that it takes.</param>
 /// <param name="IsEncrypted">Whether only a secret opens it.</param>
-/// <param name="HasBacking">Whether it stands on another volume: a backing image, the origin of an LVM snapshot.</param>
+/// <param name="Backing">The path of what it stands on: a backing image, the origin of an LVM snapshot. Null where it stands alone.</param>
+/// <param name="Permissions">Owner and mode, as libvirt writes them; null where it does not say.</param>
 internal sealed record PoolVolume(
-    string Pool, string PoolType, string PoolPath, long PoolFree, string Path, string Format, long Capacity, long Allocation, bool IsEncrypted, bool HasBacking)
+    string Pool,
+    string PoolType,
+    string PoolPath,
+    long PoolFree,
+    string Name,
+    string Path,
+    string Format,
+    long Capacity,
+    long Allocation,
+    bool IsEncrypted,
+    string? Backing,
+    XElement? Permissions)
 {
     public bool IsFile => PoolType is "dir" or "fs" or "netfs";
 
     public bool IsLogical => PoolType == "logical";
 
+    /// <summary>A disk's own volume.</summary>
     /// <returns>Null where no running pool knows the disk's path.</returns>
-    /// <exception cref="LibvirtException">libvirt does not answer.</exception>
-    /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c>: its answer makes no sense.</exception>
-    public static PoolVolume? Find(LibvirtConnection connection, VmDisk disk)
+    /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c>: libvirt's answer makes no sense. Or it does not answer.</exception>
+    public static PoolVolume? Find(LibvirtDomain native, VmDisk disk)
     {
-        if (disk.Source.Path is not { } path || connection.FindVolume(path) is not { } found)
-        {
-            return null;
-        }
-
         try
         {
-            return Read(SafeXml.Parse(found.Volume), SafeXml.Parse(found.Pool));
+            return disk.Source.Path is { } path ? Find(native.Connection, path) : null;
+        }
+        catch (LibvirtException e)
+        {
+            throw LibvirtFailure.Explain(e, disk, $"looking for the volume of disk '{disk.Target}' of domain '{disk.Domain}'", "Nothing was touched.");
+        }
+    }
+
+    /// <returns>Null where no running pool knows the path.</returns>
+    /// <exception cref="LibvirtException">libvirt does not answer.</exception>
+    public static PoolVolume? Find(LibvirtConnection connection, string path) =>
+        connection.FindVolume(path) is { } found ? Read(found.Volume, found.Pool) : null;
+
+    /// <summary>All that running pools know of.</summary>
+    /// <exception cref="LibvirtException">libvirt does not answer.</exception>
+    public static IEnumerable<PoolVolume> FindAll(LibvirtConnection connection) => connection.ListVolumes().Select(found => Read(found.Volume, found.Pool));
+
+    private static PoolVolume Read(string volume, string pool)
+    {
+        try
+        {
+            return Read(SafeXml.Parse(volume), SafeXml.Parse(pool));
         }
         catch (Exception e) when (e is XmlException or FormatException)
         {
             throw new VirtSnapshotException(
-                FailureKind.InvalidData,
-                "StorageUnreadable",
-                disk,
-                $"What libvirt says of the volume '{path}' of disk '{disk.Target}' of domain '{disk.Domain}' cannot be understood: {e.Message}. Nothing was touched.",
-                e);
+                FailureKind.InvalidData, "StorageUnreadable", volume, $"What libvirt says of a volume cannot be understood: {e.Message}. Nothing was touched. It says: {volume}", e);
         }
     }
 
@@ -57,12 +82,14 @@ internal sealed record PoolVolume(
             (string?)pool.Attribute("type") ?? "",
             Text(pool.Element("target")?.Element("path")),
             Bytes(pool.Element("available")),
+            Text(volume.Element("name")),
             Text(target?.Element("path")),
             (string?)target?.Element("format")?.Attribute("type") ?? "raw",
             Bytes(volume.Element("capacity")),
             Bytes(volume.Element("allocation")),
             volume.Descendants("encryption").Any(),
-            volume.Element("backingStore")?.Element("path") is not null);
+            (string?)volume.Element("backingStore")?.Element("path"),
+            target?.Element("permissions"));
     }
 
     private static string Text(XElement? element) => element?.Value is { Length: > 0 } text ? text : throw new FormatException("a name or path is missing");

@@ -63,45 +63,18 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
         new XElement("backingStore", new XElement("path", origin))).ToString());
 
     /// <summary>A file that nobody can write to, not even QEMU.</summary>
-    public void TakeCopy(LibvirtConnection connection, string source, long capacity, bool reflink) => connection.CopyVolume(
-        Pool,
-        new XElement(
-            "volume",
-            new XElement("name", Name),
-            Bytes("capacity", capacity),
-            Bytes("allocation", 0),
-            new XElement(
-                "target",
-                new XElement("format", new XAttribute("type", Format)),
-                new XElement("permissions", new XElement("mode", "0400"), new XElement("owner", 0), new XElement("group", 0)))).ToString(),
-        source,
-        reflink);
+    public string DefineUnwritable(long capacity) => Define(
+        capacity, allocation: 0, new XElement("permissions", new XElement("mode", "0400"), new XElement("owner", 0), new XElement("group", 0)));
 
-    /// <summary>A disk of any domain that stands on it, as far as definitions tell; null where none does.</summary>
-    public string? FindDisk(LibvirtConnection connection)
-    {
-        foreach (var native in connection.ListDomains())
-        {
-            using (native)
-            {
-                try
-                {
-                    var current = DomainReader.Read(native);
-                    VmDomain[] definitions = current is { IsActive: true, IsPersistent: true } ? [current, DomainReader.ReadStored(native, current)] : [current];
-                    if (definitions.SelectMany(domain => domain.Disks).FirstOrDefault(disk => disk.BackingChain.Prepend(disk.Source).Any(layer => layer.Path == Path)) is { } disk)
-                    {
-                        return $"disk '{disk.Target}' of domain '{disk.Domain}'";
-                    }
-                }
-                catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
-                {
-                    // Undefined or gone since it was listed.
-                }
-            }
-        }
-
-        return null;
-    }
+    /// <param name="capacity">Bytes.</param>
+    /// <param name="allocation">Bytes.</param>
+    /// <param name="permissions">Owner and mode; libvirt's own choice where it is null.</param>
+    public string Define(long capacity, long allocation, XElement? permissions) => new XElement(
+        "volume",
+        new XElement("name", Name),
+        Bytes("capacity", capacity),
+        Bytes("allocation", allocation),
+        new XElement("target", new XElement("format", new XAttribute("type", Format)), permissions)).ToString();
 
     /// <summary>Deletes it; one that is gone already is fine.</summary>
     /// <exception cref="VirtSnapshotException">It stays.</exception>

@@ -41,7 +41,7 @@ internal sealed class VolumeCopyAct(SnapshotOrder order, IReadOnlyList<VolumeCop
             }
             catch (LibvirtException e)
             {
-                throw Explain(part, e);
+                throw VolumeCopying.Explain(e, part.Disk, $"the volume '{part.Copy}' for disk '{part.Disk.Target}' of domain '{order.Domain.Name}'", "SnapshotNotTaken");
             }
         }
     }
@@ -72,37 +72,15 @@ internal sealed class VolumeCopyAct(SnapshotOrder order, IReadOnlyList<VolumeCop
             return;
         }
 
-        // qemu-img makes the copies of anything but raw, and shares no blocks.
-        if (part.Volume.Format == "raw")
-        {
-            try
-            {
-                part.Copy.TakeCopy(connection, part.Volume.Path, part.Volume.Capacity, reflink: true);
-                return;
-            }
-            catch (LibvirtException e) when (Complaint.IsNotCloned(e.Message) && !order.Domain.IsActive)
-            {
-                // Nobody waits for a domain that is shut off.
-            }
-        }
-
-        order.Warn($"Disk '{part.Disk.Target}' of domain '{order.Domain.Name}' is copied in full: its volume '{part.Volume.Path}' cannot share its blocks with a copy.");
-        part.Copy.TakeCopy(connection, part.Volume.Path, part.Volume.Capacity, reflink: false);
-    }
-
-    private VirtSnapshotException Explain(VolumeCopyPart part, LibvirtException error)
-    {
-        var (kind, id, advice) = error.Message switch
-        {
-            var said when Complaint.IsNotCloned(said) => (
-                FailureKind.InvalidOperation, "MethodUnsuitable", " A volume that cannot share its blocks with a copy can only be copied while the domain is shut off."),
-            var said when Complaint.IsNoSpace(said) || said.Contains("insufficient free space", StringComparison.Ordinal) => (FailureKind.QuotaExceeded, "NoSpace", ""),
-            var said when Complaint.IsImageLocked(said) => (FailureKind.ResourceBusy, "SourceInUse", ""),
-            _ => (FailureKind.InvalidResult, "SnapshotNotTaken", ""),
-        };
-        return error.ConnectionLost && id == "SnapshotNotTaken"
-            ? LibvirtFailure.Explain(error, part.Disk, $"making the volume '{part.Copy}'", "")
-            : new VirtSnapshotException(
-                kind, id, part.Disk, $"The volume '{part.Copy}' for disk '{part.Disk.Target}' of domain '{order.Domain.Name}' could not be made: {error.Message.TrimEnd('.')}.{advice}", error);
+        // qemu-img makes the copies of anything but raw, and shares no blocks. Nobody waits for a domain that is shut off.
+        VolumeCopying.Copy(
+            connection,
+            part.Copy.Pool,
+            part.Copy.DefineUnwritable(part.Volume.Capacity),
+            part.Volume.Path,
+            canShareBlocks: part.Volume.Format == "raw",
+            order.Domain.IsActive
+                ? null
+                : () => order.Warn($"Disk '{part.Disk.Target}' of domain '{order.Domain.Name}' is copied in full: its volume '{part.Volume.Path}' cannot share its blocks with a copy."));
     }
 }

@@ -24,6 +24,11 @@ internal sealed class QemuProvider : ISnapshotProvider
             return MethodFit.Impossible($"overlays need QEMU, and this is a domain of type '{hypervisor}'");
         }
 
+        if (candidate.WhyNoShell is { } why)
+        {
+            return MethodFit.Impossible($"overlays are files that we make, and {why}");
+        }
+
         var disk = candidate.Disk;
         return disk.Format == "qcow2"
             ? new MethodFit(MethodRank.Default, "qcow2: the format that overlays are made for")

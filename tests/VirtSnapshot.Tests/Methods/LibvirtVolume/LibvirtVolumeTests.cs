@@ -14,7 +14,7 @@ namespace VirtSnapshot.Tests.Methods.LibvirtVolume;
 public sealed class LibvirtVolumeTests(LabFixture lab) : VolumeTest(lab)
 {
     private const string Method = "libvirt-volume";
-    private const string Pool = "volumes pool";
+    private const string Pool = RunningPool.Name;
 
     [Fact]
     public void A_running_guest_s_raw_disks_are_cloned_at_one_moment_and_the_clones_stand_still()
@@ -223,20 +223,5 @@ public sealed class LibvirtVolumeTests(LabFixture lab) : VolumeTest(lab)
         Assert.Equal(entries, Entries(Path.GetDirectoryName(domain.Disks[0].Source.Path)!));
     }
 
-    private RunningPool StartPool(string folder) => new(Lab, Pool, folder);
-
-    /// <summary>A pool that is forgotten when disposed of; its files stay.</summary>
-    private sealed class RunningPool : IDisposable
-    {
-        private readonly LabFixture lab;
-        private readonly string name;
-
-        public RunningPool(LabFixture lab, string name, string folder)
-        {
-            (this.lab, this.name) = (lab, name);
-            lab.Virsh("pool-create-as", name, "dir", "--target", folder);
-        }
-
-        public void Dispose() => LabScript.TryRunProgram("virsh", "-q", "-c", lab.Uri, "pool-destroy", name);
-    }
+    private RunningPool StartPool(string folder) => new(Lab, folder);
 }

@@ -2,7 +2,7 @@ using System.Xml.Linq;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Libvirt;
 
-namespace VirtSnapshot.Methods.Qemu;
+namespace VirtSnapshot.Methods;
 
 /// <summary>A disk in the domain's stored definition: what its next start will use.</summary>
 internal static class StoredDisk

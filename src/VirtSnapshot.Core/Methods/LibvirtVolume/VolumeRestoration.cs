@@ -1,0 +1,181 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+
+namespace VirtSnapshot.Methods.LibvirtVolume;
+
+/// <summary>
+/// A new volume is copied from the snapshot, takes the old one's place in the domain's definition, and the old one is deleted: libvirt can neither rename a volume nor
+/// exchange what is in it.
+/// </summary>
+/// <remarks>
+/// Once the definition names the new volume, a guest may have written to it, and nothing tells: from then on the restore is finished, and never undone. LVM's snapshots are
+/// no copies, and go with their volume.
+/// </remarks>
+internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : IDiskRestoration
+{
+    private readonly VolumeCopy copy = VolumeCopy.Read(disk.Record);
+    private readonly VolumeSuccession succession = VolumeSuccession.Read(disk.Record);
+
+    public RestoredDisk Disk => disk;
+
+    public string Description => $"goes on in a new volume '{succession.Pool}/{succession.Name}', a copy of '{copy}'; its old one is deleted: '{succession.Pool}/{succession.Replaced}'";
+
+    public bool IsFinal => true;
+
+    private string Target => disk.Record.Target;
+
+    private LibvirtConnection Connection => order.Native.Connection;
+
+    /// <summary>LVM's snapshot is used up, a copy is not.</summary>
+    private bool IsLogical => disk.Becomes is null;
+
+    private DiskSource Source => succession.Source(copy.Format, isBlockDevice: IsLogical);
+
+    private VolumeCopy Successor => copy with { Name = succession.Name, Path = succession.Path };
+
+    public bool IsSwitched() => IsOn(DomainReader.Read(order.Native));
+
+    public bool IsBeyondRecall() => IsSwitched();
+
+    public void Prepare(CancellationToken cancellation)
+    {
+        DeleteSuccessor();
+        try
+        {
+            InterruptibleCall.Run(
+                () =>
+                {
+                    Copy();
+                    return true;
+                },
+                cancellation);
+        }
+        catch (LibvirtException e)
+        {
+            throw VolumeCopying.Explain(e, order.Domain.FindDisk(Target), $"the volume '{Successor}' for disk '{Target}' of domain '{order.Domain.Name}'", "RestoreFailed");
+        }
+    }
+
+    public void Switch()
+    {
+        StoredDisk.PointTo(order, Target, Source);
+        if (!IsOn(DomainReader.ReadStored(order.Native, order.Domain)))
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidResult,
+                "RestoreFailed",
+                order.Domain.FindDisk(Target),
+                $"libvirt reported success, but disk '{Target}' of domain '{order.Domain.Name}' does not use '{Successor}'.");
+        }
+    }
+
+    public string? Undo() => Told(() =>
+    {
+        DeleteSuccessor();
+        return null;
+    });
+
+    public string? Discard() => Told(() =>
+    {
+        if (!IsSwitched())
+        {
+            return $"disk '{Target}' does not use '{Successor}' any more, so nothing is deleted";
+        }
+
+        if (IsLogical)
+        {
+            foreach (var snapshot in disk.Lost.Append(disk.Record))
+            {
+                VolumeCopy.Read(snapshot).Delete(order);
+            }
+        }
+
+        return DeleteReplaced();
+    });
+
+    private static string? Told(Func<string?> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (VirtSnapshotException e)
+        {
+            return e.Message;
+        }
+    }
+
+    private bool IsOn(VmDomain domain) => domain.FindDisk(Target)?.Source is { } now && now.IsSameAs(Source);
+
+    /// <summary>As large as the disk was, with the old one's owner and mode.</summary>
+    private void Copy()
+    {
+        var source = PoolVolume.Find(Connection, copy.Path) ?? throw Gone(copy.Path);
+        var replaced = PoolVolume.Find(Connection, succession.ReplacedPath) ?? throw Gone(succession.ReplacedPath);
+        VolumeCopying.Copy(
+            Connection,
+            succession.Pool,
+            IsLogical
+                ? Successor.Define(replaced.Capacity, replaced.Capacity, permissions: null)
+                : Successor.Define(source.Capacity, allocation: 0, replaced.Permissions),
+            copy.Path,
+            canShareBlocks: source is { IsFile: true, Format: "raw" },
+            beforeFullCopy: static () => { });
+    }
+
+    /// <summary>Nobody has used it yet: the definition never named it.</summary>
+    private void DeleteSuccessor()
+    {
+        if (!Connection.HasVolume(succession.Pool, succession.Name))
+        {
+            return;
+        }
+
+        var user = succession.IsOurs ? VolumeUse.FindDisk(Connection, succession.Path) : "its name, which is none that we give,";
+        if (user is not null)
+        {
+            throw Kept(Successor, $"{user} stands on it");
+        }
+
+        Delete(Successor.Name);
+    }
+
+    private string? DeleteReplaced()
+    {
+        if (!Connection.HasVolume(succession.Pool, succession.Replaced))
+        {
+            return null;
+        }
+
+        var path = succession.ReplacedPath;
+        var user = VolumeUse.FindDisk(Connection, path)
+            ?? (VolumeUse.FindVolumes(Connection, path) is [var volume, ..] ? $"volume '{volume.Pool}/{volume.Name}'" : null)
+            ?? (order.Host.WhyNoShell is null && order.Host.ReadOpenFiles().FindUsers(path) is [var reader, ..] ? $"{reader}" : null);
+        if (user is not null)
+        {
+            return $"'{succession.Pool}/{succession.Replaced}' was left where it is: {user} needs it";
+        }
+
+        Delete(succession.Replaced);
+        return null;
+    }
+
+    private void Delete(string name)
+    {
+        try
+        {
+            Connection.DeleteVolume(succession.Pool, name);
+        }
+        catch (LibvirtException e)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidResult, "SnapshotNotDeleted", order.Domain, $"The volume '{succession.Pool}/{name}' could not be deleted: {e.Message.TrimEnd('.')}.", e);
+        }
+    }
+
+    private VirtSnapshotException Kept(VolumeCopy volume, string why) => new(
+        FailureKind.ResourceBusy, "SourceShared", order.Domain, $"The volume '{volume}' was left where it is: {why}.");
+
+    private VirtSnapshotException Gone(string path) => new(
+        FailureKind.ObjectNotFound, "SourceMissing", order.Domain.FindDisk(Target), $"The volume '{path}' for disk '{Target}' of domain '{order.Domain.Name}' is not in its pool any more.");
+}

@@ -1,0 +1,68 @@
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+using VirtSnapshot.Domains;
+
+namespace VirtSnapshot.Methods.LibvirtVolume;
+
+/// <summary>Which volume takes which one's place when a disk is restored. Kept in the journal, beside the record of the snapshot.</summary>
+/// <param name="Pool">The pool of both.</param>
+/// <param name="Name">The new volume.</param>
+/// <param name="Path">Its path on the host.</param>
+/// <param name="Replaced">The name of the one that the disk has now.</param>
+/// <param name="ReplacedPath">Its path on the host.</param>
+/// <param name="IsNamedByPool">Whether the disk's definition names the pool and the volume, and not the path.</param>
+internal sealed partial record VolumeSuccession(string Pool, string Name, string Path, string Replaced, string ReplacedPath, bool IsNamedByPool)
+{
+    private const string ElementName = "succession";
+
+    /// <summary>The name of a disk's next volume: the old one's, with a mark that proves it ours.</summary>
+    public static string NameAfter(string replaced, Guid group)
+    {
+        var extension = System.IO.Path.GetExtension(replaced);
+        var stem = replaced[..^extension.Length];
+        if (!Mark().IsMatch(extension))
+        {
+            stem = Mark().Replace(stem, "");
+        }
+        else
+        {
+            extension = "";
+        }
+
+        // A disk that is restored a second time to the same set has that name already.
+        var name = $"{stem}.restored-{group.ToString("N")[..8]}";
+        return $"{name}{extension}" == replaced ? $"{name}-2{extension}" : $"{name}{extension}";
+    }
+
+    public static VolumeSuccession Read(RecordedDisk record)
+    {
+        var element = record.Data.Element(ElementName) ?? throw new FormatException($"A restore of method '{record.Method}' without <{ElementName}>.");
+        string Value(string name) => (string?)element.Attribute(name) ?? throw new FormatException($"<{ElementName}> without '{name}'.");
+        return new VolumeSuccession(Value("pool"), Value("name"), Value("path"), Value("replaced"), Value("replacedPath"), (string?)element.Attribute("namedBy") == "pool");
+    }
+
+    /// <summary>The record, with this beside it.</summary>
+    public RecordedDisk AddTo(RecordedDisk record)
+    {
+        var data = new XElement(record.Data);
+        data.Add(new XElement(
+            ElementName,
+            new XAttribute("pool", Pool),
+            new XAttribute("name", Name),
+            new XAttribute("path", Path),
+            new XAttribute("replaced", Replaced),
+            new XAttribute("replacedPath", ReplacedPath),
+            new XAttribute("namedBy", IsNamedByPool ? "pool" : "path")));
+        return record with { Data = data };
+    }
+
+    /// <summary>The journal is kept with the domain, where others can write as well: it must not make us delete anything else.</summary>
+    public bool IsOurs => Mark().IsMatch(Name);
+
+    /// <summary>The disk's source afterwards.</summary>
+    public DiskSource Source(string format, bool isBlockDevice) =>
+        IsNamedByPool ? DiskSource.ForVolume(Pool, Name, Path, format) : DiskSource.ForPath(Path, format, isBlockDevice);
+
+    [GeneratedRegex(@"\.restored-[0-9a-f]{8}(-2)?(?=\.|$)")]
+    private static partial Regex Mark();
+}
