@@ -39,20 +39,45 @@ internal static class MetadataRecord
                 + "Remove snapshots that are no longer needed with Remove-DiskSnapshot.");
         }
 
-        native.SetMetadata(text, Prefix, uri, domain.Definitions);
+        Set(native, domain, text, Prefix, uri);
     }
 
     public static void Delete(LibvirtDomain native, VmDomain domain, string uri)
     {
         try
         {
-            native.SetMetadata(null, null, uri, domain.Definitions);
+            Set(native, domain, null, null, uri);
         }
         catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomainMetadata)
         {
             // Gone already is what was asked for.
         }
     }
+
+    /// <summary>
+    /// In all definitions that there are now: whoever starts or stops the domain since it was read must not leave a running one with another journal than the
+    /// stored one.
+    /// </summary>
+    private static void Set(LibvirtDomain native, VmDomain domain, string? text, string? prefix, string uri)
+    {
+        var definitions = Existing(domain.IsActive, domain.IsPersistent);
+        try
+        {
+            native.SetMetadata(text, prefix, uri, definitions);
+        }
+        catch (LibvirtException e) when (e.Code == LibvirtErrorCode.OperationInvalid)
+        {
+            definitions = Existing(native.IsActive, native.IsPersistent);
+            native.SetMetadata(text, prefix, uri, definitions);
+        }
+
+        if (definitions == Definition.Stored && native.IsActive)
+        {
+            native.SetMetadata(text, prefix, uri, Definition.Live);
+        }
+    }
+
+    private static Definition Existing(bool isActive, bool isPersistent) => (isActive ? Definition.Live : 0) | (isPersistent ? Definition.Stored : 0);
 
     private static IEnumerable<XElement> Raw(XElement domain) => domain.Element("metadata")?.Elements() ?? [];
 

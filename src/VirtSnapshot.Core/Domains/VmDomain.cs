@@ -62,9 +62,6 @@ public sealed class VmDomain
     /// <summary>Whether its vCPUs stand still, so that no guest agent can answer.</summary>
     internal bool IsPaused => State is DomainState.Paused or DomainState.Suspended;
 
-    /// <summary>The definitions that a lasting change must reach.</summary>
-    internal Definition Definitions => (IsActive ? Definition.Live : 0) | (IsPersistent ? Definition.Stored : 0);
-
     internal XElement Root => root.Value;
 
     /// <inheritdoc/>

@@ -5,6 +5,9 @@ namespace VirtSnapshot.Hosts;
 /// <summary>What <c>statx(2)</c> says of a file. Size in bytes.</summary>
 internal sealed record FileFacts(ulong Device, ulong Inode, ushort Mode, uint Owner, uint Group, ulong Size, ulong RawDevice)
 {
+    /// <summary>What <c>stat -c</c> is to print for <see cref="Parse"/>.</summary>
+    public const string StatFormat = "%d %i %f %u %g %s %t %T";
+
     private const ushort TypeMask = 0xF000;
     private const ushort RegularFile = 0x8000;
     private const ushort BlockDevice = 0x6000;
@@ -19,7 +22,7 @@ internal sealed record FileFacts(ulong Device, ulong Inode, ushort Mode, uint Ow
     /// <summary>What is the same under every name. A block device may have many nodes: libvirt makes one in each QEMU's own /dev.</summary>
     public (ulong Device, ulong Inode) Identity => IsBlockDevice ? (ulong.MaxValue, RawDevice) : (Device, Inode);
 
-    /// <summary>Reads what <c>stat -c '%d %i %f %u %g %s %t %T'</c> prints.</summary>
+    /// <summary>Reads what <c>stat</c> prints, told <see cref="StatFormat"/>.</summary>
     public static FileFacts Parse(string text)
     {
         var fields = text.Split(' ');

@@ -18,6 +18,9 @@ internal static class HostProgram
             UseShellExecute = false,
         };
         start.Environment["LC_ALL"] = "C";
+
+        // cron's path, and an ordinary user's, leave out where storage tools are.
+        start.Environment["PATH"] = $"{Environment.GetEnvironmentVariable("PATH")}:/usr/local/sbin:/usr/sbin:/sbin";
         try
         {
             return Process.Start(start)!;
@@ -48,17 +51,18 @@ internal static class HostProgram
         "qemu-img" or "qemu-io" or "qemu-nbd" => "qemu-utils",
         "virsh" => "libvirt-clients",
         "nbdcopy" or "nbdinfo" => "libnbd-bin",
-        "lvs" or "vgs" or "pvs" or "lvm" or "lvcreate" or "lvremove" or "lvchange" or "lvconvert" or "lvextend" or "lvrename" or "lvdisplay" or "vgchange" => "lvm2",
+        "lvs" or "vgs" or "pvs" or "lvm" or "lvcreate" or "lvremove" or "lvchange" or "lvconvert" or "lvextend" or "lvrename" or "lvdisplay" or "vgchange" or "vgcfgbackup" => "lvm2",
         "thin_check" or "thin_dump" or "thin_ls" or "thin_delta" => "thin-provisioning-tools",
-        "btrfs" or "mkfs.btrfs" => "btrfs-progs",
+        "btrfs" or "btrfstune" or "mkfs.btrfs" => "btrfs-progs",
         "zfs" or "zpool" or "zdb" => "zfsutils-linux",
         "xfs_io" or "xfs_info" or "xfs_freeze" or "xfs_repair" or "mkfs.xfs" => "xfsprogs",
-        "e2fsck" or "dumpe2fs" or "lsattr" or "tune2fs" => "e2fsprogs",
+        "e2fsck" or "dumpe2fs" or "filefrag" or "lsattr" or "tune2fs" => "e2fsprogs",
         "rbd" or "rados" => "ceph-common",
         "multipath" => "multipath-tools",
         "findmnt" or "lsblk" or "blkid" or "blockdev" or "flock" or "fsfreeze" or "setsid" => "util-linux",
         "mount" or "umount" or "losetup" => "mount",
-        "cat" or "chmod" or "chown" or "cp" or "dd" or "head" or "mkdir" or "mv" or "od" or "realpath" or "rm" or "rmdir" or "stat" or "sync" or "test" or "timeout" or "touch" or "truncate" => "coreutils",
+        "cat" or "chmod" or "chown" or "cp" or "dd" or "head" or "ln" or "mkdir" or "mv" or "od" or "realpath" or "rm" or "rmdir" or "stat" or "sync" or "test" or "timeout" or "touch" or "truncate" => "coreutils",
+        "cmp" => "diffutils",
         "find" or "xargs" => "findutils",
         "udevadm" => "udev",
         "fuser" => "psmisc",

@@ -5,8 +5,10 @@ using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Hosts;
 
-/// <summary>This machine.</summary>
-internal sealed class LocalHost(string hypervisorUri) : IHost
+/// <summary>
+/// This machine. The hypervisor of the system has its files as root: what is denied to a user who is not, is done through <c>sudo -n</c> where that lets him.
+/// </summary>
+internal sealed partial class LocalHost(string hypervisorUri) : IHost
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode GroupAccess = UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
@@ -15,10 +17,15 @@ internal sealed class LocalHost(string hypervisorUri) : IHost
 
     public string HypervisorUri => hypervisorUri;
 
-    public ProgramResult Run(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default)
+    private bool MayBecomeRoot => !Environment.IsPrivilegedProcess && LibvirtUri.TryParse(hypervisorUri) is not { IsSession: true };
+
+    public ProgramResult Run(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default) => Run(program, arguments, null, cancellation);
+
+    private ProgramResult Run(string program, IReadOnlyList<string> arguments, byte[]? input, CancellationToken cancellation)
     {
-        using var process = HostProgram.Start(program, arguments);
-        process.StandardInput.Close();
+        // In a session of its own: Ctrl+C is for us, who know whether it may end.
+        using var process = HostProgram.Start("setsid", [program, .. arguments]);
+        Feed(process, input);
         var output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
         var errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
         using (cancellation.Register(static process => Kill((Process)process!), process))
@@ -27,20 +34,25 @@ internal sealed class LocalHost(string hypervisorUri) : IHost
         }
 
         cancellation.ThrowIfCancellationRequested();
-        return new ProgramResult(program, process.ExitCode, output.Result, errors.Result);
+        return IsMissing(process.ExitCode, errors.Result)
+            ? throw HostProgram.Missing(program, Name, "it is not there")
+            : new ProgramResult(program, process.ExitCode, output.Result, errors.Result);
     }
 
-    public ProgramResult RunAsRoot(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default)
+    public ProgramResult RunAsRoot(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default) =>
+        RunAsRoot(program, arguments, null, cancellation);
+
+    private ProgramResult RunAsRoot(string program, IReadOnlyList<string> arguments, byte[]? input, CancellationToken cancellation)
     {
         if (Environment.IsPrivilegedProcess)
         {
-            return Run(program, arguments, cancellation);
+            return Run(program, arguments, input, cancellation);
         }
 
-        var result = Run("sudo", ["-n", "--", program, .. arguments], cancellation);
-        return result.Errors.StartsWith($"sudo: {program}: command not found", StringComparison.Ordinal)
+        var result = Run("sudo", ["-n", "--", "setsid", "--wait", program, .. arguments], input, cancellation);
+        return IsMissing(result.ExitCode, result.Errors)
             ? throw HostProgram.Missing(program, Name, "root does not find it")
-            : result.Errors.StartsWith("sudo:", StringComparison.Ordinal)
+            : !result.Succeeded && result.Errors.StartsWith("sudo: ", StringComparison.Ordinal)
                 ? throw HostProgram.SudoRefused(Name, Environment.UserName, result.Complaint)
                 : result with { Program = program };
     }
@@ -56,18 +68,31 @@ internal sealed class LocalHost(string hypervisorUri) : IHost
 
     public IDisposable? ReadAhead(IEnumerable<string> paths) => null;
 
-    public FileFacts? Stat(string path, bool followLink = false) => FileApi.Stat(path, followLink);
+    public FileFacts? Stat(string path, bool followLink = false)
+    {
+        string[] follow = followLink ? ["-L"] : [];
+        return OrAsRoot(
+            () => FileApi.Stat(path, followLink),
+            "stat",
+            [.. follow, "-c", FileFacts.StatFormat, "--", path],
+            result => result.Succeeded ? FileFacts.Parse(result.Output.Trim()) : Complaint.IsNothingThere(result.Errors) ? null : throw new IOException($"{path}: {result.Complaint}"));
+    }
 
     public long FreeSpace(string directory) => new DriveInfo(directory).AvailableFreeSpace;
 
-    public bool CanWriteTo(string directory) => FileApi.CanWriteTo(directory);
+    public bool CanWriteTo(string directory) =>
+        FileApi.CanWriteTo(directory) || (MayBecomeRoot && TryAsRoot("test", ["-w", directory, "-a", "-x", directory]) is { Succeeded: true });
 
-    public byte[] ReadHead(string path, int count)
-    {
-        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        var head = new byte[count];
-        return head[..RandomAccess.Read(file, head, 0)];
-    }
+    public byte[] ReadHead(string path, int count) => OrAsRoot(
+        () =>
+        {
+            using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            var head = new byte[count];
+            return head[..RandomAccess.Read(file, head, 0)];
+        },
+        "sh",
+        ["-c", "head -c \"$1\" -- \"$2\" | base64 -w 0", "head", $"{count}", path],
+        result => result.Succeeded && result.Errors.Length == 0 ? Convert.FromBase64String(result.Output) : throw new IOException($"{path}: {result.Complaint}"));
 
     public IReadOnlyList<string> ListFiles(string directory)
     {
@@ -77,11 +102,36 @@ internal sealed class LocalHost(string hypervisorUri) : IHost
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return [];
+            return MayBecomeRoot && TryAsRoot("sh", ["-c", HostScriptText.Read("list-files.sh"), "sh", directory]) is { Succeeded: true } result
+                ? [.. result.Output.Split('\0', StringSplitOptions.RemoveEmptyEntries).Select(name => Path.Combine(directory, name))]
+                : [];
         }
     }
 
     public void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? like)
+    {
+        var bytes = content.ToArray();
+        string[] others = like is null ? [] : [$"{like.Owner}", $"{like.Group}", Convert.ToString(like.Mode & (int)GroupAccess | (int)OwnerOnly, 8)];
+        OrAsRoot(() => CreateOwnFile(path, bytes, like), "sh", ["-c", HostScriptText.Read("create-file.sh"), "sh", path, $"{bytes.Length}", .. others], path, bytes);
+    }
+
+    public void SyncDirectory(string path) => OrAsRoot(() => FileApi.SyncDirectory(path), "sync", ["--", path], path);
+
+    public void Delete(string path) => OrAsRoot(() => File.Delete(path), "rm", ["-f", "--", path], path);
+
+    public IDisposable? TryLock(string name)
+    {
+        var own = TryLockOwn(name);
+        return own is null || !MayBecomeRoot ? own : RootLock.TryAdd(own, name);
+    }
+
+    private static bool IsMissing(int exitCode, string errors)
+    {
+        const int noSuchFile = 127;
+        return exitCode == noSuchFile && errors.StartsWith("setsid: failed to execute", StringComparison.Ordinal);
+    }
+
+    private static void CreateOwnFile(string path, byte[] content, FileFacts? like)
     {
         // O_CREAT|O_EXCL: fails where anything stands, a dangling link included.
         using var file = new FileStream(path, new FileStreamOptions
@@ -105,25 +155,71 @@ internal sealed class LocalHost(string hypervisorUri) : IHost
         }
         catch
         {
-            Delete(path);
+            File.Delete(path);
             throw;
         }
     }
 
-    public void SyncDirectory(string path) => FileApi.SyncDirectory(path);
-
-    public void Delete(string path) => File.Delete(path);
-
-    public OpenFiles ReadOpenFiles() => new(
-        ProcessFiles().Concat(LoopFiles()).ToLookup(found => found.File, found => (found.User, found.Arguments)),
-        FileApi.TryStat);
-
-    public IDisposable? TryLock(string name)
+    /// <summary>A program that ends without having read all is no failure of ours: it says what is wrong.</summary>
+    private static void Feed(Process process, byte[]? input)
     {
-        var own = TryLockOwn(name);
-        return own is null || Environment.IsPrivilegedProcess || LibvirtUri.TryParse(hypervisorUri) is { IsSession: true }
-            ? own
-            : RootLock.TryAdd(own, name);
+        try
+        {
+            if (input is not null)
+            {
+                process.StandardInput.BaseStream.Write(input);
+            }
+
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It has ended.
+        }
+    }
+
+    private void OrAsRoot(Action own, string program, IReadOnlyList<string> arguments, string path, byte[]? input = null) => OrAsRoot(
+        () =>
+        {
+            own();
+            return true;
+        },
+        program,
+        arguments,
+        result => result.Succeeded
+            ? true
+            : throw (Complaint.IsNoPermission(result.Errors) ? new UnauthorizedAccessException($"{path}: {result.Complaint}") : new IOException($"{path}: {result.Complaint}")),
+        input);
+
+    /// <summary>As we are; and where that is denied, through sudo, if that lets us.</summary>
+    private T OrAsRoot<T>(Func<T> own, string program, IReadOnlyList<string> arguments, Func<ProgramResult, T> read, byte[]? input = null)
+    {
+        try
+        {
+            return own();
+        }
+        catch (Exception e) when (MayBecomeRoot && FileApi.IsDenied(e))
+        {
+            if (TryAsRoot(program, arguments, input) is { } result)
+            {
+                return read(result);
+            }
+
+            throw;
+        }
+    }
+
+    /// <returns>Null where sudo does not let us.</returns>
+    private ProgramResult? TryAsRoot(string program, IReadOnlyList<string> arguments, byte[]? input = null)
+    {
+        try
+        {
+            return RunAsRoot(program, arguments, input, CancellationToken.None);
+        }
+        catch (VirtSnapshotException e) when (e.ErrorId is "SudoRefused" or "ProgramMissing")
+        {
+            return null;
+        }
     }
 
     private static SafeFileHandle? TryLockOwn(string name)
@@ -147,61 +243,6 @@ internal sealed class LocalHost(string hypervisorUri) : IHost
 
         file.Dispose();
         return null;
-    }
-
-    private static IEnumerable<((ulong Device, ulong Inode) File, FileUser User, IReadOnlyList<string> Arguments)> ProcessFiles() =>
-        Directory.EnumerateDirectories("/proc")
-            .Select(folder => int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var id) ? id : 0)
-            .Where(id => id != 0)
-            .SelectMany(id =>
-            {
-                var files = ReadDescriptors(id);
-                string[] arguments = files.Count == 0 ? [] : ReadCommandLine(id).Split('\0');
-                return files.Select(file => (file, new FileUser(id, Path.GetFileName(arguments[0])), (IReadOnlyList<string>)arguments));
-            });
-
-    /// <summary>A file behind a loop device is held by the kernel, and in nobody's descriptors.</summary>
-    private static IEnumerable<((ulong Device, ulong Inode) File, FileUser User, IReadOnlyList<string> Arguments)> LoopFiles()
-    {
-        foreach (var device in Directory.EnumerateDirectories("/sys/block", "loop*"))
-        {
-            var setting = Path.Combine(device, "loop", "backing_file");
-            if (File.Exists(setting) && FileApi.TryStat(File.ReadAllText(setting).TrimEnd('\n')) is { } file)
-            {
-                yield return (file.Identity, new FileUser(0, $"/dev/{Path.GetFileName(device)}"), []);
-            }
-        }
-    }
-
-    private static List<(ulong Device, ulong Inode)> ReadDescriptors(int processId)
-    {
-        try
-        {
-            return
-            [
-                .. Directory.EnumerateFileSystemEntries($"/proc/{processId}/fd")
-                    .Select(FileApi.TryStat)
-                    .Where(file => file is { IsRegularFile: true } or { IsBlockDevice: true })
-                    .Select(file => file!.Identity),
-            ];
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // Gone meanwhile, or not ours to look into.
-            return [];
-        }
-    }
-
-    private static string ReadCommandLine(int processId)
-    {
-        try
-        {
-            return File.ReadAllText($"/proc/{processId}/cmdline");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return "";
-        }
     }
 
     private static void Kill(Process process)

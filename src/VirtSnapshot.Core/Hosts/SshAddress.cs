@@ -45,7 +45,7 @@ internal sealed record SshAddress(
     public IReadOnlyList<string> Arguments(string? controlPath)
     {
         // Nothing is asked, nothing is forwarded, nothing is allotted that only a person at a terminal has use for.
-        List<string> arguments = ["-T", "-x", "-a", "-e", "none", "-o", "BatchMode=yes", "-o", "ClearAllForwardings=yes", "-o", "PermitLocalCommand=no", "-o", "LogLevel=ERROR"];
+        List<string> arguments = ["-T", "-x", "-a", "-e", "none", "-o", "BatchMode=yes", "-o", "ClearAllForwardings=yes", "-o", "PermitLocalCommand=no", "-o", "RemoteCommand=none", "-o", "LogLevel=ERROR"];
 
         // As soon as libvirt's own connections are: a network that went away must not hold a run for long.
         arguments.AddRange(["-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"]);

@@ -11,7 +11,6 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
 {
     // Below what Linux takes as one argument (128 KiB), which the whole command is for the shell over there; each quote may become four.
     private const int MostPathText = 24 * 1024;
-    private const string Facts = "%d %i %f %u %g %s %t %T";
 
     private readonly ConcurrentDictionary<string, FileLook> looks = new(StringComparer.Ordinal);
     private readonly ConcurrentBag<SshLock> locks = [];
@@ -57,7 +56,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
         }
 
         string[] follow = followLink ? ["-L"] : [];
-        var answer = Query("stat", [.. follow, "-c", Facts, "--", path]);
+        var answer = Query("stat", [.. follow, "-c", FileFacts.StatFormat, "--", path]);
         return answer.Succeeded ? FileFacts.Parse(answer.Text.Trim())
             : Complaint.IsNothingThere(answer.Errors) ? null
             : throw Failure(path, answer);

@@ -61,7 +61,7 @@ internal sealed class MethodSelector(IReadOnlyList<ISnapshotProvider> providers)
     private MethodChoice Explicit(CandidateDisk candidate, DiskSnapshotMethod method, string why)
     {
         var provider = Find(method.Name, candidate.Disk);
-        var fit = Judge(provider, candidate);
+        var fit = Judge(provider, candidate, failsWithHost: true);
         return fit.CanServe
             ? new MethodChoice(provider, method, why, fit.Level ?? provider.Level)
             : throw new VirtSnapshotException(
@@ -71,7 +71,10 @@ internal sealed class MethodSelector(IReadOnlyList<ISnapshotProvider> providers)
                 $"Method '{method.Name}', {why}, cannot snapshot disk '{candidate.Disk.Target}' of domain '{candidate.Domain.Name}': {fit.Reason}.");
     }
 
-    private static MethodFit Judge(ISnapshotProvider provider, CandidateDisk candidate)
+    /// <param name="provider">The method.</param>
+    /// <param name="candidate">The disk.</param>
+    /// <param name="failsWithHost">Whether a host that cannot be looked at is the user's to hear of; else the method is one that cannot serve, and others may.</param>
+    private static MethodFit Judge(ISnapshotProvider provider, CandidateDisk candidate, bool failsWithHost = false)
     {
         if (candidate.Disk.WhyNotSnapshottable() is { } why)
         {
@@ -82,7 +85,7 @@ internal sealed class MethodSelector(IReadOnlyList<ISnapshotProvider> providers)
         {
             return provider.Judge(candidate);
         }
-        catch (VirtSnapshotException e)
+        catch (VirtSnapshotException e) when (!(failsWithHost && e.ErrorId is "SudoRefused" or "HostUnreachable" or "HostSilent" or "ProgramMissing"))
         {
             return MethodFit.Impossible($"its storage cannot be looked at ({e.Message.TrimEnd('.')})");
         }

@@ -25,10 +25,17 @@ internal static unsafe partial class DomainApi
         return Guid.Parse(Marshal.PtrToStringUTF8((nint)text)!);
     }
 
-    public static int State(DomainHandle domain)
+    public static (int State, int Reason) State(DomainHandle domain)
     {
-        ErrorApi.Check(GetState(domain, out var state, out _, 0), nameof(GetState));
-        return state;
+        ErrorApi.Check(GetState(domain, out var state, out var reason, 0), nameof(GetState));
+        return (state, reason);
+    }
+
+    public static bool IsActive(DomainHandle domain)
+    {
+        var result = IsActiveNative(domain);
+        ErrorApi.Check(result, nameof(IsActive));
+        return result == 1;
     }
 
     public static bool IsPersistent(DomainHandle domain)
@@ -195,6 +202,9 @@ internal static unsafe partial class DomainApi
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virDomainGetState")]
     private static partial int GetState(DomainHandle domain, out int state, out int reason, uint flags);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virDomainIsActive")]
+    private static partial int IsActiveNative(DomainHandle domain);
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virDomainIsPersistent")]
     private static partial int IsPersistentNative(DomainHandle domain);

@@ -9,8 +9,11 @@ internal static unsafe partial class FileApi
 {
     private const int AtFdCwd = -100;
     private const int AtSymlinkNoFollow = 0x100;
+    private const int AtStatxDontSync = 0x4000;
     private const uint StatxBasic = 0x7ff;
+    private const int ErrorNotPermitted = 1;
     private const int ErrorNoEntry = 2;
+    private const int ErrorDenied = 13;
     private const int ErrorNotDirectory = 20;
     private const int ErrorWouldBlock = 11;
     private const int LockExclusiveNow = 2 | 4; // LOCK_EX | LOCK_NB
@@ -19,9 +22,11 @@ internal static unsafe partial class FileApi
     private const int OpenDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
 
     /// <summary>Facts about what stands at a path, without following a link in its last part; null where nothing stands.</summary>
-    public static FileFacts? Stat(string path, bool followLink)
+    public static FileFacts? Stat(string path, bool followLink) => Stat(path, followLink ? 0 : AtSymlinkNoFollow);
+
+    private static FileFacts? Stat(string path, int flags)
     {
-        if (Statx(AtFdCwd, path, followLink ? 0 : AtSymlinkNoFollow, StatxBasic, out var facts) == 0)
+        if (Statx(AtFdCwd, path, flags, StatxBasic, out var facts) == 0)
         {
             return new FileFacts(
                 ((ulong)facts.DeviceMajor << 32) | facts.DeviceMinor,
@@ -37,18 +42,24 @@ internal static unsafe partial class FileApi
         return error is ErrorNoEntry or ErrorNotDirectory ? null : throw Failure(error, path);
     }
 
-    /// <summary>As <see cref="Stat"/> through links, where a failure says no more than that nothing is there.</summary>
+    /// <summary>
+    /// As <see cref="Stat(string, bool)"/> through links, where a failure says no more than that nothing is there. What the kernel remembers is enough: a server of
+    /// somebody's open file that does not answer is not waited for.
+    /// </summary>
     public static FileFacts? TryStat(string path)
     {
         try
         {
-            return Stat(path, followLink: true);
+            return Stat(path, AtStatxDontSync);
         }
         catch (IOException)
         {
             return null;
         }
     }
+
+    /// <summary>Whether it failed since we may not: EACCES, EPERM.</summary>
+    public static bool IsDenied(Exception error) => error is UnauthorizedAccessException || (error is IOException && error.HResult is ErrorDenied or ErrorNotPermitted);
 
     public static bool CanWriteTo(string directory) => Access(directory, WriteAndSearch) == 0;
 

@@ -6,7 +6,8 @@ namespace VirtSnapshot.Quiescing;
 
 /// <summary>
 /// Lets a running guest stand still for the moment of an act, where it is not frozen: QEMU writes out what it still holds back, and all disks
-/// are of one moment. A guard outside this process lets the guest go on if we die.
+/// are of one moment. A guard outside this process lets the guest go on if we die. One that stands still already stays so: somebody, or QEMU itself, has
+/// paused it, and nobody but they know when it may go on.
 /// </summary>
 internal sealed class Standstill(LibvirtDomain native, VmDomain domain, IHost host, QuiesceOptions options)
 {
@@ -21,6 +22,13 @@ internal sealed class Standstill(LibvirtDomain native, VmDomain domain, IHost ho
         try
         {
             guard.WaitUntilReady();
+            if (native.State is not (DomainState.Running or DomainState.Blocked))
+            {
+                guard.ConfirmResumed();
+                act();
+                return null;
+            }
+
             guard.AnnouncePause();
             native.Suspend();
             try
@@ -53,7 +61,7 @@ internal sealed class Standstill(LibvirtDomain native, VmDomain domain, IHost ho
     {
         try
         {
-            if (native.State == DomainState.Paused)
+            if (native.IsPausedByCall)
             {
                 native.Resume();
             }

@@ -41,13 +41,13 @@ is_gone() {
     esac
 }
 
-# One that runs already cannot be resumed.
+# Only what a call has paused: an I/O error, a lost lease or a migration has its own reasons, and its own end.
 resume() {
-    ask resume "$uuid" >/dev/null && return 0
-    case $(ask domstate "$uuid") in
-    running*) return 0 ;;
+    case $(ask domstate "$uuid" --reason) in
+    'paused (user)'*) ask resume "$uuid" >/dev/null ;;
+    running* | paused*) return 0 ;;
+    *) return 1 ;;
     esac
-    return 1
 }
 
 read -r word
@@ -70,7 +70,12 @@ pausing)
     word=$(timeout "$seconds" head -n 1)
     case $word in
     resumed | thawed) ;;
-    *) until resume || is_gone; do sleep 1; done ;;
+    *)
+        until resume || is_gone; do sleep 1; done
+        # As above: the pause may have waited in libvirt until now.
+        sleep 2
+        until resume || is_gone; do sleep 1; done
+        ;;
     esac
     ;;
 esac

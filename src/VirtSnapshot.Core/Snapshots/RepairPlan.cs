@@ -12,14 +12,16 @@ namespace VirtSnapshot.Snapshots;
 public sealed class RepairPlan : IDisposable
 {
     private readonly DomainSession session;
+    private readonly VmDomain? stored;
     private readonly RunJournal journal;
     private readonly IReadOnlyList<(ISnapshotProvider Provider, IRecovery Recovery)> parts;
     private readonly IRunReporter reporter;
     private readonly bool finishesRestore;
 
-    private RepairPlan(DomainSession session, RunJournal journal, IRunReporter reporter)
+    private RepairPlan(DomainSession session, VmDomain? stored, RunJournal journal, IRunReporter reporter)
     {
         this.session = session;
+        this.stored = stored;
         this.journal = journal;
         this.reporter = reporter;
         if (IsRestore)
@@ -44,7 +46,7 @@ public sealed class RepairPlan : IDisposable
         ? $"finish removing {string.Join(", ", journal.Entries.Select(entry => $"snapshot '{entry.Name}' of disk '{entry.Record.Target}'"))}"
         : IsRestore
             ? $"{(finishesRestore ? "finish" : "undo")} restoring snapshot '{journal.Entries[0].Name}' of {string.Join(", ", journal.Entries.Where(entry => !entry.IsLost).Select(entry => entry.Record.Target))}"
-        : IsRecorded
+        : Recorded is not null
             ? "clear the journal of a snapshot that is taken and recorded"
             : Taken.Count > 0
                 ? $"record the snapshot '{journal.Entries[0].Name}' of {string.Join(", ", Taken.Select(record => record.Target))} as crash-consistent"
@@ -58,7 +60,8 @@ public sealed class RepairPlan : IDisposable
 
     private IReadOnlyList<string> Leftovers => [.. parts.SelectMany(part => part.Recovery.Leftovers)];
 
-    private bool IsRecorded => SnapshotCatalog.Read(session.Domain).Any(set => set.Group == journal.Entries[0].Group);
+    /// <summary>The set as it is recorded in any definition; null where it is in none.</summary>
+    private SnapshotSet? Recorded => new[] { session.Domain, stored }.OfType<VmDomain>().SelectMany(SnapshotCatalog.Read).FirstOrDefault(set => set.Group == journal.Entries[0].Group);
 
     /// <summary>Looks for a run that died. Null where there is nothing to repair.</summary>
     /// <param name="domain">The domain.</param>
@@ -80,9 +83,16 @@ public sealed class RepairPlan : IDisposable
         {
             return DomainSession.Guarded(domain, "looking for an unfinished run", () =>
             {
-                if (RunJournal.Read(session.Domain) is { Entries.Count: > 0 } journal)
+                // Whoever died while the domain was being started may have reached one of its definitions only.
+                var stored = ReadStored(session.Native, session.Domain);
+                if ((RunJournal.Read(session.Domain) ?? (stored is null ? null : RunJournal.Read(stored))) is { Entries.Count: > 0 } journal)
                 {
-                    return new RepairPlan(session, journal, reporter);
+                    if (session.Host.WhyNoShell is not null)
+                    {
+                        journal.RefuseOthers(domain);
+                    }
+
+                    return new RepairPlan(session, stored, journal, reporter);
                 }
 
                 session.Dispose();
@@ -102,7 +112,7 @@ public sealed class RepairPlan : IDisposable
         session.Domain,
         "repairing",
         () => IsRestore
-            ? new RestoreRun(session, journal.Entries).Repair(finishesRestore, cancellation)
+            ? new RestoreRun(session, journal.Entries).Repair(journal.Operation, finishesRestore, cancellation)
             : journal.Operation == RunOperation.Removal ? FinishRemoval(cancellation) : FinishSnapshot(cancellation),
         "No data is lost. Run Repair-DiskSnapshot again.");
 
@@ -112,15 +122,20 @@ public sealed class RepairPlan : IDisposable
     private static bool HasJournal(VmDomain domain, CancellationToken cancellation) => DomainSession.Guarded(domain, "looking for an unfinished run", () =>
     {
         using var native = DomainFinder.Open(domain, cancellation);
-        return RunJournal.Read(DomainReader.Read(native)) is not null;
+        var now = DomainReader.Read(native);
+        return RunJournal.Read(now) is not null || (ReadStored(native, now) is { } stored && RunJournal.Read(stored) is not null);
     });
+
+    /// <summary>Null where the domain as it was read is all that there is.</summary>
+    private static VmDomain? ReadStored(LibvirtDomain native, VmDomain now) => now is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(native, now) : null;
 
     private RepairResult FinishSnapshot(CancellationToken cancellation)
     {
         var details = new List<string>();
         var action = RepairAction.Undone;
-        if (IsRecorded)
+        if (Recorded is { } recorded)
         {
+            SnapshotCatalog.Write(session.Native, session.Domain, recorded);
             action = RepairAction.Cleared;
         }
         else if (Taken.Count > 0)

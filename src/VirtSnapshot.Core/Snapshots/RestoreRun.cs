@@ -15,10 +15,13 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
     /// <summary>Says whether a run that died is to be finished: what cannot be taken back has been done, or nothing is left but to tidy up.</summary>
     public static bool IsToBeFinished(DomainSession session, RunJournal journal)
     {
+        if (journal.Operation == RunOperation.RestoreEnding)
+        {
+            return true;
+        }
+
         var disks = Resume(session, journal.Entries);
-        return journal.Operation == RunOperation.RestoreEnding
-            || disks.All(disk => disk.IsSwitched())
-            || disks.Any(disk => disk.IsBeyondRecall());
+        return disks.All(disk => disk.IsSwitched()) || disks.Any(disk => disk.IsBeyondRecall());
     }
 
     /// <exception cref="VirtSnapshotException">It failed; the message tells whether it was undone.</exception>
@@ -54,10 +57,18 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
     }
 
     /// <summary>Brings a run that died to its end, or back to where it began.</summary>
-    public RepairResult Repair(bool finish, CancellationToken cancellation)
+    /// <param name="reached">How far the journal says it came.</param>
+    /// <param name="finish">Whether to the end.</param>
+    /// <param name="cancellation">Stops while nothing is switched yet.</param>
+    public RepairResult Repair(RunOperation reached, bool finish, CancellationToken cancellation)
     {
         List<string> kept;
-        if (finish)
+        if (reached == RunOperation.RestoreEnding)
+        {
+            // All were switched, and what proved it may be gone already. The guest may have written since: nothing is ever switched again.
+            kept = Finish();
+        }
+        else if (finish)
         {
             // Those that can be taken back had their turn first, so mostly nothing is left here.
             SwitchAll([.. Resume(session, entries).Where(disk => !disk.IsSwitched())], cancellation);

@@ -15,6 +15,11 @@ namespace VirtSnapshot.Snapshots;
 /// <param name="Entries">The disks.</param>
 internal sealed record RunJournal(RunOperation Operation, DateTimeOffset StartedAt, IReadOnlyList<JournalEntry> Entries)
 {
+    private static readonly TimeSpan LongestRun = TimeSpan.FromHours(1);
+
+    /// <summary>The machine that the run is on; null where the journal does not say.</summary>
+    public string? Machine { get; init; }
+
     public static RunJournal? Read(VmDomain domain)
     {
         if (MetadataRecord.Find(domain.Root, MetadataUri.Journal) is not { } record)
@@ -37,7 +42,10 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
                         (string?)entry.Attribute("shield") == "yes",
                         entry.Element("becomes")?.Element("disk") is { } becomes ? RecordedDisk.Read(becomes) : null,
                         (string?)entry.Attribute("lost") == "yes")),
-                ]);
+                ])
+            {
+                Machine = (string?)record.Attribute("machine"),
+            };
         }
         catch (Exception e) when (e is FormatException or ArgumentException or VirtSnapshotException)
         {
@@ -61,11 +69,27 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
         $"A run that began at {StartedAt:u} on domain '{domain.Name}' has not ended ({Operation.ToString().ToLowerInvariant()}). Nothing was touched. "
         + $"Finish or undo it with 'Repair-DiskSnapshot {domain.Name}'.");
 
+    /// <summary>Where the lock is not the host's, as <see cref="Hosts.LibvirtOnlyHost"/>'s is not, another machine's run may still be going on.</summary>
+    public void RefuseOthers(VmDomain domain)
+    {
+        var until = StartedAt + LongestRun;
+        if (Machine is not null && Machine != Environment.MachineName && DateTimeOffset.UtcNow < until)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "DomainLocked",
+                domain,
+                $"The run that began at {StartedAt:u} on domain '{domain.Name}' was started on another machine ('{Machine}'), and whether it is still going on cannot be told from here. Nothing was touched. "
+                + $"Repair it on that machine, or by a URI over ssh; here from {until:u} on.");
+        }
+    }
+
     public void Write(LibvirtDomain native, VmDomain domain) =>
         MetadataRecord.Write(native, domain, MetadataUri.Journal, new XElement(
             "journal",
             new XAttribute("operation", Operation.ToString()),
             new XAttribute("startedAt", StartedAt.UtcDateTime.ToString("O", CultureInfo.InvariantCulture)),
+            new XAttribute("machine", Environment.MachineName),
             Entries.Select(entry => new XElement(
                 "entry",
                 new XAttribute("group", entry.Group.ToString("D")),

@@ -51,8 +51,21 @@ public static class SnapshotList
 
             var provider = MethodCatalog.Selector.Find(disk.Record.Method, domain);
             var state = Check(provider, order, disk.Record);
-            return DiskSnapshot.From(domain, set, disk, state) with { FillPercent = state == SnapshotState.Available ? provider.ReadFill(order, disk.Record) : null };
+            return DiskSnapshot.From(domain, set, disk, state) with { FillPercent = state == SnapshotState.Available ? TryReadFill(provider, order, disk.Record) : null };
         });
+    }
+
+    /// <summary>A list of all snapshots is not to fail because of one.</summary>
+    private static double? TryReadFill(ISnapshotProvider provider, RecordOrder order, RecordedDisk record)
+    {
+        try
+        {
+            return provider.ReadFill(order, record);
+        }
+        catch (VirtSnapshotException)
+        {
+            return null;
+        }
     }
 
     private static SnapshotState Check(ISnapshotProvider provider, RecordOrder order, RecordedDisk record)

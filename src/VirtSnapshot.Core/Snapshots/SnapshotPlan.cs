@@ -88,6 +88,13 @@ public sealed class SnapshotPlan : IDisposable
         var recorded = SnapshotCatalog.ReadDisks(domain);
         var acts = SetActs.Plan(OrderFor, chosen, request.Shield, canWait: domain is { IsActive: true, IsPaused: false }, reporter);
         var standsStill = acts.Within.Any(act => act.NeedsStandstill);
+        if (domain is { IsActive: true, IsPaused: false } && session.Host.WhyNoShell is not null && (standsStill || request.Quiescing.Quiescence != Quiescence.None))
+        {
+            reporter.Warning(
+                $"Nothing but libvirt leads to the host of domain '{domain.Name}', so the guard that thaws its guest runs on this machine: if this machine or the network fails within the freeze window, "
+                + $"the guest stands still until the network is back, or until somebody thaws it ('virsh domfsthaw {domain.Name}', 'virsh resume {domain.Name}').");
+        }
+
         var plans = acts.Disks.Select(planned =>
         {
             var choice = chosen.First(disk => disk.Disk.Target == planned.Disk.Target).Choice;

@@ -55,8 +55,7 @@ internal sealed class SnapshotRun(
             TakeShielded();
             var set = Record(createdAt, frozen, freezer, changed);
             Finish();
-            List<DiskSnapshot> snapshots =
-                [.. set.Disks.Select(disk => DiskSnapshot.From(Domain, set, disk, SnapshotState.Available) with { FillPercent = ReadFill(disk.Record) })];
+            List<DiskSnapshot> snapshots = [.. set.Disks.Select(disk => Describe(set, disk))];
             warnings.AddRange(snapshots.Select(SnapshotRoom.FindWarning).OfType<string>());
             return snapshots;
         }
@@ -176,16 +175,29 @@ internal sealed class SnapshotRun(
     }
 
     /// <summary>What comes after the set is recorded must not make it fail.</summary>
-    private double? ReadFill(RecordedDisk record)
+    private DiskSnapshot Describe(SnapshotSet set, SetDisk disk)
     {
+        const int full = 100;
+        var record = disk.Record;
+        var snapshot = DiskSnapshot.From(Domain, set, disk, SnapshotState.Available);
         try
         {
-            return MethodCatalog.Selector.Find(record.Method, Domain).ReadFill(session.ToOrder(), record);
+            var provider = MethodCatalog.Selector.Find(record.Method, Domain);
+            var fill = provider.ReadFill(session.ToOrder(), record);
+
+            // The shield that was just merged back may have filled it.
+            var state = fill >= full ? provider.Check(session.ToOrder(), record) : SnapshotState.Available;
+            if (state != SnapshotState.Available)
+            {
+                warnings.Add($"The snapshot of disk '{record.Target}' of domain '{Domain.Name}' was taken, but its room is full, and it is {state}: give it more, remove it, and take another.");
+            }
+
+            return snapshot with { State = state, FillPercent = fill };
         }
         catch (VirtSnapshotException e)
         {
             warnings.Add($"The snapshot of disk '{record.Target}' of domain '{Domain.Name}' is taken, but how full its room is cannot be read: {e.Message}");
-            return null;
+            return snapshot;
         }
     }
 

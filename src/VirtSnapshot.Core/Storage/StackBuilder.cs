@@ -48,6 +48,7 @@ internal sealed class StackBuilder(StorageFindings findings)
             Uri = disk.Uri,
             Layers = [.. layers.Select(layer => layer.Layer)],
             Depths = [.. layers.Select(layer => layer.Depth)],
+            LvmSilence = findings.LvmSilence,
         };
     }
 

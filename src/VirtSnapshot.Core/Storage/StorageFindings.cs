@@ -23,6 +23,9 @@ internal sealed class StorageFindings
 
     public LogicalVolumeTable Volumes { get; private set; } = LogicalVolumeTable.Parse("");
 
+    /// <summary>Why LVM tells nothing about volumes that are there; null where it does, or where there are none.</summary>
+    public string? LvmSilence { get; private set; }
+
     /// <summary>The kernel's names of the devices that each mounted btrfs is on.</summary>
     public IReadOnlyList<IReadOnlyList<string>> Pools { get; private set; } = [];
 
@@ -99,6 +102,11 @@ internal sealed class StorageFindings
         if (sections.Has("volumes"))
         {
             Volumes = LogicalVolumeTable.Parse(sections.Text("volumes"));
+        }
+
+        if (sections.Has("silence"))
+        {
+            LvmSilence = sections.Text("silence").Trim().TrimEnd('.');
         }
     }
 

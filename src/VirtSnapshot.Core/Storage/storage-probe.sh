@@ -118,13 +118,20 @@ below() {
         ;;
     esac
     for number in $devices; do
-        if command -v lvs >/dev/null && is_on_volume "$number"; then
-            printf 'volumes\0'
-            timeout 60 lvs --reportformat json --units b --nosuffix \
-                -o lv_uuid,vg_name,lv_name,lv_path,lv_size,pool_lv,origin,data_percent,metadata_percent,vg_free,vg_extent_size,segtype,lv_kernel_major,lv_kernel_minor 2>/dev/null
-            printf '\0\0'
+        is_on_volume "$number" || continue
+        if ! command -v lvs >/dev/null; then
+            printf 'silence\0%s\0\0' "the program 'lvs' is not there (on Debian it is in the package 'lvm2')"
             return
         fi
+        printf 'volumes\0'
+        {
+            said=$(timeout 60 lvs --reportformat json --units b --nosuffix \
+                -o lv_uuid,vg_name,lv_name,lv_path,lv_size,pool_lv,origin,data_percent,metadata_percent,vg_free,vg_extent_size,segtype,lv_kernel_major,lv_kernel_minor 2>&1 >&4)
+            code=$?
+        } 4>&1
+        printf '\0\0'
+        [ $code -eq 0 ] || printf 'silence\0%s\0\0' "'lvs' says: ${said:-nothing, and ended with $code}"
+        return
     done
 }
 

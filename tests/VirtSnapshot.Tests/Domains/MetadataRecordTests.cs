@@ -17,7 +17,7 @@ public sealed class MetadataRecordTests : IDisposable
     {
         foreach (var (uri, _) in MetadataRecord.FindAll(Domain.Root, "urn:"))
         {
-            native.SetMetadata(null, null, uri, Domain.Definitions);
+            native.SetMetadata(null, null, uri, Definition.Live | Definition.Stored);
         }
 
         native.Dispose();
@@ -60,7 +60,7 @@ public sealed class MetadataRecordTests : IDisposable
     [Fact]
     public void Records_do_not_touch_each_other_nor_those_of_other_programs()
     {
-        native.SetMetadata("<other/>", "o", "urn:other", Domain.Definitions);
+        native.SetMetadata("<other/>", "o", "urn:other", Definition.Live | Definition.Stored);
         MetadataRecord.Write(native, Domain, Record, XElement.Parse("<r>1</r>"));
         MetadataRecord.Write(native, Domain, "urn:virtsnapshot:1:method:vdb", XElement.Parse("<r>2</r>"));
         MetadataRecord.Write(native, Domain, Record, XElement.Parse("<r>3</r>"));

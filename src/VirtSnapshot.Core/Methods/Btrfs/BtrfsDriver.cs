@@ -29,6 +29,9 @@ internal sealed class BtrfsDriver : IVolumeDriver
 {
     private const string UuidDetail = "uuid";
 
+    // An image in the subvolume's root, or in a folder of the domain's there. What lies deeper is in a subvolume that is for other things as well: /var, /home.
+    private const int DeepestFolder = 1;
+
     public string Method => "btrfs";
 
     public StorageLevel Level => StorageLevel.FileSystem;
@@ -56,6 +59,11 @@ internal sealed class BtrfsDriver : IVolumeDriver
         }
 
         var volume = new Volume(root, root);
+        if (HostPath.Below(layer.File, root).Count(letter => letter == '/') > DeepestFolder)
+        {
+            return new VolumeFit(volume, MethodRank.Possible, $"its image is not on a subvolume of its own, but deep in '{root}', all of which is snapshotted");
+        }
+
         if (IsShared(layer, root))
         {
             return new VolumeFit(volume, MethodRank.Possible, $"its image is not on a subvolume of its own: all of '{root}' is snapshotted");
@@ -145,9 +153,9 @@ internal sealed class BtrfsDriver : IVolumeDriver
     private static bool IsShared(FileSystemLayer layer, string root) =>
         root == "/" || (root == layer.MountPoint && layer.Root == "/");
 
-    /// <summary>A mount point that nothing is mounted on shows no snapshot either.</summary>
+    /// <summary>A mount point that nothing is mounted on shows no snapshot either, nor does another subvolume in that place.</summary>
     private static bool IsInSight(IHost host, VolumeSnapshot snapshot) =>
-        host.Stat(snapshot.Volume.Root!) is { IsDirectory: true, Inode: Subvolume.RootInode };
+        Subvolume.Read(host, snapshot.Volume.Root!) is { } subvolume && subvolume.Uuid == snapshot.Details.GetValueOrDefault(UuidDetail);
 
     private static string? WhyNotOurs(VolumeSnapshot snapshot, Subvolume? found) => found switch
     {

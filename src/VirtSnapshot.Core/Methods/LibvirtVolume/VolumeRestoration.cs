@@ -150,7 +150,7 @@ internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : 
         var path = succession.ReplacedPath;
         var user = VolumeUse.FindDisk(Connection, path)
             ?? (VolumeUse.FindVolumes(Connection, path) is [var volume, ..] ? $"volume '{volume.Pool}/{volume.Name}'" : null)
-            ?? (order.Host.WhyNoShell is null && order.Host.ReadOpenFiles().FindUsers(path) is [var reader, ..] ? $"{reader}" : null);
+            ?? (order.Host.WhyNoShell is null ? FindUserOnHost(path) : null);
         if (user is not null)
         {
             return $"'{succession.Pool}/{succession.Replaced}' was left where it is: {user} needs it";
@@ -159,6 +159,9 @@ internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : 
         Delete(succession.Replaced);
         return null;
     }
+
+    /// <summary>Who knows it by another name, or has it open.</summary>
+    private string? FindUserOnHost(string path) => ImageUse.Read(order).FindDisk(path) ?? (order.Host.ReadOpenFiles().FindUsers(path) is [var reader, ..] ? $"{reader}" : null);
 
     private void Delete(string name)
     {

@@ -22,7 +22,7 @@ internal static class VolumeUse
                     VmDomain[] definitions = current is { IsActive: true, IsPersistent: true } ? [current, DomainReader.ReadStored(native, current)] : [current];
                     if (definitions
                             .SelectMany(domain => domain.Disks)
-                            .FirstOrDefault(disk => disk.BackingChain.Prepend(disk.Source).Any(layer => layer.Path == path) && isExpected?.Invoke(disk) != true) is { } disk)
+                            .FirstOrDefault(disk => disk.BackingChain.Prepend(disk.Source).Any(layer => IsSame(connection, layer.Path, path)) && isExpected?.Invoke(disk) != true) is { } disk)
                     {
                         return $"disk '{disk.Target}' of domain '{disk.Domain}'";
                     }
@@ -40,4 +40,12 @@ internal static class VolumeUse
     /// <summary>Images that back on it, LVM snapshots of it.</summary>
     public static IReadOnlyList<PoolVolume> FindVolumes(LibvirtConnection connection, string path) =>
         [.. PoolVolume.FindAll(connection).Where(volume => volume.Backing == path)];
+
+    /// <summary>A device has many names, and libvirt knows which of its volumes each is.</summary>
+    private static bool IsSame(LibvirtConnection connection, string? layer, string path)
+    {
+        const string devices = "/dev/";
+        return layer == path
+            || (layer?.StartsWith(devices, StringComparison.Ordinal) == true && path.StartsWith(devices, StringComparison.Ordinal) && PoolVolume.Find(connection, layer)?.Path == path);
+    }
 }

@@ -41,6 +41,11 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
         var under = files is null ? 1 : 2;
         if (stack.Layers.ElementAtOrDefault(under) is not LogicalVolumeLayer volume)
         {
+            if (stack is { LvmSilence: { } silence } && stack.Layers.ElementAtOrDefault(under) is DeviceLayer { DeviceType: "lvm" } unknown)
+            {
+                return VolumeFit.Impossible($"LVM does not tell about '{unknown.Path}': {silence}");
+            }
+
             return VolumeFit.Impossible(files is null ? "it is no logical volume of LVM" : $"the {files.FileSystem} file system that holds it is not on a logical volume of LVM");
         }
 
@@ -126,6 +131,12 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
     public void Prepare(IHost host, VolumeSnapshot snapshot)
     {
         var lvm = new LvmPrograms(host);
+        if (FileSystemOf(snapshot) is { NeedsOwnIdentity: true } && !host.RunAsRoot("sh", ["-c", "command -v btrfstune"]).Succeeded)
+        {
+            // It would be needed only after the act.
+            throw HostProgram.Missing("btrfstune", host.Name, "it is not there");
+        }
+
         if (FileSystemOf(snapshot) is not null)
         {
             new SnapshotMount(host, NameOf(snapshot).Name).Make();
@@ -218,6 +229,10 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
         {
             Remove(lvm, group, volume, snapshot);
         }
+        else
+        {
+            lvm.RequireGroup(group, snapshot.Name);
+        }
 
         return volume is not null || isMounted;
     }
@@ -225,8 +240,14 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
     public bool Exists(IHost host, VolumeSnapshot snapshot)
     {
         var (group, name) = NameOf(snapshot);
-        return new LvmPrograms(host).Find(group, name) is [var volume] && IsOurs(volume, snapshot)
-            || (FileSystemOf(snapshot) is not null && new SnapshotMount(host, name).Exists());
+        var lvm = new LvmPrograms(host);
+        if (lvm.Find(group, name) is [var volume])
+        {
+            return IsOurs(volume, snapshot);
+        }
+
+        lvm.RequireGroup(group, snapshot.Name);
+        return FileSystemOf(snapshot) is not null && new SnapshotMount(host, name).Exists();
     }
 
     /// <summary>What tells its names from the other method's: one set may have both in one group.</summary>

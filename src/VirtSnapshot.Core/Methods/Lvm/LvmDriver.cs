@@ -54,7 +54,6 @@ internal sealed class LvmDriver : LogicalVolumeDriver
         { Pool: not null } => $"'{volume.FullName}' is a thin volume, whose method is 'lvm-thin'",
         { Kind: not ("linear" or "striped" or "mirror" or "cache" or "writecache") } when !volume.Kind.StartsWith("raid", StringComparison.Ordinal) =>
             $"'{volume.FullName}' is of type {volume.Kind}, of which LVM makes no snapshot",
-        _ when volume.GroupFree < volume.ExtentSize => $"there are no free extents in volume group '{volume.VolumeGroup}'",
         _ => null,
     };
 

@@ -23,6 +23,22 @@ internal sealed class LvmPrograms(IHost host)
         }
     }
 
+    /// <summary>A group that is not there, renamed or on devices that are missing, does not show what is in it.</summary>
+    /// <exception cref="VirtSnapshotException"><c>SourceMissing</c></exception>
+    public void RequireGroup(string group, string target)
+    {
+        var result = host.RunAsRoot("vgs", ["--noheadings", "--options", "vg_name", "--select", $"vg_name=\"{group}\""]);
+        if (!result.Succeeded || result.Output.Trim().Length == 0)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ObjectNotFound,
+                "SourceMissing",
+                target,
+                $"Whether the snapshot '{target}' is still there cannot be told, since there is no volume group '{group}' on host '{host.Name}' ('vgs'): was it renamed, or are its devices missing? "
+                + "Mend that, and run Repair-DiskSnapshot.");
+        }
+    }
+
     /// <summary>Runs one of the programs that make a snapshot or show it.</summary>
     /// <exception cref="VirtSnapshotException"><c>SnapshotExists</c>, <c>NoSpace</c> or <c>SnapshotNotTaken</c>.</exception>
     public void Do(string program, IReadOnlyList<string> arguments, string target)

@@ -53,6 +53,15 @@ internal sealed class LvmThinDriver : LogicalVolumeDriver
         details[PoolDetail] = volume.Pool!;
         foreach (var (part, percent) in new[] { ("data", volume.PoolDataPercent), ("metadata", volume.PoolMetadataPercent) })
         {
+            if (percent is null)
+            {
+                throw Refuse(
+                    order,
+                    FailureKind.InvalidData,
+                    "StorageUnreadable",
+                    $"LVM does not tell how full the {part} of the thin pool '{volume.VolumeGroup}/{volume.Pool}' is, as where the pool has failed or is not active ('lvs -a' tells more). Nothing was touched");
+            }
+
             var fill = FormattableString.Invariant($"the {part} of the thin pool '{volume.VolumeGroup}/{volume.Pool}' is {percent:0.#} % full");
             if (percent >= FullPercent)
             {

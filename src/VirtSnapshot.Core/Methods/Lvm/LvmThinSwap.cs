@@ -65,9 +65,14 @@ internal sealed class LvmThinSwap(RecordOrder order, RestoredDisk disk) : Device
     {
         if (Find(New) is null)
         {
+            // The volume's own tags are the administrator's, and stay with its name.
+            var tags = (Find(Live)?.Tags ?? []).SelectMany(tag => (string[])["--addtag", tag]);
             Do(
-                "lvcreate", "--yes", "--snapshot", "--setactivationskip", "n", "--activate", "n", "--permission", "rw",
-                "--addtag", Tag, "--addtag", LogicalVolumeDriver.TagOf(Snapshot), "--name", New, Snapshot.Name);
+                "lvcreate",
+                [
+                    "--yes", "--snapshot", "--setactivationskip", "n", "--activate", "n", "--permission", "rw",
+                    "--addtag", Tag, "--addtag", LogicalVolumeDriver.TagOf(Snapshot), .. tags, "--name", New, Snapshot.Name,
+                ]);
         }
     }
 
@@ -80,8 +85,7 @@ internal sealed class LvmThinSwap(RecordOrder order, RestoredDisk disk) : Device
         }
 
         Rename(New, Live);
-        Do("lvchange", "--deltag", Tag, "--deltag", LogicalVolumeDriver.TagOf(Snapshot), FullName(Live));
-        Activate();
+        Settle();
     }
 
     protected override string? TakeBack()
@@ -128,8 +132,17 @@ internal sealed class LvmThinSwap(RecordOrder order, RestoredDisk disk) : Device
             return $"'{FullName(Old)}' was left where it is: {(old.IsOpen ? "somebody has it open" : $"there is no '{FullName(Live)}'")}";
         }
 
+        // Whoever died between renaming it and this has left it a snapshot of ours that is not active.
+        Settle();
         Remove(Old);
         return null;
+    }
+
+    /// <summary>Makes an ordinary volume of what has taken the place.</summary>
+    private void Settle()
+    {
+        Do("lvchange", "--deltag", Tag, "--deltag", LogicalVolumeDriver.TagOf(Snapshot), FullName(Live));
+        Activate();
     }
 
     private LogicalVolume? Find(string name) => lvm.Find(Group, name) is [var volume] ? volume : null;

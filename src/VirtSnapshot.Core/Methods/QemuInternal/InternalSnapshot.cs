@@ -38,8 +38,8 @@ internal sealed record InternalSnapshot(string Image, string Name)
         SnapshotLabel.RequireOurs(Name, this);
         if (host.Stat(Image, followLink: true) is null)
         {
-            // A folder that is not there shows no image either.
-            return host.Stat(Path.GetDirectoryName(Image)!, followLink: true) is { IsDirectory: true } ? false : throw OutOfSight();
+            // A folder that is not there shows no image either; nor does an empty one, which may be a mount point that nothing is mounted on.
+            return host.ListFiles(Path.GetDirectoryName(Image)!).Count > 0 ? false : throw OutOfSight();
         }
 
         return ReadAll(host, out _).Count(found => found.Name == Name) switch
@@ -125,7 +125,7 @@ internal sealed record InternalSnapshot(string Image, string Name)
         FailureKind.ObjectNotFound,
         "SourceMissing",
         Image,
-        $"Whether the internal snapshot '{Name}' is still there cannot be told, since the folder of '{Image}' is not there: is its file system mounted? Mount it, and run Repair-DiskSnapshot.");
+        $"Whether the internal snapshot '{Name}' is still there cannot be told, since nothing is in the folder of '{Image}': is its file system mounted? Mount it, and run Repair-DiskSnapshot.");
 
     private VirtSnapshotException Unreadable(string complaint) => new(
         FailureKind.InvalidData, "SourceUnreadable", Image, $"The internal snapshots of '{Image}' cannot be read: {complaint}. Nothing was touched.");

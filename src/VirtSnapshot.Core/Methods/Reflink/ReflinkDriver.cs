@@ -13,7 +13,8 @@ namespace VirtSnapshot.Methods.Reflink;
 /// <list type="bullet">
 /// <item>The copy lies beside the image, as <c>.virtsnapshot-NAME-…</c>: clones do not cross file systems, nor mounts.</item>
 /// <item>Cloning a file is atomic to its writers; several files are cloned one after the other, so a set of them is of one moment only while the guest stands still.</item>
-/// <item>The kernel writes out the file's dirty pages first, then shares extent by extent: a large and fragmented image takes seconds, in the freeze window.</item>
+/// <item>The kernel writes out the file's dirty pages first, then shares extent by extent: a fragmented image takes seconds (XFS on this project's machines: 12 to 21 µs an
+/// extent), in the freeze window, unless overlays shield the guest from it: so its extents are counted before.</item>
 /// <item><c>cp --reflink=always --remove-destination --no-target-directory</c> makes the copy with O_EXCL and follows no link there. A mask of 0377 leaves it with
 /// mode 0400 from its first moment: not even QEMU's user can write to it. Its owner is the image's.</item>
 /// <item>Nobody has a snapshot's identity in the file system: what proves it ours is the name, of which a part is random and only in our journal, and the mode.</item>
@@ -27,7 +28,12 @@ internal sealed class ReflinkDriver : IVolumeDriver
     // "$1" and "$2" are data. The mask is what cp has no option for.
     private const string CloneScript = "umask 0377; exec cp --reflink=always --remove-destination --no-target-directory --preserve=ownership -- \"$1\" \"$2\"";
 
-    private const long SlowBytes = 32L << 30;
+    // A line for each extent, and some around. filefrag's own sum takes those that lie in a row for one, and each is shared by itself.
+    private const string CountScript = "filefrag -v -- \"$1\" | wc -l";
+
+    // Some 20 microseconds each. Where they cannot be counted, the guest is not to wait.
+    private const long ManyExtents = 5_000;
+    private const long LeastLines = 3;
     private const ushort WriteBits = 0x92; // 0222
 
     public string Method => "reflink";
@@ -44,9 +50,8 @@ internal sealed class ReflinkDriver : IVolumeDriver
 
     public bool IsSlow(VolumeOrder order)
     {
-        const long sector = 512;
-        var result = order.Host.RunAsRoot("stat", ["--format=%b", "--", order.Volume.Name]);
-        return result.Succeeded && long.TryParse(result.Output, NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var sectors) && sectors * sector > SlowBytes;
+        var result = order.Host.RunAsRoot("sh", ["-c", CountScript, "filefrag", order.Volume.Name]);
+        return !long.TryParse(result.Output, NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var lines) || lines is < LeastLines or > ManyExtents;
     }
 
     public VolumeSnapshot Plan(VolumeOrder order)
@@ -134,8 +139,9 @@ internal sealed class ReflinkDriver : IVolumeDriver
 
     public bool Exists(IHost host, VolumeSnapshot snapshot) => host.Stat(snapshot.At) is not null || !IsInSight(host, snapshot);
 
-    /// <summary>A folder that is not there shows no copy either.</summary>
-    private static bool IsInSight(IHost host, VolumeSnapshot snapshot) => host.Stat(Path.GetDirectoryName(snapshot.At)!) is { IsDirectory: true };
+    /// <summary>A folder that is not there shows no copy either; nor does an empty one, which may be a mount point that nothing is mounted on.</summary>
+    private static bool IsInSight(IHost host, VolumeSnapshot snapshot) =>
+        host.Stat(snapshot.Volume.Name) is not null || host.ListFiles(Path.GetDirectoryName(snapshot.At)!).Count > 0;
 
     private static string? WhyNotOurs(VolumeSnapshot snapshot, FileFacts? found) => found switch
     {

@@ -14,8 +14,21 @@ namespace VirtSnapshot.Methods.Volumes;
 /// </remarks>
 internal sealed class FileRestoration : IDiskRestoration
 {
-    // "$1" and "$2" are data. The mask is what cp has no option for; cp makes the file with O_EXCL when it was told to remove what stands there.
-    private const string CopyScript = "umask 0177; exec cp --reflink=auto --sparse=always --remove-destination --no-target-directory -- \"$1\" \"$2\"";
+    // Arguments: source, copy, and what it is to have owner and mode of, if that is there. With -C the shell makes the copy with O_EXCL, and everything else goes through the open
+    // file: in a folder that others may write to, the name may be somebody else's by then.
+    private const string CopyScript = """
+        umask 0177
+        rm -f -- "$2"
+        set -C
+        exec 3>"$2" || exit
+        set +C
+        copy=/proc/self/fd/3
+        cp --reflink=auto --sparse=always -- "$1" "$copy" || exit
+        like=$3
+        [ -e "$like" ] || like=$1
+        chown "--reference=$like" -- "$copy" && chmod "--reference=$like" -- "$copy" || exit
+        sync -- "$copy"
+        """;
 
     private readonly RecordOrder order;
     private readonly IHost host;
@@ -82,14 +95,8 @@ internal sealed class FileRestoration : IDiskRestoration
 
     public void Prepare(CancellationToken cancellation)
     {
-        Do("sh", ["-c", CopyScript, "cp", Source, Copy], cancellation);
-        if (host.Stat(Image) is not null)
-        {
-            Do("chown", ["--no-dereference", $"--reference={Image}", "--", Copy], cancellation);
-            Do("chmod", [$"--reference={Image}", "--", Copy], cancellation);
-        }
-
-        Do("sync", ["--", Copy, Folder], cancellation);
+        Do("sh", ["-c", CopyScript, "sh", Source, Copy, Image], cancellation);
+        Do("sync", ["--", Folder], cancellation);
     }
 
     public void Switch()

@@ -7,6 +7,9 @@ namespace VirtSnapshot.Methods.Volumes;
 /// <summary>All volumes of one set that one driver snapshots.</summary>
 internal sealed class VolumeAct : ISnapshotAct
 {
+    /// <summary>Far beyond what any storage needs: a suspended pool, a dead server, would be waited for without end.</summary>
+    private static readonly TimeSpan LongestAct = TimeSpan.FromMinutes(10);
+
     private readonly IHost host;
     private readonly IVolumeDriver driver;
     private readonly IReadOnlyList<VolumePart> parts;
@@ -36,13 +39,30 @@ internal sealed class VolumeAct : ISnapshotAct
 
     public void Abandon()
     {
+        LateActs.Wait(host, parts.Select(part => part.Snapshot));
         foreach (var part in parts)
         {
             driver.Delete(host, part.Snapshot);
         }
     }
 
-    public void Take() => driver.Take(host, [.. parts.Select(part => part.Snapshot)]);
+    public void Take()
+    {
+        var snapshots = parts.Select(part => part.Snapshot).ToList();
+        var act = Task.Factory.StartNew(
+            () => driver.Take(host, snapshots), CancellationToken.None, TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
+        if (Task.WaitAny([act], LongestAct) < 0)
+        {
+            _ = act.ContinueWith(static late => _ = late.Exception, TaskScheduler.Default);
+            throw new VirtSnapshotException(
+                FailureKind.OperationTimeout,
+                "HostSilent",
+                parts[0].Disks[0].Disk,
+                $"The snapshot '{snapshots[0].Name}' on host '{host.Name}' is not taken after {LongestAct.TotalMinutes} minutes, and is not waited for any longer.");
+        }
+
+        act.GetAwaiter().GetResult();
+    }
 
     public IReadOnlyList<string> Complete(VmDomain now)
     {

@@ -46,7 +46,7 @@ internal static class VolumeFailure
         FailureKind.ObjectNotFound,
         "SourceMissing",
         snapshot.Name,
-        $"Whether the snapshot '{snapshot.Name}' is still there cannot be told, since '{folder}' is not there: is its file system mounted? Mount it, and run Repair-DiskSnapshot.");
+        $"Whether the snapshot '{snapshot.Name}' is still there cannot be told, since '{folder}' is not there, or not what it was: is its file system mounted? Mount it, and run Repair-DiskSnapshot.");
 
     /// <summary>Something has the name that the snapshot was to get.</summary>
     public static VirtSnapshotException NameTaken(VolumeOrder order, string name) => new(

@@ -74,6 +74,10 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
             // A list of all snapshots is not to fail because the tools for one of them are missing, or not ours to use.
             return SnapshotState.Unverified;
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return SnapshotState.Unverified;
+        }
     }
 
     public double? ReadFill(RecordOrder order, RecordedDisk record) => driver.ReadFill(order.Host, VolumeSnapshot.Read(record));

@@ -1,13 +1,25 @@
+using VirtSnapshot.Hosts;
+
 namespace VirtSnapshot.Methods.Volumes;
 
 /// <summary>
 /// A snapshot that nobody has recorded is deleted, however far it came: it has changed nothing in the domain, and whether the guest was
 /// still frozen when it was taken, nobody can tell any more.
 /// </summary>
-internal sealed class VolumeRecovery(RecordOrder order, IVolumeDriver driver, IReadOnlyList<RecordedDisk> journaled) : IRecovery
+internal sealed class VolumeRecovery : IRecovery
 {
-    private readonly IReadOnlyList<VolumeSnapshot> snapshots =
-        [.. journaled.Select(VolumeSnapshot.Read).DistinctBy(snapshot => snapshot.Name).Where(snapshot => driver.Exists(order.Host, snapshot))];
+    private readonly IHost host;
+    private readonly IVolumeDriver driver;
+    private readonly IReadOnlyList<VolumeSnapshot> snapshots;
+
+    public VolumeRecovery(RecordOrder order, IVolumeDriver driver, IReadOnlyList<RecordedDisk> journaled)
+    {
+        host = order.Host;
+        this.driver = driver;
+        var planned = journaled.Select(VolumeSnapshot.Read).DistinctBy(snapshot => snapshot.Name).ToList();
+        LateActs.Wait(host, planned);
+        snapshots = [.. planned.Where(MayExist)];
+    }
 
     public IReadOnlyList<RecordedDisk> Taken => [];
 
@@ -20,7 +32,7 @@ internal sealed class VolumeRecovery(RecordOrder order, IVolumeDriver driver, IR
         {
             try
             {
-                driver.Delete(order.Host, snapshot);
+                driver.Delete(host, snapshot);
             }
             catch (VirtSnapshotException e)
             {
@@ -29,5 +41,18 @@ internal sealed class VolumeRecovery(RecordOrder order, IVolumeDriver driver, IR
         }
 
         return kept;
+    }
+
+    /// <summary>What cannot be looked at now stays in the journal, and keeps nothing else from being cleared away.</summary>
+    private bool MayExist(VolumeSnapshot snapshot)
+    {
+        try
+        {
+            return driver.Exists(host, snapshot);
+        }
+        catch (VirtSnapshotException)
+        {
+            return true;
+        }
     }
 }

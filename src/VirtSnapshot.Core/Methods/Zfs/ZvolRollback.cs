@@ -7,7 +7,8 @@ namespace VirtSnapshot.Methods.Zfs;
 /// <list type="bullet">
 /// <item>ZFS knows no way back past a newer snapshot but to destroy that: ours are, and where there are others it is refused.</item>
 /// <item>It is done in one step, also while somebody has the device open, who would then read and write what he does not expect.</item>
-/// <item>Whether it has been done cannot be seen afterwards, so the zvol carries a mark: its properties do not go back with it.</item>
+/// <item>Whether it has been done cannot be seen afterwards, so the zvol carries a mark: its properties do not go back with it. It tells how much had been written, too: whoever
+/// takes it up after a crash must not roll back what a guest has written since.</item>
 /// </list>
 /// </remarks>
 internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : DeviceRestoration(order, disk)
@@ -24,7 +25,8 @@ internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : Devic
 
     private string Zvol => ZfsSnapshot.Read(Snapshot).Volume.Name;
 
-    private string Begun => $"{Disk.Group:N}";
+    /// <summary>Followed by the bytes that had been written since the snapshot when it began.</summary>
+    private string Begun => $"{Disk.Group:N}-begun-";
 
     private string Done => $"{Disk.Group:N}-done";
 
@@ -53,9 +55,10 @@ internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : Devic
         return new ZvolRollback(order, planned.Disk with { Lost = lost });
     }
 
-    public override bool IsSwitched() => ReadMark() == Done;
+    public override bool IsSwitched() => ReadMark() is { } mark && (mark == Done || (mark.StartsWith(Begun, StringComparison.Ordinal) && Written() == "0" && !LostRemain().Any()));
 
-    public override bool IsBeyondRecall() => ReadMark() is { } mark && (mark == Begun || mark == Done);
+    /// <summary>Newer snapshots that are destroyed do not come back; a rollback that ZFS refused has harmed nobody.</summary>
+    public override bool IsBeyondRecall() => IsSwitched() || (ReadMark() is not null && LostRemain().Count() < Disk.Lost.Count);
 
     public override void Prepare(CancellationToken cancellation)
     {
@@ -64,7 +67,24 @@ internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : Devic
 
     public override void Switch()
     {
-        Do("zfs", "set", $"{Mark}={Begun}", Zvol);
+        // Others may have made one since this was planned.
+        if (FindNewer().Except(Disk.Lost.Select(doomed => VolumeSnapshot.Read(doomed).Name)).FirstOrDefault() is { } foreign)
+        {
+            throw Failed($"'{foreign}' was made meanwhile, which ZFS would destroy; destroy it yourself if it is not needed");
+        }
+
+        if (ReadMark() is not { } mark || !mark.StartsWith(Begun, StringComparison.Ordinal))
+        {
+            Do("zfs", "set", $"{Mark}={Begun}", Zvol);
+            Do("zfs", "set", $"{Mark}={Begun}{Written()}", Zvol);
+        }
+        else if (mark != Begun && mark != $"{Begun}{Written()}" && Written() != "0")
+        {
+            throw Failed(
+                $"'{Zvol}' was written to since an earlier run began to roll it back, and nobody knows whether that was before or after. To roll it back all the same, 'zfs rollback {Snapshot.Name}'; "
+                + $"to keep what it holds, 'zfs inherit {Mark} {Zvol}'; and then Repair-DiskSnapshot again");
+        }
+
         foreach (var doomed in Disk.Lost)
         {
             new ZfsRemoval(Host, ZfsSnapshot.Read(VolumeSnapshot.Read(doomed))).Run();
@@ -74,7 +94,7 @@ internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : Devic
         Do("zfs", "set", $"{Mark}={Done}", Zvol);
     }
 
-    protected override string? TakeBack() => null;
+    protected override string? TakeBack() => TidyUp();
 
     protected override string? TidyUp()
     {
@@ -83,6 +103,11 @@ internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : Devic
     }
 
     private string? ReadMark() => zfs.Find(Zvol, Mark) is { } facts && facts[Mark].Source == "local" ? facts[Mark].Value : null;
+
+    /// <summary>Bytes that were written since the snapshot: none, right after a rollback.</summary>
+    private string Written() => Do("zfs", "get", "-H", "-p", "-o", "value", $"written{Snapshot.Name[Zvol.Length..]}", Zvol).Trim();
+
+    private IEnumerable<RecordedDisk> LostRemain() => Disk.Lost.Where(doomed => zfs.Find(VolumeSnapshot.Read(doomed).Name, "type") is not null);
 
     /// <summary>Snapshots and bookmarks that were made after this one, the oldest first.</summary>
     private IEnumerable<string> FindNewer()
