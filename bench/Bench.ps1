@@ -112,6 +112,28 @@ function Measure-FileSystemMethods {
     umount $mount
 }
 
+# Storage that is slow by itself: XFS shares an image's extents one by one. By hand the guest is frozen all the while; behind the shield it is frozen for a switch.
+function Measure-SlowMethod([int] $Extents) {
+    $Runs = $HostRuns
+    $mount = "$folder/images/xfs"
+    truncate -s 8G "$mount.img"
+    mkfs.xfs -q -m reflink=1 "$mount.img"
+    $null = [IO.Directory]::CreateDirectory($mount)
+    mount -o loop "$mount.img" $mount
+    & "$lab/domain.sh" $uri slow $mount --disks 1 --format raw --records off
+    $image = "$mount/images/slow-vda.raw"
+
+    # Behind what QEMU knows of it, every other block becomes a hole.
+    sh -ec 'size=$(stat -c %s "$1")
+        dd if=/dev/zero of="$1" bs=1M seek=$((size >> 20)) count=$((($2 >> 7) + 1)) conv=notrunc,fsync status=none
+        awk -v size="$size" -v extents="$2" ''BEGIN { for (i = 0; i < extents; i++) printf "fpunch %.0f 4096\n", size + i * 8192 }'' | xfs_io "$1" >/dev/null' sh $image $Extents
+    Measure-Window slow reflink {
+        param($Run) virsh -q -c $uri domfsfreeze slow; cp --reflink=always $image "$mount/by-hand$Run"; virsh -q -c $uri domfsthaw slow
+    } { param($Run) rm "$mount/by-hand$Run" } " of $Extents extents"
+    virsh -q -c $uri destroy slow
+    umount $mount
+}
+
 # Over ssh, on a host that is an emulated machine itself, beside a script over there: no journey is within its window.
 function Measure-HostMethods {
     $hostFolder = "$folder/host"
@@ -241,6 +263,7 @@ try {
     Measure-Snapshots quick 8 0.8 0.7 ', rcu_expedited'
     virsh -q -c $uri destroy quick
     Measure-FileSystemMethods
+    Measure-SlowMethod 400000
     Measure-HostMethods
     Measure-Import
     Measure-Listing 1000

@@ -15,7 +15,7 @@ exec 9>"$out/lock"
 flock 9
 
 # A newer kernel or libvirt in the archive is no reason to build again; the other files in host/ are used as they are.
-stamp=$(cat "$here/host-image.sh" "$here/host"/{packages,initrd,storage,prepare} | sha256sum)
+stamp=$(cat "$here/host-image.sh" "$here/host"/{packages,initrd,storage,prepare,build-zfs} | sha256sum)
 [[ ! -f $out/stamp || $(<"$out/stamp") != "$stamp" ]] || exit 0
 
 [[ $EUID -eq 0 ]] || fail 'only root can build the lab host'
@@ -81,8 +81,9 @@ mmdebstrap --quiet --mode=root --variant=minbase --format=directory --aptopt='Ap
     "$release" "$root" "${sources[@]}" >"$out/build.log" 2>&1 || fail "the lab host cannot be built, see $out/build.log"
 kernel=$(basename "$root"/lib/modules/*)
 
-# Its ZFS: kept for as long as there is neither another kernel nor another ZFS.
-zfs=$out/zfs-$kernel-$(chroot "$root" dpkg-query -W -f '${source:Upstream-Version}' zfsutils-linux).tar
+# Its ZFS: kept for as long as there is neither another kernel nor another ZFS, nor another recipe for it.
+built_by=$(sha256sum <"$here/host/build-zfs")
+zfs=$out/zfs-$kernel-$(chroot "$root" dpkg-query -W -f '${source:Upstream-Version}' zfsutils-linux)-${built_by:0:8}.tar
 if [[ ! -f $zfs ]]; then
     say 'the lab host: ZFS, for some minutes'
     rm -f "$out"/zfs-*.tar

@@ -28,6 +28,13 @@ internal interface ISnapshotProvider
     /// <summary>How full the room is that was set aside for it, in percent; null where it has none of its own. Asked of what is available.</summary>
     double? ReadFill(RecordOrder order, RecordedDisk record) => null;
 
+    /// <summary>Whether a snapshot that cannot be read where the record says is there all the same: not mounted, not active, as after the host was started again.</summary>
+    bool IsHidden(RecordOrder order, RecordedDisk record) => false;
+
+    /// <summary>Makes what is hidden readable again.</summary>
+    /// <exception cref="VirtSnapshotException">It is as hidden as before.</exception>
+    void Expose(RecordOrder order, RecordedDisk record) => throw new InvalidOperationException($"Method '{Method}' hides nothing.");
+
     /// <summary>What this method left on the domain's disks without any record of it.</summary>
     IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded);
 

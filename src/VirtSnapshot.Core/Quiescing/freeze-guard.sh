@@ -50,6 +50,14 @@ resume() {
     esac
 }
 
+# A host that is gone for good is given up after a day.
+tries=0
+rest() {
+    tries=$((tries + 1))
+    [ $tries -lt 8700 ] || exit 1
+    if [ $tries -gt 60 ]; then sleep 10; else sleep 1; fi
+}
+
 read -r word
 [ "$word" = thawed ] && exit 0
 case $word in
@@ -59,11 +67,11 @@ freezing)
     [ "$word" = thawed ] && exit 0
     until thaw; do
         is_gone && exit 0
-        sleep 1
+        rest
     done
     # A freeze that waited in libvirt behind another call to the agent may have landed after that answer.
     sleep 2
-    until thaw || is_gone; do sleep 1; done
+    until thaw || is_gone; do rest; done
     ;;
 pausing)
     echo watching
@@ -71,10 +79,10 @@ pausing)
     case $word in
     resumed | thawed) ;;
     *)
-        until resume || is_gone; do sleep 1; done
+        until resume || is_gone; do rest; done
         # As above: the pause may have waited in libvirt until now.
         sleep 2
-        until resume || is_gone; do sleep 1; done
+        until resume || is_gone; do rest; done
         ;;
     esac
     ;;

@@ -25,7 +25,8 @@ public static class MethodSettings
         ArgumentNullException.ThrowIfNull(method);
         return Change(domain, disks, (native, now, disk) =>
         {
-            _ = MethodCatalog.Selector.Select(Candidates([new DomainDisks(now, [disk])]).Single(), method);
+            var candidate = Candidates([new DomainDisks(now, [disk])]).Single();
+            RefuseWrongData(native, now, candidate, MethodCatalog.Selector.Select(candidate, method));
             return () => MetadataRecord.Write(native, now, MetadataUri.Method(disk.Target), new XElement("method", method.ToElement()));
         });
     }
@@ -47,6 +48,29 @@ public static class MethodSettings
             var after = DomainReader.Read(native);
             return Get([new DomainDisks(after, [.. disks.Select(disk => after.FindDisk(disk.Target)).OfType<VmDisk>()])]);
         });
+
+    /// <summary>A size that is none is to be told now, and not in the night when the snapshot is to be taken.</summary>
+    private static void RefuseWrongData(LibvirtDomain native, VmDomain domain, CandidateDisk candidate, MethodChoice choice)
+    {
+        var order = new SnapshotOrder(
+            native,
+            domain,
+            HostFinder.For(native.Connection, domain),
+            SnapshotName.ForTime(DateTimeOffset.UtcNow),
+            Guid.NewGuid(),
+            [(candidate, choice.Method)],
+            OverlayDirectory: null,
+            SnapshotCatalog.ReadDisks(domain),
+            Warn: static _ => { });
+        try
+        {
+            _ = choice.Provider.Plan(order);
+        }
+        catch (VirtSnapshotException e) when (e.ErrorId != "MethodUnsuitable")
+        {
+            // What is in its way at this moment need not be when it is taken.
+        }
+    }
 
     /// <summary>A wildcard means the disks that can be snapshotted, where something is to be changed for them.</summary>
     private static List<VmDisk> Match(VmDomain domain, IReadOnlyList<DiskSelector> selectors, bool leaveOutUnsuitable = false)

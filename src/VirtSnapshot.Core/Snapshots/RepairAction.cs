@@ -1,6 +1,6 @@
 namespace VirtSnapshot.Snapshots;
 
-/// <summary>What is done with a run that died.</summary>
+/// <summary>What is done with a run that died, or with snapshots that cannot be read.</summary>
 public enum RepairAction
 {
     /// <summary>It was done but for the book-keeping.</summary>
@@ -14,4 +14,7 @@ public enum RepairAction
 
     /// <summary>Something of it has to stay: the details tell what and why.</summary>
     Incomplete,
+
+    /// <summary>No run died, but snapshots that were not mounted or not active can be read again.</summary>
+    Exposed,
 }

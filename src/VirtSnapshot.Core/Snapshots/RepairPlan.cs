@@ -1,4 +1,5 @@
 using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
 using VirtSnapshot.Libvirt;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
@@ -14,9 +15,20 @@ public sealed class RepairPlan : IDisposable
     private readonly DomainSession session;
     private readonly VmDomain? stored;
     private readonly RunJournal journal;
+    private readonly IReadOnlyList<(SnapshotName Name, RecordedDisk Record)> hidden = [];
     private readonly IReadOnlyList<(ISnapshotProvider Provider, IRecovery Recovery)> parts;
     private readonly IRunReporter reporter;
     private readonly bool finishesRestore;
+
+    /// <summary>Where no run has died, and snapshots cannot be read.</summary>
+    private RepairPlan(DomainSession session, IReadOnlyList<(SnapshotName Name, RecordedDisk Record)> hidden, IRunReporter reporter)
+    {
+        this.session = session;
+        this.hidden = hidden;
+        this.reporter = reporter;
+        journal = new RunJournal(RunOperation.Snapshot, DateTimeOffset.UtcNow, []);
+        parts = [];
+    }
 
     private RepairPlan(DomainSession session, VmDomain? stored, RunJournal journal, IRunReporter reporter)
     {
@@ -42,7 +54,9 @@ public sealed class RepairPlan : IDisposable
     }
 
     /// <summary>What would be done, in words.</summary>
-    public string Description => journal.Operation == RunOperation.Removal
+    public string Description => hidden.Count > 0
+        ? $"make readable again {string.Join(", ", hidden.Select(found => $"snapshot '{found.Name}' of disk '{found.Record.Target}'"))}"
+        : journal.Operation == RunOperation.Removal
         ? $"finish removing {string.Join(", ", journal.Entries.Select(entry => $"snapshot '{entry.Name}' of disk '{entry.Record.Target}'"))}"
         : IsRestore
             ? $"{(finishesRestore ? "finish" : "undo")} restoring snapshot '{journal.Entries[0].Name}' of {string.Join(", ", journal.Entries.Where(entry => !entry.IsLost).Select(entry => entry.Record.Target))}"
@@ -72,7 +86,7 @@ public sealed class RepairPlan : IDisposable
     {
         ArgumentNullException.ThrowIfNull(domain);
         ArgumentNullException.ThrowIfNull(reporter);
-        if (!HasJournal(domain, cancellation))
+        if (!HasAnything(domain, cancellation))
         {
             // Nothing to repair needs no lock, and no host of ours.
             return null;
@@ -95,6 +109,11 @@ public sealed class RepairPlan : IDisposable
                     return new RepairPlan(session, stored, journal, reporter);
                 }
 
+                if (HiddenSnapshots.Find(session.ToOrder()) is { Count: > 0 } hidden)
+                {
+                    return new RepairPlan(session, hidden, reporter);
+                }
+
                 session.Dispose();
                 return null;
             });
@@ -111,7 +130,9 @@ public sealed class RepairPlan : IDisposable
     public RepairResult Run(CancellationToken cancellation) => DomainSession.Guarded(
         session.Domain,
         "repairing",
-        () => IsRestore
+        () => hidden.Count > 0
+            ? HiddenSnapshots.Expose(session.ToOrder(), hidden)
+            : IsRestore
             ? new RestoreRun(session, journal.Entries).Repair(journal.Operation, finishesRestore, cancellation)
             : journal.Operation == RunOperation.Removal ? FinishRemoval(cancellation) : FinishSnapshot(cancellation),
         "No data is lost. Run Repair-DiskSnapshot again.");
@@ -119,11 +140,13 @@ public sealed class RepairPlan : IDisposable
     /// <inheritdoc/>
     public void Dispose() => session.Dispose();
 
-    private static bool HasJournal(VmDomain domain, CancellationToken cancellation) => DomainSession.Guarded(domain, "looking for an unfinished run", () =>
+    /// <summary>A journal, or a snapshot that cannot be read.</summary>
+    private static bool HasAnything(VmDomain domain, CancellationToken cancellation) => DomainSession.Guarded(domain, "looking for an unfinished run", () =>
     {
         using var native = DomainFinder.Open(domain, cancellation);
         var now = DomainReader.Read(native);
-        return RunJournal.Read(now) is not null || (ReadStored(native, now) is { } stored && RunJournal.Read(stored) is not null);
+        return RunJournal.Read(now) is not null || (ReadStored(native, now) is { } stored && RunJournal.Read(stored) is not null) 
+            || (SnapshotCatalog.Read(now).Count > 0 && HiddenSnapshots.Find(new RecordOrder(native, now, HostFinder.For(native.Connection, now))).Count > 0);
     });
 
     /// <summary>Null where the domain as it was read is all that there is.</summary>

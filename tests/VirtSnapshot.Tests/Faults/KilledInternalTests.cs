@@ -101,6 +101,19 @@ public sealed class KilledInternalTests(LabFixture lab) : FaultTest(lab)
     }
 
     [Fact]
+    public void What_is_written_after_a_restore_that_died_while_it_tidied_up_stays()
+    {
+        using var domain = TwoDisks("over-inside", out _);
+        VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Restore, Name = "s1", Step = RunStep.Discarded });
+        Write(domain);
+        var written = Digests(domain);
+        Assert.Equal(RepairAction.Finished, Repair(domain).Action);
+        Assert.Equal(written, Digests(domain));
+        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
     public void What_a_guest_has_written_to_a_half_restored_domain_is_kept()
     {
         using var domain = TwoDisks("half-inside", out _);

@@ -1,3 +1,4 @@
+using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
@@ -144,5 +145,27 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
     {
         LabScript.RunProgram("pkill", "-KILL", "-f", $"qemu-system.*guest={guest.Name},.*{guest.Domain.Uuid:D}");
         Poll.Until(() => Lab.Virsh("domstate", guest.Name).Contains("shut off", StringComparison.Ordinal), 20, "libvirt does not notice that QEMU is gone.");
+    }
+
+    /// <summary>A running definition is a copy of the stored one, journal and all: what is written afterwards has to reach both.</summary>
+    [Theory]
+    [InlineData(nameof(RunStep.Prepared))]
+    [InlineData(nameof(RunStep.Taken))]
+    public void A_domain_that_is_started_in_the_middle_has_its_snapshot_and_no_journal_in_both_definitions(string step)
+    {
+        using var method = CopyDriver.Register(TimeSpan.Zero);
+        using var domain = new BareDomain(Lab, "state-started", isRunning: false);
+        At(Enum.Parse<RunStep>(step), () => Lab.Virsh("start", domain.Name));
+
+        Engine.Take(domain.Domain, "s1", method: CopyDriver.MethodName);
+
+        Assert.True(domain.Domain.IsActive);
+        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Null(RunJournal.Read(domain.Domain));
+        Assert.Null(RepairPlan.Make(domain.Domain, new HeardReporter(), Token));
+        Lab.Virsh("destroy", domain.Name);
+        Assert.Null(RunJournal.Read(domain.Domain));
+        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.AssertNothingLeft(domain.Domain);
     }
 }

@@ -54,9 +54,14 @@ public sealed class LibvirtVolumeHostTests : LvmTest
         var snapshot = Assert.Single(Engine.Take(guest.Domain, "small", method: $"<diskSnapshot method='{MethodName}'><size>8M</size></diskSnapshot>"));
         Assert.Equal(SnapshotState.Available, StateOf(guest.Domain));
         Host.Run("dd", "if=/dev/urandom", $"of={volume}", "bs=1M", "count=32", "oflag=direct");
-        Assert.Equal(SnapshotState.Missing, StateOf(guest.Domain));
+        Assert.Equal(SnapshotState.Invalid, StateOf(guest.Domain));
+
+        // libvirt shows it no more, and cannot delete it.
+        error = Engine.RemovalRefused(guest.Domain, [snapshot]);
+        Assert.Equal("SnapshotNotDeleted", error.ErrorId);
+        Assert.Contains("lvremove", error.Message, StringComparison.Ordinal);
         Host.Run("lvremove", "-fy", snapshot.BackupSource.Path!);
-        Engine.Remove(guest.Domain, [snapshot]);
+        Assert.Equal(RepairAction.Finished, Repair(guest.Domain)!.Action);
         AssertNoVolumeLeft(guest);
     }
 

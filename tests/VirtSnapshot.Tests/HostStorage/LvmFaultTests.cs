@@ -49,9 +49,9 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         Assert.Equal("NoSpace", error.ErrorId);
 
         Host.Run("lvextend", "-qq", "-l", "+100%FREE", "vg/filler");
-        error = Engine.Refused(() => Engine.Take(guest.Domain, "none", disks: ["vda"], method: "lvm"));
-        Assert.Equal("MethodUnsuitable", error.ErrorId);
-        Assert.Contains("there are no free extents in volume group 'vg'", error.Message, StringComparison.Ordinal);
+        error = Engine.Refused(() => Engine.Take(guest.Domain, "none", disks: ["vda"]));
+        Assert.Equal("NoSpace", error.ErrorId);
+        Assert.Contains("0 MiB are free in volume group 'vg'", error.Message, StringComparison.Ordinal);
         AssertNothingLeft(guest.Domain);
     }
 
@@ -103,12 +103,12 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
             Host.Run("sh", "-c", "kill $(cat /run/reader)");
         }
 
-        // No file of it is open, and still it cannot be unmounted; what has begun by then is finished later.
+        // Who merely stands in it keeps it from being unmounted.
         var folder = Path.GetDirectoryName(set[1].BackupSource.Path!)!;
         Host.Run("sh", "-c", "cd \"$1\" && { sleep 1000 >/dev/null 2>&1 & echo $! >/run/reader; }", "sh", folder);
         Assert.Equal("SourceInUse", Engine.RemovalRefused(guest.Domain, [set[1]]).ErrorId);
+        Assert.Null(RunJournal.Read(guest.Domain));
         Host.Run("sh", "-c", "kill $(cat /run/reader)");
-        Repair(guest.Domain);
         Engine.Remove(guest.Domain, [.. SnapshotList.Of(guest.Domain)]);
         AssertNothingLeft(guest.Domain);
     }
@@ -167,7 +167,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     }
 
     [Fact]
-    public void After_a_power_cut_a_volume_is_there_and_a_mounted_file_is_missing_and_both_go()
+    public void After_a_power_cut_a_volume_is_there_and_a_mounted_file_is_mounted_again_by_repairing_and_both_go()
     {
         var guest = Guest(isRunning: false, $"raw:{Thick()}", $"raw:{Thin()}", $"raw:{Image("/srv/ext4")}");
         MethodSettings.Set(guest.Domain, [DiskSelector.Parse("vdc")], Parsed("lvm"));
@@ -178,7 +178,45 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         Assert.Equal(
             [SnapshotState.Available, SnapshotState.Available, SnapshotState.Missing],
             SnapshotList.Of(guest.Domain).OrderBy(snapshot => snapshot.Disk, StringComparer.Ordinal).Select(snapshot => snapshot.State));
+        Assert.Equal(RepairAction.Exposed, Repair(guest.Domain)!.Action);
+        Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
+        Assert.Null(Repair(guest.Domain));
         Engine.Remove(guest.Domain, [.. SnapshotList.Of(guest.Domain)]);
+        AssertNothingLeft(guest.Domain);
+    }
+
+    /// <summary>What is not in sight is not taken for deleted.</summary>
+    [Fact]
+    public void A_snapshot_in_a_group_that_was_renamed_is_not_forgotten()
+    {
+        var device = Host.Run("sh", "-ec", "truncate -s 256M \"$1\"; losetup -f --show \"$1\"", "sh", "/srv/ext4/group.img").Trim();
+        Afterwards(() => Host.TryRun("sh", "-c", "vgremove -fy other moved; losetup -d \"$1\"; rm -f /srv/ext4/group.img", "sh", device));
+        Host.Run("vgcreate", "-q", "other", device);
+        Host.Run("lvcreate", "-qy", "-L", "64M", "-n", "disk", "other");
+        var guest = Guest(isRunning: false, "raw:/dev/other/disk");
+        Engine.Take(guest.Domain, "s1");
+        Host.Run("vgchange", "-an", "other");
+        Host.Run("vgrename", "other", "moved");
+        Assert.NotEqual(SnapshotState.Available, StateOf(guest.Domain));
+        Assert.Equal("SourceMissing", Engine.RemovalRefused(guest.Domain, [.. SnapshotList.Of(guest.Domain)]).ErrorId);
+
+        Host.Run("vgrename", "moved", "other");
+        Assert.Equal(RepairAction.Finished, Repair(guest.Domain)!.Action);
+        AssertNothingLeft(guest.Domain);
+    }
+
+    [Fact]
+    public void An_administrator_with_sudo_takes_them_and_one_without_is_refused_and_nothing_is_touched()
+    {
+        var guest = Guest(isRunning: false, $"raw:{Thick()}", $"raw:{Image("/srv/ext4")}");
+        VmDomain As(string user) => DomainFinder.FindOne(Host.Uri.Replace("root@", $"{user}@", StringComparison.Ordinal), guest.Name, Token);
+        var error = Engine.Refused(() => Engine.Take(As("operator"), method: "lvm"));
+        Assert.Equal((FailureKind.PermissionDenied, "SudoRefused"), (error.Kind, error.ErrorId));
+        AssertNothingLeft(guest.Domain);
+
+        var set = Engine.Take(As("admin"), "sudo", method: "lvm");
+        Assert.All(SnapshotList.Of(As("admin")), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
+        Engine.Remove(As("admin"), set);
         AssertNothingLeft(guest.Domain);
     }
 

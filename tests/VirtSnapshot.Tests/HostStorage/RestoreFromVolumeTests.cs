@@ -114,6 +114,18 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
         Assert.Equal("NewerSnapshotsRemain", Engine.Refused(() => Engine.Restore(guest.Domain, Named(guest, "s1"))).ErrorId);
         Assert.Equal("9", Content(volume));
         Host.Run("zfs", "destroy", $"{name}@theirs");
+
+        // One that comes while the user is asked: nothing is begun that could not be taken back.
+        using (var plan = RestorePlan.Make(guest.Domain, Named(guest, "s2"), new HeardReporter(), Token))
+        {
+            Host.Run("zfs", "snapshot", $"{name}@late");
+            var error = Engine.Refused(() => plan.Run(Token));
+            Assert.Contains("@late", error.Message, StringComparison.Ordinal);
+            Assert.Contains("Everything was undone", error.Message, StringComparison.Ordinal);
+        }
+
+        Assert.Equal("9", Content(volume));
+        Host.Run("zfs", "destroy", $"{name}@late");
         Engine.Restore(guest.Domain, Named(guest, "s1"));
         Assert.Equal("1", Content(volume));
         AssertSnapshots(guest, "s1");
@@ -123,8 +135,9 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
 
     [Theory]
     [InlineData("thick", nameof(RunStep.DiskSwitched))]
-    [InlineData("thin", nameof(RunStep.DiskSwitched), nameof(RunStep.CatalogRewritten))]
-    [InlineData("zvol", nameof(RunStep.DiskSwitched), nameof(RunStep.CatalogRewritten))]
+    [InlineData("thick", nameof(RunStep.Discarded))]
+    [InlineData("thin", nameof(RunStep.DiskSwitched), nameof(RunStep.CatalogRewritten), nameof(RunStep.Discarded))]
+    [InlineData("zvol", nameof(RunStep.DiskSwitched), nameof(RunStep.CatalogRewritten), nameof(RunStep.Discarded))]
     public void Killed_anywhere_it_is_undone_or_finished(string kind, params string[] late)
     {
         var volume = kind switch { "thick" => Thick(), "thin" => Thin(), _ => Zvol(out _) };
@@ -137,8 +150,15 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
         foreach (var step in late)
         {
             Die(step);
+            var isOver = step == nameof(RunStep.Discarded);
+            if (isOver)
+            {
+                // The user goes on with it, and repairs some day.
+                Write(volume, "6");
+            }
+
             Assert.Equal((step, RepairAction.Finished), (step, Repair(guest.Domain)!.Action));
-            Assert.Equal((step, "3"), (step, Content(volume)));
+            Assert.Equal((step, isOver ? "6" : "3"), (step, Content(volume)));
             Write(volume, "5");
         }
 

@@ -36,8 +36,10 @@ internal sealed class TcpRelay : IDisposable
 
     public void Mend() => isCut = false;
 
+    /// <summary>A guard that is still at work would try for a day.</summary>
     public void Dispose()
     {
+        LabScript.TryRunProgram("pkill", "-KILL", "-f", $"virtsnapshot-freeze-guard {Uri.Replace("+", "\\+", StringComparison.Ordinal)}");
         Cut();
         listener.Dispose();
     }

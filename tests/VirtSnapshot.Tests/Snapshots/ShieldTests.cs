@@ -103,6 +103,50 @@ public sealed class ShieldTests(LabFixture lab) : FaultTest(lab)
         AssertAllRecordsThere(Live);
     }
 
+    [Fact]
+    public void A_guest_that_somebody_else_has_paused_meanwhile_stays_paused()
+    {
+        using var method = CopyDriver.Register(TimeSpan.Zero);
+        At(RunStep.Prepared, () => Lab.Virsh("suspend", Live.Name));
+        try
+        {
+            var snapshots = Engine.Take(Live.Domain, "theirs", quiescing: Engine.NoQuiesce, method: CopyDriver.MethodName, shield: ShieldUse.Never);
+            Assert.True(Live.Domain.IsPaused);
+            Engine.Remove(Live.Domain, snapshots);
+            Assert.True(Live.Domain.IsPaused);
+        }
+        finally
+        {
+            Lab.Virsh("resume", Live.Name);
+        }
+
+        AssertAllRecordsThere(Live);
+    }
+
+    [Fact]
+    public void A_slow_snapshot_that_fails_behind_the_shield_is_undone_and_the_guest_never_waited()
+    {
+        using var method = CopyDriver.Register(TimeSpan.FromSeconds(2));
+        At(RunStep.Thawed, () => LabScript.RunProgram("mv", Live.Image("vdb"), Live.Image("vdb") + ".away"));
+        try
+        {
+            Engine.Refused(() => Engine.Take(Live.Domain, "fails", quiescing: Engine.Required, method: CopyDriver.MethodName));
+        }
+        finally
+        {
+            LabScript.RunProgram("mv", Live.Image("vdb") + ".away", Live.Image("vdb"));
+        }
+
+        // The overlay could not be merged into an image that was not where it belongs.
+        using (var plan = RepairPlan.Make(Live.Domain, new HeardReporter(), Token))
+        {
+            plan?.Run(Token);
+        }
+
+        Assert.Empty(Named(Live, "fails"));
+        AssertAllRecordsThere(Live);
+    }
+
     [Theory]
     [InlineData(nameof(RunStep.Frozen))]
     [InlineData(nameof(RunStep.Taken))]

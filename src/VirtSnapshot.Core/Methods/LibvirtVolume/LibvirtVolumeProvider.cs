@@ -17,7 +17,7 @@ namespace VirtSnapshot.Methods.LibvirtVolume;
 /// <item>Of qcow2 the same call runs <c>qemu-img convert</c>: no blocks are shared, the copy holds the whole chain and stands alone, and QEMU's lock keeps it from a running domain.</item>
 /// <item>libvirt looks at a volume's content: a raw disk into which the guest has written another format's header would be converted. Refused.</item>
 /// <item>Pool <c>logical</c>: a <c>&lt;backingStore&gt;</c> makes <c>virStorageVolCreateXML</c> run <c>lvcreate -s</c> with its <c>&lt;capacity&gt;</c> as the room: a thick snapshot, writable, and about
-/// a second of work. One that has overflowed, libvirt no longer shows after it looked again: it counts as missing, and <c>lvremove</c> is left to the administrator.</item>
+/// a second of work. One that has overflowed, libvirt no longer shows after it looked again: where its host can be reached it counts as invalid, else as missing, and <c>lvremove</c> is left to the administrator.</item>
 /// <item>libvirt refuses a name that is taken, also by a file or link that it does not know, and follows no link.</item>
 /// <item>It finds a volume by its plain path alone, among what it knew of the pool when it looked last (<c>virsh pool-refresh</c>).</item>
 /// <item>A file is deleted also while somebody reads it: the reader goes on with what is then nobody's. A logical volume in use is not.</item>
@@ -60,7 +60,8 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
     {
         try
         {
-            return VolumeCopy.Read(record).Exists(order) ? SnapshotState.Available : SnapshotState.Missing;
+            var copy = VolumeCopy.Read(record);
+            return copy.IsShown(order) ? SnapshotState.Available : copy.Exists(order) ? SnapshotState.Invalid : SnapshotState.Missing;
         }
         catch (VirtSnapshotException e)
         {

@@ -30,9 +30,12 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
 
     public override string ToString() => $"{Pool}/{Name}";
 
-    /// <summary>Looks anew.</summary>
+    /// <summary>Looks anew whether it is there, be it as something that libvirt does not show any more.</summary>
     /// <exception cref="VirtSnapshotException"><c>SourceMissing</c>: its pool does not run, so nobody can tell; <c>SnapshotNotOurs</c>: its name is none of ours.</exception>
-    public bool Exists(RecordOrder order)
+    public bool Exists(RecordOrder order) => IsShown(order) || IsHidden(order);
+
+    /// <summary>As <see cref="Exists"/>, as far as libvirt tells.</summary>
+    public bool IsShown(RecordOrder order)
     {
         SnapshotLabel.RequireOurs(Name, this);
         try
@@ -80,8 +83,13 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
     /// <exception cref="VirtSnapshotException">It stays.</exception>
     public void Delete(RecordOrder order)
     {
-        if (!Exists(order))
+        if (!IsShown(order))
         {
+            if (IsHidden(order))
+            {
+                throw Stays("libvirt does not show it in its pool, as an LVM snapshot that has overflowed. Delete it by its own tools ('lvremove')", order, null);
+            }
+
             return;
         }
 
@@ -91,14 +99,14 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
         }
         catch (LibvirtException e)
         {
-            throw new VirtSnapshotException(
-                FailureKind.InvalidResult,
-                "SnapshotNotDeleted",
-                order.Domain,
-                $"The volume '{this}' could not be deleted: {e.Message.TrimEnd('.')}. If somebody reads it, let the backup finish; then run Repair-DiskSnapshot.",
-                e);
+            throw Stays($"{e.Message.TrimEnd('.')}. If somebody reads it, let the backup finish", order, e);
         }
     }
+
+    private bool IsHidden(RecordOrder order) => order.Host.WhyNoShell is null && order.Host.Stat(Path) is not null;
+
+    private VirtSnapshotException Stays(string why, RecordOrder order, Exception? inner) => new(
+        FailureKind.InvalidResult, "SnapshotNotDeleted", order.Domain, $"The volume '{this}' ('{Path}') could not be deleted: {why}; then run Repair-DiskSnapshot.", inner);
 
     private static XElement Bytes(string name, long bytes) => new(name, new XAttribute("unit", "bytes"), bytes.ToString(CultureInfo.InvariantCulture));
 }

@@ -57,7 +57,7 @@ internal sealed class VolumeCopyAct(SnapshotOrder order, IReadOnlyList<VolumeCop
     {
         foreach (var part in parts)
         {
-            if (!part.Copy.Exists(order))
+            if (!part.Copy.IsShown(order))
             {
                 throw new VirtSnapshotException(
                     FailureKind.InvalidResult,

@@ -80,6 +80,10 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
         }
     }
 
+    public bool IsHidden(RecordOrder order, RecordedDisk record) => Check(order, record) == SnapshotState.Missing && driver.Exists(order.Host, VolumeSnapshot.Read(record));
+
+    public void Expose(RecordOrder order, RecordedDisk record) => driver.Expose(order.Host, VolumeSnapshot.Read(record));
+
     public double? ReadFill(RecordOrder order, RecordedDisk record) => driver.ReadFill(order.Host, VolumeSnapshot.Read(record));
 
     /// <summary>Others' snapshots of a volume are nothing that a user would ask us about.</summary>

@@ -15,6 +15,18 @@ internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : Devic
 {
     private const string Mark = "virtsnapshot:restore";
 
+    // Neither the zvol nor a partition of it is mounted, or held by another device. The kernel knows them by numbers.
+    private const string UnheldScript = """
+        set -e
+        node=$(readlink -f -- "$1")
+        for part in "/sys/class/block/${node##*/}" "/sys/class/block/${node##*/}"p[0-9]*; do
+            [ -r "$part/dev" ] || continue
+            read -r number <"$part/dev"
+            if grep -qF " $number " /proc/self/mountinfo; then exit 1; fi
+            [ -z "$(ls -A "$part/holders")" ]
+        done
+        """;
+
     private readonly ZfsPrograms zfs = new(order.Host);
 
     public override string Description => $"'{Zvol}' is rolled back to '{Snapshot.Name}', which cannot be taken back once it has begun";
@@ -33,6 +45,11 @@ internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : Devic
     public static ZvolRollback Plan(RestoreOrder order, RecordedDisk record)
     {
         var planned = new ZvolRollback(order, new RestoredDisk(order.Group, record, record, []));
+        if (!order.Host.RunAsRoot("sh", ["-c", UnheldScript, "sh", planned.Device]).Succeeded)
+        {
+            throw planned.Refused(FailureKind.ResourceBusy, "SourceInUse", $"'{planned.Device}' is mounted on the host, or part of another device ('lsblk {planned.Device}' tells more)");
+        }
+
         planned.zfs.RequirePool(ZfsName.PoolOf(planned.Zvol), isWritten: true);
         var ours = order.Recorded.Where(other => other.Method == record.Method).ToDictionary(other => (other.Target, VolumeSnapshot.Read(other).Name), other => other);
         var lost = new List<RecordedDisk>();

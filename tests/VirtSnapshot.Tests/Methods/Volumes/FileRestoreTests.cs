@@ -187,6 +187,22 @@ public sealed class FileRestoreTests(LabFixture lab) : VolumeTest(lab)
     }
 
     [Fact]
+    public void What_is_written_after_a_restore_that_died_while_it_tidied_up_stays()
+    {
+        Btrfs(out var root);
+        var image = Raw(root, "a.raw", 1);
+        var domain = Define(Disk(image));
+        Take(domain, "s1");
+        WriteRaw(image, 2);
+        Kill(domain, nameof(RunStep.Discarded), 1);
+        WriteRaw(image, 3);
+        Assert.Equal(RepairAction.Finished, RepairOf(domain).Action);
+        Assert.Equal(3, Host.ReadHead(image, 1)[0]);
+        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
     public void What_a_guest_has_written_to_a_half_restored_disk_is_kept()
     {
         Btrfs(out var root);

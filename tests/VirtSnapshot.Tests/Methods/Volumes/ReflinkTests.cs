@@ -228,5 +228,88 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
         File.Delete(other);
     }
 
+    /// <summary>Real storage that is slow by itself: each extent is shared by itself.</summary>
+    [Fact]
+    public void A_fragmented_image_is_cloned_behind_a_shield_and_the_guest_writes_on()
+    {
+        var folder = Xfs("1G").Folder;
+        using var guest = Lab.ThrowawayIn(folder, "fragmented", "--format", "raw");
+        Assert.False(IsShielded(guest));
+
+        // Beyond what QEMU knows of it, every other block becomes a hole.
+        var image = guest.Domain.Disks[0].Source.Path!;
+        LabScript.RunProgram(
+            "sh",
+            "-ec",
+            """
+            size=$(stat -c %s "$1")
+            dd if=/dev/zero of="$1" bs=1M seek=$((size >> 20)) count=100 conv=notrunc,fsync status=none
+            awk -v size="$size" 'BEGIN { for (i = 0; i < 12000; i++) printf "fpunch %.0f 4096\n", size + i * 8192 }' | xfs_io "$1" >/dev/null
+            """,
+            "sh",
+            image);
+        Assert.True(IsShielded(guest));
+        guest.WaitForMoreRecords();
+        var acknowledged = guest.LastAcknowledged();
+
+        var snapshots = Engine.Take(guest.Domain, "one", quiescing: Engine.Required, method: "reflink");
+
+        Assert.All(snapshots, snapshot => Assert.Equal(("reflink", Consistency.Quiesced, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State)));
+        Assert.All(snapshots, snapshot => Assert.Null(snapshot.ModifiedDisk));
+        Assert.All(guest.Domain.Disks, disk => Assert.Empty(disk.BackingChain));
+        var last = snapshots.Select(snapshot => TestGuest.ReadRecords(snapshot.BackupSource.Path!, "raw")).ToList();
+        Assert.InRange(last[0] - last[1], 0, 1);
+        Assert.True(last.Min() >= acknowledged);
+        Engine.Remove(guest.Domain, snapshots);
+        AssertNothingLeft(guest.Domain);
+        guest.WaitForMoreRecords();
+    }
+
+    [Fact]
+    public void A_disk_that_drops_the_guest_s_flushes_is_never_quiesced()
+    {
+        var image = Raw(Xfs().Folder, "a.raw");
+        var disk = $"<disk type='file' device='disk'><driver name='qemu' type='raw' cache='unsafe'/><source file='{image}'/><target dev='vda' bus='virtio'/></disk>";
+        var domain = Keep(new BareDomain(Lab, "volumes-unsafe", [disk]));
+        var error = Engine.Refused(() => Engine.Take(domain.Domain, quiescing: Engine.Required, method: "reflink"));
+        Assert.Equal("CannotBeQuiesced", error.ErrorId);
+        Assert.Contains("cache='unsafe'", error.Message, StringComparison.Ordinal);
+        AssertNothingLeft(domain.Domain);
+
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, method: "reflink"));
+        Assert.NotEqual(Consistency.Quiesced, snapshot.Consistency);
+        Engine.Remove(domain.Domain, snapshot);
+    }
+
+    [Fact]
+    public void A_folder_that_nothing_is_mounted_on_any_more_hides_the_copy_and_it_is_not_forgotten()
+    {
+        var mount = Xfs();
+        var domain = Define(Disk(Raw(mount.Folder, "a.raw")));
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, method: "reflink"));
+
+        // As empty as a mount point that nothing is mounted on.
+        LabScript.RunProgram("mount", "-t", "tmpfs", "none", mount.Folder);
+        try
+        {
+            Assert.Equal(SnapshotState.Missing, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+            Assert.Equal("SourceMissing", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
+        }
+        finally
+        {
+            LabScript.RunProgram("umount", mount.Folder);
+        }
+
+        Repair(domain);
+        AssertNothingLeft(domain.Domain);
+    }
+
+    private static bool IsShielded(TestGuest guest)
+    {
+        using var plan = SnapshotPlan.Make(
+            new SnapshotRequest { Domain = guest.Domain, Method = DiskSnapshotMethod.Parse("reflink") }, new HeardReporter(), TestContext.Current.CancellationToken);
+        return plan.Disks.Any(disk => disk.IsShielded);
+    }
+
     private static bool SharesBlocks(string path) => LabScript.RunProgram("filefrag", "-v", path).Contains("shared", StringComparison.Ordinal);
 }
