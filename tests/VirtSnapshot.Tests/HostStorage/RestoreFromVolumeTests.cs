@@ -81,10 +81,18 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
         var guest = Guest(isRunning: false, $"raw:{onVolume}", $"raw:{onDataset}");
         Write(onVolume, "1");
         Write(onDataset, "1");
+        Host.Run("dd", "if=/dev/urandom", $"of={onVolume}", "bs=1M", "seek=8", "count=24", "conv=notrunc,fsync");
         Engine.Take(guest.Domain, "s1", disks: ["vda"], method: "lvm");
         Engine.Take(guest.Domain, "z1", disks: ["vdb"], method: "zfs");
         Write(onVolume, "2");
         Write(onDataset, "2");
+
+        // Copying would fill the very snapshot that is copied from.
+        Engine.Take(guest.Domain, "small", disks: ["vda"], method: "<diskSnapshot method='lvm'><size>16M</size></diskSnapshot>");
+        var error = Engine.Refused(() => Engine.Restore(guest.Domain, Named(guest, "s1")));
+        Assert.Equal("NoSpace", error.ErrorId);
+        Assert.Contains("virtsnapshot-small-", error.Message, StringComparison.Ordinal);
+        Engine.Remove(guest.Domain, Named(guest, "small"));
 
         Engine.Restore(guest.Domain, Named(guest, "s1"));
         Assert.Equal(("1", "2"), (Content(onVolume), Content(onDataset)));

@@ -210,6 +210,8 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
 
     public abstract double? ReadFill(IHost host, VolumeSnapshot snapshot);
 
+    public virtual string? WhyNoRoomFor(IHost host, VolumeSnapshot snapshot, ulong bytes) => null;
+
     public string? WhyInUse(IHost host, VolumeSnapshot snapshot) =>
         FileSystemOf(snapshot) is null && FindOurs(new LvmPrograms(host), snapshot) is { IsOpen: true } ? $"'{snapshot.At}' is open: mounted, or part of another device ('lsblk {snapshot.At}' tells more)" : null;
 

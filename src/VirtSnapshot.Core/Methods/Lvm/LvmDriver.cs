@@ -49,6 +49,17 @@ internal sealed class LvmDriver : LogicalVolumeDriver
     public override double? ReadFill(IHost host, VolumeSnapshot snapshot) =>
         NameOf(snapshot) is var (group, name) && new LvmPrograms(host).Find(group, name) is [var volume] ? volume.Fill : null;
 
+    /// <summary>What is copied into the volume is written over there, and so copied first into the room of each of its snapshots: into that of the one that is read, too.</summary>
+    public override string? WhyNoRoomFor(IHost host, VolumeSnapshot snapshot, ulong bytes)
+    {
+        var (group, name) = NameOf(snapshot);
+        var small = new LvmPrograms(host).FindRoom(group, snapshot.Detail(OriginDetail)).Where(other => other.Left < bytes).ToList();
+        return small.Count == 0
+            ? null
+            : $"its image takes {bytes >> 20} MiB, which are written into the volume '{snapshot.Volume.Name}' and so into the room of "
+                + $"{string.Join(", ", small.Select(other => $"'{group}/{other.Name}'{(other.Name == name ? ", the snapshot itself" : "")}"))}, which would overflow: 'lvextend' {(small.Count == 1 ? "it" : "them")}, or remove what is not needed";
+    }
+
     protected override string? WhyUnfit(LogicalVolumeLayer volume) => volume switch
     {
         { Pool: not null } => $"'{volume.FullName}' is a thin volume, whose method is 'lvm-thin'",

@@ -106,14 +106,9 @@ internal sealed class LvmMerge(RecordOrder order, RestoredDisk disk) : DeviceRes
     {
         var (group, name) = LogicalVolumeDriver.NameOf(Snapshot);
         var origin = Snapshot.Detail(LogicalVolumeDriver.OriginDetail);
-        var output = Do(
-            "lvs", "--reportformat", "json", "--units", "b", "--nosuffix", "--options", "lv_name,lv_size,data_percent", "--select", $"vg_name=\"{group}\" && origin_uuid=\"{origin}\"");
-        using var document = JsonText.Parse(output);
-        var snapshots = JsonText.Items(document.RootElement, "report").SelectMany(report => JsonText.Items(report, "lv"))
-            .Select(row => (Name: JsonText.Text(row, "lv_name"), Size: JsonText.Number(row, "lv_size") ?? 0, Fill: JsonText.Percent(row, "data_percent") ?? 0))
-            .ToList();
-        var used = snapshots.Where(other => other.Name == name).Sum(other => other.Size * other.Fill / 100);
-        var names = snapshots.Where(other => other.Name != name && other.Size * (100 - other.Fill) / 100 < used).Select(other => $"'{group}/{other.Name}'").ToList();
+        var snapshots = lvm.FindRoom(group, origin);
+        var used = snapshots.Where(other => other.Name == name).Sum(other => other.Used);
+        var names = snapshots.Where(other => other.Name != name && other.Left < used).Select(other => $"'{group}/{other.Name}'").ToList();
         return names.Count == 0 ? "" : $". MAY BE LOST, since they have too little room left for what it overwrites: {string.Join(", ", names)}";
     }
 }

@@ -1,4 +1,5 @@
 using VirtSnapshot.Hosts;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Lvm;
 
@@ -20,6 +21,29 @@ internal sealed class LvmPrograms(IHost host)
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidData, "StorageUnreadable", $"{group}/{names[0]}", $"LVM on host '{host.Name}' does not tell about '{group}/{names[0]}': {e.Message}. Mend that, and try again.", e);
+        }
+    }
+
+    /// <summary>The thick snapshots of a volume, each with the bytes that are used of its room, and that are left.</summary>
+    /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c></exception>
+    public IReadOnlyList<(string Name, double Used, double Left)> FindRoom(string group, string originUuid)
+    {
+        var result = host.RunAsRoot(
+            "lvs", ["--reportformat", "json", "--units", "b", "--nosuffix", "--options", "lv_name,lv_size,data_percent", "--select", $"vg_name=\"{group}\" && origin_uuid=\"{originUuid}\""]);
+        try
+        {
+            using var document = JsonText.Parse(result.Succeeded ? result.Output : throw new FormatException(result.Complaint));
+            return
+            [
+                .. JsonText.Items(document.RootElement, "report").SelectMany(report => JsonText.Items(report, "lv"))
+                    .Select(row => (Name: JsonText.Text(row, "lv_name"), Size: JsonText.Number(row, "lv_size") ?? 0, Fill: (JsonText.Percent(row, "data_percent") ?? 0) / 100))
+                    .Select(snapshot => (snapshot.Name, snapshot.Size * snapshot.Fill, snapshot.Size * (1 - snapshot.Fill))),
+            ];
+        }
+        catch (FormatException e)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidData, "StorageUnreadable", group, $"LVM on host '{host.Name}' does not tell how full the snapshots in '{group}' are: {e.Message}. Mend that, and try again.", e);
         }
     }
 

@@ -37,6 +37,9 @@ internal interface IVolumeDriver
     /// <summary>Makes the content readable at <see cref="VolumeSnapshot.At"/>, read-only, and proves that it is there.</summary>
     void Expose(IHost host, VolumeSnapshot snapshot);
 
+    /// <summary>Why so much cannot be copied out of a snapshot into its own volume; null where it can. As the end of a sentence about the disk.</summary>
+    string? WhyNoRoomFor(IHost host, VolumeSnapshot snapshot, ulong bytes) => null;
+
     /// <summary>Whether it is there, readable and sound.</summary>
     SnapshotState Check(IHost host, VolumeSnapshot snapshot);
 

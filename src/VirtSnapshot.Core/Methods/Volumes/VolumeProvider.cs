@@ -94,7 +94,7 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
     public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreOrder order)
     {
         var use = new Lazy<ImageUse>(() => ImageUse.Read(order));
-        return [.. order.Disks.Select(record => IsDevice(record) ? PlanDevice(record) : FileRestorePlanner.Plan(order, use.Value, record))];
+        return [.. order.Disks.Select(record => IsDevice(record) ? PlanDevice(record) : FileRestorePlanner.Plan(order, driver, use.Value, record))];
 
         IDiskRestoration PlanDevice(RecordedDisk record)
         {
