@@ -88,6 +88,37 @@ public sealed class LibvirtOnlyTests : VolumeTest
         AssertNothingLeft(domain.Domain);
     }
 
+    /// <summary>The lock is of this machine alone.</summary>
+    [Fact]
+    public void What_another_machine_may_still_be_doing_is_not_repaired()
+    {
+        var domain = Define(Disk(Raw(folder, "a.raw")));
+        using var pool = new RunningPool(Lab, folder);
+        VictimProcess.Die(relay.Uri, domain.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Taken });
+        var definition = Path.Combine(Lab.Images, $"{domain.Name}-edited.xml");
+        Rewrite(Environment.MachineName, "another-machine");
+        var error = Engine.Refused(() => RepairPlan.Make(Far(domain.Name), new HeardReporter(), Token));
+        Assert.Equal("DomainLocked", error.ErrorId);
+        Assert.Contains("'another-machine'", error.Message, StringComparison.Ordinal);
+
+        Rewrite("another-machine", Environment.MachineName);
+        using (var plan = RepairPlan.Make(Far(domain.Name), new HeardReporter(), Token)!)
+        {
+            Assert.Equal(RepairAction.Undone, plan.Run(Token).Action);
+        }
+
+        AssertNothingLeft(domain.Domain);
+
+        void Rewrite(string from, string to)
+        {
+            var xml = domain.Domain.Xml;
+            var edited = xml.Replace($"machine='{from}'", $"machine='{to}'", StringComparison.Ordinal).Replace($"machine=\"{from}\"", $"machine=\"{to}\"", StringComparison.Ordinal);
+            Assert.NotEqual(xml, edited);
+            File.WriteAllText(definition, edited);
+            Lab.Virsh("define", definition);
+        }
+    }
+
     [Fact]
     public void The_guest_is_thawed_by_a_guard_on_this_machine_when_the_run_is_killed_in_its_window()
     {

@@ -69,13 +69,13 @@ internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : 
         }
     }
 
-    public string? Undo() => Told(() =>
+    public string? Undo() => Leftover.Of(() =>
     {
         DeleteSuccessor();
         return null;
     });
 
-    public string? Discard() => Told(() =>
+    public string? Discard() => Leftover.Of(() =>
     {
         if (!IsSwitched())
         {
@@ -92,18 +92,6 @@ internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : 
 
         return DeleteReplaced();
     });
-
-    private static string? Told(Func<string?> action)
-    {
-        try
-        {
-            return action();
-        }
-        catch (VirtSnapshotException e)
-        {
-            return e.Message;
-        }
-    }
 
     private bool IsOn(VmDomain domain) => domain.FindDisk(Target)?.Source is { } now && now.IsSameAs(Source);
 

@@ -48,7 +48,7 @@ internal sealed class InternalRestoration(RecordOrder order, RestoredDisk disk) 
         Make(Restored);
     }
 
-    public string? Undo() => Told(() =>
+    public string? Undo() => Leftover.Of(() =>
     {
         if (Begun.Exists(Host))
         {
@@ -68,7 +68,7 @@ internal sealed class InternalRestoration(RecordOrder order, RestoredDisk disk) 
             : null;
     });
 
-    public string? Discard() => Told(() =>
+    public string? Discard() => Leftover.Of(() =>
     {
         Clear(Before);
         Clear(Begun);
@@ -107,17 +107,5 @@ internal sealed class InternalRestoration(RecordOrder order, RestoredDisk disk) 
         return !result.Succeeded
             || !long.TryParse(result.Output.AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var written)
             || DateTimeOffset.FromUnixTimeSeconds(written) > last.ReadTime(Host) + Moment;
-    }
-
-    private static string? Told(Func<string?> action)
-    {
-        try
-        {
-            return action();
-        }
-        catch (VirtSnapshotException e)
-        {
-            return e.Message;
-        }
     }
 }

@@ -27,9 +27,9 @@ internal abstract class DeviceRestoration(RecordOrder order, RestoredDisk disk) 
 
     public abstract void Switch();
 
-    public string? Undo() => Told(TakeBack);
+    public string? Undo() => Leftover.Of(TakeBack);
 
-    public string? Discard() => Told(TidyUp);
+    public string? Discard() => Leftover.Of(TidyUp);
 
     /// <returns>What had to stay, and why.</returns>
     protected abstract string? TakeBack();
@@ -60,16 +60,4 @@ internal abstract class DeviceRestoration(RecordOrder order, RestoredDisk disk) 
         errorId,
         order.Domain.FindDisk(disk.Record.Target),
         $"Disk '{disk.Record.Target}' of domain '{order.Domain.Name}' cannot be restored from '{Snapshot.Name}': {why}. Nothing was touched.");
-
-    private static string? Told(Func<string?> action)
-    {
-        try
-        {
-            return action();
-        }
-        catch (VirtSnapshotException e)
-        {
-            return e.Message;
-        }
-    }
 }

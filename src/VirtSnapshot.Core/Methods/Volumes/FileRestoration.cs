@@ -115,39 +115,22 @@ internal sealed class FileRestoration : IDiskRestoration
         }
     }
 
-    public string? Undo()
+    public string? Undo() => Leftover.Of(TakeBack);
+
+    public string? Discard() => Leftover.Of(() =>
     {
-        try
+        if (host.Stat(Kept) is not { } kept)
         {
-            return TakeBack();
+            return null;
         }
-        catch (VirtSnapshotException e)
-        {
-            return e.Message;
-        }
-    }
 
-    public string? Discard()
-    {
-        try
+        if (host.Stat(Image) is not { } image || image.IsSameFileAs(kept))
         {
-            if (host.Stat(Kept) is not { } kept)
-            {
-                return null;
-            }
-
-            if (host.Stat(Image) is not { } image || image.IsSameFileAs(kept))
-            {
-                return $"'{Kept}' was left where it is: '{Image}' is not what was restored";
-            }
-
-            return WhyInUse(Kept) ?? Delete(Kept);
+            return $"'{Kept}' was left where it is: '{Image}' is not what was restored";
         }
-        catch (VirtSnapshotException e)
-        {
-            return e.Message;
-        }
-    }
+
+        return WhyInUse(Kept) ?? Delete(Kept);
+    });
 
     private string? TakeBack()
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Methods.Btrfs;
@@ -5,6 +6,7 @@ using VirtSnapshot.Methods.Volumes;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Storage;
+using VirtSnapshot.Tests.Faults;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
@@ -13,6 +15,25 @@ namespace VirtSnapshot.Tests.Methods.Volumes;
 /// <summary>Real subvolumes under shut-off domains.</summary>
 public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
 {
+    [Fact]
+    public void What_a_program_of_a_killed_run_makes_late_is_waited_for_and_cleared_away()
+    {
+        Btrfs(out var root);
+        var domain = Define(Disk(Raw(root, "a.raw")));
+        VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Snapshot, Method = "btrfs", Step = RunStep.Frozen });
+        var at = VolumeSnapshot.Read(RunJournal.Read(domain.Domain)!.Entries[0].Record).At;
+        using var late = Process.Start("sh", ["-c", "sleep 3; exec btrfs -q subvolume snapshot -r \"$1\" \"$2\"", "sh", root, at]);
+
+        using (var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), TestContext.Current.CancellationToken)!)
+        {
+            Assert.Equal(RepairAction.Undone, plan.Run(TestContext.Current.CancellationToken).Action);
+        }
+
+        Assert.True(late.HasExited);
+        AssertNothingLeft(domain.Domain);
+        Assert.Equal(["a.raw"], Entries(root));
+    }
+
     [Fact]
     public void A_raw_image_on_a_subvolume_of_its_own_gets_it_by_default_and_the_source_stands_still()
     {
