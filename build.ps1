@@ -93,17 +93,19 @@ function Test-WithXunit([hashtable] $Totals) {
 }
 
 function Invoke-Xunit([hashtable] $Totals, [string] $Name, [string[]] $Choice, [switch] $Again) {
-    $tests = Get-XunitResults $Name $Choice
+    $tests = @(Get-XunitResults $Name $Choice)
     $failed = @($tests | Where-Object { $_.Result -eq 'Fail' })
-    if ($Again -and $failed.Count -gt 0) {
-        $methods = [Collections.Generic.HashSet[string]]::new([string[]]@($failed | ForEach-Object { $_.Method }))
+    $methods = [Collections.Generic.HashSet[string]]::new([string[]]@($failed | Where-Object { $_.Method } | ForEach-Object { $_.Method }))
+    if ($Again -and $methods.Count -gt 0) {
         $Host.UI.WriteWarningLine("Failed, and tried once more: $($methods -join ', ')")
-        $failed = @(Get-XunitResults "$Name-again" @($methods | ForEach-Object { '-method'; $_ }) | Where-Object { $_.Result -eq 'Fail' })
+        $second = @(Get-XunitResults "$Name-again" @($methods | ForEach-Object { '-method'; $_ }))
+        $missing = @($failed | Where-Object { $_.Method -and $second.Method -notcontains $_.Method })
+        $failed = @($failed | Where-Object { -not $_.Method }) + $missing + @($second | Where-Object { $_.Result -eq 'Fail' })
     }
 
     $Totals.Failed += $failed.Count
     $Totals.Skipped += @($tests | Where-Object { $_.Result -eq 'Skip' }).Count
-    $Totals.Passed += @($tests | Where-Object { $_.Result -ne 'Skip' }).Count - $failed.Count
+    $Totals.Passed += [Math]::Max(0, @($tests | Where-Object { $_.Result -ne 'Skip' }).Count - $failed.Count)
     $Totals.Failures += @($failed | ForEach-Object { "$($_.Name): $($_.Failure)" })
 }
 
@@ -114,7 +116,7 @@ function Get-XunitResults([string] $Name, [string[]] $Choice) {
     & "$root/tests/VirtSnapshot.Tests/bin/Release/net10.0/VirtSnapshot.Tests" -noLogo -reporter verbose -xml $report @Choice |
         ForEach-Object { if (-not $_.EndsWith('[STARTING]')) { $Host.UI.WriteLine($_) } }
     if (-not [IO.File]::Exists($report)) {
-        return [pscustomobject]@{ Name = $Name; Method = $Name; Result = 'Fail'; Failure = "The test program ended with $LASTEXITCODE and without a report." }
+        return [pscustomobject]@{ Name = $Name; Method = ''; Result = 'Fail'; Failure = "The test program ended with $LASTEXITCODE and without a report." }
     }
 
     foreach ($assembly in ([xml][IO.File]::ReadAllText($report)).SelectNodes('/assemblies/assembly')) {
@@ -130,7 +132,7 @@ function Get-XunitResults([string] $Name, [string[]] $Choice) {
 
         # Fixtures that could not be cleaned up, and the like.
         foreach ($fault in $assembly.SelectNodes('errors/error')) {
-            [pscustomobject]@{ Name = "$Name, outside of any test"; Method = $Name; Result = 'Fail'; Failure = $fault.InnerText.Trim() }
+            [pscustomobject]@{ Name = "$Name, outside of any test"; Method = ''; Result = 'Fail'; Failure = $fault.InnerText.Trim() }
         }
     }
 }

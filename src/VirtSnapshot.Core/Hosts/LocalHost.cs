@@ -21,10 +21,30 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
 
     public ProgramResult Run(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default) => Run(program, arguments, null, cancellation);
 
-    private ProgramResult Run(string program, IReadOnlyList<string> arguments, byte[]? input, CancellationToken cancellation)
+    public ProgramResult RunAsRoot(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default) =>
+        RunAsRoot(program, arguments, null, cancellation);
+
+    // setsid: in a session of its own, for Ctrl+C is for us, who know whether it may end. Not sudo itself: whom it knows, it knows by his terminal.
+    private ProgramResult Run(string program, IReadOnlyList<string> arguments, byte[]? input, CancellationToken cancellation) =>
+        RunToEnd(HostProgram.Start("setsid", [program, .. arguments]), program, input, "it is not there", cancellation);
+
+    private ProgramResult RunAsRoot(string program, IReadOnlyList<string> arguments, byte[]? input, CancellationToken cancellation)
     {
-        // In a session of its own: Ctrl+C is for us, who know whether it may end.
-        using var process = HostProgram.Start("setsid", [program, .. arguments]);
+        if (Environment.IsPrivilegedProcess)
+        {
+            return Run(program, arguments, input, cancellation);
+        }
+
+        var sudo = HostProgram.Start("sudo", ["-n", "--", "setsid", "--wait", program, .. arguments]);
+        var result = RunToEnd(sudo, program, input, "root does not find it", cancellation);
+        return !result.Succeeded && result.Errors.StartsWith("sudo: ", StringComparison.Ordinal)
+            ? throw HostProgram.SudoRefused(Name, Environment.UserName, result.Complaint)
+            : result;
+    }
+
+    private ProgramResult RunToEnd(Process started, string program, byte[]? input, string whyMissing, CancellationToken cancellation)
+    {
+        using var process = started;
         Feed(process, input);
         var output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
         var errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
@@ -35,26 +55,8 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
 
         cancellation.ThrowIfCancellationRequested();
         return IsMissing(process.ExitCode, errors.Result)
-            ? throw HostProgram.Missing(program, Name, "it is not there")
+            ? throw HostProgram.Missing(program, Name, whyMissing)
             : new ProgramResult(program, process.ExitCode, output.Result, errors.Result);
-    }
-
-    public ProgramResult RunAsRoot(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default) =>
-        RunAsRoot(program, arguments, null, cancellation);
-
-    private ProgramResult RunAsRoot(string program, IReadOnlyList<string> arguments, byte[]? input, CancellationToken cancellation)
-    {
-        if (Environment.IsPrivilegedProcess)
-        {
-            return Run(program, arguments, input, cancellation);
-        }
-
-        var result = Run("sudo", ["-n", "--", "setsid", "--wait", program, .. arguments], input, cancellation);
-        return IsMissing(result.ExitCode, result.Errors)
-            ? throw HostProgram.Missing(program, Name, "root does not find it")
-            : !result.Succeeded && result.Errors.StartsWith("sudo: ", StringComparison.Ordinal)
-                ? throw HostProgram.SudoRefused(Name, Environment.UserName, result.Complaint)
-                : result with { Program = program };
     }
 
     public IHostScript StartScript(string script, IReadOnlyList<string> arguments)

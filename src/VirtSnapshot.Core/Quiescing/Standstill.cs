@@ -11,6 +11,10 @@ namespace VirtSnapshot.Quiescing;
 /// </summary>
 internal sealed class Standstill(LibvirtDomain native, VmDomain domain, IHost host, QuiesceOptions options)
 {
+    private const string GoneOn = "somebody else let the guest go on before the snapshots were taken";
+
+    private bool IsRunning => native.State is DomainState.Running or DomainState.Blocked;
+
     /// <summary>Pauses, acts, and resumes whatever the act does.</summary>
     /// <param name="act">The act. Its exception is passed on after the guest goes on.</param>
     /// <returns>Why it is not certain that the guest stood still all the time; null where it is.</returns>
@@ -22,11 +26,11 @@ internal sealed class Standstill(LibvirtDomain native, VmDomain domain, IHost ho
         try
         {
             guard.WaitUntilReady();
-            if (native.State is not (DomainState.Running or DomainState.Blocked))
+            if (!IsRunning)
             {
                 guard.ConfirmResumed();
                 act();
-                return null;
+                return IsRunning ? GoneOn : null;
             }
 
             guard.AnnouncePause();
@@ -34,7 +38,7 @@ internal sealed class Standstill(LibvirtDomain native, VmDomain domain, IHost ho
             try
             {
                 act();
-                return native.State == DomainState.Paused ? null : "somebody else let the guest go on before the snapshots were taken";
+                return native.State == DomainState.Paused ? null : GoneOn;
             }
             finally
             {

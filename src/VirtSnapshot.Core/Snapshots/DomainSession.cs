@@ -69,6 +69,10 @@ internal sealed class DomainSession : IDisposable
         }
     }
 
+    /// <summary>Writes down what is about to happen.</summary>
+    public void Journal(RunOperation operation, DateTimeOffset startedAt, IReadOnlyList<JournalEntry> entries) =>
+        new RunJournal(operation, startedAt, entries) { LockedOn = Host.WhyNoShell is null ? null : Environment.MachineName }.Write(Native, Domain);
+
     public void Reread() => Domain = DomainReader.Read(Native);
 
     /// <summary>A new connection where the old one has died, for as long as a daemon takes to start again.</summary>

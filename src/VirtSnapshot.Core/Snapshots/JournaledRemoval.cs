@@ -25,7 +25,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
 
         // From here on it is a removal, of these alone: the set itself is recorded, and stays.
         var removed = shields.Where(entry => taken.Contains(entry.Record)).ToList();
-        new RunJournal(RunOperation.Removal, DateTimeOffset.UtcNow, removed).Write(session.Native, session.Domain);
+        session.Journal(RunOperation.Removal, DateTimeOffset.UtcNow, removed);
         return new JournaledRemoval(session, reporter)
             .Run(MethodCatalog.Shield, removed, bandwidth: 0, cancellation)
             .FirstOrDefault(disk => disk.Failure is not null)?.Failure?.Error.Message;
@@ -131,5 +131,5 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
     }
 
     private void Journal(DateTimeOffset startedAt, IReadOnlyList<JournalEntry> entries) =>
-        new RunJournal(RunOperation.Removal, startedAt, entries).Write(session.Native, session.Domain);
+        session.Journal(RunOperation.Removal, startedAt, entries);
 }

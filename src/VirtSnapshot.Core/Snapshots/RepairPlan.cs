@@ -88,7 +88,7 @@ public sealed class RepairPlan : IDisposable
         ArgumentNullException.ThrowIfNull(reporter);
         if (!HasAnything(domain, cancellation))
         {
-            // Nothing to repair needs no lock, and no host of ours.
+            // Nothing to repair needs no lock; and no host of ours, where nothing is recorded.
             return null;
         }
 
@@ -101,11 +101,7 @@ public sealed class RepairPlan : IDisposable
                 var stored = ReadStored(session.Native, session.Domain);
                 if ((RunJournal.Read(session.Domain) ?? (stored is null ? null : RunJournal.Read(stored))) is { Entries.Count: > 0 } journal)
                 {
-                    if (session.Host.WhyNoShell is not null)
-                    {
-                        journal.RefuseOthers(domain);
-                    }
-
+                    journal.RefuseOthers(domain);
                     return new RepairPlan(session, stored, journal, reporter);
                 }
 
@@ -145,7 +141,7 @@ public sealed class RepairPlan : IDisposable
     {
         using var native = DomainFinder.Open(domain, cancellation);
         var now = DomainReader.Read(native);
-        return RunJournal.Read(now) is not null || (ReadStored(native, now) is { } stored && RunJournal.Read(stored) is not null) 
+        return RunJournal.Read(now) is not null || (ReadStored(native, now) is { } stored && RunJournal.Read(stored) is not null)
             || (SnapshotCatalog.Read(now).Count > 0 && HiddenSnapshots.Find(new RecordOrder(native, now, HostFinder.For(native.Connection, now))).Count > 0);
     });
 

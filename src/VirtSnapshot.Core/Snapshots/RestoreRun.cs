@@ -204,7 +204,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         return kept;
     }
 
-    private void Journal(RunOperation operation) => new RunJournal(operation, startedAt, entries).Write(session.Native, session.Domain);
+    private void Journal(RunOperation operation) => session.Journal(operation, startedAt, entries);
 
     private VirtSnapshotException Explain(Exception error, string? leftover)
     {

@@ -15,10 +15,11 @@ namespace VirtSnapshot.Snapshots;
 /// <param name="Entries">The disks.</param>
 internal sealed record RunJournal(RunOperation Operation, DateTimeOffset StartedAt, IReadOnlyList<JournalEntry> Entries)
 {
-    private static readonly TimeSpan LongestRun = TimeSpan.FromHours(1);
+    /// <summary>A full copy of a large volume may take hours.</summary>
+    private static readonly TimeSpan LongestRun = TimeSpan.FromHours(12);
 
-    /// <summary>The machine that the run is on; null where the journal does not say.</summary>
-    public string? Machine { get; init; }
+    /// <summary>The machine that has the run's lock, where that is not the domain's host: see <see cref="Hosts.LibvirtOnlyHost"/>.</summary>
+    public string? LockedOn { get; init; }
 
     public static RunJournal? Read(VmDomain domain)
     {
@@ -44,7 +45,7 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
                         (string?)entry.Attribute("lost") == "yes")),
                 ])
             {
-                Machine = (string?)record.Attribute("machine"),
+                LockedOn = (string?)record.Attribute("lockedOn"),
             };
         }
         catch (Exception e) when (e is FormatException or ArgumentException or VirtSnapshotException)
@@ -69,18 +70,18 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
         $"A run that began at {StartedAt:u} on domain '{domain.Name}' has not ended ({Operation.ToString().ToLowerInvariant()}). Nothing was touched. "
         + $"Finish or undo it with 'Repair-DiskSnapshot {domain.Name}'.");
 
-    /// <summary>Where the lock is not the host's, as <see cref="Hosts.LibvirtOnlyHost"/>'s is not, another machine's run may still be going on.</summary>
+    /// <summary>Whose lock nobody but its own machine sees, may still be going on.</summary>
     public void RefuseOthers(VmDomain domain)
     {
         var until = StartedAt + LongestRun;
-        if (Machine is not null && Machine != Environment.MachineName && DateTimeOffset.UtcNow < until)
+        if (LockedOn is not null && LockedOn != Environment.MachineName && DateTimeOffset.UtcNow < until)
         {
             throw new VirtSnapshotException(
                 FailureKind.ResourceBusy,
                 "DomainLocked",
                 domain,
-                $"The run that began at {StartedAt:u} on domain '{domain.Name}' was started on another machine ('{Machine}'), and whether it is still going on cannot be told from here. Nothing was touched. "
-                + $"Repair it on that machine, or by a URI over ssh; here from {until:u} on.");
+                $"The run that began at {StartedAt:u} on domain '{domain.Name}' was started on another machine ('{LockedOn}'), and whether it is still going on cannot be told from here. Nothing was touched. "
+                + $"Repair it on that machine, or here from {until:u} on.");
         }
     }
 
@@ -89,7 +90,7 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
             "journal",
             new XAttribute("operation", Operation.ToString()),
             new XAttribute("startedAt", StartedAt.UtcDateTime.ToString("O", CultureInfo.InvariantCulture)),
-            new XAttribute("machine", Environment.MachineName),
+            LockedOn is null ? null : new XAttribute("lockedOn", LockedOn),
             Entries.Select(entry => new XElement(
                 "entry",
                 new XAttribute("group", entry.Group.ToString("D")),

@@ -62,7 +62,7 @@ public static class SnapshotList
         {
             return provider.ReadFill(order, record);
         }
-        catch (VirtSnapshotException)
+        catch (Exception e) when (e is VirtSnapshotException or IOException or UnauthorizedAccessException)
         {
             return null;
         }

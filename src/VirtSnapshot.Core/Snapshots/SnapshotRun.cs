@@ -40,7 +40,7 @@ internal sealed class SnapshotRun(
         using var freezer = ReadyFreezer(cancellation);
         try
         {
-            new RunJournal(RunOperation.Snapshot, createdAt, Entries).Write(session.Native, Domain);
+            session.Journal(RunOperation.Snapshot, createdAt, Entries);
             RunSteps.Reached(RunStep.Journaled);
             foreach (var act in acts.All)
             {

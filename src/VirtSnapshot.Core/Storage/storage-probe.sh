@@ -126,7 +126,7 @@ below() {
         printf 'volumes\0'
         {
             said=$(timeout 60 lvs --reportformat json --units b --nosuffix \
-                -o lv_uuid,vg_name,lv_name,lv_path,lv_size,pool_lv,origin,data_percent,metadata_percent,vg_free,vg_extent_size,segtype,lv_kernel_major,lv_kernel_minor 2>&1 >&4)
+                -o lv_uuid,vg_name,lv_name,lv_path,lv_size,pool_lv,origin,data_percent,metadata_percent,vg_free,vg_extent_size,segtype,lv_kernel_major,lv_kernel_minor 2>&1 >&4 4>&-)
             code=$?
         } 4>&1
         printf '\0\0'

@@ -101,6 +101,9 @@ public sealed class LibvirtOnlyTests : VolumeTest
         Assert.Equal("DomainLocked", error.ErrorId);
         Assert.Contains("'another-machine'", error.Message, StringComparison.Ordinal);
 
+        // Nor by whoever has the host's own lock.
+        Assert.Equal("DomainLocked", Engine.Refused(() => RepairPlan.Make(domain.Domain, new HeardReporter(), Token)).ErrorId);
+
         Rewrite("another-machine", Environment.MachineName);
         using (var plan = RepairPlan.Make(Far(domain.Name), new HeardReporter(), Token)!)
         {
@@ -112,7 +115,7 @@ public sealed class LibvirtOnlyTests : VolumeTest
         void Rewrite(string from, string to)
         {
             var xml = domain.Domain.Xml;
-            var edited = xml.Replace($"machine='{from}'", $"machine='{to}'", StringComparison.Ordinal).Replace($"machine=\"{from}\"", $"machine=\"{to}\"", StringComparison.Ordinal);
+            var edited = xml.Replace($"lockedOn='{from}'", $"lockedOn='{to}'", StringComparison.Ordinal).Replace($"lockedOn=\"{from}\"", $"lockedOn=\"{to}\"", StringComparison.Ordinal);
             Assert.NotEqual(xml, edited);
             File.WriteAllText(definition, edited);
             Lab.Virsh("define", definition);

@@ -115,6 +115,11 @@ internal sealed class BtrfsDriver : IVolumeDriver
 
     public void Expose(IHost host, VolumeSnapshot snapshot)
     {
+        if (host.Stat(snapshot.At) is null && !IsInSight(host, snapshot))
+        {
+            throw VolumeFailure.OutOfSight(snapshot, snapshot.Volume.Name);
+        }
+
         if (WhyNotOurs(snapshot, Subvolume.Read(host, snapshot.At)) is { } problem)
         {
             throw VolumeFailure.NotTaken(snapshot, problem);

@@ -124,7 +124,7 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
         }
 
         var name = $"{SnapshotLabel.Of(order)}-{disk.Target}";
-        var copy = new VolumeCopy(volume!.Pool, name, Path.Combine(volume.PoolPath, name), volume.Format);
+        var copy = new VolumeCopy(volume!.Pool, name, Path.Combine(volume.PoolPath, name), volume.Format, volume.Name);
         return copy.Exists(order)
             ? throw new VirtSnapshotException(
                 FailureKind.ResourceExists,

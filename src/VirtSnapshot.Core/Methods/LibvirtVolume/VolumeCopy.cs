@@ -10,7 +10,8 @@ namespace VirtSnapshot.Methods.LibvirtVolume;
 /// <param name="Name">Its name in it. A part of it is random and only in our records: that proves it ours.</param>
 /// <param name="Path">Its path on the host.</param>
 /// <param name="Format">Its format.</param>
-internal sealed record VolumeCopy(string Pool, string Name, string Path, string Format)
+/// <param name="Origin">The name of the volume that it is of.</param>
+internal sealed record VolumeCopy(string Pool, string Name, string Path, string Format, string Origin)
 {
     private const string ElementName = "volumeCopy";
 
@@ -18,7 +19,7 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
     {
         var element = record.Data.Name == ElementName ? record.Data : throw new FormatException($"A record of method '{record.Method}' without <{ElementName}>.");
         string Value(string name) => (string?)element.Attribute(name) ?? throw new FormatException($"<{ElementName}> without '{name}'.");
-        return new VolumeCopy(Value("pool"), Value("name"), Value("path"), Value("format"));
+        return new VolumeCopy(Value("pool"), Value("name"), Value("path"), Value("format"), Value("origin"));
     }
 
     public RecordedDisk ToRecord(VmDisk disk) => new(
@@ -26,7 +27,12 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
         LibvirtVolumeProvider.MethodName,
         DiskSource.ForVolume(Pool, Name, Path, Format),
         new XElement(
-            ElementName, new XAttribute("pool", Pool), new XAttribute("name", Name), new XAttribute("path", Path), new XAttribute("format", Format)));
+            ElementName,
+            new XAttribute("pool", Pool),
+            new XAttribute("name", Name),
+            new XAttribute("path", Path),
+            new XAttribute("format", Format),
+            new XAttribute("origin", Origin)));
 
     public override string ToString() => $"{Pool}/{Name}";
 
@@ -103,7 +109,18 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
         }
     }
 
-    private bool IsHidden(RecordOrder order) => order.Host.WhyNoShell is null && order.Host.Stat(Path) is not null;
+    private bool IsHidden(RecordOrder order)
+    {
+        try
+        {
+            return order.Host.WhyNoShell is null && order.Host.Stat(Path) is not null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Not ours to look into: libvirt's word has to do.
+            return false;
+        }
+    }
 
     private VirtSnapshotException Stays(string why, RecordOrder order, Exception? inner) => new(
         FailureKind.InvalidResult, "SnapshotNotDeleted", order.Domain, $"The volume '{this}' ('{Path}') could not be deleted: {why}; then run Repair-DiskSnapshot.", inner);

@@ -25,12 +25,21 @@ internal sealed class VolumeCopyAct(SnapshotOrder order, IReadOnlyList<VolumeCop
     public void Prepare(CancellationToken cancellation)
     {
         // libvirt has no call that does a part of it ahead. Where its host can be reached, little is left to be written in the act.
-        if (order.Host.WhyNoShell is null)
+        if (order.Host.WhyNoShell is not null)
+        {
+            return;
+        }
+
+        try
         {
             foreach (var part in parts)
             {
                 order.Host.RunAsRoot("sync", [part.Volume.IsFile ? "--file-system" : "--data", "--", part.Volume.Path], cancellation);
             }
+        }
+        catch (VirtSnapshotException e) when (e.ErrorId is "SudoRefused" or "ProgramMissing")
+        {
+            // Nothing but libvirt is needed.
         }
     }
 

@@ -10,7 +10,7 @@ internal static class VolumeCopying
     /// <param name="xml">The copy.</param>
     /// <param name="source">The path of the volume to be copied.</param>
     /// <param name="canShareBlocks">Whether that is to be tried first.</param>
-    /// <param name="beforeFullCopy">Called where they cannot be shared; null where it must not be copied in full then.</param>
+    /// <param name="beforeFullCopy">Called where they cannot be shared; null where a copy that was to share them must not be made in full then.</param>
     /// <exception cref="LibvirtException">libvirt has left nothing behind.</exception>
     public static void Copy(LibvirtConnection connection, string pool, string xml, string source, bool canShareBlocks, Action? beforeFullCopy)
     {

@@ -26,10 +26,7 @@ internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : 
 
     private LibvirtConnection Connection => order.Native.Connection;
 
-    /// <summary>LVM's snapshot is used up, a copy is not.</summary>
-    private bool IsLogical => disk.Becomes is null;
-
-    private DiskSource Source => succession.Source(copy.Format, isBlockDevice: IsLogical);
+    private DiskSource Source => succession.Source(copy.Format);
 
     private VolumeCopy Successor => copy with { Name = succession.Name, Path = succession.Path };
 
@@ -82,7 +79,7 @@ internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : 
             return $"disk '{Target}' does not use '{Successor}' any more, so nothing is deleted";
         }
 
-        if (IsLogical)
+        if (succession.IsLogical)
         {
             foreach (var snapshot in disk.Lost.Append(disk.Record))
             {
@@ -103,7 +100,7 @@ internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : 
         VolumeCopying.Copy(
             Connection,
             succession.Pool,
-            IsLogical
+            succession.IsLogical
                 ? Successor.Define(replaced.Capacity, replaced.Capacity, permissions: null)
                 : Successor.Define(source.Capacity, allocation: 0, replaced.Permissions),
             copy.Path,

@@ -15,6 +15,11 @@ internal static class VolumeRestorePlanner
         }
 
         var snapshots = SnapshotsOf(order, replaced);
+        if (replaced.IsLogical ? !snapshots.Contains(record) : VolumeSuccession.StemOf(replaced.Name) != VolumeSuccession.StemOf(copy.Origin))
+        {
+            throw Refused(FailureKind.InvalidOperation, "SourceDiffers", $"it uses the volume '{replaced.Pool}/{replaced.Name}' now, and the snapshot '{copy}' is of '{copy.Origin}'");
+        }
+
         RefuseUsers(order, disk, replaced, snapshots);
         var name = VolumeSuccession.NameAfter(replaced.Name, order.Group);
         if (order.Native.Connection.HasVolume(replaced.Pool, name))
@@ -28,11 +33,11 @@ internal static class VolumeRestorePlanner
         }
 
         var succession = new VolumeSuccession(
-            replaced.Pool, name, Path.Combine(replaced.PoolPath, name), replaced.Name, replaced.Path, disk.Source.Type == DiskSourceType.Volume);
+            replaced.Pool, name, Path.Combine(replaced.PoolPath, name), replaced.Name, replaced.Path, disk.Source.Type == DiskSourceType.Volume, replaced.IsLogical);
         return new VolumeRestoration(order, new RestoredDisk(
             order.Group,
             succession.AddTo(record),
-            snapshots.Contains(record) ? null : record,
+            replaced.IsLogical ? null : record,
             [.. snapshots.Where(other => other != record).Reverse()]));
 
         VirtSnapshotException Refused(FailureKind kind, string errorId, string why) => new(

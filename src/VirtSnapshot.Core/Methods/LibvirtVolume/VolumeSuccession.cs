@@ -11,34 +11,29 @@ namespace VirtSnapshot.Methods.LibvirtVolume;
 /// <param name="Replaced">The name of the one that the disk has now.</param>
 /// <param name="ReplacedPath">Its path on the host.</param>
 /// <param name="IsNamedByPool">Whether the disk's definition names the pool and the volume, and not the path.</param>
-internal sealed partial record VolumeSuccession(string Pool, string Name, string Path, string Replaced, string ReplacedPath, bool IsNamedByPool)
+/// <param name="IsLogical">Whether they are logical volumes.</param>
+internal sealed partial record VolumeSuccession(string Pool, string Name, string Path, string Replaced, string ReplacedPath, bool IsNamedByPool, bool IsLogical)
 {
     private const string ElementName = "succession";
 
     /// <summary>The name of a disk's next volume: the old one's, with a mark that proves it ours.</summary>
     public static string NameAfter(string replaced, Guid group)
     {
-        var extension = System.IO.Path.GetExtension(replaced);
-        var stem = replaced[..^extension.Length];
-        if (!Mark().IsMatch(extension))
-        {
-            stem = Mark().Replace(stem, "");
-        }
-        else
-        {
-            extension = "";
-        }
+        var (stem, extension) = Split(replaced);
 
         // A disk that is restored a second time to the same set has that name already.
         var name = $"{stem}.restored-{group.ToString("N")[..8]}";
         return $"{name}{extension}" == replaced ? $"{name}-2{extension}" : $"{name}{extension}";
     }
 
+    /// <summary>What the names of a disk's volumes have in common, however often it was restored.</summary>
+    public static string StemOf(string name) => Split(name) is var (stem, extension) ? stem + extension : name;
+
     public static VolumeSuccession Read(RecordedDisk record)
     {
         var element = record.Data.Element(ElementName) ?? throw new FormatException($"A restore of method '{record.Method}' without <{ElementName}>.");
         string Value(string name) => (string?)element.Attribute(name) ?? throw new FormatException($"<{ElementName}> without '{name}'.");
-        return new VolumeSuccession(Value("pool"), Value("name"), Value("path"), Value("replaced"), Value("replacedPath"), (string?)element.Attribute("namedBy") == "pool");
+        return new VolumeSuccession(Value("pool"), Value("name"), Value("path"), Value("replaced"), Value("replacedPath"), (string?)element.Attribute("namedBy") == "pool", (string?)element.Attribute("kind") == "logical");
     }
 
     /// <summary>The record, with this beside it.</summary>
@@ -52,7 +47,8 @@ internal sealed partial record VolumeSuccession(string Pool, string Name, string
             new XAttribute("path", Path),
             new XAttribute("replaced", Replaced),
             new XAttribute("replacedPath", ReplacedPath),
-            new XAttribute("namedBy", IsNamedByPool ? "pool" : "path")));
+            new XAttribute("namedBy", IsNamedByPool ? "pool" : "path"),
+            new XAttribute("kind", IsLogical ? "logical" : "file")));
         return record with { Data = data };
     }
 
@@ -60,8 +56,13 @@ internal sealed partial record VolumeSuccession(string Pool, string Name, string
     public bool IsOurs => Mark().IsMatch(Name);
 
     /// <summary>The disk's source afterwards.</summary>
-    public DiskSource Source(string format, bool isBlockDevice) =>
-        IsNamedByPool ? DiskSource.ForVolume(Pool, Name, Path, format) : DiskSource.ForPath(Path, format, isBlockDevice);
+    public DiskSource Source(string format) => IsNamedByPool ? DiskSource.ForVolume(Pool, Name, Path, format) : DiskSource.ForPath(Path, format, isBlockDevice: IsLogical);
+
+    private static (string Stem, string Extension) Split(string name)
+    {
+        var extension = System.IO.Path.GetExtension(name);
+        return Mark().IsMatch(extension) ? (name[..^extension.Length], "") : (Mark().Replace(name[..^extension.Length], ""), extension);
+    }
 
     [GeneratedRegex(@"\.restored-[0-9a-f]{8}(-2)?(?=\.|$)")]
     private static partial Regex Mark();

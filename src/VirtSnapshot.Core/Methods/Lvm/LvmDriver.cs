@@ -49,11 +49,11 @@ internal sealed class LvmDriver : LogicalVolumeDriver
     public override double? ReadFill(IHost host, VolumeSnapshot snapshot) =>
         NameOf(snapshot) is var (group, name) && new LvmPrograms(host).Find(group, name) is [var volume] ? volume.Fill : null;
 
-    /// <summary>What is copied into the volume is written over there, and so copied first into the room of each of its snapshots: into that of the one that is read, too.</summary>
+    /// <summary>What is copied into the volume is written over there, and so copied first into the room of each of its snapshots: into that of the one that is read, too. What has overflowed already has nothing to lose.</summary>
     public override string? WhyNoRoomFor(IHost host, VolumeSnapshot snapshot, ulong bytes)
     {
         var (group, name) = NameOf(snapshot);
-        var small = new LvmPrograms(host).FindRoom(group, snapshot.Detail(OriginDetail)).Where(other => other.Left < bytes).ToList();
+        var small = new LvmPrograms(host).FindRoom(group, snapshot.Detail(OriginDetail)).Where(other => other.Left < bytes && (other.Left > 0 || other.Name == name)).ToList();
         return small.Count == 0
             ? null
             : $"its image takes {bytes >> 20} MiB, which are written into the volume '{snapshot.Volume.Name}' and so into the room of "

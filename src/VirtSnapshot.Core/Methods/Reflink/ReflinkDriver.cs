@@ -92,6 +92,11 @@ internal sealed class ReflinkDriver : IVolumeDriver
 
     public void Expose(IHost host, VolumeSnapshot snapshot)
     {
+        if (host.Stat(snapshot.At) is null && !IsInSight(host, snapshot))
+        {
+            throw VolumeFailure.OutOfSight(snapshot, Path.GetDirectoryName(snapshot.At)!);
+        }
+
         if (WhyNotOurs(snapshot, host.Stat(snapshot.At)) is { } problem)
         {
             throw VolumeFailure.NotTaken(snapshot, problem);

@@ -14,7 +14,7 @@ namespace VirtSnapshot.Methods.Volumes;
 /// </remarks>
 internal sealed class FileRestoration : IDiskRestoration
 {
-    // Arguments: source, copy, and what it is to have owner and mode of, if that is there. With -C the shell makes the copy with O_EXCL, and everything else goes through the open
+    // Arguments: source, copy, and what it is to have owner and mode of, if that is there. With -C the shell makes what is not there with O_EXCL; but it would open a device, hence the look. Everything else goes through the open
     // file: in a folder that others may write to, the name may be somebody else's by then.
     private const string CopyScript = """
         umask 0177
@@ -23,10 +23,13 @@ internal sealed class FileRestoration : IDiskRestoration
         exec 3>"$2" || exit
         set +C
         copy=/proc/self/fd/3
+        [ -f "$copy" ] || { echo "$2: File exists" >&2; exit 1; }
         cp --reflink=auto --sparse=always -- "$1" "$copy" || exit
-        like=$3
-        [ -e "$like" ] || like=$1
-        chown "--reference=$like" -- "$copy" && chmod "--reference=$like" -- "$copy" || exit
+        if [ -e "$3" ]; then
+            chown "--reference=$3" -- "$copy" && chmod "--reference=$3" -- "$copy" || exit
+        else
+            chown "--reference=$1" -- "$copy" && chmod "--reference=$1" -- "$copy" && chmod u+rw -- "$copy" || exit
+        fi
         sync -- "$copy"
         """;
 

@@ -34,7 +34,7 @@ internal sealed class VolumeRecovery : IRecovery
             {
                 driver.Delete(host, snapshot);
             }
-            catch (VirtSnapshotException e)
+            catch (Exception e) when (e is VirtSnapshotException or IOException or UnauthorizedAccessException)
             {
                 kept.Add(e.Message);
             }
@@ -50,7 +50,7 @@ internal sealed class VolumeRecovery : IRecovery
         {
             return driver.Exists(host, snapshot);
         }
-        catch (VirtSnapshotException)
+        catch (Exception e) when (e is VirtSnapshotException or IOException or UnauthorizedAccessException)
         {
             return true;
         }

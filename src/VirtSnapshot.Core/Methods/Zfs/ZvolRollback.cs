@@ -95,11 +95,9 @@ internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : Devic
             Do("zfs", "set", $"{Mark}={Begun}", Zvol);
             Do("zfs", "set", $"{Mark}={Begun}{Written()}", Zvol);
         }
-        else if (mark != Begun && mark != $"{Begun}{Written()}" && Written() != "0")
+        else if (IsInDoubt())
         {
-            throw Failed(
-                $"'{Zvol}' was written to since an earlier run began to roll it back, and nobody knows whether that was before or after. To roll it back all the same, 'zfs rollback {Snapshot.Name}'; "
-                + $"to keep what it holds, 'zfs inherit {Mark} {Zvol}'; and then Repair-DiskSnapshot again");
+            throw Failed(Doubt);
         }
 
         foreach (var doomed in Disk.Lost)
@@ -111,7 +109,7 @@ internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : Devic
         Do("zfs", "set", $"{Mark}={Done}", Zvol);
     }
 
-    protected override string? TakeBack() => TidyUp();
+    protected override string? TakeBack() => IsInDoubt() ? Doubt : TidyUp();
 
     protected override string? TidyUp()
     {
@@ -120,6 +118,12 @@ internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : Devic
     }
 
     private string? ReadMark() => zfs.Find(Zvol, Mark) is { } facts && facts[Mark].Source == "local" ? facts[Mark].Value : null;
+
+    private string Doubt =>
+        $"'{Zvol}' was written to since an earlier run began to roll it back, and nobody knows whether that was before or after. To roll it back all the same, 'zfs rollback {Snapshot.Name}'; "
+        + $"to keep what it holds, 'zfs inherit {Mark} {Zvol}'; and then Repair-DiskSnapshot again";
+
+    private bool IsInDoubt() => ReadMark() is { } mark && mark.StartsWith(Begun, StringComparison.Ordinal) && mark != Begun && Written() is var written && written != "0" && mark != $"{Begun}{written}";
 
     /// <summary>Bytes that were written since the snapshot: none, right after a rollback.</summary>
     private string Written() => Do("zfs", "get", "-H", "-p", "-o", "value", $"written{Snapshot.Name[Zvol.Length..]}", Zvol).Trim();

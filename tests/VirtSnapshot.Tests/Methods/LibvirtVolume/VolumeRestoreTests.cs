@@ -90,11 +90,12 @@ public sealed class VolumeRestoreTests(LabFixture lab) : VolumeTest(lab)
     [Theory]
     [InlineData("other domain", "SourceShared")]
     [InlineData("clone", "SourceShared")]
-    [InlineData("overlay", "SourceShared")]
+    [InlineData("overlay", "SourceDiffers")]
     [InlineData("inner snapshot", "SourceShared")]
     [InlineData("reader", "SourceInUse")]
     [InlineData("taken name", "OverlayExists")]
     [InlineData("elsewhere", "SourceDiffers")]
+    [InlineData("another volume", "SourceDiffers")]
     public void What_cannot_be_restored_safely_is_refused_and_nothing_is_touched(string obstacle, string errorId)
     {
         var folder = Xfs().Folder;
@@ -120,6 +121,12 @@ public sealed class VolumeRestoreTests(LabFixture lab) : VolumeTest(lab)
                 break;
             case "taken name":
                 File.WriteAllText(Path.Combine(folder, $"a.restored-{group}.qcow2"), "notes");
+                break;
+            case "another volume":
+                Qcow2(folder, "other.qcow2");
+                Lab.Virsh("pool-refresh", RunningPool.Name);
+                Lab.Virsh("detach-disk", domain.Name, "vda", "--config");
+                Lab.Virsh("attach-disk", domain.Name, Path.Combine(folder, "other.qcow2"), "vda", "--targetbus", "virtio", "--subdriver", "qcow2", "--config");
                 break;
             case "elsewhere":
                 Lab.Virsh("detach-disk", domain.Name, "vda", "--config");
