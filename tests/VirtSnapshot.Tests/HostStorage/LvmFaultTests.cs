@@ -189,7 +189,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     [Fact]
     public void A_snapshot_in_a_group_that_was_renamed_is_not_forgotten()
     {
-        var device = Host.Run("sh", "-ec", "truncate -s 256M \"$1\"; losetup -f --show \"$1\"", "sh", "/srv/ext4/group.img").Trim();
+        var device = Host.Run("sh", "-ec", "modprobe loop; truncate -s 256M \"$1\"; losetup -f --show \"$1\"", "sh", "/srv/ext4/group.img").Trim();
         Afterwards(() => Host.TryRun("sh", "-c", "vgremove -fy other moved; losetup -d \"$1\"; rm -f /srv/ext4/group.img", "sh", device));
         Host.Run("vgcreate", "-q", "other", device);
         Host.Run("lvcreate", "-qy", "-L", "64M", "-n", "disk", "other");

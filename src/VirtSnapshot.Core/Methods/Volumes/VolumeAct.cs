@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Storage;
@@ -9,6 +10,9 @@ internal sealed class VolumeAct : ISnapshotAct
 {
     /// <summary>Far beyond what any storage needs: a suspended pool, a dead server, would be waited for without end.</summary>
     private static readonly TimeSpan LongestAct = TimeSpan.FromMinutes(10);
+
+    private static readonly TimeSpan LinkPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LinkPause = TimeSpan.FromMilliseconds(250);
 
     private readonly IHost host;
     private readonly IVolumeDriver driver;
@@ -71,25 +75,39 @@ internal sealed class VolumeAct : ISnapshotAct
             driver.Expose(host, part.Snapshot);
         }
 
-        using var ahead = host.ReadAhead(parts.SelectMany(part => part.Disks)
+        List<PlannedDisk> missing;
+        using (host.ReadAhead(parts.SelectMany(part => part.Disks)
             .Select(disk => disk.Stack.Find<FileSystemLayer>()?.File).OfType<string>()
             .Concat(parts.Select(part => part.Snapshot.At))
-            .Concat(Disks.Select(disk => disk.Record.Source.Path!)));
-        foreach (var disk in Disks)
+            .Concat(Disks.Select(disk => disk.Record.Source.Path!))))
         {
-            var snapshot = VolumeSnapshot.Read(disk.Record);
-            if (VolumeImages.WhyNotFound(host, snapshot, disk.Record, StackOf(disk.Disk)) is { } problem)
+            missing = [.. Disks.Where(disk => WhyNotFound(disk) is not null)];
+        }
+
+        missing.ForEach(disk => WaitFor(disk, now));
+        return [];
+    }
+
+    /// <summary>udev takes a device's links away for a moment when it looks at it again, as after somebody has closed it.</summary>
+    private void WaitFor(PlannedDisk disk, VmDomain now)
+    {
+        var waited = Stopwatch.StartNew();
+        while (WhyNotFound(disk) is { } problem)
+        {
+            if (disk.Record.Source.Type != DiskSourceType.Block || waited.Elapsed > LinkPatience)
             {
                 throw new VirtSnapshotException(
                     FailureKind.InvalidResult,
                     "SnapshotNotTaken",
                     disk.Disk,
-                    $"The snapshot '{snapshot.Name}' for disk '{disk.Disk.Target}' of domain '{now.Name}' was taken, but {problem}.");
+                    $"The snapshot '{VolumeSnapshot.Read(disk.Record).Name}' for disk '{disk.Disk.Target}' of domain '{now.Name}' was taken, but {problem}.");
             }
-        }
 
-        return [];
+            Thread.Sleep(LinkPause);
+        }
     }
+
+    private string? WhyNotFound(PlannedDisk disk) => VolumeImages.WhyNotFound(host, VolumeSnapshot.Read(disk.Record), disk.Record, StackOf(disk.Disk));
 
     private StorageStack StackOf(VmDisk disk) => parts.SelectMany(part => part.Disks).First(candidate => candidate.Disk.Target == disk.Target).Stack;
 
