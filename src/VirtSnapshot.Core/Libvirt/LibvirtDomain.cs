@@ -13,6 +13,7 @@ internal sealed class LibvirtDomain(
     /// <summary>libvirt's default: wait for the agent for ever. There is no getter, so this is what a timeout is put back to.</summary>
     public const int AgentTimeoutBlock = -2;
 
+    private const int PausedUnknown = 0; // VIR_DOMAIN_PAUSED_UNKNOWN
     private const int PausedByUser = 1; // VIR_DOMAIN_PAUSED_USER
     private const uint XmlInactive = 2;
     private const uint BlockCommitActive = 4;
@@ -43,8 +44,11 @@ internal sealed class LibvirtDomain(
 
     public DomainState State => (DomainState)DomainApi.State(handle).State;
 
-    /// <summary>Whether it was paused by a call, ours or somebody's, and not by QEMU or libvirt: an I/O error, a lost lease, a migration.</summary>
-    public bool IsPausedByCall => DomainApi.State(handle) is ((int)DomainState.Paused, PausedByUser);
+    /// <summary>
+    /// Whether it was paused by a call, ours or somebody's, and not by QEMU or libvirt: an I/O error, a lost lease, a migration. A libvirtd that died in the middle of
+    /// that call no longer knows the reason.
+    /// </summary>
+    public bool IsPausedByCall => DomainApi.State(handle) is ((int)DomainState.Paused, PausedByUser or PausedUnknown);
 
     /// <summary>Whether it runs at this moment, paused or not.</summary>
     public bool IsActive => DomainApi.IsActive(handle);

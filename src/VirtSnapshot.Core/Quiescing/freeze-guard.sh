@@ -41,10 +41,11 @@ is_gone() {
     esac
 }
 
-# Only what a call has paused: an I/O error, a lost lease or a migration has its own reasons, and its own end.
+# Only what a call has paused: an I/O error, a lost lease or a migration has its own reasons, and its own end. A libvirtd that died
+# in the middle of that call no longer knows the reason.
 resume() {
     case $(ask domstate "$uuid" --reason) in
-    'paused (user)'*) ask resume "$uuid" >/dev/null ;;
+    'paused (user)'* | 'paused (unknown)'*) ask resume "$uuid" >/dev/null ;;
     running* | paused*) return 0 ;;
     *) return 1 ;;
     esac
