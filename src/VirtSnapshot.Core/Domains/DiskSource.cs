@@ -32,6 +32,9 @@ public sealed record DiskSource
     /// <summary>libvirt's number of this layer in the running chain: <c>vda[3]</c>. Null for a domain that does not run.</summary>
     internal int? Index { get; init; }
 
+    /// <summary>No source at all, as of an empty drive.</summary>
+    internal static DiskSource None { get; } = new() { Type = DiskSourceType.None, Xml = "" };
+
     /// <summary>A file or device that this host can name by a path.</summary>
     internal bool HasPath => Path is not null;
 
@@ -77,7 +80,7 @@ public sealed record DiskSource
         var source = holder.Element("source");
         if (source is null)
         {
-            return new DiskSource { Type = DiskSourceType.None, Format = format, Xml = "" };
+            return None with { Format = format };
         }
 
         string? Value(string name) => (string?)source.Attribute(name);

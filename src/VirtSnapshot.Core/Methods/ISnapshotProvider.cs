@@ -1,3 +1,4 @@
+using VirtSnapshot.Domains;
 using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods;
@@ -21,6 +22,22 @@ internal interface ISnapshotProvider
 
     /// <summary>Removing recorded snapshots of this method. At most one of each disk.</summary>
     IRemoval PlanRemoval(RemovalOrder order);
+
+    /// <summary>
+    /// Holds a record of this domain against what is there: names, marks and paths must be those that this method gives to this set and disk. Records can be forged, so nothing is
+    /// deleted, overwritten, switched to or read that has not passed here.
+    /// </summary>
+    /// <param name="order">The domain.</param>
+    /// <param name="record">A record with an identity of this domain.</param>
+    /// <param name="image">The layer of the disk that the snapshot is of; null where the disk is gone, or its image is not asked about.</param>
+    /// <returns>The record, its source built from what is there and not from what it says.</returns>
+    /// <exception cref="VirtSnapshotException"><c>SnapshotForeign</c>, or what it names cannot be read.</exception>
+    RecordedDisk Verify(RecordOrder order, RecordedDisk record, DiskSource? image);
+
+    /// <summary>
+    /// The images that a record's disk may use: the one that it was taken of and, while a restore is under way, the one that takes its place. Null where the method has a better proof.
+    /// </summary>
+    IEnumerable<string>? ImagesOf(RecordedDisk record) => [record.Image];
 
     /// <summary>Whether a snapshot's data is still what the record says.</summary>
     SnapshotState Check(RecordOrder order, RecordedDisk record);

@@ -7,7 +7,7 @@ namespace VirtSnapshot.Methods;
 internal static class LiveSource
 {
     /// <summary>The image may be gone: then there is nothing but its name to compare.</summary>
-    public static void RefuseOther(RestoreOrder order, VmDisk disk, string image, string snapshot)
+    public static void RefuseOther(RecordOrder order, VmDisk disk, string image, string snapshot)
     {
         if (disk.Source.Path == image
             || (disk.Source.Path is { } used && order.Host.Stat(used, followLink: true) is { } facts && order.Host.Stat(image, followLink: true)?.IsSameFileAs(facts) == true))
@@ -23,7 +23,17 @@ internal static class LiveSource
             + "Where that is an overlay of a newer snapshot, remove that one first; else give the disk its old source again with 'virsh edit'.");
     }
 
-    public static void RefuseUsers(RestoreOrder order, ImageUse use, VmDisk disk, string image)
+    /// <summary>Both, with the domain as it is now.</summary>
+    public static void Recheck(RecordOrder order, string target, string image, string snapshot)
+    {
+        var now = order with { Domain = DomainReader.Read(order.Native) };
+        var disk = now.Domain.FindDisk(target) ?? throw new VirtSnapshotException(
+            FailureKind.ObjectNotFound, "DiskNotFound", now.Domain, $"Domain '{now.Domain.Name}' has no disk '{target}' any more, so it cannot be restored.");
+        RefuseOther(now, disk, image, snapshot);
+        RefuseUsers(now, ImageUse.Read(now), disk, image);
+    }
+
+    public static void RefuseUsers(RecordOrder order, ImageUse use, VmDisk disk, string image)
     {
         var own = ImageChain.Of(order.Host, order.Domain, disk).Where(layer => layer.HasPath).Select(layer => layer.Path!).ToList();
         if (use.FindForeignUser(image, disk.Target, own) is { } user)

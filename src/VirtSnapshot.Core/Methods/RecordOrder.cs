@@ -1,6 +1,7 @@
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Libvirt;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods;
 
@@ -8,4 +9,31 @@ namespace VirtSnapshot.Methods;
 /// <param name="Native">The domain's calls.</param>
 /// <param name="Domain">The domain, freshly read.</param>
 /// <param name="Host">Where its hypervisor runs.</param>
-internal record RecordOrder(LibvirtDomain Native, VmDomain Domain, IHost Host);
+internal record RecordOrder(LibvirtDomain Native, VmDomain Domain, IHost Host)
+{
+    /// <summary>Whether two paths of the host lead to one file or device. Where neither is there, only the paths can be compared.</summary>
+    public bool IsSameFile(string path, string other) => path == other
+        || (Host.WhyNoShell is null && Host.Stat(path, followLink: true) is { } facts && Host.Stat(other, followLink: true)?.IsSameFileAs(facts) == true);
+
+    /// <summary>Whether a source is a volume of a running pool, nothing else, and has that path.</summary>
+    /// <exception cref="LibvirtException">The connection is lost.</exception>
+    public bool IsVolumeAt(DiskSource source, string? path)
+    {
+        if (source.Type != DiskSourceType.Volume || path is null || SafeXml.Parse(source.Xml) is not { HasElements: false } xml)
+        {
+            return false;
+        }
+
+        try
+        {
+            return Native.Connection.VolumePath((string?)xml.Attribute("pool") ?? "", (string?)xml.Attribute("volume") ?? "") == path;
+        }
+        catch (LibvirtException e) when (!e.ConnectionLost)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>A disk's layers; where only libvirt leads to the host, as far as that tells.</summary>
+    public IReadOnlyList<DiskSource> ChainOf(VmDisk disk) => Host.WhyNoShell is null ? ImageChain.Of(Host, Domain, disk) : [disk.Source, .. disk.BackingChain];
+}

@@ -12,18 +12,31 @@ internal sealed record RecordedDisk(string Target, string Method, DiskSource Sou
 {
     private const string BackupElement = "backup";
     private const string DataElement = "data";
+    private const string ImageAttribute = "image";
+
+    /// <summary>The set that it belongs to, and the domain; null where the record does not say.</summary>
+    public SetIdentity? Set { get; init; }
+
+    /// <summary>The image that the disk wrote to when the snapshot was taken, as <see cref="DiskSource.ToString"/> names it.</summary>
+    public string Image { get; init; } = "";
 
     /// <summary>Whether both are of the same disk and method: in one set there is one such record, and a shield is of another method.</summary>
     public bool IsSameAs(RecordedDisk other) => Target == other.Target && Method == other.Method;
 
-    public static RecordedDisk Read(XElement disk)
+    /// <param name="disk">The element.</param>
+    /// <param name="set">The set that it belongs to.</param>
+    public static RecordedDisk Read(XElement disk, SetIdentity? set)
     {
         var backup = disk.Element(BackupElement) ?? throw new FormatException("A snapshot record without <backup>.");
         return new RecordedDisk(
             (string?)disk.Attribute("target") ?? "",
             (string?)disk.Attribute("method") ?? "",
             DiskSource.Read(backup, (string?)backup.Attribute("format"), (_, _) => (string?)backup.Attribute("path")),
-            disk.Element(DataElement)?.Elements().FirstOrDefault() ?? new XElement("none"));
+            disk.Element(DataElement)?.Elements().FirstOrDefault() ?? new XElement("none"))
+        {
+            Set = set,
+            Image = (string?)disk.Attribute(ImageAttribute) ?? "",
+        };
     }
 
     public XElement ToElement()
@@ -39,6 +52,17 @@ internal sealed record RecordedDisk(string Target, string Method, DiskSource Sou
         }
 
         return new XElement(
-            "disk", new XAttribute("target", Target), new XAttribute("method", Method), backup, new XElement(DataElement, Data));
+            "disk", new XAttribute("target", Target), new XAttribute("method", Method), new XAttribute(ImageAttribute, Image), backup, new XElement(DataElement, Data));
     }
+
+    /// <summary>The record is another domain's, is of another image, or names what is not ours.</summary>
+    /// <param name="domain">The domain that has it.</param>
+    /// <param name="why">Why, as the end of a sentence; also the message of the inner exception.</param>
+    public VirtSnapshotException ToForeign(VmDomain domain, string why) => new(
+        FailureKind.InvalidOperation,
+        "SnapshotForeign",
+        domain,
+        $"The record of snapshot '{Set?.Name}' of disk '{Target}' in the metadata of domain '{domain.Name}' does not fit this domain: {why}. Nothing was touched. "
+        + "Remove-DiskSnapshot takes such a record out of the metadata, and deletes nothing else.",
+        new InvalidDataException(why));
 }

@@ -1,15 +1,28 @@
+using System.Globalization;
+
 namespace VirtSnapshot.Methods;
 
-/// <summary>The names under which storage keeps what is ours: the set's name, and a part that is random.</summary>
+/// <summary>
+/// The names under which storage keeps what is ours: the snapshot's name, and 64 bits of the set's identity. That a thing has such a name proves that it was made for
+/// that set of that domain: see <see cref="SetIdentity"/>.
+/// </summary>
 internal static class SnapshotLabel
 {
     private const string Mark = "virtsnapshot-";
 
-    public static string Of(SnapshotOrder order) => $"{Mark}{order.Name}-{order.Group.ToString("N")[..8]}";
+    public static string Of(SetIdentity set) => $"{Mark}{set.Name}-{ShortGroup(set.Group)}";
 
-    /// <summary>
-    /// Records are kept with the domain, where others can write as well: one that names anything else must not make us delete it.
-    /// </summary>
+    /// <summary>Whether a name is the label of a set, or one of its numbered others (<c>LABEL-1</c>).</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="set">The set.</param>
+    /// <param name="spell">How the storage spells a label; as it is where it is null.</param>
+    public static bool IsOf(string name, SetIdentity set, Func<string, string>? spell = null)
+    {
+        var label = spell is null ? Of(set) : spell(Of(set));
+        return name == label
+            || (name.StartsWith($"{label}-", StringComparison.Ordinal) && int.TryParse(name.AsSpan(label.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out _));
+    }
+
     /// <exception cref="VirtSnapshotException"><c>SnapshotNotOurs</c></exception>
     public static void RequireOurs(string name, object snapshot)
     {
@@ -19,7 +32,10 @@ internal static class SnapshotLabel
                 FailureKind.InvalidOperation,
                 "SnapshotNotOurs",
                 snapshot,
-                $"'{snapshot}' is recorded as a snapshot, but its name is none that we give, so it is not touched. Look at it, and delete it by hand if nothing needs it.");
+                $"'{snapshot}' is recorded as a snapshot, but VirtSnapshot gives no such names, so it is not touched. Look at it, and delete it by hand if nothing needs it.");
         }
     }
+
+    /// <summary>The part of a set's identity that names carry.</summary>
+    public static string ShortGroup(Guid group) => group.ToString("N")[..16];
 }

@@ -8,8 +8,7 @@ namespace VirtSnapshot.Methods;
 /// <param name="Native">The domain's calls.</param>
 /// <param name="Domain">The domain, freshly read.</param>
 /// <param name="Host">Where its hypervisor runs.</param>
-/// <param name="Name">The snapshot's name.</param>
-/// <param name="Group">The set's identity.</param>
+/// <param name="Set">The set's name and identity.</param>
 /// <param name="Disks">The disks, each with its method's element.</param>
 /// <param name="OverlayDirectory">A folder of the host that new files go to instead of the disks' own.</param>
 /// <param name="Recorded">The domain's snapshots that exist already, of every method.</param>
@@ -18,10 +17,13 @@ internal sealed record SnapshotOrder(
     LibvirtDomain Native,
     VmDomain Domain,
     IHost Host,
-    SnapshotName Name,
-    Guid Group,
+    SetIdentity Set,
     IReadOnlyList<(CandidateDisk Disk, DiskSnapshotMethod Method)> Disks,
     string? OverlayDirectory,
     IReadOnlyList<RecordedDisk> Recorded,
     Action<string> Warn)
-    : RecordOrder(Native, Domain, Host);
+    : RecordOrder(Native, Domain, Host)
+{
+    /// <summary>The snapshot's name.</summary>
+    public SnapshotName Name => Set.Name;
+}

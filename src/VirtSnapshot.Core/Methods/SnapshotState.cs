@@ -18,6 +18,12 @@ public enum SnapshotState
     /// <summary>An overlay that no record explains: somebody else's, or a clone's. Never touched.</summary>
     Unknown,
 
+    /// <summary>
+    /// Its record does not fit this domain: it is a clone's copy of another domain's, was taken of another image, or names something that is not ours. Removing takes the record
+    /// out of the metadata and deletes nothing else.
+    /// </summary>
+    Foreign,
+
     /// <summary>Recorded, but it cannot be looked at: the hypervisor runs on a machine whose files cannot be seen from here, or its tools cannot be used.</summary>
     Unverified,
 }

@@ -12,8 +12,8 @@ internal static class HiddenSnapshots
         ? []
         :
         [
-            .. SnapshotCatalog.Read(order.Domain)
-                .SelectMany(set => set.Disks, (set, disk) => (set.Name, disk.Record))
+            .. RecordProof.Own(order, SnapshotCatalog.ReadDisks(order.Domain))
+                .Select(record => (record.Set!.Name, Record: record))
                 .Where(found => MethodCatalog.Selector.Providers.FirstOrDefault(provider => provider.Method == found.Record.Method)?.IsHidden(order, found.Record) == true),
         ];
 

@@ -32,9 +32,15 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
     }
 
     public IReadOnlyList<RemovedDisk> Run(
-        ISnapshotProvider provider, IReadOnlyList<JournalEntry> entries, ulong bandwidth, CancellationToken cancellation)
+        ISnapshotProvider provider, IReadOnlyList<JournalEntry> unproven, ulong bandwidth, CancellationToken cancellation)
     {
         session.Reread();
+        var (entries, unfit) = Prove(unproven);
+        if (entries.Count == 0)
+        {
+            return unfit;
+        }
+
         var journal = RunJournal.Read(session.Domain);
         var recorded = SnapshotCatalog.Read(session.Domain);
         var begunBefore = journal is { Operation: RunOperation.Removal }
@@ -45,13 +51,13 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             session.Domain,
             session.Host,
             [.. entries.Select(entry => entry.Record)],
-            [.. recorded.SelectMany(set => set.Disks).Select(disk => disk.Record)],
+            RecordProof.Own(session.ToOrder(), recorded.SelectMany(set => set.Disks).Select(disk => disk.Record)),
             bandwidth,
             begunBefore,
             entries.Where(IsMerged).Select(entry => entry.Record.Target).ToHashSet(StringComparer.Ordinal)));
         if (removal.Accepted.Count == 0)
         {
-            return removal.Refused;
+            return [.. unfit, .. removal.Refused];
         }
 
         var groups = entries.ToDictionary(entry => entry.Record.Target, entry => entry, StringComparer.Ordinal);
@@ -88,7 +94,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             RunJournal.Clear(session.Native, session.Domain);
         }
 
-        return [.. removal.Refused, .. results];
+        return [.. unfit, .. removal.Refused, .. results];
 
         // Within one and the same run of the domain only a merge takes an overlay out of its chain; and the catalog forgets a snapshot that it
         // had only after its merge was verified.
@@ -99,6 +105,27 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
 
         bool IsRecorded(JournalEntry entry) => recorded.Any(set =>
             set.Group == entry.Group && set.Disks.Any(disk => disk.Record.Target == entry.Record.Target));
+    }
+
+    /// <summary>What a record names is touched only where it has been proven to be this domain's.</summary>
+    private (IReadOnlyList<JournalEntry> Proven, IReadOnlyList<RemovedDisk> Unfit) Prove(IReadOnlyList<JournalEntry> entries)
+    {
+        var proven = new List<JournalEntry>();
+        var unfit = new List<RemovedDisk>();
+        using var ahead = RecordProof.ReadAhead(session.ToOrder(), [.. entries.Select(entry => entry.Record)]);
+        foreach (var entry in entries)
+        {
+            try
+            {
+                proven.Add(RecordProof.Verify(session.ToOrder(), entry));
+            }
+            catch (VirtSnapshotException e)
+            {
+                unfit.Add(new RemovedDisk(entry.Record, null, null, new RemovalFailure(e, HadBegun: false)));
+            }
+        }
+
+        return (proven, unfit);
     }
 
     /// <summary>A file that has to stay keeps the journal: nothing else explains it any more.</summary>

@@ -56,11 +56,10 @@ public static class MethodSettings
             native,
             domain,
             HostFinder.For(native.Connection, domain),
-            SnapshotName.ForTime(DateTimeOffset.UtcNow),
-            Guid.NewGuid(),
+            SetIdentity.New(domain.Uuid, SnapshotName.ForTime(DateTimeOffset.UtcNow)),
             [(candidate, choice.Method)],
             OverlayDirectory: null,
-            SnapshotCatalog.ReadDisks(domain),
+            Recorded: [],
             Warn: static _ => { });
         try
         {

@@ -36,7 +36,7 @@ public sealed class RemovalPlan : IDisposable
         var session = DomainSession.Open(domain, cancellation);
         try
         {
-            var begun = FindBegun(session.Domain, snapshots);
+            var begun = FindBegun(session.ToOrder(), snapshots);
             return new RemovalPlan(
                 session,
                 [
@@ -86,16 +86,16 @@ public sealed class RemovalPlan : IDisposable
     public void Dispose() => session.Dispose();
 
     /// <summary>A removal that was stopped before may be taken up again, and comes first; any other unfinished run needs repairing first.</summary>
-    private static List<JournalEntry> FindBegun(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots)
+    private static List<JournalEntry> FindBegun(RecordOrder order, IReadOnlyList<DiskSnapshot> snapshots)
     {
-        if (RunJournal.Read(domain) is not { } journal)
+        if (RunJournal.Read(order.Domain) is not { } journal)
         {
             return [];
         }
 
-        return journal.Operation == RunOperation.Removal && journal.Entries.All(entry => snapshots.Any(snapshot => IsOf(entry, snapshot)))
+        return journal.Operation == RunOperation.Removal && journal.Entries.All(entry => snapshots.Any(snapshot => IsOf(entry, snapshot)) && RecordProof.WhyForeign(order, entry.Record) is null)
             ? [.. journal.Entries]
-            : throw journal.ToFailure(domain);
+            : throw journal.ToFailure(order.Domain);
     }
 
     private List<RemovalResult> RunRound(IReadOnlyList<DiskSnapshot> round, RemovalOptions options, CancellationToken cancellation)
@@ -105,7 +105,11 @@ public sealed class RemovalPlan : IDisposable
         var entries = new List<(DiskSnapshot Snapshot, JournalEntry Entry)>();
         foreach (var snapshot in round)
         {
-            if (FindRecord(snapshot) is { } entry)
+            if (TryForget(snapshot))
+            {
+                results.Add(new RemovalResult(snapshot, null));
+            }
+            else if (FindRecord(snapshot) is { } entry)
             {
                 entries.Add((snapshot, entry));
             }
@@ -125,6 +129,24 @@ public sealed class RemovalPlan : IDisposable
         }
 
         return results;
+    }
+
+    /// <summary>A record that is not this domain's is taken out of the metadata, and nothing else is touched.</summary>
+    private bool TryForget(DiskSnapshot snapshot)
+    {
+        var foreign = SnapshotCatalog.Read(session.Domain)
+            .SelectMany(set => set.Disks, (set, disk) => (Set: set, disk.Record))
+            .Where(found => found.Set.Group == snapshot.Group && found.Record.Target == snapshot.Disk)
+            .Select(found => (found.Set, found.Record, Why: RecordProof.WhyForeign(session.ToOrder(), found.Record)))
+            .FirstOrDefault(found => found.Why is not null);
+        if (foreign.Why is not { } why)
+        {
+            return false;
+        }
+
+        SnapshotCatalog.Forget(session.Native, session.Domain, foreign.Set, foreign.Record);
+        reporter.Warning($"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' was taken out of the metadata of domain '{session.Domain.Name}', and nothing was deleted: {why}.");
+        return true;
     }
 
     /// <summary>A removal that died late has taken the record out already; its journal still knows it.</summary>

@@ -17,6 +17,8 @@ public sealed class RepairPlan : IDisposable
     private readonly RunJournal journal;
     private readonly IReadOnlyList<(SnapshotName Name, RecordedDisk Record)> hidden = [];
     private readonly IReadOnlyList<(ISnapshotProvider Provider, IRecovery Recovery)> parts;
+    private readonly IReadOnlyList<JournalEntry> proven;
+    private readonly IReadOnlyList<string> unfit;
     private readonly IRunReporter reporter;
     private readonly bool finishesRestore;
 
@@ -27,7 +29,7 @@ public sealed class RepairPlan : IDisposable
         this.hidden = hidden;
         this.reporter = reporter;
         journal = new RunJournal(RunOperation.Snapshot, DateTimeOffset.UtcNow, []);
-        parts = [];
+        (proven, unfit, parts) = ([], [], []);
     }
 
     private RepairPlan(DomainSession session, VmDomain? stored, RunJournal journal, IRunReporter reporter)
@@ -36,16 +38,17 @@ public sealed class RepairPlan : IDisposable
         this.stored = stored;
         this.journal = journal;
         this.reporter = reporter;
+        (proven, unfit) = Prove();
         if (IsRestore)
         {
             parts = [];
-            finishesRestore = RestoreRun.IsToBeFinished(session, journal);
+            finishesRestore = unfit.Count == 0 && RestoreRun.IsToBeFinished(session, journal.Operation, proven);
             return;
         }
 
         parts =
         [
-            .. journal.Entries.Select(entry => entry.Record).GroupBy(record => record.Method).Select(part =>
+            .. proven.Select(entry => entry.Record).GroupBy(record => record.Method).Select(part =>
             {
                 var provider = MethodCatalog.Selector.Find(part.Key, session.Domain);
                 return (provider, provider.PlanRecovery(session.ToOrder(), [.. part]));
@@ -54,7 +57,9 @@ public sealed class RepairPlan : IDisposable
     }
 
     /// <summary>What would be done, in words.</summary>
-    public string Description => hidden.Count > 0
+    public string Description => IsForeign
+        ? "take out the journal of another domain, of which this one may be a clone; nothing else is touched"
+        : hidden.Count > 0
         ? $"make readable again {string.Join(", ", hidden.Select(found => $"snapshot '{found.Name}' of disk '{found.Record.Target}'"))}"
         : journal.Operation == RunOperation.Removal
         ? $"finish removing {string.Join(", ", journal.Entries.Select(entry => $"snapshot '{entry.Name}' of disk '{entry.Record.Target}'"))}"
@@ -66,11 +71,14 @@ public sealed class RepairPlan : IDisposable
                 ? $"record the snapshot '{journal.Entries[0].Name}' of {string.Join(", ", Taken.Select(record => record.Target))} as crash-consistent"
                 : $"undo the snapshot '{journal.Entries[0].Name}' that was not taken{(Leftovers.Count > 0 ? $", and delete {string.Join(", ", Leftovers)}" : "")}";
 
+    /// <summary>Whether there is nothing but a journal that is not this domain's.</summary>
+    private bool IsForeign => hidden.Count == 0 && journal.Entries.Count == 0;
+
     private bool IsRestore => journal.Operation is RunOperation.Restore or RunOperation.RestoreEnding;
 
     /// <summary>What was taken and is to be recorded: a shield is neither.</summary>
     private IReadOnlyList<RecordedDisk> Taken =>
-        [.. parts.SelectMany(part => part.Recovery.Taken).Where(record => !journal.Entries.Any(entry => entry.IsShield && entry.Record == record))];
+        [.. parts.SelectMany(part => part.Recovery.Taken).Where(record => !proven.Any(entry => entry.IsShield && entry.Record == record))];
 
     private IReadOnlyList<string> Leftovers => [.. parts.SelectMany(part => part.Recovery.Leftovers)];
 
@@ -105,6 +113,11 @@ public sealed class RepairPlan : IDisposable
                     return new RepairPlan(session, stored, journal, reporter);
                 }
 
+                if (RunJournal.IsForeign(session.Domain) || (stored is not null && RunJournal.IsForeign(stored)))
+                {
+                    return new RepairPlan(session, [], reporter);
+                }
+
                 if (HiddenSnapshots.Find(session.ToOrder()) is { Count: > 0 } hidden)
                 {
                     return new RepairPlan(session, hidden, reporter);
@@ -126,10 +139,12 @@ public sealed class RepairPlan : IDisposable
     public RepairResult Run(CancellationToken cancellation) => DomainSession.Guarded(
         session.Domain,
         "repairing",
-        () => hidden.Count > 0
+        () => IsForeign
+            ? Forget()
+            : hidden.Count > 0
             ? HiddenSnapshots.Expose(session.ToOrder(), hidden)
             : IsRestore
-            ? new RestoreRun(session, journal.Entries).Repair(journal.Operation, finishesRestore, cancellation)
+            ? unfit.Count > 0 ? Result(RepairAction.Incomplete, unfit) : new RestoreRun(session, proven).Repair(journal.Operation, finishesRestore, cancellation)
             : journal.Operation == RunOperation.Removal ? FinishRemoval(cancellation) : FinishSnapshot(cancellation),
         "No data is lost. Run Repair-DiskSnapshot again.");
 
@@ -141,9 +156,44 @@ public sealed class RepairPlan : IDisposable
     {
         using var native = DomainFinder.Open(domain, cancellation);
         var now = DomainReader.Read(native);
-        return RunJournal.Read(now) is not null || (ReadStored(native, now) is { } stored && RunJournal.Read(stored) is not null)
+        return HasJournal(now) || (ReadStored(native, now) is { } stored && HasJournal(stored))
             || (SnapshotCatalog.Read(now).Count > 0 && HiddenSnapshots.Find(new RecordOrder(native, now, HostFinder.For(native.Connection, now))).Count > 0);
     });
+
+    private static bool HasJournal(VmDomain domain) => RunJournal.Read(domain) is not null || RunJournal.IsForeign(domain);
+
+    /// <summary>
+    /// The entries that are proven to be this domain's, and why the others are not. Those stay in the journal: if nobody has forged them, nothing else tells how far the run came.
+    /// </summary>
+    private (IReadOnlyList<JournalEntry> Proven, IReadOnlyList<string> Unfit) Prove()
+    {
+        var order = session.ToOrder();
+        var entries = new List<JournalEntry>();
+        var reasons = new List<string>();
+        using var ahead = RecordProof.ReadAhead(order, [.. journal.Entries.Select(entry => entry.Record)]);
+        foreach (var entry in journal.Entries)
+        {
+            try
+            {
+                entries.Add(RecordProof.Verify(order, entry));
+            }
+            catch (VirtSnapshotException e)
+            {
+                var why = e is { ErrorId: "SnapshotForeign", InnerException: { } inner } ? $"the journal does not fit this domain ({inner.Message})" : e.Message;
+                reasons.Add($"Disk '{entry.Record.Target}': nothing was touched: {why.TrimEnd('.')}. If nothing of that run is left, 'virsh metadata {session.Domain.Name} {MetadataUri.Journal} --remove' ends it.");
+            }
+        }
+
+        return (entries, reasons);
+    }
+
+    private RepairResult Result(RepairAction action, IReadOnlyList<string> details) => new(session.Domain.Name, action, details, session.Domain.Uri);
+
+    private RepairResult Forget()
+    {
+        RunJournal.Clear(session.Native, session.Domain);
+        return Result(RepairAction.Cleared, ["The journal was another domain's, and was taken out of the metadata. Nothing else was touched."]);
+    }
 
     /// <summary>Null where the domain as it was read is all that there is.</summary>
     private static VmDomain? ReadStored(LibvirtDomain native, VmDomain now) => now is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(native, now) : null;
@@ -165,7 +215,10 @@ public sealed class RepairPlan : IDisposable
                 journal.Entries[0].Name,
                 journal.StartedAt,
                 null,
-                [.. Taken.Select(record => new SetDisk(record, Consistency.CrashConsistent, ChangedDisk: true))]));
+                [.. Taken.Select(record => new SetDisk(record, Consistency.CrashConsistent, ChangedDisk: true))])
+            {
+                Identity = journal.Entries[0].Record.Set,
+            });
             details.AddRange(Taken.Select(record => $"Disk '{record.Target}': the snapshot is recorded, as crash-consistent."));
             action = RepairAction.Finished;
             RunSteps.Reached(RunStep.Recorded);
@@ -176,16 +229,14 @@ public sealed class RepairPlan : IDisposable
             details.AddRange(Leftovers.Select(leftover => $"Deleted '{leftover}'."));
         }
 
-        var kept = action == RepairAction.Cleared ? [] : parts.SelectMany(part => part.Recovery.CleanUp()).ToList();
+        var kept = action == RepairAction.Cleared ? [] : parts.SelectMany(part => part.Recovery.CleanUp()).Concat(unfit).ToList();
         RunSteps.Reached(RunStep.Discarded);
         if (kept.Count > 0)
         {
-            return new RepairResult(session.Domain.Name, RepairAction.Incomplete, kept, session.Domain.Uri);
+            return Result(RepairAction.Incomplete, kept);
         }
 
-        return JournaledRemoval.DropShields(session, reporter, journal.Entries, cancellation) is { } why
-            ? new RepairResult(session.Domain.Name, RepairAction.Incomplete, [why], session.Domain.Uri)
-            : new RepairResult(session.Domain.Name, action, details, session.Domain.Uri);
+        return JournaledRemoval.DropShields(session, reporter, proven, cancellation) is { } why ? Result(RepairAction.Incomplete, [why]) : Result(action, details);
     }
 
     private RepairResult FinishRemoval(CancellationToken cancellation)

@@ -10,15 +10,13 @@ namespace VirtSnapshot.Snapshots;
 public sealed class RestorePlan : IDisposable
 {
     private readonly DomainSession session;
-    private readonly IReadOnlyList<SnapshotSet> sets;
     private readonly SnapshotSet set;
     private readonly IReadOnlyList<IDiskRestoration> restorations;
     private readonly IReadOnlyList<JournalEntry> entries;
 
-    private RestorePlan(DomainSession session, IReadOnlyList<SnapshotSet> sets, SnapshotSet set, IReadOnlyList<IDiskRestoration> restorations)
+    private RestorePlan(DomainSession session, SnapshotSet set, IReadOnlyList<IDiskRestoration> restorations)
     {
         this.session = session;
-        this.sets = sets;
         this.set = set;
         this.restorations = restorations;
         entries = [.. restorations.SelectMany(restoration => Entries(restoration.Disk))];
@@ -28,7 +26,7 @@ public sealed class RestorePlan : IDisposable
                 session.Domain.FindDisk(restoration.Disk.Record.Target)!,
                 restoration.Disk.Record.Method,
                 restoration.Description,
-                [.. restoration.Disk.Lost.Select(lost => $"{SetOf(lost).Name}")],
+                [.. restoration.Disk.Lost.Select(lost => $"{lost.Set!.Name}")],
                 restoration.Disk.Becomes is null)),
         ];
     }
@@ -108,8 +106,10 @@ public sealed class RestorePlan : IDisposable
         RefuseSeveralSets(domain, snapshots);
         var sets = SnapshotCatalog.Read(domain);
         var set = sets.FirstOrDefault(set => set.Group == snapshots[0].Group);
-        var disks = snapshots.DistinctBy(snapshot => snapshot.Disk).Select(snapshot =>
-            set?.Disks.FirstOrDefault(disk => disk.Record.Target == snapshot.Disk)?.Record ?? throw NotRecorded(domain, snapshot)).ToList();
+        var order = session.ToOrder();
+        using var ahead = RecordProof.ReadAhead(order, SnapshotCatalog.ReadDisks(domain));
+        var disks = snapshots.DistinctBy(snapshot => snapshot.Disk).Select(snapshot => RecordProof.Verify(
+            order, set?.Disks.FirstOrDefault(disk => disk.Record.Target == snapshot.Disk)?.Record ?? throw NotRecorded(domain, snapshot))).ToList();
         foreach (var disk in disks)
         {
             RefuseUnsound(session, set!, disk);
@@ -122,8 +122,8 @@ public sealed class RestorePlan : IDisposable
                 + $"{string.Join(", ", set.Disks.Select(disk => disk.Record.Target).Except(disks.Select(disk => disk.Target)))} stays as it is, of another moment.");
         }
 
-        var recorded = sets.SelectMany(other => other.Disks).Select(disk => disk.Record).ToList();
-        return new RestorePlan(session, sets, set,
+        var recorded = RecordProof.Own(order, sets.SelectMany(other => other.Disks).Select(disk => disk.Record));
+        return new RestorePlan(session, set,
         [
             .. disks.GroupBy(disk => disk.Method).SelectMany(part => MethodCatalog.Selector.Find(part.Key, domain).PlanRestoration(
                 new RestoreOrder(session.Native, domain, session.Host, set.Group, set.Name, [.. part], recorded))),
@@ -181,8 +181,6 @@ public sealed class RestorePlan : IDisposable
     private IEnumerable<JournalEntry> Entries(RestoredDisk disk) =>
     [
         new JournalEntry(set.Group, set.Name, disk.Record, Becomes: disk.Becomes),
-        .. disk.Lost.Select(lost => new JournalEntry(SetOf(lost).Group, SetOf(lost).Name, lost, IsLost: true)),
+        .. disk.Lost.Select(lost => new JournalEntry(lost.Set!.Group, lost.Set.Name, lost, IsLost: true)),
     ];
-
-    private SnapshotSet SetOf(RecordedDisk record) => sets.First(other => other.Disks.Any(disk => ReferenceEquals(disk.Record, record)));
 }

@@ -13,14 +13,14 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
     private readonly DateTimeOffset startedAt = DateTimeOffset.UtcNow;
 
     /// <summary>Says whether a run that died is to be finished: what cannot be taken back has been done, or nothing is left but to tidy up.</summary>
-    public static bool IsToBeFinished(DomainSession session, RunJournal journal)
+    public static bool IsToBeFinished(DomainSession session, RunOperation reached, IReadOnlyList<JournalEntry> entries)
     {
-        if (journal.Operation == RunOperation.RestoreEnding)
+        if (reached == RunOperation.RestoreEnding)
         {
             return true;
         }
 
-        var disks = Resume(session, journal.Entries);
+        var disks = Resume(session, entries);
         return disks.All(disk => disk.IsSwitched()) || disks.Any(disk => disk.IsBeyondRecall());
     }
 
@@ -116,6 +116,11 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         RunSteps.Reached(RunStep.RestorePrepared);
         cancellation.ThrowIfCancellationRequested();
         RefuseStarted();
+        foreach (var disk in disks)
+        {
+            disk.Recheck();
+        }
+
         foreach (var disk in disks.OrderBy(disk => disk.IsFinal))
         {
             disk.Switch();

@@ -21,6 +21,12 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
     /// <summary>The machine that has the run's lock, where that is not the domain's host: see <see cref="Hosts.LibvirtOnlyHost"/>.</summary>
     public string? LockedOn { get; init; }
 
+    /// <summary>Whether the domain has a journal that is another domain's, as a clone has, or that nothing of ours could have written.</summary>
+    /// <exception cref="VirtSnapshotException"><c>JournalDamaged</c></exception>
+    public static bool IsForeign(VmDomain domain) => MetadataRecord.Find(domain.Root, MetadataUri.Journal) is not null && Read(domain) is null;
+
+    /// <summary>The journal, as far as it is this domain's own.</summary>
+    /// <exception cref="VirtSnapshotException"><c>JournalDamaged</c></exception>
     public static RunJournal? Read(VmDomain domain)
     {
         if (MetadataRecord.Find(domain.Root, MetadataUri.Journal) is not { } record)
@@ -30,23 +36,25 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
 
         try
         {
-            return new RunJournal(
+            var journal = new RunJournal(
                 Enum.Parse<RunOperation>((string?)record.Attribute("operation") ?? ""),
                 DateTimeOffset.Parse((string?)record.Attribute("startedAt") ?? "", CultureInfo.InvariantCulture),
                 [
                     .. record.Elements("entry").Select(entry => new JournalEntry(
                         Guid.Parse((string?)entry.Attribute("group") ?? ""),
                         SnapshotName.Parse((string?)entry.Attribute("name") ?? ""),
-                        RecordedDisk.Read(entry.Element("disk") ?? throw new FormatException("An entry without a disk.")),
+                        RecordedDisk.Read(entry.Element("disk") ?? throw new FormatException("An entry without a disk."), SetIdentity.Read(entry)),
                         (string?)entry.Attribute("instance"),
                         (string?)entry.Attribute("recorded") == "yes",
                         (string?)entry.Attribute("shield") == "yes",
-                        entry.Element("becomes")?.Element("disk") is { } becomes ? RecordedDisk.Read(becomes) : null,
+                        entry.Element("becomes")?.Element("disk") is { } becomes ? RecordedDisk.Read(becomes, SetIdentity.Read(entry)) : null,
                         (string?)entry.Attribute("lost") == "yes")),
                 ])
             {
                 LockedOn = (string?)record.Attribute("lockedOn"),
             };
+            journal = journal with { Entries = [.. journal.Entries.Where(entry => entry.Record.Set is { } set && set.WhyNotOf(domain.Uuid) is null)] };
+            return journal.Entries.Count > 0 ? journal : null;
         }
         catch (Exception e) when (e is FormatException or ArgumentException or VirtSnapshotException)
         {
@@ -93,8 +101,7 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
             LockedOn is null ? null : new XAttribute("lockedOn", LockedOn),
             Entries.Select(entry => new XElement(
                 "entry",
-                new XAttribute("group", entry.Group.ToString("D")),
-                new XAttribute("name", entry.Name.ToString()),
+                entry.Record.Set?.ToAttributes() ?? [new XAttribute("group", entry.Group.ToString("D")), new XAttribute("name", entry.Name.ToString())],
                 entry.Instance is null ? null : new XAttribute("instance", entry.Instance),
                 entry.WasRecorded ? new XAttribute("recorded", "yes") : null,
                 entry.IsShield ? new XAttribute("shield", "yes") : null,

@@ -7,12 +7,13 @@ namespace VirtSnapshot.Snapshots;
 /// A shield is an overlay that takes a disk's writes from the freeze window on, so that what lies under it stands still while a slow
 /// snapshot of that is made; then it is merged back. The window is as short as a switch to overlays, however slow the storage.
 /// </remarks>
+/// <param name="Set">The set's name and identity.</param>
 /// <param name="Targets">The disks, in the domain's order: the order of what is told, whatever the order of the acts.</param>
 /// <param name="Within">The acts within the freeze window.</param>
 /// <param name="After">The acts that the shield lets wait until the guest is thawed.</param>
 /// <param name="ShieldedTargets">The disks that the first of <paramref name="Within"/> switches to overlays only for the time of <paramref name="After"/>.</param>
 internal sealed record SetActs(
-    string[] Targets, IReadOnlyList<ISnapshotAct> Within, IReadOnlyList<ISnapshotAct> After, IReadOnlySet<string> ShieldedTargets)
+    SetIdentity Set, string[] Targets, IReadOnlyList<ISnapshotAct> Within, IReadOnlyList<ISnapshotAct> After, IReadOnlySet<string> ShieldedTargets)
 {
     /// <summary>What will be recorded.</summary>
     public IReadOnlyList<PlannedDisk> Disks { get; } =
@@ -20,14 +21,16 @@ internal sealed record SetActs(
         .. Within.SelectMany(act => act.Disks)
             .Where(disk => !ShieldedTargets.Contains(disk.Disk.Target))
             .Concat(After.SelectMany(act => act.Disks))
+            .Select(disk => Stamp(disk, Set))
             .OrderBy(disk => Array.IndexOf(Targets, disk.Disk.Target)),
     ];
 
     /// <summary>The overlays that go again.</summary>
-    public IEnumerable<PlannedDisk> Shields => Within.SelectMany(act => act.Disks).Where(disk => ShieldedTargets.Contains(disk.Disk.Target));
+    public IEnumerable<PlannedDisk> Shields => Within.SelectMany(act => act.Disks).Where(disk => ShieldedTargets.Contains(disk.Disk.Target)).Select(disk => Stamp(disk, Set));
 
     public IEnumerable<ISnapshotAct> All => Within.Concat(After);
 
+    /// <param name="set">The set's name and identity.</param>
     /// <param name="orderOf">The order for some of the disks.</param>
     /// <param name="chosen">The disks, each with its method.</param>
     /// <param name="use">What the user wants.</param>
@@ -35,7 +38,7 @@ internal sealed record SetActs(
     /// <param name="reporter">Hears why there is no shield where one is wanted.</param>
     /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
     public static SetActs Plan(
-        Func<IEnumerable<ChosenDisk>, SnapshotOrder> orderOf, IReadOnlyList<ChosenDisk> chosen, ShieldUse use, bool canWait, IRunReporter reporter)
+        SetIdentity set, Func<IEnumerable<ChosenDisk>, SnapshotOrder> orderOf, IReadOnlyList<ChosenDisk> chosen, ShieldUse use, bool canWait, IRunReporter reporter)
     {
         string[] targets = [.. chosen.Select(disk => disk.Disk.Target)];
         var parts = chosen.GroupBy(disk => disk.Choice.Provider)
@@ -45,7 +48,7 @@ internal sealed record SetActs(
         var shielded = parts.Where(part => part.Act.NeedsStandstill && (use == ShieldUse.Always || part.Act.IsSlow || parts.Count > 1)).ToList();
         if (!canWait || use == ShieldUse.Never || shielded.Count == 0)
         {
-            return new SetActs(targets, acts, [], new HashSet<string>(StringComparer.Ordinal));
+            return new SetActs(set, targets, acts, [], new HashSet<string>(StringComparer.Ordinal));
         }
 
         try
@@ -60,6 +63,7 @@ internal sealed record SetActs(
             // One act for the shield and for the disks that get an overlay anyway: one switch for all.
             var switching = parts.Where(part => part.Provider == shield).SelectMany(part => part.Disks).Concat(waiting);
             return new SetActs(
+                set,
                 targets,
                 [shield.Plan(orderOf(switching)), .. parts.Except(shielded).Where(part => part.Provider != shield).Select(part => part.Act)],
                 [.. shielded.Select(part => part.Act)],
@@ -69,7 +73,10 @@ internal sealed record SetActs(
         {
             Action<string> tell = shielded.Exists(part => part.Act.IsSlow) ? reporter.Warning : reporter.Verbose;
             tell($"The guest has to wait for the snapshots, since they cannot be shielded: {e.Message}");
-            return new SetActs(targets, acts, [], new HashSet<string>(StringComparer.Ordinal));
+            return new SetActs(set, targets, acts, [], new HashSet<string>(StringComparer.Ordinal));
         }
     }
+
+    /// <summary>A record says whose it is, and of which image.</summary>
+    private static PlannedDisk Stamp(PlannedDisk disk, SetIdentity set) => disk with { Record = disk.Record with { Set = set, Image = disk.Disk.Source.ToString() } };
 }

@@ -19,8 +19,12 @@ internal static class SnapshotCatalog
     public static IReadOnlyList<RecordedDisk> ReadDisks(VmDomain domain) =>
         [.. Read(domain).SelectMany(set => set.Disks).Select(disk => disk.Record)];
 
+    /// <summary>Takes one disk's record out, and touches nothing else.</summary>
+    public static void Forget(LibvirtDomain native, VmDomain domain, SnapshotSet set, RecordedDisk record) =>
+        Replace(native, domain, set, [.. set.Disks.Where(disk => disk.Record != record)]);
+
     public static void Write(LibvirtDomain native, VmDomain domain, SnapshotSet set) =>
-        MetadataRecord.Write(native, domain, MetadataUri.Set(set.Group), set.ToElement());
+        MetadataRecord.Write(native, domain, set.Uri, set.ToElement());
 
     /// <summary>Takes removed disks out, and lets the others' sources follow where the removal has moved them.</summary>
     public static void Rewrite(LibvirtDomain native, VmDomain domain, IReadOnlyList<(Guid Group, RemovedDisk Disk)> removed)
@@ -29,10 +33,7 @@ internal static class SnapshotCatalog
         {
             var disks = set.Disks
                 .Where(disk => !removed.Any(gone => gone.Group == set.Group && gone.Disk.Record.IsSameAs(disk.Record)))
-                .Select(disk => removed.FirstOrDefault(moved =>
-                    moved.Disk.Record.Target == disk.Record.Target && disk.Record.Source.IsSameAs(moved.Disk.OldSource)).Disk?.NewSource is { } source
-                    ? disk with { Record = disk.Record with { Source = source } }
-                    : disk)
+                .Select(disk => removed.Aggregate(disk, (current, moved) => Follow(current, moved.Disk)))
                 .ToList();
             Replace(native, domain, set, disks);
         }
@@ -49,17 +50,42 @@ internal static class SnapshotCatalog
         SetDisk? Restored(SnapshotSet set, SetDisk disk) =>
             entries.FirstOrDefault(entry => entry.Group == set.Group && entry.Record.Target == disk.Record.Target) switch
             {
-                null => disk,
+                null => Follow(disk),
                 { IsLost: false, Becomes: { } becomes } => disk with { Record = becomes },
                 _ => null,
             };
+
+        // A disk that goes on in another image takes its other snapshots along.
+        SetDisk Follow(SetDisk disk) =>
+            entries.FirstOrDefault(entry => entry is { IsLost: false, Becomes: not null } && entry.Record.Target == disk.Record.Target && entry.Record.Image == disk.Record.Image) is { Becomes: { } becomes }
+                ? disk with { Record = disk.Record with { Image = becomes.Image } }
+                : disk;
+    }
+
+    /// <summary>What a merge has moved: the source of the next snapshot, and the image that others are of.</summary>
+    private static SetDisk Follow(SetDisk disk, RemovedDisk moved)
+    {
+        if (moved is not { OldSource: { } old, NewSource: { } now } || moved.Record.Target != disk.Record.Target)
+        {
+            return disk;
+        }
+
+        var record = disk.Record;
+        return disk with
+        {
+            Record = record with
+            {
+                Source = record.Source.IsSameAs(old) ? now : record.Source,
+                Image = record.Image == old.ToString() ? now.ToString() : record.Image,
+            },
+        };
     }
 
     private static void Replace(LibvirtDomain native, VmDomain domain, SnapshotSet set, List<SetDisk> disks)
     {
         if (disks.Count == 0)
         {
-            MetadataRecord.Delete(native, domain, MetadataUri.Set(set.Group));
+            MetadataRecord.Delete(native, domain, set.Uri);
         }
         else if (!disks.SequenceEqual(set.Disks))
         {
@@ -71,7 +97,7 @@ internal static class SnapshotCatalog
     {
         try
         {
-            return SnapshotSet.Read(record);
+            return SnapshotSet.Read(uri, record);
         }
         catch (Exception e) when (e is FormatException or ArgumentException or VirtSnapshotException)
         {

@@ -33,7 +33,8 @@ public static class SnapshotList
 
     private static IReadOnlyList<DiskSnapshot> Of(VmDomain domain, RecordOrder? order)
     {
-        using var ahead = order is null ? null : ImageChain.ReadAhead(order.Host, domain.Disks.Select(disk => disk.Source).Concat(SnapshotCatalog.ReadDisks(domain).Select(record => record.Source)));
+        using var ahead = order is null ? null : ImageChain.ReadAhead(order.Host, domain.Disks.Select(disk => disk.Source));
+        using var records = order is null ? null : RecordProof.ReadAhead(order, SnapshotCatalog.ReadDisks(domain));
         return [.. Recorded(domain, order), .. Unrecorded(domain, order)];
     }
 
@@ -41,18 +42,43 @@ public static class SnapshotList
     {
         var journal = RunJournal.Read(domain);
         var removing = (journal?.Entries ?? []).Where(entry => journal!.Operation == RunOperation.Removal || entry.IsLost).ToList();
-        return SnapshotCatalog.Read(domain).SelectMany(set => set.Disks, (set, disk) =>
+        return SnapshotCatalog.Read(domain).SelectMany(set => set.Disks, (set, recorded) =>
         {
-            var isRemoving = removing.Exists(entry => entry.Group == set.Group && entry.Record.Target == disk.Record.Target);
-            if (isRemoving || order is null)
+            var (disk, state) = Verify(domain, order, recorded);
+            if (state is null && removing.Exists(entry => entry.Group == set.Group && entry.Record.Target == disk.Record.Target))
             {
-                return DiskSnapshot.From(domain, set, disk, isRemoving ? SnapshotState.Removing : SnapshotState.Unverified);
+                state = SnapshotState.Removing;
+            }
+
+            if (state is { } known)
+            {
+                return DiskSnapshot.From(domain, set, disk, known);
             }
 
             var provider = MethodCatalog.Selector.Find(disk.Record.Method, domain);
-            var state = Check(provider, order, disk.Record);
-            return DiskSnapshot.From(domain, set, disk, state) with { FillPercent = state == SnapshotState.Available ? TryReadFill(provider, order, disk.Record) : null };
+            var found = Check(provider, order!, disk.Record);
+            return DiskSnapshot.From(domain, set, disk, found) with { FillPercent = found == SnapshotState.Available ? TryReadFill(provider, order!, disk.Record) : null };
         });
+    }
+
+    /// <returns>The record as it was verified, or the state where that was not possible. A record that is not this domain's names no source: what it says may be anything.</returns>
+    private static (SetDisk Disk, SnapshotState? State) Verify(VmDomain domain, RecordOrder? order, SetDisk disk)
+    {
+        var record = disk.Record;
+        try
+        {
+            return order is not null ? (disk with { Record = RecordProof.Verify(order, record) }, null)
+                : record.Set?.WhyNotOf(domain.Uuid) is null ? (disk, SnapshotState.Unverified)
+                : (disk with { Record = record with { Source = DiskSource.None } }, SnapshotState.Foreign);
+        }
+        catch (VirtSnapshotException e) when (e.ErrorId == "SnapshotForeign")
+        {
+            return (disk with { Record = record with { Source = DiskSource.None } }, SnapshotState.Foreign);
+        }
+        catch (VirtSnapshotException e) when (e.ErrorId is not ("HostUnreachable" or "SudoRefused"))
+        {
+            return (disk, SnapshotState.Unverified);
+        }
     }
 
     /// <summary>A list of all snapshots is not to fail because of one.</summary>

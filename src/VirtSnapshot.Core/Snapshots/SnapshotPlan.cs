@@ -19,8 +19,6 @@ public sealed class SnapshotPlan : IDisposable
     private SnapshotPlan(
         DomainSession session,
         SnapshotRequest request,
-        SnapshotName name,
-        Guid group,
         SetActs acts,
         IReadOnlyList<DiskPlan> disks,
         IRunReporter reporter)
@@ -29,8 +27,6 @@ public sealed class SnapshotPlan : IDisposable
         this.request = request;
         this.acts = acts;
         this.reporter = reporter;
-        Name = name;
-        Group = group;
         Disks = disks;
     }
 
@@ -38,10 +34,10 @@ public sealed class SnapshotPlan : IDisposable
     public VmDomain Domain => session.Domain;
 
     /// <summary>The snapshot's name.</summary>
-    public SnapshotName Name { get; }
+    public SnapshotName Name => acts.Set.Name;
 
     /// <summary>The set's identity.</summary>
-    public Guid Group { get; }
+    public Guid Group => acts.Set.Group;
 
     /// <summary>What will be done to each disk.</summary>
     public IReadOnlyList<DiskPlan> Disks { get; }
@@ -72,7 +68,7 @@ public sealed class SnapshotPlan : IDisposable
     /// <exception cref="VirtSnapshotException">It failed and was undone; where that was not possible, the message says so.</exception>
     /// <exception cref="OperationCanceledException">It was stopped and undone.</exception>
     public IReadOnlyList<DiskSnapshot> Run(CancellationToken cancellation) =>
-        new SnapshotRun(session, request.Quiescing, Name, Group, acts, reporter).Run(cancellation);
+        new SnapshotRun(session, request.Quiescing, acts, reporter).Run(cancellation);
 
     /// <inheritdoc/>
     public void Dispose() => session.Dispose();
@@ -82,11 +78,11 @@ public sealed class SnapshotPlan : IDisposable
         var domain = session.Domain;
         RefuseUnfinishedRun(domain);
         var name = request.Name ?? SnapshotName.ForTime(DateTimeOffset.UtcNow);
-        var group = Guid.NewGuid();
+        var set = SetIdentity.New(domain.Uuid, name);
         var chosen = SnapshotDisks.Choose(domain, request, new StorageProbe(() => session.Host, domain.Disks), reporter);
         RefuseUsedName(domain, name, chosen);
-        var recorded = SnapshotCatalog.ReadDisks(domain);
-        var acts = SetActs.Plan(OrderFor, chosen, request.Shield, canWait: domain is { IsActive: true, IsPaused: false }, reporter);
+        var recorded = RecordProof.Own(session.ToOrder(), SnapshotCatalog.ReadDisks(domain));
+        var acts = SetActs.Plan(set, OrderFor, chosen, request.Shield, canWait: domain is { IsActive: true, IsPaused: false }, reporter);
         var standsStill = acts.Within.Any(act => act.NeedsStandstill);
         if (domain is { IsActive: true, IsPaused: false } && session.Host.WhyNoShell is not null && (standsStill || request.Quiescing.Quiescence != Quiescence.None))
         {
@@ -113,14 +109,13 @@ public sealed class SnapshotPlan : IDisposable
             reporter.Verbose(plan.ToString());
         }
 
-        return new SnapshotPlan(session, request, name, group, acts, plans, reporter);
+        return new SnapshotPlan(session, request, acts, plans, reporter);
 
         SnapshotOrder OrderFor(IEnumerable<ChosenDisk> disks) => new(
             session.Native,
             domain,
             session.Host,
-            name,
-            group,
+            set,
             [.. disks.Select(disk => (disk.Candidate, disk.Choice.Method))],
             request.OverlayDirectory,
             recorded,

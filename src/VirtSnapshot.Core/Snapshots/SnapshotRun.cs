@@ -12,8 +12,6 @@ namespace VirtSnapshot.Snapshots;
 internal sealed class SnapshotRun(
     DomainSession session,
     QuiesceOptions quiescing,
-    SnapshotName name,
-    Guid group,
     SetActs acts,
     IRunReporter reporter)
 {
@@ -30,8 +28,8 @@ internal sealed class SnapshotRun(
 
     private IReadOnlyList<JournalEntry> Entries =>
     [
-        .. acts.Disks.Select(disk => new JournalEntry(group, name, disk.Record)),
-        .. acts.Shields.Select(disk => new JournalEntry(group, name, disk.Record, IsShield: true)),
+        .. acts.Disks.Select(disk => new JournalEntry(acts.Set.Group, acts.Set.Name, disk.Record)),
+        .. acts.Shields.Select(disk => new JournalEntry(acts.Set.Group, acts.Set.Name, disk.Record, IsShield: true)),
     ];
 
     public IReadOnlyList<DiskSnapshot> Run(CancellationToken cancellation)
@@ -215,11 +213,14 @@ internal sealed class SnapshotRun(
         }
 
         var set = new SnapshotSet(
-            group,
-            name,
+            acts.Set.Group,
+            acts.Set.Name,
             createdAt,
             frozen?.Window,
-            [.. acts.Disks.Select(disk => new SetDisk(disk.Record, ConsistencyOf(disk, frozen, freezer), changed.Contains(disk.Disk.Target)))]);
+            [.. acts.Disks.Select(disk => new SetDisk(disk.Record, ConsistencyOf(disk, frozen, freezer), changed.Contains(disk.Disk.Target)))])
+        {
+            Identity = acts.Set,
+        };
         SnapshotCatalog.Write(session.Native, Domain, set);
         RunSteps.Reached(RunStep.Recorded);
         return set;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Xml;
 using System.Xml.Linq;
+using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
 
@@ -15,22 +16,35 @@ namespace VirtSnapshot.Snapshots;
 internal sealed record SnapshotSet(
     Guid Group, SnapshotName Name, DateTimeOffset CreatedAt, TimeSpan? FreezeWindow, IReadOnlyList<SetDisk> Disks)
 {
-    public static SnapshotSet Read(XElement set) => new(
-        Guid.Parse((string?)set.Attribute("group") ?? ""),
-        SnapshotName.Parse((string?)set.Attribute("name") ?? ""),
-        DateTimeOffset.Parse((string?)set.Attribute("createdAt") ?? "", CultureInfo.InvariantCulture),
-        (string?)set.Attribute("freezeWindow") is { } window ? XmlConvert.ToTimeSpan(window) : null,
-        [
-            .. set.Elements("disk").Select(disk => new SetDisk(
-                RecordedDisk.Read(disk),
-                Enum.Parse<Consistency>((string?)disk.Attribute("consistency") ?? ""),
-                (string?)disk.Attribute("changedDisk") == "yes")),
-        ]);
+    /// <summary>Whose it is; null where the record does not say.</summary>
+    public SetIdentity? Identity { get; init; }
+
+    /// <summary>The URI that the record is kept under, which need not be the right one.</summary>
+    public string Uri { get; init; } = MetadataUri.Set(Group);
+
+    public static SnapshotSet Read(string uri, XElement set)
+    {
+        var identity = SetIdentity.Read(set);
+        return new SnapshotSet(
+            Guid.Parse((string?)set.Attribute("group") ?? ""),
+            SnapshotName.Parse((string?)set.Attribute("name") ?? ""),
+            DateTimeOffset.Parse((string?)set.Attribute("createdAt") ?? "", CultureInfo.InvariantCulture),
+            (string?)set.Attribute("freezeWindow") is { } window ? XmlConvert.ToTimeSpan(window) : null,
+            [
+                .. set.Elements("disk").Select(disk => new SetDisk(
+                    RecordedDisk.Read(disk, identity),
+                    Enum.Parse<Consistency>((string?)disk.Attribute("consistency") ?? ""),
+                    (string?)disk.Attribute("changedDisk") == "yes")),
+            ])
+        {
+            Identity = identity,
+            Uri = uri,
+        };
+    }
 
     public XElement ToElement() => new(
         "set",
-        new XAttribute("group", Group.ToString("D")),
-        new XAttribute("name", Name.ToString()),
+        Identity?.ToAttributes() ?? [new XAttribute("group", Group.ToString("D")), new XAttribute("name", Name.ToString())],
         new XAttribute("createdAt", CreatedAt.UtcDateTime.ToString("O", CultureInfo.InvariantCulture)),
         FreezeWindow is { } window ? new XAttribute("freezeWindow", XmlConvert.ToString(window)) : null,
         Disks.Select(disk =>

@@ -22,11 +22,18 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
     private const int LongestHead = 48 * 1024 * 1024;
 
     public const uint Magic = 0x514649FB;
+
+    /// <summary>The header extension of our own overlays: "VSNP".</summary>
+    public const uint MarkExtension = 0x56534E50;
+
     private const uint BackingFormatExtension = 0xE2792ACA;
     private const int LongestBackingFile = 1023;
     private const uint DataFileExtension = 0x44415441;
     private const ulong DataFileFeature = 4;
     private const int Version2HeaderLength = 72;
+
+    /// <summary>What one of our own overlays says of itself; null in other images.</summary>
+    public string? Mark { get; init; }
 
     public static bool IsQcow2(ReadOnlySpan<byte> head) => head.Length >= sizeof(uint) && Int32(head, 0) == Magic;
 
@@ -53,7 +60,10 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
             ReadExtension(head, extensions, BackingFormatExtension),
             HasAllocatedCluster(head),
             Int32(head, 60),
-            version >= 3 && (Int64(head, 72) & DataFileFeature) != 0 ? ReadExtension(head, extensions, DataFileExtension) ?? "" : null);
+            version >= 3 && (Int64(head, 72) & DataFileFeature) != 0 ? ReadExtension(head, extensions, DataFileExtension) ?? "" : null)
+        {
+            Mark = version >= 3 ? ReadExtension(head, extensions, MarkExtension) : null,
+        };
     }
 
     /// <summary>How much of the file shows the backing file's name as well, in bytes; what is already there where it never could.</summary>

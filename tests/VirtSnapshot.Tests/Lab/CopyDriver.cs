@@ -48,6 +48,8 @@ internal sealed class CopyDriver(TimeSpan duration) : IVolumeDriver
     {
     }
 
+    public string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set) => null;
+
     public SnapshotState Check(IHost host, VolumeSnapshot snapshot) => Exists(host, snapshot) ? SnapshotState.Available : SnapshotState.Missing;
 
     public bool Delete(IHost host, VolumeSnapshot snapshot)

@@ -187,11 +187,12 @@ public sealed class RefusalTests : IDisposable
     {
         using (var native = DomainFinder.Open(domain.Domain, TestContext.Current.CancellationToken))
         {
-            var record = new RecordedDisk("vda", "qemu", domain.Domain.FindDisk("vda")!.Source, OverlayData.ToElement(Path.Combine(lab.Images, "refused-none"), "x"));
+            var set = SetIdentity.New(domain.Domain.Uuid, SnapshotName.Parse("died"));
+            var record = new RecordedDisk("vda", "qemu", domain.Domain.FindDisk("vda")!.Source, OverlayData.ToElement(Path.Combine(lab.Images, "refused-none"), "x")) { Set = set };
             new RunJournal(
                 isRemoval ? RunOperation.Removal : RunOperation.Snapshot,
                 DateTimeOffset.UtcNow,
-                [new JournalEntry(Guid.NewGuid(), SnapshotName.Parse("died"), record)]).Write(native, domain.Domain);
+                [new JournalEntry(set.Group, set.Name, record)]).Write(native, domain.Domain);
             var error = Engine.Refused(() => Engine.Take(domain.Domain));
             Assert.Equal((FailureKind.ResourceBusy, "UnfinishedRun"), (error.Kind, error.ErrorId));
             Assert.Contains("Repair-DiskSnapshot refused", error.Message, StringComparison.Ordinal);

@@ -67,12 +67,13 @@ public sealed class SnapshotRecordTests : IDisposable
     [Fact]
     public void A_journal_comes_back_as_it_was_written_and_goes_when_cleared()
     {
+        var (a, b) = (SetIdentity.New(Domain.Uuid, SnapshotName.Parse("a")), SetIdentity.New(Domain.Uuid, SnapshotName.Parse("b")));
         var journal = new RunJournal(
             RunOperation.Removal,
             new DateTimeOffset(2026, 11, 23, 12, 0, 0, 123, TimeSpan.Zero),
             [
-                new JournalEntry(Guid.NewGuid(), SnapshotName.Parse("a"), Record("vda", DiskSource.ForPath("/i/a", "raw", false))),
-                new JournalEntry(Guid.NewGuid(), SnapshotName.Parse("b"), Record("vdb", NetworkSource)),
+                new JournalEntry(a.Group, a.Name, Record("vda", DiskSource.ForPath("/i/a", "raw", false)) with { Set = a }),
+                new JournalEntry(b.Group, b.Name, Record("vdb", NetworkSource) with { Set = b }),
             ]);
         journal.Write(native, Domain);
         var read = RunJournal.Read(Domain)!;
@@ -83,6 +84,15 @@ public sealed class SnapshotRecordTests : IDisposable
         RunJournal.Clear(native, Domain);
         Assert.Null(RunJournal.Read(Domain));
         RunJournal.Clear(native, Domain);
+    }
+
+    [Fact]
+    public void A_journal_of_another_domain_is_none()
+    {
+        var set = SetIdentity.New(Guid.NewGuid(), SnapshotName.Parse("a"));
+        new RunJournal(RunOperation.Removal, DateTimeOffset.UtcNow, [new JournalEntry(set.Group, set.Name, Record("vda", NetworkSource) with { Set = set })]).Write(native, Domain);
+        Assert.Null(RunJournal.Read(Domain));
+        Assert.True(RunJournal.IsForeign(Domain));
     }
 
     [Fact]
@@ -158,7 +168,7 @@ public sealed class SnapshotRecordTests : IDisposable
 
     private static void AssertSame(RecordedDisk record, RecordedDisk read)
     {
-        Assert.Equal((record.Target, record.Method), (read.Target, read.Method));
+        Assert.Equal((record.Target, record.Method, record.Set, record.Image), (read.Target, read.Method, read.Set, read.Image));
         Assert.Equal(
             (record.Source.Type, record.Source.Path, record.Source.Format, record.Source.Protocol, record.Source.Name),
             (read.Source.Type, read.Source.Path, read.Source.Format, read.Source.Protocol, read.Source.Name));

@@ -126,6 +126,9 @@ internal sealed class BtrfsDriver : IVolumeDriver
         }
     }
 
+    public string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set) =>
+        snapshot.Volume.Root == snapshot.Volume.Name ? VolumeNames.WhyNotOurs(snapshot, snapshot.Volume.Name, set) : "its volume is not a subvolume";
+
     public SnapshotState Check(IHost host, VolumeSnapshot snapshot) => host.Stat(snapshot.At) is null
         ? SnapshotState.Missing
         : WhyNotOurs(snapshot, Subvolume.Read(host, snapshot.At)) is null ? SnapshotState.Available : SnapshotState.Invalid;

@@ -56,6 +56,22 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
     public IRemoval PlanRemoval(RemovalOrder order) => new DeletingRemoval(
         order.Disks, record => RefuseShared(order, record), (now, record) => VolumeCopy.Read(record).Delete(now));
 
+    public RecordedDisk Verify(RecordOrder order, RecordedDisk record, DiskSource? image)
+    {
+        var copy = VolumeCopy.Read(record);
+        var why = copy switch
+        {
+            _ when copy.Name != $"{SnapshotLabel.Of(record.Set!)}-{record.Target}" => $"'{copy}' is not the name of its snapshot",
+            _ when Path.GetFileName(copy.Path) != copy.Name || Path.GetFullPath(copy.Path) != copy.Path => $"'{copy.Path}' is not the path of '{copy}'",
+            _ when copy.IsShown(order) && !order.IsVolumeAt(copy.Source, copy.Path) => $"'{copy.Path}' is not the path of '{copy}'",
+            _ => VolumeSuccession.Find(record)?.WhyNotOurs(order, copy, record.Set!),
+        };
+        return why is null ? record with { Source = (copy with { Format = image?.Format ?? copy.Format }).Source } : throw record.ToForeign(order.Domain, why);
+    }
+
+    /// <summary>A restored disk goes on in another volume.</summary>
+    public IEnumerable<string>? ImagesOf(RecordedDisk record) => VolumeSuccession.Find(record) is { } succession ? [record.Image, succession.Path] : [record.Image];
+
     public SnapshotState Check(RecordOrder order, RecordedDisk record)
     {
         try
@@ -123,7 +139,7 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
                 + "Shut it down first, or use another method.");
         }
 
-        var name = $"{SnapshotLabel.Of(order)}-{disk.Target}";
+        var name = $"{SnapshotLabel.Of(order.Set)}-{disk.Target}";
         var copy = new VolumeCopy(volume!.Pool, name, Path.Combine(volume.PoolPath, name), volume.Format, volume.Name);
         return copy.Exists(order)
             ? throw new VirtSnapshotException(

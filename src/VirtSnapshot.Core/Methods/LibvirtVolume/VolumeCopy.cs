@@ -15,6 +15,8 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
 {
     private const string ElementName = "volumeCopy";
 
+    public DiskSource Source => DiskSource.ForVolume(Pool, Name, Path, Format);
+
     public static VolumeCopy Read(RecordedDisk record)
     {
         var element = record.Data.Name == ElementName ? record.Data : throw new FormatException($"A record of method '{record.Method}' without <{ElementName}>.");
@@ -25,7 +27,7 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
     public RecordedDisk ToRecord(VmDisk disk) => new(
         disk.Target,
         LibvirtVolumeProvider.MethodName,
-        DiskSource.ForVolume(Pool, Name, Path, Format),
+        Source,
         new XElement(
             ElementName,
             new XAttribute("pool", Pool),

@@ -116,8 +116,7 @@ internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : 
             return;
         }
 
-        var user = succession.IsOurs ? VolumeUse.FindDisk(Connection, succession.Path) : "its name, which is none that we give,";
-        if (user is not null)
+        if (VolumeUse.FindDisk(Connection, succession.Path) is { } user)
         {
             throw Kept(Successor, $"{user} stands on it");
         }

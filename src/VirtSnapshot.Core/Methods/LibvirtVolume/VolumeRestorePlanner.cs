@@ -37,7 +37,7 @@ internal static class VolumeRestorePlanner
         return new VolumeRestoration(order, new RestoredDisk(
             order.Group,
             succession.AddTo(record),
-            replaced.IsLogical ? null : record,
+            replaced.IsLogical ? null : record with { Image = succession.Path },
             [.. snapshots.Where(other => other != record).Reverse()]));
 
         VirtSnapshotException Refused(FailureKind kind, string errorId, string why) => new(

@@ -22,16 +22,23 @@ internal sealed partial record VolumeSuccession(string Pool, string Name, string
         var (stem, extension) = Split(replaced);
 
         // A disk that is restored a second time to the same set has that name already.
-        var name = $"{stem}.restored-{group.ToString("N")[..8]}";
+        var name = $"{stem}.restored-{SnapshotLabel.ShortGroup(group)}";
         return $"{name}{extension}" == replaced ? $"{name}-2{extension}" : $"{name}{extension}";
     }
 
     /// <summary>What the names of a disk's volumes have in common, however often it was restored.</summary>
     public static string StemOf(string name) => Split(name) is var (stem, extension) ? stem + extension : name;
 
-    public static VolumeSuccession Read(RecordedDisk record)
+    public static VolumeSuccession Read(RecordedDisk record) => Find(record) ?? throw new FormatException($"A restore of method '{record.Method}' without <{ElementName}>.");
+
+    /// <returns>Null where the record has none: its snapshot is not being restored.</returns>
+    public static VolumeSuccession? Find(RecordedDisk record)
     {
-        var element = record.Data.Element(ElementName) ?? throw new FormatException($"A restore of method '{record.Method}' without <{ElementName}>.");
+        if (record.Data.Element(ElementName) is not { } element)
+        {
+            return null;
+        }
+
         string Value(string name) => (string?)element.Attribute(name) ?? throw new FormatException($"<{ElementName}> without '{name}'.");
         return new VolumeSuccession(Value("pool"), Value("name"), Value("path"), Value("replaced"), Value("replacedPath"), (string?)element.Attribute("namedBy") == "pool", (string?)element.Attribute("kind") == "logical");
     }
@@ -52,8 +59,22 @@ internal sealed partial record VolumeSuccession(string Pool, string Name, string
         return record with { Data = data };
     }
 
-    /// <summary>The journal is kept with the domain, where others can write as well: it must not make us delete anything else.</summary>
-    public bool IsOurs => Mark().IsMatch(Name);
+    /// <summary>
+    /// Why it is none that restoring this set would plan, as the end of a sentence; null where it is. The name of the new volume carries the set's identity, and from it follows the name of
+    /// the one that is deleted.
+    /// </summary>
+    public string? WhyNotOurs(RecordOrder order, VolumeCopy copy, SetIdentity set)
+    {
+        var folder = System.IO.Path.GetDirectoryName(copy.Path)!;
+        return this switch
+        {
+            _ when Pool != copy.Pool => $"'{Pool}' is not the pool of '{copy}'",
+            _ when Name != NameAfter(Replaced, set.Group) => $"'{Pool}/{Name}' is not the name of the volume that takes the place of '{Replaced}'",
+            _ when Path != System.IO.Path.Combine(folder, Name) || ReplacedPath != System.IO.Path.Combine(folder, Replaced) => $"'{Path}' and '{ReplacedPath}' are not in '{folder}'",
+            _ when new[] { Name, Replaced }.Any(name => name.Contains('/', StringComparison.Ordinal)) => "the names of its volumes are paths",
+            _ => null,
+        };
+    }
 
     /// <summary>The disk's source afterwards.</summary>
     public DiskSource Source(string format) => IsNamedByPool ? DiskSource.ForVolume(Pool, Name, Path, format) : DiskSource.ForPath(Path, format, isBlockDevice: IsLogical);
@@ -64,6 +85,6 @@ internal sealed partial record VolumeSuccession(string Pool, string Name, string
         return Mark().IsMatch(extension) ? (name[..^extension.Length], "") : (Mark().Replace(name[..^extension.Length], ""), extension);
     }
 
-    [GeneratedRegex(@"\.restored-[0-9a-f]{8}(-2)?(?=\.|$)")]
+    [GeneratedRegex(@"\.restored-[0-9a-f]{16}(-2)?(?=\.|$)")]
     private static partial Regex Mark();
 }

@@ -197,6 +197,23 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
             FailureKind.InvalidResult, "SnapshotNotTaken", snapshot.Name, $"The snapshot '{snapshot.Name}' of '{snapshot.Volume.Name}' was taken, but {why}.");
     }
 
+    public string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set)
+    {
+        var (group, name) = NameOf(snapshot);
+        var label = name.EndsWith(NameEnd, StringComparison.Ordinal) ? name[..^NameEnd.Length] : "";
+        return snapshot switch
+        {
+            _ when !SnapshotLabel.IsOf(label, set, LvmName.ForLabel) => $"'{snapshot.Name}' is not the name of its snapshot",
+            _ when TagOf(snapshot) != $"{Tag}-{set.Group:N}" => $"'{TagOf(snapshot)}' is not its tag",
+            _ when LvmName.Split(snapshot.Volume.Name) is not var (origin, _) || origin != group => $"'{snapshot.Volume.Name}' is not in the volume group of '{snapshot.Name}'",
+            _ when (snapshot.Volume.Root is null) != (FileSystemOf(snapshot) is null) => "it says of itself both that it has a file system and that it has none",
+            { Volume.Root: null } => snapshot.At == DeviceOf(group, name) ? null : $"'{snapshot.At}' is not the device of '{snapshot.Name}'",
+            { Volume.Root: { } root } => WhyElsewhere(new SnapshotMount(host, name), root, snapshot.At),
+        };
+    }
+
+    public string? DeviceOf(Volume volume) => $"/dev/{volume.Name}";
+
     public SnapshotState Check(IHost host, VolumeSnapshot snapshot)
     {
         var (group, name) = NameOf(snapshot);
@@ -289,6 +306,13 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
 
     /// <summary>Whether the snapshot must still be changed before it can be mounted.</summary>
     protected static bool IsMadeWritable(VolumeSnapshot snapshot) => FileSystemOf(snapshot) is { NeedsOwnIdentity: true };
+
+    /// <summary>A mount may show a part of its file system only, and that part is found in the mounted snapshot.</summary>
+    private static string? WhyElsewhere(SnapshotMount mount, string root, string at)
+    {
+        var expected = mount.FindRoot(root) is { } part ? HostPath.Join(mount.Path, HostPath.Below(part, "/")) : null;
+        return Path.GetFullPath(at) == at && HostPath.IsAtOrBelow(at, mount.Path) && (expected ?? at) == at ? null : $"'{at}' is not where '{root}' is in the mounted snapshot";
+    }
 
     private static SnapshotFileSystem? FileSystemOf(VolumeSnapshot snapshot) => snapshot.Details.TryGetValue(FileSystemDetail, out var type)
         ? SnapshotFileSystem.Find(type) ?? throw VolumeSnapshot.Damaged(snapshot, $"'{type}' is no file system that is mounted")

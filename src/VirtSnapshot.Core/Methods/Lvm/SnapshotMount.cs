@@ -1,4 +1,6 @@
+using System.Text;
 using VirtSnapshot.Hosts;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Lvm;
 
@@ -61,6 +63,14 @@ internal sealed class SnapshotMount(IHost host, string name)
         }
 
         Require(result, "SnapshotNotDeleted");
+    }
+
+    /// <summary>Which folder of its file system a mount point shows; null where nothing is mounted there.</summary>
+    public string? FindRoot(string mountPoint)
+    {
+        const int longest = 4 << 20;
+        var mounts = MountTable.Parse(Encoding.UTF8.GetString(host.ReadHead("/proc/self/mountinfo", longest)));
+        return mounts.Find(mountPoint) is { } mount && mount.Point == mountPoint ? mount.Root : null;
     }
 
     public bool Exists() => host.RunAsRoot("test", ["-e", Path]).Succeeded;

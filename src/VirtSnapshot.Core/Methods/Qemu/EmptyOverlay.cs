@@ -9,16 +9,12 @@ internal static class EmptyOverlay
     /// Why it must not be deleted; null where nothing needs it. libvirt's word is not enough: if the daemon died within the switch, QEMU may
     /// write to an overlay that libvirt does not know of. The file tells: it is open, or it holds data.
     /// </summary>
-    public static string? WhyNeeded(RecordOrder order, ImageUse use, RecordedDisk record, string path)
+    public static string? WhyNeeded(RecordOrder order, ImageUse use, RecordedDisk record)
     {
-        if (use.IsNamedByAnyDomain(path))
+        var path = OverlayData.PathOf(record);
+        if (OverlayProof.WhyKept(order, use, record, [path]) is { } why)
         {
-            return "a domain's definition names it";
-        }
-
-        if (use.FindForeignUser(path, record.Target, [path]) is { } foreign)
-        {
-            return foreign;
+            return why;
         }
 
         if (order.Host.ReadOpenFiles().FindUsers(path) is [{ } user, ..])
@@ -31,9 +27,6 @@ internal static class EmptyOverlay
             null when order.Host.Stat(path) is { Size: 0 } => null,
             null => "it is not the overlay that was to be made",
             { HoldsData: true } => "it holds data that the guest may have written after libvirt died within the switch. Look into it before the domain is started or goes on",
-
-            // One without any base is ours, too: we may have died while it was being made.
-            { BackingFile: { } backing } when record.Source.Path is { } source && backing != source => $"it backs on '{backing}'",
             _ => null,
         };
     }

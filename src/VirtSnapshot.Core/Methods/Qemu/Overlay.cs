@@ -9,7 +9,8 @@ namespace VirtSnapshot.Methods.Qemu;
 /// <param name="Path">The file.</param>
 /// <param name="Stem">What its name begins with, before the snapshot's name.</param>
 /// <param name="Capacity">The disk's virtual size in bytes.</param>
-internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capacity)
+/// <param name="Set">The set that it is made for.</param>
+internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capacity, SetIdentity Set)
 {
     public DiskSource Base => Disk.Source;
 
@@ -25,7 +26,7 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
         try
         {
             var like = Base.Path is { } path ? host.Stat(path, followLink: true) : null;
-            host.CreateFile(Path, Qcow2Image.Empty(Capacity, Base.Path, BaseFormat), like);
+            host.CreateFile(Path, Qcow2Image.Empty(Capacity, Base.Path, BaseFormat, new OverlayMark(Set, Disk.Target, DateTimeOffset.UtcNow)), like);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

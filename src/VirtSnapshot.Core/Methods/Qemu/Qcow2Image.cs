@@ -16,6 +16,7 @@ internal static class Qcow2Image
     private const int HeaderLength = 104;
     private const int RefcountOrder = 4; // 16 bits each
     private const uint BackingFormatExtension = 0xE2792ACA;
+    private const int EndOfExtensions = 8;
     private const int RefcountTableAt = 1 * ClusterSize;
     private const int RefcountBlockAt = 2 * ClusterSize;
     private const int TableAt = 3 * ClusterSize;
@@ -26,7 +27,8 @@ internal static class Qcow2Image
     /// <param name="virtualSize">In bytes, a multiple of 512.</param>
     /// <param name="backingFile">The base as it will stand in the image; null for none.</param>
     /// <param name="backingFormat">The base's format.</param>
-    public static byte[] Empty(ulong virtualSize, string? backingFile, string? backingFormat)
+    /// <param name="mark">What the image says of itself.</param>
+    public static byte[] Empty(ulong virtualSize, string? backingFile, string? backingFormat, OverlayMark? mark = null)
     {
         var entries = (virtualSize + BytesPerEntry - 1) / BytesPerEntry;
         var tableClusters = Math.Max(1, ((entries * 8) + ClusterSize - 1) / ClusterSize);
@@ -42,9 +44,11 @@ internal static class Qcow2Image
         Int32(image, 56, 1);
         Int32(image, 96, RefcountOrder);
         Int32(image, 100, HeaderLength);
+        var at = mark is null ? HeaderLength : WriteExtension(image, HeaderLength, Qcow2Header.MarkExtension, mark.ToBytes());
         if (backingFile is not null)
         {
-            WriteBacking(image, Encoding.UTF8.GetBytes(backingFile), Encoding.UTF8.GetBytes(backingFormat ?? "raw"));
+            at = WriteExtension(image, at, BackingFormatExtension, Encoding.UTF8.GetBytes(backingFormat ?? "raw"));
+            WriteBacking(image, at + EndOfExtensions, Encoding.UTF8.GetBytes(backingFile));
         }
 
         Int64(image, RefcountTableAt, RefcountBlockAt);
@@ -56,14 +60,17 @@ internal static class Qcow2Image
         return image;
     }
 
-    /// <summary>The format as a header extension; behind the end of the extensions, the name.</summary>
-    private static void WriteBacking(byte[] image, byte[] name, byte[] format)
+    /// <returns>Where the next extension goes.</returns>
+    private static int WriteExtension(byte[] image, int at, uint type, byte[] data)
     {
-        var at = HeaderLength;
-        Int32(image, at, BackingFormatExtension);
-        Int32(image, at + 4, (uint)format.Length);
-        format.CopyTo(image, at + 8);
-        at += 8 + ((format.Length + 7) & ~7) + 8;
+        Int32(image, at, type);
+        Int32(image, at + 4, (uint)data.Length);
+        data.CopyTo(image, at + 8);
+        return at + 8 + ((data.Length + 7) & ~7);
+    }
+
+    private static void WriteBacking(byte[] image, int at, byte[] name)
+    {
         name.CopyTo(image, at);
         Int64(image, 8, (ulong)at);
         Int32(image, 16, (uint)name.Length);

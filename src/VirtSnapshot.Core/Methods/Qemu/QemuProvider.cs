@@ -39,6 +39,17 @@ internal sealed class QemuProvider : ISnapshotProvider
 
     public IRemoval PlanRemoval(RemovalOrder order) => new QemuRemoval(order);
 
+    public RecordedDisk Verify(RecordOrder order, RecordedDisk record, DiskSource? image)
+    {
+        if (OverlayProof.WhyNotOurs(order, record) is { } why)
+        {
+            throw record.ToForeign(order.Domain, why);
+        }
+
+        var chain = order.Domain.FindDisk(record.Target) is { } disk ? order.ChainOf(disk) : [];
+        return record with { Source = SourceIn(order, record, chain) };
+    }
+
     public SnapshotState Check(RecordOrder order, RecordedDisk record)
     {
         if (record.Source.Path is { } path && order.Host.Stat(path, followLink: true) is null)
@@ -68,6 +79,40 @@ internal sealed class QemuProvider : ISnapshotProvider
                 .Select(layer => new RecordedDisk(
                     layer.Disk.Target, MethodName, layer.Source, OverlayData.ToElement(layer.Overlay.Path!, Path.GetFileNameWithoutExtension(layer.Overlay.Path!)))),
         ];
+    }
+
+    /// <summary>An overlay that is marked as made for this set and disk is proof enough: merges and restores take its base out of the chain.</summary>
+    public IEnumerable<string>? ImagesOf(RecordedDisk record) => null;
+
+    /// <summary>The layer that the overlay stands on. One that is out of the chain counts only as far as the overlay itself names it: then it is shown, and never read or written.</summary>
+    private static DiskSource SourceIn(RecordOrder order, RecordedDisk record, IReadOnlyList<DiskSource> chain)
+    {
+        if (chain.FirstOrDefault(layer => layer.IsSameAs(record.Source)) is { } layer)
+        {
+            RefuseUnprovable(order, record, layer);
+
+            // A volume keeps its name in its pool, where that leads to the same file.
+            return order.IsVolumeAt(record.Source, layer.Path) ? record.Source with { Format = layer.Format ?? record.Source.Format } : layer;
+        }
+
+        var overlay = OverlayData.PathOf(record);
+        return ImageChain.ReadHeader(order.Host, overlay) is { BackingFile: { } written } header && ImageChain.Resolve(overlay, written) is { } backing
+            ? DiskSource.ForPath(backing, header.BackingFormat, order.Host.Stat(backing, followLink: true) is { IsBlockDevice: true })
+            : DiskSource.None;
+    }
+
+    /// <summary>A slice, say, or a secret: images do not name what else than a path makes a source, and only a running domain's definition has it for each layer.</summary>
+    private static void RefuseUnprovable(RecordOrder order, RecordedDisk record, DiskSource layer)
+    {
+        if (layer.HasPath && !SafeXml.Parse(layer.Xml).HasElements && !order.Domain.IsActive && record.Source.Xml.Length > 0 && SafeXml.Parse(record.Source.Xml).Elements().Any(element => element.Name.LocalName != "seclabel"))
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidOperation,
+                "DomainNotRunning",
+                order.Domain,
+                $"The source '{record.Source}' of snapshot '{record.Set?.Name}' of disk '{record.Target}' of domain '{order.Domain.Name}' is more than a path, which can only be checked while the domain runs. "
+                + "Nothing was touched. Start the domain first.");
+        }
     }
 
     public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new QemuRecovery(order, journaled);

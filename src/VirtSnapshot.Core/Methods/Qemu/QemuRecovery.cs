@@ -36,7 +36,7 @@ internal sealed class QemuRecovery : IRecovery
         foreach (var record in leftovers)
         {
             var path = OverlayData.PathOf(record);
-            if (EmptyOverlay.WhyNeeded(order, use, record, path) is { } why)
+            if (EmptyOverlay.WhyNeeded(order, use, record) is { } why)
             {
                 kept.Add($"'{path}' was left where it is: {why}");
             }

@@ -61,13 +61,13 @@ internal sealed class QemuRemoval : IRemoval
         }
 
         useAfterMerge ??= ImageUse.Read(now);
-        if (useAfterMerge.IsNamedByAnyDomain(path))
+        if (OverlayProof.WhyKept(now, useAfterMerge, disk.Record, [path]) is { } why)
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidResult,
                 "OverlayStillNeeded",
                 order.Domain,
-                $"The overlay '{path}' of disk '{disk.Record.Target}' of domain '{order.Domain.Name}' was merged, but a definition still names it, so it was not deleted. "
+                $"The overlay '{path}' of disk '{disk.Record.Target}' of domain '{order.Domain.Name}' was merged, but not deleted: {why}. "
                 + $"Compare 'virsh domblklist {order.Domain.Name}' with 'virsh domblklist --inactive {order.Domain.Name}'.");
         }
 

@@ -33,7 +33,7 @@ internal sealed class QemuRestoration(RecordOrder order, RestoredDisk disk) : ID
     {
         // As it was when the snapshot was taken.
         var planned = order.Domain.FindDisk(Target)! with { Source = disk.Record.Source };
-        new Overlay(planned, Overlay, OverlayData.StemOf(Becomes)!, Capacity()).Create(order.Host);
+        new Overlay(planned, Overlay, OverlayData.StemOf(Becomes)!, Capacity(), disk.Record.Set!).Create(order.Host);
         order.Host.SyncDirectory(Path.GetDirectoryName(Overlay)!);
     }
 
@@ -60,6 +60,11 @@ internal sealed class QemuRestoration(RecordOrder order, RestoredDisk disk) : ID
 
         if (DomainReader.ReadStored(order.Native, now).FindDisk(Target)?.Source.Path == Overlay)
         {
+            if (order.Host.Stat(OldOverlays[0]) is null)
+            {
+                return $"'{OldOverlays[0]}', which the disk had before, is not there";
+            }
+
             StoredDisk.PointTo(order, Target, DiskSource.ForPath(OldOverlays[0], "qcow2", isBlockDevice: false));
         }
 
@@ -68,7 +73,7 @@ internal sealed class QemuRestoration(RecordOrder order, RestoredDisk disk) : ID
             return null;
         }
 
-        if (EmptyOverlay.WhyNeeded(order, ImageUse.Read(order), Becomes, Overlay) is { } why)
+        if (EmptyOverlay.WhyNeeded(order, ImageUse.Read(order), Becomes) is { } why)
         {
             return $"'{Overlay}' was left where it is: {why}";
         }
@@ -85,12 +90,13 @@ internal sealed class QemuRestoration(RecordOrder order, RestoredDisk disk) : ID
         }
 
         ImageUse? use = null;
-        foreach (var overlay in overlays.Where(overlay => order.Host.Stat(overlay) is not null))
+        foreach (var record in disk.Lost.Append(disk.Record).Where(record => order.Host.Stat(OverlayData.PathOf(record)) is not null))
         {
             use ??= ImageUse.Read(order);
-            var why = use.IsNamedByAnyDomain(overlay)
-                ? "a domain's definition names it"
-                : use.FindForeignUser(overlay, Target, overlays) ?? (order.Host.ReadOpenFiles().FindUsers(overlay) is [{ } user, ..] ? $"{user} has it open" : null);
+            var overlay = OverlayData.PathOf(record);
+            var why = OverlayProof.WhyKept(order, use, record, overlays)
+                ?? (order.Host.ReadOpenFiles().FindUsers(overlay) is [{ } user, ..] ? $"{user} has it open" : null)
+                ?? (InnerSnapshots.Need(order, overlay) ? "a snapshot that was made with libvirt or QEMU itself needs it" : null);
             if (why is not null)
             {
                 // What it stands on has to stay with it.

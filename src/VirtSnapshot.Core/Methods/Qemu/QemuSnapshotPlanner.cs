@@ -25,7 +25,7 @@ internal static class QemuSnapshotPlanner
             RefuseNetworkBase(order, disk);
             RefuseSplitDefinitions(order, disk, stored?.FindDisk(disk.Target));
             var (path, stem) = ChoosePath(order, disk, overlays);
-            overlays.Add(new Overlay(disk, path, stem, Capacity(order, disk)));
+            overlays.Add(new Overlay(disk, path, stem, Capacity(order, disk), order.Set));
         }
 
         RefuseTakenNames(order, overlays);

@@ -41,6 +41,8 @@ internal sealed class InternalRestoration(RecordOrder order, RestoredDisk disk) 
 
     public void Prepare(CancellationToken cancellation) => Make(Before);
 
+    public void Recheck() => LiveSource.Recheck(order, disk.Record.Target, Image, snapshot.Name);
+
     public void Switch()
     {
         Make(Begun);

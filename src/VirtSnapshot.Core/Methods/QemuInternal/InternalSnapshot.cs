@@ -26,8 +26,10 @@ internal sealed record InternalSnapshot(string Image, string Name)
     public RecordedDisk ToRecord(VmDisk disk) => new(
         disk.Target,
         QemuInternalProvider.MethodName,
-        DiskSource.ForSnapshotInside(Image, Format, disk.Source.Type == DiskSourceType.Block, Name),
+        ToSource(disk.Source.Type == DiskSourceType.Block),
         new XElement(ElementName, new XAttribute("image", Image), new XAttribute("name", Name)));
+
+    public DiskSource ToSource(bool isBlockDevice) => DiskSource.ForSnapshotInside(Image, Format, isBlockDevice, Name);
 
     public override string ToString() => $"{Image}@{Name}";
 

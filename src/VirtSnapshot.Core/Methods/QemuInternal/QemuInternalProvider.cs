@@ -41,7 +41,7 @@ internal sealed class QemuInternalProvider : ISnapshotProvider
     public ISnapshotAct Plan(SnapshotOrder order)
     {
         RefuseRunning(order, "taken");
-        var name = SnapshotLabel.Of(order);
+        var name = SnapshotLabel.Of(order.Set);
         return new InternalSnapshotAct(order.Host, [.. order.Disks.Select(chosen => (chosen.Disk.Disk, Plan(order, chosen.Disk.Disk, name)))]);
     }
 
@@ -49,6 +49,14 @@ internal sealed class QemuInternalProvider : ISnapshotProvider
     {
         var open = new Lazy<OpenFiles>(order.Host.ReadOpenFiles);
         return new DeletingRemoval(order.Disks, record => RefuseInUse(order, record, open), Delete);
+    }
+
+    public RecordedDisk Verify(RecordOrder order, RecordedDisk record, DiskSource? image)
+    {
+        var snapshot = InternalSnapshot.Read(record);
+        return !SnapshotLabel.IsOf(snapshot.Name, record.Set!) ? throw record.ToForeign(order.Domain, $"'{snapshot.Name}' is not the name of its snapshot")
+            : snapshot.Image != record.Image ? throw record.ToForeign(order.Domain, $"it is in '{snapshot.Image}', and not in '{record.Image}'")
+            : record with { Source = snapshot.ToSource(isBlockDevice: (image ?? record.Source).Type == DiskSourceType.Block) };
     }
 
     public SnapshotState Check(RecordOrder order, RecordedDisk record)

@@ -109,6 +109,9 @@ internal sealed class ReflinkDriver : IVolumeDriver
         }
     }
 
+    public string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set) =>
+        snapshot.Volume.Root is null ? VolumeNames.WhyNotOurs(snapshot, Path.GetDirectoryName(snapshot.Volume.Name) ?? "", set) : "its volume is not a file";
+
     public SnapshotState Check(IHost host, VolumeSnapshot snapshot) => host.Stat(snapshot.At) switch
     {
         null => SnapshotState.Missing,

@@ -25,6 +25,8 @@ internal abstract class DeviceRestoration(RecordOrder order, RestoredDisk disk) 
 
     public abstract void Prepare(CancellationToken cancellation);
 
+    public void Recheck() => LiveSource.Recheck(order, disk.Record.Target, Device, Snapshot.Name);
+
     public abstract void Switch();
 
     public string? Undo() => Leftover.Of(TakeBack);

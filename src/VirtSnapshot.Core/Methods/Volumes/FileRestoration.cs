@@ -102,6 +102,8 @@ internal sealed class FileRestoration : IDiskRestoration
         Do("sync", ["--", Folder], cancellation);
     }
 
+    public void Recheck() => LiveSource.Recheck(order, Disk.Record.Target, Image, VolumeSnapshot.Read(Disk.Record).Name);
+
     public void Switch()
     {
         var copy = host.Stat(Copy);

@@ -40,6 +40,15 @@ internal interface IVolumeDriver
     /// <summary>Why so much cannot be copied out of a snapshot into its own volume; null where it can. As the end of a sentence about the disk.</summary>
     string? WhyNoRoomFor(IHost host, VolumeSnapshot snapshot, ulong bytes) => null;
 
+    /// <summary>
+    /// Why a record's names, tags and places are not those that this driver gives to a snapshot of that set, as the end of a sentence; null where they are. Records can be forged, and
+    /// what they name is deleted by <see cref="Delete"/>, read, and restored.
+    /// </summary>
+    string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set);
+
+    /// <summary>The device that a volume without a root is; null where it is a file.</summary>
+    string? DeviceOf(Volume volume) => null;
+
     /// <summary>Whether it is there, readable and sound.</summary>
     SnapshotState Check(IHost host, VolumeSnapshot snapshot);
 

@@ -23,7 +23,7 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
 
     public ISnapshotAct Plan(SnapshotOrder order)
     {
-        var label = $"virtsnapshot-{order.Name}-{order.Group.ToString("N")[..8]}";
+        var label = SnapshotLabel.Of(order.Set);
         var parts = order.Disks
             .GroupBy(chosen => driver.Judge(chosen.Disk.Stack).Volume!)
             .Select((part, number) =>
@@ -53,7 +53,7 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
                 }
 
                 var volumeOrder = new VolumeOrder(
-                    order.Host, order.Domain, part.Key, order.Group, number == 0 ? label : $"{label}-{number}", method, [.. disks.Select(disk => disk.Disk)], disks[0].Stack, order.Warn);
+                    order.Host, order.Domain, part.Key, order.Set.Group, number == 0 ? label : $"{label}-{number}", method, [.. disks.Select(disk => disk.Disk)], disks[0].Stack, order.Warn);
                 return new VolumePart(driver.Plan(volumeOrder), disks, driver.IsSlow(volumeOrder));
             })
             .ToList();
@@ -61,6 +61,24 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
     }
 
     public IRemoval PlanRemoval(RemovalOrder order) => new VolumeRemoval(order, driver);
+
+    public RecordedDisk Verify(RecordOrder order, RecordedDisk record, DiskSource? image)
+    {
+        var snapshot = VolumeSnapshot.Read(record);
+        if (driver.WhyNotOurs(order.Host, snapshot, record.Set!) is { } why)
+        {
+            throw record.ToForeign(order.Domain, why);
+        }
+
+        var device = snapshot.Volume.Root is null ? driver.DeviceOf(snapshot.Volume) : null;
+        if (record.Source.Path is not { } source || Path.GetFullPath(source) != source || FileRestoration.OriginalOf(snapshot, source) is not { } original)
+        {
+            throw record.ToForeign(order.Domain, $"its source '{record.Source}' is not in the snapshot '{snapshot.Name}'");
+        }
+
+        RefuseOtherImage(order, record, snapshot, device ?? original);
+        return record with { Source = DiskSource.ForPath(source, image?.Format ?? record.Source.Format, isBlockDevice: device is not null) };
+    }
 
     public SnapshotState Check(RecordOrder order, RecordedDisk record)
     {
@@ -108,6 +126,24 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
 
     public IDiskRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) =>
         IsDevice(disk.Record) ? driver.ResumeRestoration(order, disk) : new FileRestoration(order, disk);
+
+    /// <summary>A snapshot of a volume may hold the images of other domains as well.</summary>
+    private static void RefuseOtherImage(RecordOrder order, RecordedDisk record, VolumeSnapshot snapshot, string original)
+    {
+        if (order.IsSameFile(original, record.Image))
+        {
+            return;
+        }
+
+        throw order.Host.Stat(original, followLink: true) is not null && order.Host.Stat(record.Image, followLink: true) is not null
+            ? record.ToForeign(order.Domain, $"the snapshot '{snapshot.Name}' holds '{original}', and not '{record.Image}'")
+            : new VirtSnapshotException(
+                FailureKind.ObjectNotFound,
+                "SourceMissing",
+                order.Domain,
+                $"Whether the snapshot '{snapshot.Name}' is of disk '{record.Target}' of domain '{order.Domain.Name}' cannot be told, since '{original}' or '{record.Image}' is not there. Nothing was touched. "
+                + "Make them visible again (mount the file system, activate the volume), and try again.");
+    }
 
     private static bool IsDevice(RecordedDisk record) => record.Source.Type == DiskSourceType.Block;
 

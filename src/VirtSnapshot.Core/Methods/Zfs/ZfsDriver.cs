@@ -145,6 +145,21 @@ internal sealed class ZfsDriver : IVolumeDriver
         }
     }
 
+    public string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set)
+    {
+        var planned = ZfsSnapshot.Read(snapshot);
+        return planned switch
+        {
+            _ when planned.Set != $"{set.Group:D}" => $"'{planned.Set}' is not its set",
+            _ when !SnapshotLabel.IsOf(planned.Label, set) => $"'{planned.Name}' is not the name of its snapshot",
+            { Volume.Root: { } root } when planned.MountPoint is { } mounted && host.Stat(mounted) is { } own && host.Stat(root)?.IsSameFileAs(own) == false =>
+                $"'{snapshot.At}' is not in the dataset that is mounted at '{root}'",
+            _ => null,
+        };
+    }
+
+    public string? DeviceOf(Volume volume) => ZfsName.NodeOf(volume.Name);
+
     public SnapshotState Check(IHost host, VolumeSnapshot snapshot)
     {
         var (zfs, planned) = (new ZfsPrograms(host), ZfsSnapshot.Read(snapshot));

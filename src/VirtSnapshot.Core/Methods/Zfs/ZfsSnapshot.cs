@@ -18,6 +18,12 @@ internal sealed record ZfsSnapshot(Volume Volume, string Name, string? CloneName
 
     private const string Shelf = ".zfs/snapshot/";
 
+    /// <summary>The snapshot's part of its name.</summary>
+    public string Label => Name[(Name.IndexOf('@', StringComparison.Ordinal) + 1)..];
+
+    /// <summary>Where its dataset is mounted; null for a zvol.</summary>
+    public string? MountPoint => CloneName is null ? At[..^$"/{Shelf}{Label}".Length] : null;
+
     public IEnumerable<string> Names => new[] { Name, CloneName }.OfType<string>();
 
     /// <param name="volume">The dataset or zvol.</param>

@@ -31,7 +31,7 @@ public sealed class LibvirtVolumeTests(LabFixture lab) : VolumeTest(lab)
         {
             Assert.Equal((Method, Consistency.Quiesced, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State));
             Assert.Null(snapshot.ModifiedDisk);
-            Assert.Matches($"^{images}/virtsnapshot-one-[0-9a-f]{{8}}-{snapshot.Disk}$", snapshot.BackupSource.Path);
+            Assert.Matches($"^{images}/virtsnapshot-one-[0-9a-f]{{16}}-{snapshot.Disk}$", snapshot.BackupSource.Path);
             Assert.Equal(DiskSourceType.Volume, snapshot.BackupSource.Type);
             Assert.Equal($"{Pool}/{Path.GetFileName(snapshot.BackupSource.Path)}", snapshot.BackupSource.Name);
             Assert.Equal(snapshot.BackupSource, Recorded(guest.Domain).Single(listed => listed.Disk == snapshot.Disk).BackupSource);

@@ -55,7 +55,7 @@ public sealed class VolumeRestoreTests(LabFixture lab) : VolumeTest(lab)
             WriteRaw(now, 9);
         }
 
-        var groups = Recorded(domain.Domain).Select(snapshot => snapshot.Group.ToString("N")[..8]).ToList();
+        var groups = Recorded(domain.Domain).Select(snapshot => snapshot.Group.ToString("N")[..16]).ToList();
         Assert.Equal(
             [$"a.restored-{groups[0]}.raw", $"a.restored-{groups[1]}.raw", $"a.restored-{groups[1]}-2.raw", $"a.restored-{groups[1]}.raw", $"a.restored-{groups[0]}.raw"],
             names);
@@ -102,7 +102,7 @@ public sealed class VolumeRestoreTests(LabFixture lab) : VolumeTest(lab)
         var image = Qcow2(folder, "a.qcow2");
         using var pool = new RunningPool(Lab, folder);
         var domain = Define(Disk(image, format: "qcow2"));
-        var group = Engine.Take(domain.Domain, "s1", method: Method)[0].Group.ToString("N")[..8];
+        var group = Engine.Take(domain.Domain, "s1", method: Method)[0].Group.ToString("N")[..16];
         using var reader = obstacle == "reader" ? File.OpenRead(image) : null;
         switch (obstacle)
         {

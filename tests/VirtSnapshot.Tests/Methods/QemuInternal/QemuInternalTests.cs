@@ -29,7 +29,7 @@ public sealed class QemuInternalTests(LabFixture lab) : VolumeTest(lab)
         {
             Assert.Equal((Method, Consistency.Offline, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State));
             Assert.Null(snapshot.ModifiedDisk);
-            Assert.Matches("^virtsnapshot-one-[0-9a-f]{8}$", snapshot.BackupSource.Snapshot);
+            Assert.Matches("^virtsnapshot-one-[0-9a-f]{16}$", snapshot.BackupSource.Snapshot);
             Assert.Contains($"<snapshot name=\"{snapshot.BackupSource.Snapshot}\" />", snapshot.BackupSource.Xml, StringComparison.Ordinal);
             Assert.Equal(snapshot.BackupSource, Recorded(domain.Domain).Single(listed => listed.Disk == snapshot.Disk).BackupSource);
         });

@@ -47,7 +47,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         Assert.Equal(("btrfs", Consistency.Offline, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State));
         Assert.Null(snapshot.ModifiedDisk);
         Assert.Equal("raw", snapshot.BackupSource.Format);
-        Assert.Matches($"^{root}/\\.virtsnapshot-one-[0-9a-f]{{8}}/a\\.raw$", snapshot.BackupSource.Path);
+        Assert.Matches($"^{root}/\\.virtsnapshot-one-[0-9a-f]{{16}}/a\\.raw$", snapshot.BackupSource.Path);
         Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
         Assert.Equal(image, domain.Domain.FindDisk("vda")!.Source.Path);
 

@@ -35,7 +35,7 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
             Assert.Equal(("reflink", Consistency.Offline, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State));
             Assert.Equal(format, snapshot.BackupSource.Format);
             Assert.Null(snapshot.ModifiedDisk);
-            Assert.Matches($"^{folder}/\\.virtsnapshot-one-[0-9a-f]{{8}}(-1)?$", snapshot.BackupSource.Path);
+            Assert.Matches($"^{folder}/\\.virtsnapshot-one-[0-9a-f]{{16}}(-1)?$", snapshot.BackupSource.Path);
             Assert.Equal(UnixFileMode.UserRead, File.GetUnixFileMode(snapshot.BackupSource.Path!));
         });
         Assert.Equal(2, snapshots.Select(snapshot => snapshot.BackupSource.Path).Distinct().Count());

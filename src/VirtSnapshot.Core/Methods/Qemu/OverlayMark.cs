@@ -1,0 +1,45 @@
+using System.Globalization;
+using System.Text;
+using System.Xml;
+using System.Xml.Linq;
+using VirtSnapshot.Domains;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>
+/// What an overlay says of itself, in a header extension of its own that QEMU does not know and keeps (https://www.qemu.org/docs/master/interop/qcow2.html, "Header
+/// extensions"). It proves whose the file is, and survives a domain whose metadata is lost.
+/// </summary>
+/// <param name="Set">The set that it was made for.</param>
+/// <param name="Target">The disk.</param>
+/// <param name="CreatedAt">When it was made, shortly before the disk was switched to it.</param>
+internal sealed record OverlayMark(SetIdentity Set, string Target, DateTimeOffset CreatedAt)
+{
+    private const string ElementName = "virtsnapshot";
+
+    /// <returns>Null where the text is none of ours.</returns>
+    public static OverlayMark? Parse(string? text)
+    {
+        try
+        {
+            return text is not null
+                && SafeXml.Parse(text) is { Name.LocalName: ElementName } element
+                && SetIdentity.Read(element) is { } set
+                ? new OverlayMark(
+                    set,
+                    (string?)element.Attribute("target") ?? "",
+                    DateTimeOffset.Parse((string?)element.Attribute("createdAt") ?? "", CultureInfo.InvariantCulture))
+                : null;
+        }
+        catch (Exception e) when (e is XmlException or FormatException or VirtSnapshotException)
+        {
+            return null;
+        }
+    }
+
+    public byte[] ToBytes() => Encoding.UTF8.GetBytes(new XElement(
+        ElementName,
+        Set.ToAttributes(),
+        new XAttribute("target", Target),
+        new XAttribute("createdAt", CreatedAt.UtcDateTime.ToString("O", CultureInfo.InvariantCulture))).ToString(SaveOptions.DisableFormatting));
+}

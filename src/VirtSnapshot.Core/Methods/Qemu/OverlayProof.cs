@@ -1,0 +1,82 @@
+using System.Text.RegularExpressions;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Storage;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>
+/// Whether a file is the overlay that a record speaks of. The record may be forged, so the file decides: a regular file, reached without a link, named as we name
+/// overlays, and marked in its header as made for this set and disk.
+/// </summary>
+internal static partial class OverlayProof
+{
+    /// <summary>Why it is not, as the end of a sentence; null where it is, or nothing is there.</summary>
+    public static string? WhyNotOurs(RecordOrder order, RecordedDisk record)
+    {
+        var path = OverlayData.PathOf(record);
+        if (!IsNamedAsOurs(record, path))
+        {
+            return $"'{path}' is not the name of an overlay that VirtSnapshot makes for it";
+        }
+
+        if (order.Host.Stat(path) is not { } file)
+        {
+            return null;
+        }
+
+        if (!file.IsRegularFile)
+        {
+            return $"'{path}' is not a regular file";
+        }
+
+        if (ImageChain.ReadHeader(order.Host, path) is not { } header)
+        {
+            // We may have died while it was being made.
+            return file.Size == 0 && IsBesideDisk(order, record, path) ? null : $"'{path}' is not an overlay";
+        }
+
+        return OverlayMark.Parse(header.Mark) switch
+        {
+            null => $"the overlay '{path}' was not made by VirtSnapshot",
+            var mark when mark.Set != record.Set || mark.Target != record.Target => $"the overlay '{path}' was made for another snapshot",
+            _ => null,
+        };
+    }
+
+    /// <summary>Why it must not be deleted now, though nothing of this disk needs it any more, as the end of a sentence; null where it may.</summary>
+    /// <param name="order">The domain as it is now.</param>
+    /// <param name="use">Who uses which image now.</param>
+    /// <param name="record">The record that names it.</param>
+    /// <param name="ownLayers">Images that may back on it.</param>
+    public static string? WhyKept(RecordOrder order, ImageUse use, RecordedDisk record, IReadOnlyCollection<string> ownLayers)
+    {
+        var path = OverlayData.PathOf(record);
+        return WhyNotOurs(order, record)
+            ?? WhyOnOther(order, path, record)
+            ?? (use.IsNamedByAnyDomain(path) ? "a domain's definition names it" : use.FindForeignUser(path, record.Target, ownLayers));
+    }
+
+    private static bool IsNamedAsOurs(RecordedDisk record, string path) =>
+        Path.IsPathRooted(path)
+        && Path.GetFullPath(path) == path
+        && OverlayData.StemOf(record) is { Length: > 0 } stem
+        && record.Set is { } set
+        && Path.GetFileName(path) is var name
+        && name.StartsWith($"{stem}.{set.Name}", StringComparison.Ordinal)
+        && NameEnd().IsMatch(name[$"{stem}.{set.Name}".Length..]);
+
+    /// <summary>A network base is not named in the file; and one without any base is ours, too: we may have died while it was being made.</summary>
+    private static string? WhyOnOther(RecordOrder order, string path, RecordedDisk record) =>
+        record.Source.Path is { } source
+        && ImageChain.Resolve(path, ImageChain.ReadHeader(order.Host, path)?.BackingFile) is { } backing
+        && !order.IsSameFile(backing, source)
+            ? $"it backs on '{backing}', and not on '{source}'"
+            : null;
+
+    private static bool IsBesideDisk(RecordOrder order, RecordedDisk record, string path) =>
+        order.Domain.FindDisk(record.Target) is { } disk
+        && ImageChain.Of(order.Host, order.Domain, disk).Any(layer => layer.Path is { } image && Path.GetDirectoryName(image) == Path.GetDirectoryName(path));
+
+    [GeneratedRegex(@"^(\.restored-[0-9]{1,9})?\.qcow2\z", RegexOptions.CultureInvariant)]
+    private static partial Regex NameEnd();
+}

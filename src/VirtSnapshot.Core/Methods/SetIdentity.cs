@@ -1,0 +1,49 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Xml.Linq;
+
+namespace VirtSnapshot.Methods;
+
+/// <summary>
+/// Which set a record belongs to, and whose. What storage holds for a set (file and volume names, tags, properties, marks in image headers) carries the
+/// <see cref="Group"/>, which is a hash over the domain's UUID: a record that is copied or written into another domain's metadata cannot claim it, since nobody
+/// finds a <paramref name="Nonce"/> that gives the same hash with another UUID.
+/// </summary>
+/// <param name="Domain">The UUID of the domain that the set was taken of.</param>
+/// <param name="Nonce">A random number.</param>
+/// <param name="Group">The set's identity.</param>
+/// <param name="Name">The snapshot's name.</param>
+internal sealed record SetIdentity(Guid Domain, Guid Nonce, Guid Group, SnapshotName Name)
+{
+    public static SetIdentity New(Guid domain, SnapshotName name)
+    {
+        var nonce = Guid.NewGuid();
+        return new SetIdentity(domain, nonce, Derive(domain, nonce), name);
+    }
+
+    /// <summary>The identity in an element that has the attributes of <see cref="ToAttributes"/>.</summary>
+    /// <returns>Null where the element does not say whose it is.</returns>
+    /// <exception cref="FormatException">It is damaged.</exception>
+    /// <exception cref="VirtSnapshotException"><c>InvalidSnapshotName</c></exception>
+    public static SetIdentity? Read(XElement element) => element.Attribute("domain") is null || element.Attribute("nonce") is null
+        ? null
+        : new SetIdentity(Id("domain", element), Id("nonce", element), Id("group", element), SnapshotName.Parse((string?)element.Attribute("name") ?? ""));
+
+    public IEnumerable<XAttribute> ToAttributes() =>
+    [
+        new("group", Group.ToString("D")),
+        new("name", Name.ToString()),
+        new("domain", Domain.ToString("D")),
+        new("nonce", Nonce.ToString("D")),
+    ];
+
+    /// <summary>Why a record with this identity is not a domain's; null where it is.</summary>
+    public string? WhyNotOf(Guid domain) => Domain != domain
+        ? $"it was taken of the domain with UUID {Domain:D}, of which this one may be a clone"
+        : Group != Derive(Domain, Nonce) ? "its identity is not one that VirtSnapshot gives to snapshots of this domain" : null;
+
+    private static Guid Derive(Guid domain, Guid nonce) =>
+        new(SHA256.HashData(Encoding.ASCII.GetBytes($"virtsnapshot {domain:D} {nonce:D}")).AsSpan(0, 16));
+
+    private static Guid Id(string name, XElement element) => Guid.Parse((string?)element.Attribute(name) ?? "");
+}
