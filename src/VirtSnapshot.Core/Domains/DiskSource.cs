@@ -32,6 +32,9 @@ public sealed record DiskSource
     /// <summary>libvirt's number of this layer in the running chain: <c>vda[3]</c>. Null for a domain that does not run.</summary>
     internal int? Index { get; init; }
 
+    /// <summary>Whether only a secret of libvirt opens it.</summary>
+    internal bool IsEncrypted => Xml.Length > 0 && SafeXml.Parse(Xml).Element("encryption") is not null;
+
     /// <summary>A file or device that this host can name by a path.</summary>
     internal bool HasPath => Path is not null;
 

@@ -24,4 +24,8 @@ internal sealed record SnapshotOrder(
     string? OverlayDirectory,
     IReadOnlyList<RecordedDisk> Recorded,
     Action<string> Warn)
-    : RecordOrder(Native, Domain, Host);
+    : RecordOrder(Native, Domain, Host)
+{
+    /// <summary>Who writes to images, where a snapshot is really to be taken; null where only its data is checked.</summary>
+    public ImageWriters? Writers { get; init; }
+}
