@@ -5,10 +5,10 @@ namespace VirtSnapshot.PowerShell;
 /// <summary>Finds the snapshots that a command is about.</summary>
 internal static class ChosenSnapshots
 {
-    public static IReadOnlyList<DiskSnapshot> Of(ChosenDomain chosen, SnapshotNameFilter names)
+    public static IReadOnlyList<DiskSnapshot> Of(ChosenDomain chosen, SnapshotNameFilter names, SnapshotListing listing)
     {
         var targets = chosen.MatchDisks().Select(disk => disk.Target).ToHashSet(StringComparer.Ordinal);
-        var snapshots = SnapshotList.Of(chosen.Domain);
+        var snapshots = SnapshotList.Of(chosen.Domain, listing);
         names.IsUsed = true;
         return
         [

@@ -8,6 +8,7 @@ namespace VirtSnapshot.PowerShell;
 public abstract class SnapshotChoiceCmdlet : DiskCmdlet
 {
     private readonly DomainGathering<DiskSnapshot> gathering = new();
+    private readonly SnapshotListing listing = new();
     private string[]? typedNames;
     private SnapshotNameFilter typedFilter = new(null);
 
@@ -66,7 +67,7 @@ public abstract class SnapshotChoiceCmdlet : DiskCmdlet
         }
 
         var filter = piped is null ? typedFilter : new SnapshotNameFilter(piped);
-        gathering.Add(chosen.Domain, ChosenSnapshots.Of(chosen, filter));
+        gathering.Add(chosen.Domain, ChosenSnapshots.Of(chosen, filter, listing));
         if (piped is not null)
         {
             foreach (var missing in filter.NotFound)

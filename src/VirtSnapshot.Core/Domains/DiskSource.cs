@@ -35,6 +35,9 @@ public sealed record DiskSource
     /// <summary>No source at all, as of an empty drive.</summary>
     internal static DiskSource None { get; } = new() { Type = DiskSourceType.None, Xml = "" };
 
+    /// <summary>Whether only a secret of libvirt opens it.</summary>
+    internal bool IsEncrypted => Xml.Length > 0 && SafeXml.Parse(Xml).Element("encryption") is not null;
+
     /// <summary>A file or device that this host can name by a path.</summary>
     internal bool HasPath => Path is not null;
 

@@ -26,7 +26,7 @@ internal static class DomainReader
     };
 
     /// <summary>Asked through the pool, not through a connection held on to: the object may outlive it.</summary>
-    private static Func<string, string, string?> VolumePaths(string uri) => (pool, volume) =>
+    public static Func<string, string, string?> VolumePaths(string uri) => (pool, volume) =>
     {
         try
         {

@@ -57,6 +57,9 @@ public sealed record VmDisk
     /// <summary>The disk's owner asked to leave it out of snapshots (<c>snapshot='no'</c>).</summary>
     internal bool IsLeftOutByDefault { get; init; }
 
+    /// <summary>Whether only a secret of libvirt opens it, or a layer that it stands on. Of a shut-off domain the XML need not show the layers: see <see cref="CandidateDisk.IsEncrypted"/>.</summary>
+    internal bool IsEncrypted { get; init; }
+
     /// <summary>A copy or commit job that has not ended yet: libvirt shows it as <c>&lt;mirror&gt;</c>.</summary>
     internal bool HasMirror { get; init; }
 
@@ -119,6 +122,7 @@ public sealed record VmDisk
             IsShareable = disk.Element("shareable") is not null,
             IsTransient = disk.Element("transient") is not null,
             IsLeftOutByDefault = (string?)disk.Attribute("snapshot") == "no",
+            IsEncrypted = disk.Descendants("encryption").Any(),
             HasMirror = disk.Element("mirror") is not null,
             MirrorTarget = disk.Element("mirror") is { } mirror ? DiskSource.Read(mirror, null, volumePath).Path : null,
             IsMirrorReady = (string?)disk.Element("mirror")?.Attribute("ready") == "yes",

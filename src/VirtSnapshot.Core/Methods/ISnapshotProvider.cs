@@ -52,8 +52,14 @@ internal interface ISnapshotProvider
     /// <exception cref="VirtSnapshotException">It is as hidden as before.</exception>
     void Expose(RecordOrder order, RecordedDisk record) => throw new InvalidOperationException($"Method '{Method}' hides nothing.");
 
-    /// <summary>What this method left on the domain's disks without any record of it.</summary>
-    IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded);
+    /// <summary>The images that a snapshot's data lies in, where they are images that other domains may have as their disks: if one writes there, the data is not what was taken.</summary>
+    IReadOnlyList<DiskSource> FindImages(RecordOrder order, RecordedDisk record) => [];
+
+    /// <summary>Snapshots of this kind on the domain's disks that no record explains: other tools' work.</summary>
+    /// <param name="order">The domain.</param>
+    /// <param name="recorded">What is explained.</param>
+    /// <param name="use">Who needs which image, where that matters.</param>
+    IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded, Func<ImageUse> use);
 
     /// <summary>Finds out how far a run came that ended in the middle.</summary>
     IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled);

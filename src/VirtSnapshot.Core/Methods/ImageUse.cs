@@ -13,16 +13,19 @@ internal sealed class ImageUse
 {
     private readonly IHost host;
     private readonly Guid owner;
-    private readonly List<(DomainDisk User, DiskSource Layer)> domainLayers = [];
+    private readonly List<(DomainDisk User, DiskSource Layer)> domainLayers;
     private readonly Lazy<OpenFiles> openFiles;
     private readonly Lazy<IReadOnlyList<string>> poolFolders;
-    private readonly Dictionary<string, IReadOnlyList<(string Image, string Backing)>> backingsByFolder = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, FileFacts?> factsByPath = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, IReadOnlyList<(string Image, string Backing)>> backingsByFolder;
+    private readonly Dictionary<string, FileFacts?> factsByPath;
 
-    private ImageUse(IHost host, Guid owner, LibvirtConnection connection)
+    private ImageUse(IHost host, Guid owner, LibvirtConnection connection, ImageUse? known = null)
     {
         this.host = host;
         this.owner = owner;
+        domainLayers = known?.domainLayers ?? [];
+        backingsByFolder = known?.backingsByFolder ?? new(StringComparer.Ordinal);
+        factsByPath = known?.factsByPath ?? new(StringComparer.Ordinal);
         poolFolders = new Lazy<IReadOnlyList<string>>(() => ReadPoolFolders(connection));
         openFiles = new Lazy<OpenFiles>(host.ReadOpenFiles);
     }
@@ -46,14 +49,20 @@ internal sealed class ImageUse
         return use;
     }
 
+    /// <summary>The same, asked about another domain's images.</summary>
+    public ImageUse For(RecordOrder order) => new(order.Host, order.Domain.Uuid, order.Native.Connection, this);
+
+    /// <summary>A disk of another domain, or another disk of the owner's, that has an image in its chain; null where none does.</summary>
+    public string? FindForeignDisk(string image, string target) =>
+        domainLayers.Find(used => !(used.User.Domain == owner && used.User.Target == target) && IsSame(used.Layer.Path!, image)).User?.ToString();
+
     /// <summary>Why an image must not change or go: somebody else's disk or image needs it. Null when nobody does.</summary>
     /// <param name="image">The image.</param>
     /// <param name="target">The owner's disk whose chain it belongs to.</param>
     /// <param name="ownLayers">The paths of that chain: they may back on the image.</param>
     public string? FindForeignUser(string image, string target, IReadOnlyCollection<string> ownLayers)
     {
-        var other = domainLayers.Find(used => !(used.User.Domain == owner && used.User.Target == target) && IsSame(used.Layer.Path!, image)).User;
-        if (other is not null)
+        if (FindForeignDisk(image, target) is { } other)
         {
             return $"{other} stands on it";
         }

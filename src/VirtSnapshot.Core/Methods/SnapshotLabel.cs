@@ -32,7 +32,7 @@ internal static class SnapshotLabel
                 FailureKind.InvalidOperation,
                 "SnapshotNotOurs",
                 snapshot,
-                $"'{snapshot}' is recorded as a snapshot, but VirtSnapshot gives no such names, so it is not touched. Look at it, and delete it by hand if nothing needs it.");
+                $"'{snapshot}' is recorded as a snapshot, but its name is none that we give, so it is not touched. It stays as it is: it may hold somebody else's data.");
         }
     }
 

@@ -26,4 +26,7 @@ internal sealed record SnapshotOrder(
 {
     /// <summary>The snapshot's name.</summary>
     public SnapshotName Name => Set.Name;
+
+    /// <summary>Who writes to images, where a snapshot is really to be taken; null where only its data is checked.</summary>
+    public ImageWriters? Writers { get; init; }
 }

@@ -9,13 +9,13 @@ public enum SnapshotState
     /// <summary>The backup source is gone.</summary>
     Missing,
 
-    /// <summary>The backup source is there, but no longer holds what was taken: the domain writes to it again, say.</summary>
+    /// <summary>The backup source is there, but no longer holds what was taken: the domain, or another one, writes to it, say.</summary>
     Invalid,
 
     /// <summary>Its removal has begun and has not ended: the backup source may be half merged. Remove it again, or repair.</summary>
     Removing,
 
-    /// <summary>An overlay that no record explains: somebody else's, or a clone's. Never touched.</summary>
+    /// <summary>A snapshot of another tool: an overlay that no record explains. Never touched. A linked clone is none.</summary>
     Unknown,
 
     /// <summary>

@@ -149,5 +149,5 @@ internal sealed class DomainSession : IDisposable
             "ManagedSave",
             domain,
             $"The memory of domain '{domain.Name}' is saved to disk (managed save), and its disks must stay as they are until it goes on. Nothing was touched. "
-            + $"Start it, or drop the saved memory with 'virsh managedsave-remove {domain.Name}'.");
+            + "Start it, and shut it down in the guest.");
 }

@@ -1,6 +1,8 @@
 using VirtSnapshot.Domains;
 using VirtSnapshot.Libvirt;
 using VirtSnapshot.Methods;
+using VirtSnapshot.Methods.Qemu;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Snapshots;
 
@@ -163,13 +165,25 @@ public sealed class RemovalPlan : IDisposable
             FailureKind.InvalidOperation,
             "SnapshotNotOurs",
             snapshot,
-            $"No record explains the overlay of disk '{snapshot.Disk}' of domain '{session.Domain.Name}', so it is not touched: it may be a clone's, or another tool's. "
-            + $"If you are sure, merge it with 'virsh blockcommit {session.Domain.Name} {snapshot.Disk} --active --pivot'.")
+            $"No record explains the overlay of disk '{snapshot.Disk}' of domain '{session.Domain.Name}', so it is not touched: it may be a clone's, or another tool's. {Advise(snapshot)}".TrimEnd())
         : new VirtSnapshotException(
             FailureKind.ObjectNotFound,
             "SnapshotNotFound",
             snapshot,
             $"Disk '{snapshot.Disk}' of domain '{session.Domain.Name}' has no snapshot '{snapshot.Name}' of that set any more. 'Get-DiskSnapshot {session.Domain.Name}' lists what there is.");
+
+    private string Advise(DiskSnapshot snapshot)
+    {
+        var order = session.ToOrder();
+        if (order.Host.WhyNoShell is not null || order.Domain.FindDisk(snapshot.Disk) is not { } disk)
+        {
+            return "";
+        }
+
+        var chain = ImageChain.Of(order.Host, order.Domain, disk);
+        var position = chain.Skip(1).TakeWhile(layer => !layer.IsSameAs(snapshot.BackupSource)).Count();
+        return position + 1 < chain.Count ? new StrangeOverlays(order, () => ImageUse.Read(order)).Advise(disk, chain, position) : "";
+    }
 
     private static VirtSnapshotException NotReached(DiskSnapshot snapshot, DiskSnapshot failed) => new(
         FailureKind.InvalidOperation,

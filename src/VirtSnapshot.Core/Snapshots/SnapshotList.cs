@@ -9,11 +9,18 @@ namespace VirtSnapshot.Snapshots;
 /// <summary>What snapshots a domain has: the catalog held against reality. Takes no lock and changes nothing.</summary>
 public static class SnapshotList
 {
-    /// <summary>The snapshots of a domain as it is now, the oldest first, and after them the overlays that no record explains.</summary>
+    /// <summary>The snapshots of a domain as it is now, the oldest first, and after them other tools' snapshots, which no record explains.</summary>
     /// <exception cref="VirtSnapshotException"><c>DomainNotFound</c>, <c>LibvirtUnreachable</c>, <c>CatalogDamaged</c>.</exception>
-    public static IReadOnlyList<DiskSnapshot> Of(VmDomain domain)
+    public static IReadOnlyList<DiskSnapshot> Of(VmDomain domain) => Of(domain, new SnapshotListing());
+
+    /// <summary>The snapshots of one of many domains.</summary>
+    /// <param name="domain">The domain.</param>
+    /// <param name="listing">The listing of all of them.</param>
+    /// <exception cref="VirtSnapshotException"><c>DomainNotFound</c>, <c>LibvirtUnreachable</c>, <c>CatalogDamaged</c>.</exception>
+    public static IReadOnlyList<DiskSnapshot> Of(VmDomain domain, SnapshotListing listing)
     {
         ArgumentNullException.ThrowIfNull(domain);
+        ArgumentNullException.ThrowIfNull(listing);
         return DomainSession.Guarded(domain, "reading its snapshots", () =>
         {
             using var native = DomainFinder.Open(domain);
@@ -21,24 +28,24 @@ public static class SnapshotList
             try
             {
                 var order = new RecordOrder(native, now, HostFinder.For(native.Connection, now));
-                return Of(now, order);
+                return Of(now, order, listing);
             }
             catch (VirtSnapshotException e) when (e.ErrorId is "HostUnreachable" or "SudoRefused")
             {
                 // What libvirt alone tells is better than nothing.
-                return Of(now, null);
+                return Of(now, null, listing);
             }
         });
     }
 
-    private static IReadOnlyList<DiskSnapshot> Of(VmDomain domain, RecordOrder? order)
+    private static IReadOnlyList<DiskSnapshot> Of(VmDomain domain, RecordOrder? order, SnapshotListing listing)
     {
         using var ahead = order is null ? null : ImageChain.ReadAhead(order.Host, domain.Disks.Select(disk => disk.Source));
         using var records = order is null ? null : RecordProof.ReadAhead(order, SnapshotCatalog.ReadDisks(domain));
-        return [.. Recorded(domain, order), .. Unrecorded(domain, order)];
+        return [.. Recorded(domain, order, listing), .. Unrecorded(domain, order, listing)];
     }
 
-    private static IEnumerable<DiskSnapshot> Recorded(VmDomain domain, RecordOrder? order)
+    private static IEnumerable<DiskSnapshot> Recorded(VmDomain domain, RecordOrder? order, SnapshotListing listing)
     {
         var journal = RunJournal.Read(domain);
         var removing = (journal?.Entries ?? []).Where(entry => journal!.Operation == RunOperation.Removal || entry.IsLost).ToList();
@@ -57,6 +64,13 @@ public static class SnapshotList
 
             var provider = MethodCatalog.Selector.Find(disk.Record.Method, domain);
             var found = Check(provider, order!, disk.Record);
+            if (found == SnapshotState.Available && FindWriter(provider, order!, disk.Record, listing) is { } writer)
+            {
+                var written = DiskSnapshot.From(domain, set, disk, SnapshotState.Invalid);
+                listing.Warn(written, SharedImage.DescribeWritten(order!, disk.Record, $"{set.Name}", writer));
+                return written;
+            }
+
             return DiskSnapshot.From(domain, set, disk, found) with { FillPercent = found == SnapshotState.Available ? TryReadFill(provider, order!, disk.Record) : null };
         });
     }
@@ -80,6 +94,10 @@ public static class SnapshotList
             return (disk, SnapshotState.Unverified);
         }
     }
+
+    /// <summary>A disk of a running domain that writes to what was snapshotted: a second definition on the same image, say.</summary>
+    private static ImageWriter? FindWriter(ISnapshotProvider provider, RecordOrder order, RecordedDisk record, SnapshotListing listing) =>
+        provider.FindImages(order, record) is { Count: > 0 } images && listing.WritersFor(order).Find(order, images) is { IsRunning: true } writer ? writer : null;
 
     /// <summary>A list of all snapshots is not to fail because of one.</summary>
     private static double? TryReadFill(ISnapshotProvider provider, RecordOrder order, RecordedDisk record)
@@ -107,7 +125,7 @@ public static class SnapshotList
         }
     }
 
-    private static IEnumerable<DiskSnapshot> Unrecorded(VmDomain domain, RecordOrder? order)
+    private static IEnumerable<DiskSnapshot> Unrecorded(VmDomain domain, RecordOrder? order, SnapshotListing listing)
     {
         if (order is not { Host.WhyNoShell: null })
         {
@@ -120,7 +138,7 @@ public static class SnapshotList
             .Concat(journaled.Select(entry => entry.Record))
             .Concat(journaled.Select(entry => entry.Becomes).OfType<RecordedDisk>())
             .ToList();
-        return MethodCatalog.Selector.Providers.SelectMany(provider => provider.FindUnrecorded(order, explained)).Select(found => new DiskSnapshot
+        return MethodCatalog.Selector.Providers.SelectMany(provider => provider.FindUnrecorded(order, explained, () => listing.UseFor(order))).Select(found => new DiskSnapshot
         {
             Domain = domain.Name,
             DomainUuid = domain.Uuid,

@@ -82,7 +82,14 @@ public sealed class SnapshotPlan : IDisposable
         var chosen = SnapshotDisks.Choose(domain, request, new StorageProbe(() => session.Host, domain.Disks), reporter);
         RefuseUsedName(domain, name, chosen);
         var recorded = RecordProof.Own(session.ToOrder(), SnapshotCatalog.ReadDisks(domain));
+        var writers = ImageWriters.Read(session.ToOrder());
+        var shared = SharedImage.RefuseRunning(session.ToOrder(), writers, [.. chosen.Select(disk => disk.Disk)]);
         var acts = SetActs.Plan(set, OrderFor, chosen, request.Shield, canWait: domain is { IsActive: true, IsPaused: false }, reporter);
+        foreach (var warning in shared)
+        {
+            reporter.Warning(warning);
+        }
+
         var standsStill = acts.Within.Any(act => act.NeedsStandstill);
         if (domain is { IsActive: true, IsPaused: false } && session.Host.WhyNoShell is not null && (standsStill || request.Quiescing.Quiescence != Quiescence.None))
         {
@@ -119,7 +126,10 @@ public sealed class SnapshotPlan : IDisposable
             [.. disks.Select(disk => (disk.Candidate, disk.Choice.Method))],
             request.OverlayDirectory,
             recorded,
-            reporter.Warning);
+            reporter.Warning)
+        {
+            Writers = writers,
+        };
     }
 
     private static void RefuseUnfinishedRun(VmDomain domain)

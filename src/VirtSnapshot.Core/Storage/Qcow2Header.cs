@@ -15,6 +15,9 @@ namespace VirtSnapshot.Storage;
 /// <param name="DataFile">The raw file that holds the guest's data where this one does not, named like a backing file; empty where the name is not written down.</param>
 internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, string? BackingFormat, bool HoldsData, uint SnapshotCount, string? DataFile)
 {
+    /// <summary>Whether the guest's data in this file is encrypted, by QEMU's old method or by LUKS. What it backs on need not be.</summary>
+    public bool IsEncrypted { get; init; }
+
     /// <summary>Enough for the header, its extensions and the backing file's name, as qemu-img lays them out.</summary>
     public const int HeadLength = 4096;
 
@@ -63,6 +66,7 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
             version >= 3 && (Int64(head, 72) & DataFileFeature) != 0 ? ReadExtension(head, extensions, DataFileExtension) ?? "" : null)
         {
             Mark = version >= 3 ? ReadExtension(head, extensions, MarkExtension) : null,
+            IsEncrypted = Int32(head, 32) != 0,
         };
     }
 

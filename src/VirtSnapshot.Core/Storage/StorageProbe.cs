@@ -14,11 +14,13 @@ internal sealed class StorageProbe
 
     private readonly Lazy<IHost> host;
     private readonly Lazy<Dictionary<(Guid Domain, string Target), StorageStack>> stacks;
+    private readonly Lazy<HashSet<(Guid Domain, string Target)>> encrypted;
 
     public StorageProbe(Func<IHost> host, IReadOnlyList<VmDisk> disks)
     {
         this.host = new Lazy<IHost>(host);
         stacks = new Lazy<Dictionary<(Guid Domain, string Target), StorageStack>>(() => Read(this.host, disks));
+        encrypted = new Lazy<HashSet<(Guid Domain, string Target)>>(() => FindEncrypted(this.host.Value, disks));
     }
 
     /// <summary>The host that the disks lie on.</summary>
@@ -26,6 +28,16 @@ internal sealed class StorageProbe
 
     /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c>, <c>SudoRefused</c>: the host cannot be reached or looked at.</exception>
     public StorageStack StackOf(VmDisk disk) => stacks.Value[(disk.DomainUuid, disk.Target)];
+
+    /// <summary>Whether an image of a shut-off domain's disk is encrypted, which its definition need not show. Of a running one its definition shows it.</summary>
+    public bool HasEncryptedImage(VmDisk disk) => encrypted.Value.Contains(Key(disk));
+
+    private static HashSet<(Guid Domain, string Target)> FindEncrypted(IHost host, IReadOnlyList<VmDisk> disks)
+    {
+        var silent = disks.Where(disk => disk.Source is { Index: null, Path: not null }).ToList();
+        using var ahead = ImageChain.ReadAhead(host, silent.Select(disk => disk.Source));
+        return [.. silent.Where(disk => ImageChain.IsEncrypted(host, disk.Source)).Select(Key)];
+    }
 
     private static Dictionary<(Guid Domain, string Target), StorageStack> Read(Lazy<IHost> host, IReadOnlyList<VmDisk> disks)
     {

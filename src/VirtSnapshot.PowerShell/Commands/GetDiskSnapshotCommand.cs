@@ -8,6 +8,7 @@ namespace VirtSnapshot.PowerShell.Commands;
 [OutputType(typeof(DiskSnapshot))]
 public sealed class GetDiskSnapshotCommand : DiskCmdlet
 {
+    private readonly SnapshotListing listing = new();
     private SnapshotNameFilter names = new(null);
 
     /// <summary>The snapshots' names, with wildcards.</summary>
@@ -34,9 +35,9 @@ public sealed class GetDiskSnapshotCommand : DiskCmdlet
 
     private protected override void Process(ChosenDomain chosen)
     {
-        foreach (var snapshot in ChosenSnapshots.Of(chosen, names))
+        foreach (var snapshot in ChosenSnapshots.Of(chosen, names, listing))
         {
-            if (SnapshotRoom.FindWarning(snapshot) is { } warning)
+            if (listing.FindWarning(snapshot) is { } warning)
             {
                 WriteWarning(warning);
             }

@@ -86,7 +86,7 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
     }
 
     /// <summary>Others' volumes are nothing that a user would ask us about.</summary>
-    public IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded) => [];
+    public IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded, Func<ImageUse> use) => [];
 
     public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new DeletingRecovery(
         journaled, record => $"{VolumeCopy.Read(record)}", record => VolumeCopy.Read(record).Exists(order), record => VolumeCopy.Read(record).Delete(order));
@@ -114,6 +114,9 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
         null => $"'{disk.Source}' is no volume of a running storage pool of libvirt ('virsh pool-list --details', 'virsh pool-refresh')",
         { IsFile: false, IsLogical: false } => $"its volume lies in a pool of type '{volume.PoolType}', of which libvirt makes no snapshots",
         { IsEncrypted: true } => "its volume is encrypted",
+
+        // Neither the copy's volume nor a disk that is restored to it would have the secret.
+        _ when disk.IsEncrypted => "it is encrypted",
         { IsLogical: true } when (disk.Format ?? "raw") != "raw" => $"its format is {disk.Format}, and what an image on a logical volume stands on is not in a snapshot of that",
         { IsLogical: true, Backing: not null } => "its volume is an LVM snapshot itself, of which LVM makes none",
         { IsFile: true } when volume.Format != (disk.Format ?? "raw") => $"it is used as {disk.Format ?? "raw"}, and libvirt takes its content for {volume.Format}",

@@ -42,7 +42,7 @@ internal static class VolumeUse
         [.. PoolVolume.FindAll(connection).Where(volume => volume.Backing == path)];
 
     /// <summary>A device has many names, and libvirt knows which of its volumes each is.</summary>
-    private static bool IsSame(LibvirtConnection connection, string? layer, string path)
+    public static bool IsSame(LibvirtConnection connection, string? layer, string path)
     {
         const string devices = "/dev/";
         return layer == path

@@ -16,6 +16,9 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
 
     public DiskSource Base => Record.Source;
 
+    /// <summary>Whether the overlay has become an image of its own, as <c>virsh blockpull</c> makes it: there is nothing to merge or to delete, and only the record goes.</summary>
+    public bool StandsAlone => IsMerged && Chain[^1].Path == Overlay;
+
     /// <summary>Whether the domain writes to this overlay, so that it must be pivoted away from it.</summary>
     public bool IsActiveLayer => Position == 0;
 
@@ -33,16 +36,17 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         var overlay = OverlayData.PathOf(record);
         var chain = ImageChain.Of(order.Host, order.Domain, disk);
         var position = OverlayData.FindIn(chain, record);
-        if (position is null)
+        var step = new MergeStep(record, disk, overlay, chain, position);
+        if (position is null && !step.StandsAlone)
         {
             RefuseUnproven(order, record, disk, overlay, chain);
         }
 
-        var step = new MergeStep(record, disk, overlay, chain, position);
         if (position is not null)
         {
             step.RefuseNetworkBase(order);
-            step.RefuseForeignUsers(use);
+            EncryptedDisk.RefuseOfflineMerge(order, disk, record);
+            step.RefuseForeignUsers(order, use);
             step.RefuseInnerSnapshots(order);
             step.RefuseOtherJob(order);
         }
@@ -80,7 +84,7 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
                 "MergeUnproven",
                 disk,
                 $"A run died while it removed the overlay '{overlay}' of disk '{disk.Target}' of domain '{order.Domain.Name}'. The disk no longer uses it, but the domain was restarted since, "
-                + "so nothing proves that its data was merged, and it is kept. If you are sure that it is not needed, delete it and run Repair-DiskSnapshot again.");
+                + "so nothing proves that its data was merged, and it is kept. Compare both images with 'qemu-img compare'; then move the overlay to another folder, to keep it, and run Repair-DiskSnapshot again.");
         }
     }
 
@@ -111,7 +115,7 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         }
     }
 
-    private void RefuseForeignUsers(ImageUse use)
+    private void RefuseForeignUsers(RemovalOrder order, ImageUse use)
     {
         var ownLayers = Chain.Where(layer => layer.HasPath).Select(layer => layer.Path!).ToList();
         foreach (var image in new[] { Base.Path, Overlay }.OfType<string>())
@@ -122,7 +126,7 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
                     FailureKind.ResourceBusy,
                     "SourceShared",
                     Disk,
-                    $"The snapshot of disk '{Disk.Target}' of domain '{Disk.Domain}' cannot be merged: '{image}' would change, and {user}. Nothing was touched.");
+                    $"The snapshot of disk '{Disk.Target}' of domain '{Disk.Domain}' cannot be merged: '{image}' would change, and {user}. Nothing was touched. {WayOut(order, image)}".TrimEnd());
             }
 
             if (use.FindReaders(image) is [{ } reader, ..])
@@ -131,6 +135,11 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
             }
         }
     }
+
+    /// <summary>Two disks that stand on one base with their overlays can neither be merged, each for the other's sake. Out of an encrypted one nothing is to be written in plain text.</summary>
+    private string WayOut(RemovalOrder order, string image) => image != Base.Path || Disk.IsEncrypted
+        ? ""
+        : (IsActiveLayer ? "If that is to stay, " : "Remove the newer snapshots of this disk first. If that is to stay, ") + SharedImage.GiveOwnImage(order.Domain, Disk.Target);
 
     public VirtSnapshotException BusyReading(string image, string reader, Exception? inner) => new(
         FailureKind.ResourceBusy,

@@ -29,6 +29,12 @@ internal sealed class QemuProvider : ISnapshotProvider
             return MethodFit.Impossible($"overlays are files that we make, and {why}");
         }
 
+        if (candidate.IsEncrypted)
+        {
+            return MethodFit.Impossible(
+                "it is encrypted, and an overlay would hold in plain text what the guest writes: a method below the image (reflink, btrfs, zfs, lvm, lvm-thin) makes a copy that stays encrypted");
+        }
+
         var disk = candidate.Disk;
         return disk.Format == "qcow2"
             ? new MethodFit(MethodRank.Default, "qcow2: the format that overlays are made for")
@@ -63,8 +69,13 @@ internal sealed class QemuProvider : ISnapshotProvider
         return OverlayData.FindIn(chain, record) is not null ? SnapshotState.Available : SnapshotState.Invalid;
     }
 
-    public IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded)
+    public IReadOnlyList<DiskSource> FindImages(RecordOrder order, RecordedDisk record) => order.Domain.FindDisk(record.Target) is { } disk
+        ? [.. ImageChain.Of(order.Host, order.Domain, disk).SkipWhile(layer => !layer.IsSameAs(record.Source))]
+        : [];
+
+    public IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded, Func<ImageUse> use)
     {
+        var look = new StrangeOverlays(order, use);
         var known = recorded.Select(OverlayData.PathOf).ToHashSet(StringComparer.Ordinal);
         return
         [
@@ -75,7 +86,7 @@ internal sealed class QemuProvider : ISnapshotProvider
                     var chain = ImageChain.Of(order.Host, order.Domain, disk);
                     return chain.Zip(chain.Skip(1), (overlay, source) => (Disk: disk, Overlay: overlay, Source: source));
                 })
-                .Where(layer => layer.Overlay.Path is { } path && !known.Contains(path))
+                .Where(layer => layer.Overlay.Path is { } path && !known.Contains(path) && look.IsSnapshot(layer.Disk, layer.Overlay, layer.Source))
                 .Select(layer => new RecordedDisk(
                     layer.Disk.Target, MethodName, layer.Source, OverlayData.ToElement(layer.Overlay.Path!, Path.GetFileNameWithoutExtension(layer.Overlay.Path!)))),
         ];

@@ -44,18 +44,20 @@ internal sealed class QemuRemoval : IRemoval
             : new OfflineMerge(order).Run(pending, progress, cancellation);
         return
         [
-            .. steps.Select(step => new RemovedDisk(
-                step.Record,
-                DiskSource.ForPath(step.Overlay, "qcow2", isBlockDevice: false),
-                step.Record.Source,
-                failures.GetValueOrDefault(step.Record.Target))),
+            .. steps.Select(step => step.StandsAlone
+                ? new RemovedDisk(step.Record, null, null, null)
+                : new RemovedDisk(
+                    step.Record,
+                    DiskSource.ForPath(step.Overlay, "qcow2", isBlockDevice: false),
+                    step.Record.Source,
+                    failures.GetValueOrDefault(step.Record.Target))),
         ];
     }
 
     public void Discard(RecordOrder now, RemovedDisk disk)
     {
         var path = OverlayData.PathOf(disk.Record);
-        if (now.Host.Stat(path) is null)
+        if (disk.OldSource is null || now.Host.Stat(path) is null)
         {
             return;
         }

@@ -31,6 +31,9 @@ internal sealed class QemuRestoration(RecordOrder order, RestoredDisk disk) : ID
 
     public void Prepare(CancellationToken cancellation)
     {
+        // A run that is taken up again may have been planned by a version that did not know of this.
+        EncryptedDisk.RefuseRestore(order, order.Domain.FindDisk(Target)!, disk.Record);
+
         // As it was when the snapshot was taken.
         var planned = order.Domain.FindDisk(Target)! with { Source = disk.Record.Source };
         new Overlay(planned, Overlay, OverlayData.StemOf(Becomes)!, Capacity(), disk.Record.Set!).Create(order.Host);

@@ -9,11 +9,12 @@ internal static class QemuRestorePlanner
     public static IReadOnlyList<IDiskRestoration> Plan(RestoreOrder order)
     {
         var use = ImageUse.Read(order);
+        var writers = ImageWriters.Read(order);
         var chosen = new HashSet<string>(StringComparer.Ordinal);
-        return [.. order.Disks.Select(record => Plan(order, use, record, chosen))];
+        return [.. order.Disks.Select(record => Plan(order, use, writers, record, chosen))];
     }
 
-    private static QemuRestoration Plan(RestoreOrder order, ImageUse use, RecordedDisk record, HashSet<string> chosen)
+    private static QemuRestoration Plan(RestoreOrder order, ImageUse use, ImageWriters writers, RecordedDisk record, HashSet<string> chosen)
     {
         var disk = order.Domain.FindDisk(record.Target)!;
         if (record.Source.Path is null)
@@ -25,12 +26,14 @@ internal static class QemuRestorePlanner
                 $"The base '{record.Source}' of disk '{disk.Target}' of domain '{order.Domain.Name}' is on the network, and only a running QEMU can put an overlay on it. Nothing was touched.");
         }
 
+        EncryptedDisk.RefuseRestore(order, disk, record);
+        SharedImage.RefuseRestore(order, writers, disk, record);
         var chain = ImageChain.Of(order.Host, order.Domain, disk);
         var own = order.Recorded.Where(other => other.Target == record.Target && other.Method == record.Method).ToList();
         var lost = new List<RecordedDisk>();
         foreach (var layer in chain.Take(OverlayData.FindIn(chain, record) ?? throw NotInChain(order, record, disk, chain)))
         {
-            lost.Add(own.Find(other => OverlayData.PathOf(other) == layer.Path) ?? throw NotOurs(order, disk, layer));
+            lost.Add(own.Find(other => OverlayData.PathOf(other) == layer.Path) ?? throw NotOurs(order, use, disk, chain, lost.Count));
         }
 
         var layers = chain.Where(layer => layer.HasPath).Select(layer => layer.Path!).ToList();
@@ -96,10 +99,10 @@ internal static class QemuRestorePlanner
         $"The overlay '{OverlayData.PathOf(record)}' does not stand on '{record.Source}' in the chain of disk '{disk.Target}' of domain '{order.Domain.Name}' any more: "
         + $"the chain is {string.Join(" -> ", chain)}. Nothing was touched.");
 
-    private static VirtSnapshotException NotOurs(RestoreOrder order, VmDisk disk, DiskSource layer) => new(
+    private static VirtSnapshotException NotOurs(RestoreOrder order, ImageUse use, VmDisk disk, IReadOnlyList<DiskSource> chain, int position) => new(
         FailureKind.InvalidOperation,
         "SnapshotNotOurs",
         disk,
-        $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored: it stands on '{layer}', an overlay that no record explains, and what is in that would be lost. Nothing was touched. "
-        + $"If it is not needed any more, merge it first: start the domain, and 'virsh blockcommit {order.Domain.Name} {disk.Target} --active --pivot'.");
+        $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored: it stands on '{chain[position]}', an overlay that no record explains, and what is in that would be lost. Nothing was touched. "
+        + new StrangeOverlays(order, () => use).Advise(disk, chain, position));
 }

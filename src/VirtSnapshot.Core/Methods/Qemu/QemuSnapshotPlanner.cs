@@ -22,6 +22,7 @@ internal static class QemuSnapshotPlanner
         {
             RefuseBlockJob(order, disk);
             RefuseMissingSource(order, disk);
+            RefuseOtherWriter(order, disk);
             RefuseNetworkBase(order, disk);
             RefuseSplitDefinitions(order, disk, stored?.FindDisk(disk.Target));
             var (path, stem) = ChoosePath(order, disk, overlays);
@@ -67,6 +68,14 @@ internal static class QemuSnapshotPlanner
                 disk,
                 $"A block job is running on disk '{disk.Target}' of domain '{order.Domain.Name}'. Nothing was touched. "
                 + $"Wait for it ('virsh blockjob {order.Domain.Name} {disk.Target}' shows it), and try again.");
+        }
+    }
+
+    private static void RefuseOtherWriter(SnapshotOrder order, VmDisk disk)
+    {
+        if (order.Writers is { } writers)
+        {
+            SharedImage.RefuseUnderOverlay(order, writers, disk);
         }
     }
 
@@ -188,7 +197,7 @@ internal static class QemuSnapshotPlanner
     {
         if (disk.Source.Path is not { } image || order.Host.Stat(image, followLink: true) is not { IsRegularFile: true })
         {
-            return string.Concat($"{order.Domain.Name}-{disk.Target}".Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' ? c : '_'));
+            return Overlay.StemOf(disk);
         }
 
         return order.Recorded.Where(record => OverlayData.PathOf(record) == image).Select(OverlayData.StemOf).FirstOrDefault()

@@ -32,8 +32,8 @@ internal sealed class QemuInternalProvider : ISnapshotProvider
     {
         { Format: not "qcow2" } disk => MethodFit.Impossible($"its format is {disk.Format ?? "raw"}, and only qcow2 has internal snapshots"),
         { Source.Path: null } => MethodFit.Impossible("its image is not a file or device of the host"),
-        { Source.Xml: var xml } when SafeXml.Parse(xml).Elements().Any(element => element.Name.LocalName is "slices" or "encryption") =>
-            MethodFit.Impossible("its image is a part of a file, or encrypted"),
+        { Source.Xml: var xml } when SafeXml.Parse(xml).Elements().Any(element => element.Name.LocalName == "slices") => MethodFit.Impossible("its image is a part of a file"),
+        { IsEncrypted: true } => MethodFit.Impossible("its image is encrypted, which qemu-img could only open with the secret"),
         _ when candidate.Domain.IsActive => new MethodFit(MethodRank.Possible, "a snapshot inside its qcow2 image, but only while the domain is shut off, and it is not"),
         _ => new MethodFit(MethodRank.Possible, "a snapshot inside its qcow2 image, since the domain is shut off"),
     };
@@ -72,7 +72,7 @@ internal sealed class QemuInternalProvider : ISnapshotProvider
     }
 
     /// <summary>What others have made inside an image is nothing that a user would ask us about.</summary>
-    public IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded) => [];
+    public IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded, Func<ImageUse> use) => [];
 
     public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new DeletingRecovery(
         journaled, record => $"{InternalSnapshot.Read(record)}", record => InternalSnapshot.Read(record).Exists(order.Host), record => Delete(order, record));

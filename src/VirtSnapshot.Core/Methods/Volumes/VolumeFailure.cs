@@ -22,7 +22,7 @@ internal static class VolumeFailure
         FailureKind.InvalidOperation,
         "SnapshotNotOurs",
         snapshot.Name,
-        $"'{snapshot.Name}' is not deleted, since it is not the snapshot of '{snapshot.Volume.Name}' that was taken: {problem}. Look at it, and delete it by hand if nothing needs it.");
+        $"'{snapshot.Name}' is not deleted, since it is not the snapshot of '{snapshot.Volume.Name}' that was taken: {problem}. It stays as it is: it may hold somebody else's data.");
 
     /// <summary>It has to stay for now.</summary>
     public static VirtSnapshotException InUse(VolumeSnapshot snapshot, FileUser user) => new(
@@ -54,7 +54,7 @@ internal static class VolumeFailure
         "SnapshotExists",
         order.Disks[0],
         $"A snapshot of '{order.Volume.Name}' for domain '{order.Domain.Name}' would be named '{name}', and something stands there already. "
-        + "Nothing was touched. Choose another -Name, or remove it if nothing needs it.");
+        + "Nothing was touched. Choose another -Name.");
 
     /// <summary>A closer look shows that the method cannot snapshot the disk.</summary>
     public static VirtSnapshotException Unsuitable(VolumeOrder order, string reason) => new(

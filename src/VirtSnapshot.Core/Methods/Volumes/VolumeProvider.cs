@@ -105,7 +105,7 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
     public double? ReadFill(RecordOrder order, RecordedDisk record) => driver.ReadFill(order.Host, VolumeSnapshot.Read(record));
 
     /// <summary>Others' snapshots of a volume are nothing that a user would ask us about.</summary>
-    public IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded) => [];
+    public IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded, Func<ImageUse> use) => [];
 
     public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new VolumeRecovery(order, driver, journaled);
 

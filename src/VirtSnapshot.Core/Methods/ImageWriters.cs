@@ -1,0 +1,107 @@
+using System.Xml.Linq;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+using VirtSnapshot.Libvirt;
+using VirtSnapshot.Methods.LibvirtVolume;
+
+namespace VirtSnapshot.Methods;
+
+/// <summary>
+/// Which images the disks of all domains behind a connection write to, in their running and their stored definitions. Only the sources themselves count, not what they
+/// stand on, so that no image is opened: much cheaper than <see cref="ImageUse"/>. Read once, and asked about many images.
+/// </summary>
+internal sealed class ImageWriters
+{
+    private readonly List<ImageWriter> writers = [];
+    private ILookup<string, ImageWriter>? byPath;
+    private ILookup<(ulong Device, ulong Inode), ImageWriter>? byFile;
+
+    private ImageWriters()
+    {
+    }
+
+    public static ImageWriters Read(RecordOrder order)
+    {
+        var read = new ImageWriters();
+        var volumePath = DomainReader.VolumePaths(order.Native.Connection.Uri);
+        foreach (var native in order.Native.Connection.ListDomains())
+        {
+            using (native)
+            {
+                read.Add(native, volumePath);
+            }
+        }
+
+        read.byPath = read.writers.Where(writer => writer.Source.HasPath).ToLookup(writer => writer.Source.Path!, StringComparer.Ordinal);
+        var paths = read.byPath.Select(found => found.Key).ToList();
+        using var ahead = order.Host.ReadAhead(paths);
+        read.byFile = paths
+            .Select(path => (Path: path, Facts: TryStat(order.Host, path)))
+            .Where(found => found.Facts is not null)
+            .SelectMany(found => read.byPath[found.Path], (found, writer) => (found.Facts!.Identity, Writer: writer))
+            .ToLookup(found => found.Identity, found => found.Writer);
+        return read;
+    }
+
+    /// <summary>Another domain's disk that writes to an image, or to one of several; one that runs before one that does not. Null where there is none.</summary>
+    /// <param name="order">The domain that may write to them itself.</param>
+    /// <param name="images">The images.</param>
+    public ImageWriter? Find(RecordOrder order, params IEnumerable<DiskSource> images) => images
+        .SelectMany(image => Find(order, image))
+        .Where(writer => writer.DomainUuid != order.Domain.Uuid)
+        .MaxBy(writer => writer.IsRunning);
+
+    private IEnumerable<ImageWriter> Find(RecordOrder order, DiskSource image)
+    {
+        if (image.Path is not { } path)
+        {
+            return writers.Where(writer => writer.Source.IsSameAs(image));
+        }
+
+        var named = byPath![path];
+        if (order.Host.WhyNoShell is null)
+        {
+            return TryStat(order.Host, path) is { } facts ? named.Concat(byFile![facts.Identity]) : named;
+        }
+
+        // Only libvirt can tell here that two names are of one device.
+        return named.Concat(byPath.Where(other => VolumeUse.IsSame(order.Native.Connection, other.Key, path)).SelectMany(other => other));
+    }
+
+    /// <summary>What cannot be looked at is known by its name alone.</summary>
+    private static FileFacts? TryStat(IHost host, string path)
+    {
+        try
+        {
+            return host.WhyNoShell is null ? host.Stat(path, followLink: true) : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    private void Add(LibvirtDomain native, Func<string, string, string?> volumePath)
+    {
+        try
+        {
+            var current = SafeXml.Parse(native.CurrentXml());
+            var isRunning = current.Attribute("id") is not null;
+            var (name, uuid) = (native.Name, native.Uuid);
+            Add(current, isRunning);
+            if (isRunning)
+            {
+                // Of a transient domain that is the same once more.
+                Add(SafeXml.Parse(native.StoredXml()), false);
+            }
+
+            void Add(XElement definition, bool runs) => writers.AddRange((definition.Element("devices")?.Elements("disk") ?? [])
+                .Where(disk => disk.Element("readonly") is null && disk.Element("transient") is null && (string?)disk.Attribute("device") != "cdrom")
+                .Select(disk => new ImageWriter(uuid, name, (string?)disk.Element("target")?.Attribute("dev") ?? "", DiskSource.Read(disk, null, volumePath), runs)));
+        }
+        catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
+        {
+            // Undefined or gone since it was listed.
+        }
+    }
+}

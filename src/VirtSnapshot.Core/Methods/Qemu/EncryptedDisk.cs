@@ -1,0 +1,40 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Storage;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>A shut-off domain's disk that only a secret of libvirt opens, with a snapshot of this method: other versions and tools put plain overlays on such disks.</summary>
+internal static class EncryptedDisk
+{
+    /// <exception cref="VirtSnapshotException"><c>DiskEncrypted</c>.</exception>
+    public static void RefuseRestore(RecordOrder order, VmDisk disk, RecordedDisk record)
+    {
+        if (IsEncrypted(order, disk, record))
+        {
+            throw Refusal(
+                disk,
+                $"Disk '{disk.Target}' of domain '{disk.Domain}' cannot be restored: it is encrypted, and the fresh overlay on '{record.Source}' would hold in plain text what the guest writes.",
+                $"Copy '{record.Source}' to another file, which stays encrypted, and give the disk that file with 'virsh edit'.");
+        }
+    }
+
+    /// <summary>A running QEMU has the secret, and merges into the encrypted image; qemu-img does not have it.</summary>
+    /// <exception cref="VirtSnapshotException"><c>DiskEncrypted</c>.</exception>
+    public static void RefuseOfflineMerge(RecordOrder order, VmDisk disk, RecordedDisk record)
+    {
+        if (!order.Domain.IsActive && IsEncrypted(order, disk, record))
+        {
+            throw Refusal(
+                disk,
+                $"The snapshot of disk '{disk.Target}' of domain '{disk.Domain}' cannot be merged while the domain is shut off: '{record.Source}' is encrypted, and only a running QEMU has the secret.",
+                "Start the domain, and remove the snapshot while it runs. If it does not start, its definition has lost the secret: "
+                + $"with 'virsh edit {disk.Domain}' give the disk a <backingStore> for that image, with its <encryption> in the <source>.");
+        }
+    }
+
+    private static bool IsEncrypted(RecordOrder order, VmDisk disk, RecordedDisk record) =>
+        disk.IsEncrypted || record.Source.IsEncrypted || ImageChain.IsEncrypted(order.Host, record.Source);
+
+    private static VirtSnapshotException Refusal(VmDisk disk, string problem, string advice) =>
+        new(FailureKind.InvalidOperation, "DiskEncrypted", disk, $"{problem} Nothing was touched. {advice}");
+}

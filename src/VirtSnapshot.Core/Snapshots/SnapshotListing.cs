@@ -1,0 +1,43 @@
+using VirtSnapshot.Methods;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>
+/// One listing of the snapshots of many domains. What other domains use is read at most once for each libvirt URI, and only when a snapshot makes it matter; so a
+/// listing is for one command, not to be kept.
+/// </summary>
+public sealed class SnapshotListing
+{
+    private readonly Dictionary<string, ImageWriters> writers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ImageUse> uses = new(StringComparer.Ordinal);
+    private readonly Dictionary<(Guid Domain, Guid Group, string Disk), string> warnings = [];
+
+    /// <summary>What to tell the user about a snapshot of this listing; null where there is nothing.</summary>
+    public string? FindWarning(DiskSnapshot snapshot)
+    {
+        ArgumentNullException.ThrowIfNull(snapshot);
+        return warnings.GetValueOrDefault((snapshot.DomainUuid, snapshot.Group, snapshot.Disk)) ?? SnapshotRoom.FindWarning(snapshot);
+    }
+
+    internal void Warn(DiskSnapshot snapshot, string message) => warnings[(snapshot.DomainUuid, snapshot.Group, snapshot.Disk)] = message;
+
+    internal ImageWriters WritersFor(RecordOrder order)
+    {
+        if (!writers.TryGetValue(order.Domain.Uri, out var found))
+        {
+            writers.Add(order.Domain.Uri, found = ImageWriters.Read(order));
+        }
+
+        return found;
+    }
+
+    internal ImageUse UseFor(RecordOrder order)
+    {
+        if (!uses.TryGetValue(order.Domain.Uri, out var found))
+        {
+            uses.Add(order.Domain.Uri, found = ImageUse.Read(order));
+        }
+
+        return found.For(order);
+    }
+}
