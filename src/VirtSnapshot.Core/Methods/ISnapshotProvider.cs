@@ -61,6 +61,21 @@ internal interface ISnapshotProvider
     /// <param name="use">Who needs which image, where that matters.</param>
     IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded, Func<ImageUse> use);
 
+    /// <summary>Snapshots of this domain that storage itself proves to be its own, whether or not they are recorded, the oldest of each disk first.</summary>
+    IReadOnlyList<LostDisk> FindLost(RecordOrder order, FolderListing listing) => [];
+
+    /// <summary>Why a disk of a shut-off domain must not go on with what is missing from it, as the end of a sentence; null where it may.</summary>
+    /// <param name="order">The domain.</param>
+    /// <param name="detached">All that is missing from the disk, the oldest first.</param>
+    string? WhyNotReattachable(RecordOrder order, IReadOnlyList<RecordedDisk> detached) => $"method '{Method}' takes nothing out of a disk";
+
+    /// <summary>Lets the disk's stored definition go on with what is missing from it.</summary>
+    void Reattach(RecordOrder order, IReadOnlyList<RecordedDisk> detached) => throw new InvalidOperationException($"Method '{Method}' takes nothing out of a disk.");
+
+    /// <summary>Keeps what is missing from a disk under names at which nothing looks for it.</summary>
+    /// <returns>The names.</returns>
+    IReadOnlyList<string> KeepAside(RecordOrder order, IReadOnlyList<RecordedDisk> detached) => throw new InvalidOperationException($"Method '{Method}' takes nothing out of a disk.");
+
     /// <summary>Finds out how far a run came that ended in the middle.</summary>
     IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled);
 

@@ -87,7 +87,7 @@ internal sealed class ImageUse
     public IReadOnlyList<FileUser> FindReaders(string image) => openFiles.Value.FindUsers(image, exceptQemuOf: owner);
 
     /// <summary>Where libvirt keeps images: a clone need not lie beside what it stands on, and no domain need use it now.</summary>
-    private static IReadOnlyList<string> ReadPoolFolders(LibvirtConnection connection)
+    public static IReadOnlyList<string> ReadPoolFolders(LibvirtConnection connection)
     {
         try
         {

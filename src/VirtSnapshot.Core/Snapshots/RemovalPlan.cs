@@ -111,6 +111,10 @@ public sealed class RemovalPlan : IDisposable
             {
                 results.Add(new RemovalResult(snapshot, null));
             }
+            else if (snapshot.State == SnapshotState.Detached)
+            {
+                results.Add(new RemovalResult(snapshot, Detached(snapshot)));
+            }
             else if (FindRecord(snapshot) is { } entry)
             {
                 entries.Add((snapshot, entry));
@@ -146,7 +150,7 @@ public sealed class RemovalPlan : IDisposable
             return false;
         }
 
-        SnapshotCatalog.Forget(session.Native, session.Domain, foreign.Set, foreign.Record);
+        SnapshotCatalog.Forget(session.Native, session.Domain, foreign.Set, record => record == foreign.Record);
         reporter.Warning($"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' was taken out of the metadata of domain '{session.Domain.Name}', and nothing was deleted: {why}.");
         return true;
     }
@@ -160,7 +164,16 @@ public sealed class RemovalPlan : IDisposable
     private static bool IsOf(JournalEntry entry, DiskSnapshot snapshot) =>
         entry.Group == snapshot.Group && entry.Record.Target == snapshot.Disk;
 
-    private VirtSnapshotException NotRecorded(DiskSnapshot snapshot) => snapshot.State == SnapshotState.Unknown
+    private VirtSnapshotException NotRecorded(DiskSnapshot snapshot) => snapshot.State == SnapshotState.Detached
+        ? Detached(snapshot)
+        : snapshot.State == SnapshotState.Unknown && snapshot.Group != Guid.Empty
+        ? new VirtSnapshotException(
+            FailureKind.InvalidOperation,
+            "SnapshotNotRecorded",
+            snapshot,
+            $"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' of domain '{session.Domain.Name}' has lost its record, as after 'virsh define' of another XML. Nothing was touched. "
+            + $"'Repair-DiskSnapshot {session.Domain.Name}' records it again; then it can be removed.")
+        : snapshot.State == SnapshotState.Unknown
         ? new VirtSnapshotException(
             FailureKind.InvalidOperation,
             "SnapshotNotOurs",
@@ -171,6 +184,13 @@ public sealed class RemovalPlan : IDisposable
             "SnapshotNotFound",
             snapshot,
             $"Disk '{snapshot.Disk}' of domain '{session.Domain.Name}' has no snapshot '{snapshot.Name}' of that set any more. 'Get-DiskSnapshot {session.Domain.Name}' lists what there is.");
+
+    private VirtSnapshotException Detached(DiskSnapshot snapshot) => new(
+        FailureKind.InvalidOperation,
+        "SnapshotDetached",
+        snapshot,
+        $"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' of domain '{session.Domain.Name}' cannot be removed: the disk does not use what was written since, as after 'virsh define' of an old XML. Nothing was touched. "
+        + $"'Repair-DiskSnapshot {session.Domain.Name} -DetachedOverlay Reattach' lets the disk go on with it, '-DetachedOverlay KeepAside' keeps it in another file.");
 
     private string Advise(DiskSnapshot snapshot)
     {

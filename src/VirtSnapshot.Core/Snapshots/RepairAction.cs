@@ -15,6 +15,15 @@ public enum RepairAction
     /// <summary>Something of it has to stay: the details tell what and why.</summary>
     Incomplete,
 
+    /// <summary>No run died, but a definition was replaced by an old one: the domain goes on with its newest data.</summary>
+    Reattached,
+
+    /// <summary>No run died, but a definition was replaced by an old one: the data that the domain does not use is kept in another file.</summary>
+    KeptAside,
+
+    /// <summary>No run died, but snapshots that the domain's disks stand on had lost their records, and are recorded again.</summary>
+    Recorded,
+
     /// <summary>No run died, but snapshots that were not mounted or not active can be read again.</summary>
     Exposed,
 }

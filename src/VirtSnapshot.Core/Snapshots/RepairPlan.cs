@@ -21,6 +21,7 @@ public sealed class RepairPlan : IDisposable
     private readonly IReadOnlyList<string> unfit;
     private readonly IRunReporter reporter;
     private readonly bool finishesRestore;
+    private readonly RedefinitionRepair? redefinition;
 
     /// <summary>Where no run has died, and snapshots cannot be read.</summary>
     private RepairPlan(DomainSession session, IReadOnlyList<(SnapshotName Name, RecordedDisk Record)> hidden, IRunReporter reporter)
@@ -31,6 +32,10 @@ public sealed class RepairPlan : IDisposable
         journal = new RunJournal(RunOperation.Snapshot, DateTimeOffset.UtcNow, []);
         (proven, unfit, parts) = ([], [], []);
     }
+
+    /// <summary>Where no run has died, and the domain was defined anew from an old XML.</summary>
+    private RepairPlan(DomainSession session, RedefinitionRepair redefinition, IRunReporter reporter)
+        : this(session, [], reporter) => this.redefinition = redefinition;
 
     private RepairPlan(DomainSession session, VmDomain? stored, RunJournal journal, IRunReporter reporter)
     {
@@ -57,7 +62,7 @@ public sealed class RepairPlan : IDisposable
     }
 
     /// <summary>What would be done, in words.</summary>
-    public string Description => IsForeign
+    public string Description => redefinition is not null ? redefinition.Description : IsForeign
         ? "take out the journal of another domain, of which this one may be a clone; nothing else is touched"
         : hidden.Count > 0
         ? $"make readable again {string.Join(", ", hidden.Select(found => $"snapshot '{found.Name}' of disk '{found.Record.Target}'"))}"
@@ -90,7 +95,17 @@ public sealed class RepairPlan : IDisposable
     /// <param name="reporter">Hears how it goes on.</param>
     /// <param name="cancellation">Ends the waiting for libvirt.</param>
     /// <exception cref="VirtSnapshotException"><c>DomainLocked</c>: the run is still going on. <c>JournalDamaged</c>, <c>LibvirtUnreachable</c>.</exception>
-    public static RepairPlan? Make(VmDomain domain, IRunReporter reporter, CancellationToken cancellation)
+    public static RepairPlan? Make(VmDomain domain, IRunReporter reporter, CancellationToken cancellation) => Make(domain, null, reporter, cancellation);
+
+    /// <summary>Looks for a run that died, or for a domain that was defined anew from an old XML. Null where there is nothing to repair.</summary>
+    /// <param name="domain">The domain.</param>
+    /// <param name="detached">What is done with overlays that hold a disk's newest data and are not used; where it is null, the user is told of them.</param>
+    /// <param name="reporter">Hears how it goes on.</param>
+    /// <param name="cancellation">Ends the waiting for libvirt.</param>
+    /// <exception cref="VirtSnapshotException">
+    /// <c>DomainLocked</c>: the run is still going on. <c>JournalDamaged</c>, <c>LibvirtUnreachable</c>. <c>DomainRunning</c>, <c>NotReattachable</c>: the overlays cannot be used again.
+    /// </exception>
+    public static RepairPlan? Make(VmDomain domain, DetachedOverlay? detached, IRunReporter reporter, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(domain);
         ArgumentNullException.ThrowIfNull(reporter);
@@ -118,6 +133,11 @@ public sealed class RepairPlan : IDisposable
                     return new RepairPlan(session, [], reporter);
                 }
 
+                if (RedefinitionRepair.Plan(session, detached, reporter) is { } redefinition)
+                {
+                    return new RepairPlan(session, redefinition, reporter);
+                }
+
                 if (HiddenSnapshots.Find(session.ToOrder()) is { Count: > 0 } hidden)
                 {
                     return new RepairPlan(session, hidden, reporter);
@@ -139,7 +159,9 @@ public sealed class RepairPlan : IDisposable
     public RepairResult Run(CancellationToken cancellation) => DomainSession.Guarded(
         session.Domain,
         "repairing",
-        () => IsForeign
+        () => redefinition is not null
+            ? redefinition.Run()
+            : IsForeign
             ? Forget()
             : hidden.Count > 0
             ? HiddenSnapshots.Expose(session.ToOrder(), hidden)
@@ -157,6 +179,7 @@ public sealed class RepairPlan : IDisposable
         using var native = DomainFinder.Open(domain, cancellation);
         var now = DomainReader.Read(native);
         return HasJournal(now) || (ReadStored(native, now) is { } stored && HasJournal(stored))
+            || RedefinitionRepair.IsNeeded(new RecordOrder(native, now, HostFinder.For(native.Connection, now)))
             || (SnapshotCatalog.Read(now).Count > 0 && HiddenSnapshots.Find(new RecordOrder(native, now, HostFinder.For(native.Connection, now))).Count > 0);
     });
 

@@ -19,9 +19,9 @@ internal static class SnapshotCatalog
     public static IReadOnlyList<RecordedDisk> ReadDisks(VmDomain domain) =>
         [.. Read(domain).SelectMany(set => set.Disks).Select(disk => disk.Record)];
 
-    /// <summary>Takes one disk's record out, and touches nothing else.</summary>
-    public static void Forget(LibvirtDomain native, VmDomain domain, SnapshotSet set, RecordedDisk record) =>
-        Replace(native, domain, set, [.. set.Disks.Where(disk => disk.Record != record)]);
+    /// <summary>Takes records of a set out, and touches nothing else.</summary>
+    public static void Forget(LibvirtDomain native, VmDomain domain, SnapshotSet set, Predicate<RecordedDisk> isForgotten) =>
+        Replace(native, domain, set, [.. set.Disks.Where(disk => !isForgotten(disk.Record))]);
 
     public static void Write(LibvirtDomain native, VmDomain domain, SnapshotSet set) =>
         MetadataRecord.Write(native, domain, set.Uri, set.ToElement());

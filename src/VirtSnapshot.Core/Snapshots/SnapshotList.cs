@@ -38,11 +38,42 @@ public static class SnapshotList
         });
     }
 
-    private static IReadOnlyList<DiskSnapshot> Of(VmDomain domain, RecordOrder? order, SnapshotListing listing)
+    private static List<DiskSnapshot> Of(VmDomain domain, RecordOrder? order, SnapshotListing listing)
     {
         using var ahead = order is null ? null : ImageChain.ReadAhead(order.Host, domain.Disks.Select(disk => disk.Source));
         using var records = order is null ? null : RecordProof.ReadAhead(order, SnapshotCatalog.ReadDisks(domain));
-        return [.. Recorded(domain, order, listing), .. Unrecorded(domain, order, listing)];
+        List<DiskSnapshot> recorded = [.. Recorded(domain, order, listing)];
+        if (order is null)
+        {
+            return recorded;
+        }
+
+        var lost = Redefinition.FindLost(order, listing.FoldersOf(order));
+        listing.Warn(Redefinition.Describe(Redefinition.FindBehind(order)).Concat(Redefinition.Describe(domain, lost)));
+        return [.. WithLost(domain, recorded, lost), .. Unrecorded(domain, order, lost, listing)];
+    }
+
+    /// <summary>Snapshots that storage proves to be this domain's, though its definition was replaced by an old one.</summary>
+    private static IEnumerable<DiskSnapshot> WithLost(VmDomain domain, List<DiskSnapshot> recorded, IReadOnlyList<LostDisk> lost)
+    {
+        return recorded
+            .Select(snapshot => snapshot.State == SnapshotState.Invalid && lost.Any(disk => !disk.IsInChain && IsOf(disk, snapshot)) ? snapshot with { State = SnapshotState.Detached } : snapshot)
+            .Concat(lost.Where(disk => !recorded.Exists(snapshot => IsOf(disk, snapshot))).Select(disk => new DiskSnapshot
+            {
+                Domain = domain.Name,
+                DomainUuid = domain.Uuid,
+                Disk = disk.Record.Target,
+                Name = disk.Record.Set!.Name.ToString(),
+                Group = disk.Record.Set.Group,
+                Method = disk.Record.Method,
+                CreatedAt = disk.TakenAt,
+                ModifiedDisk = disk.IsInChain ? domain.FindDisk(disk.Record.Target) : null,
+                BackupSource = disk.Record.Source,
+                State = disk.IsInChain ? SnapshotState.Unknown : SnapshotState.Detached,
+                Uri = domain.Uri,
+            }));
+
+        static bool IsOf(LostDisk disk, DiskSnapshot snapshot) => disk.Record.Set!.Group == snapshot.Group && disk.Record.Target == snapshot.Disk && disk.Record.Method == snapshot.Method;
     }
 
     private static IEnumerable<DiskSnapshot> Recorded(VmDomain domain, RecordOrder? order, SnapshotListing listing)
@@ -125,9 +156,9 @@ public static class SnapshotList
         }
     }
 
-    private static IEnumerable<DiskSnapshot> Unrecorded(VmDomain domain, RecordOrder? order, SnapshotListing listing)
+    private static IEnumerable<DiskSnapshot> Unrecorded(VmDomain domain, RecordOrder order, IReadOnlyList<LostDisk> lost, SnapshotListing listing)
     {
-        if (order is not { Host.WhyNoShell: null })
+        if (order.Host.WhyNoShell is not null)
         {
             return [];
         }
@@ -137,6 +168,7 @@ public static class SnapshotList
         var explained = SnapshotCatalog.ReadDisks(domain)
             .Concat(journaled.Select(entry => entry.Record))
             .Concat(journaled.Select(entry => entry.Becomes).OfType<RecordedDisk>())
+            .Concat(lost.Select(disk => disk.Record))
             .ToList();
         return MethodCatalog.Selector.Providers.SelectMany(provider => provider.FindUnrecorded(order, explained, () => listing.UseFor(order))).Select(found => new DiskSnapshot
         {

@@ -10,7 +10,9 @@ public sealed class SnapshotListing
 {
     private readonly Dictionary<string, ImageWriters> writers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ImageUse> uses = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, FolderListing> folders = new(StringComparer.Ordinal);
     private readonly Dictionary<(Guid Domain, Guid Group, string Disk), string> warnings = [];
+    private readonly List<string> told = [];
 
     /// <summary>What to tell the user about a snapshot of this listing; null where there is nothing.</summary>
     public string? FindWarning(DiskSnapshot snapshot)
@@ -18,6 +20,16 @@ public sealed class SnapshotListing
         ArgumentNullException.ThrowIfNull(snapshot);
         return warnings.GetValueOrDefault((snapshot.DomainUuid, snapshot.Group, snapshot.Disk)) ?? SnapshotRoom.FindWarning(snapshot);
     }
+
+    /// <summary>What to tell the user about the domains that were listed since this was asked last, whatever snapshots they have.</summary>
+    public IReadOnlyList<string> TakeWarnings()
+    {
+        string[] taken = [.. told];
+        told.Clear();
+        return taken;
+    }
+
+    internal void Warn(IEnumerable<string> messages) => told.AddRange(messages);
 
     internal void Warn(DiskSnapshot snapshot, string message) => warnings[(snapshot.DomainUuid, snapshot.Group, snapshot.Disk)] = message;
 
@@ -39,5 +51,15 @@ public sealed class SnapshotListing
         }
 
         return found.For(order);
+    }
+
+    internal FolderListing FoldersOf(RecordOrder order)
+    {
+        if (!folders.TryGetValue(order.Domain.Uri, out var found))
+        {
+            folders.Add(order.Domain.Uri, found = new FolderListing());
+        }
+
+        return found;
     }
 }

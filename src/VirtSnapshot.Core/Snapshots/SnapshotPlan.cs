@@ -90,6 +90,8 @@ public sealed class SnapshotPlan : IDisposable
             reporter.Warning(warning);
         }
 
+        Redefinition.Describe(Redefinition.FindBehind(session.ToOrder())).Concat(Redefinition.Describe(domain, Redefinition.FindLost(session.ToOrder(), new FolderListing())))
+            .ToList().ForEach(reporter.Warning);
         var standsStill = acts.Within.Any(act => act.NeedsStandstill);
         if (domain is { IsActive: true, IsPaused: false } && session.Host.WhyNoShell is not null && (standsStill || request.Quiescing.Quiescence != Quiescence.None))
         {

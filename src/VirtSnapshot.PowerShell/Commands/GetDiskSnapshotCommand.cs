@@ -35,7 +35,13 @@ public sealed class GetDiskSnapshotCommand : DiskCmdlet
 
     private protected override void Process(ChosenDomain chosen)
     {
-        foreach (var snapshot in ChosenSnapshots.Of(chosen, names, listing))
+        var snapshots = ChosenSnapshots.Of(chosen, names, listing);
+        foreach (var warning in listing.TakeWarnings())
+        {
+            WriteWarning(warning);
+        }
+
+        foreach (var snapshot in snapshots)
         {
             if (listing.FindWarning(snapshot) is { } warning)
             {

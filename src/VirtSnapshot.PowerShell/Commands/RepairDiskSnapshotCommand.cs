@@ -3,17 +3,21 @@ using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.PowerShell.Commands;
 
-/// <summary>Finishes or undoes runs that died.</summary>
+/// <summary>Finishes or undoes runs that died, and brings back what a domain lost when it was defined anew from an old XML.</summary>
 [Cmdlet(VerbsDiagnostic.Repair, "DiskSnapshot", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(RepairResult))]
 public sealed class RepairDiskSnapshotCommand : DomainCmdlet
 {
+    /// <summary>What is done with overlays that hold a disk's newest data and that the disk does not use.</summary>
+    [Parameter]
+    public DetachedOverlay? DetachedOverlay { get; set; }
+
     private protected override void Process(ChosenDomain chosen)
     {
         RepairResult? result = null;
         try
         {
-            using var plan = RepairPlan.Make(chosen.Domain, Reporter, Cancellation);
+            using var plan = RepairPlan.Make(chosen.Domain, DetachedOverlay, Reporter, Cancellation);
             Reporter.ThrowHeld();
             if (plan is not null && ShouldProcess(chosen.Domain.Name, plan.Description))
             {

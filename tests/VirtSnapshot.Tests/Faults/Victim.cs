@@ -33,7 +33,7 @@ internal static class Victim
                 VictimWork.Snapshot => TakeSnapshot(order, domain),
                 VictimWork.Removal => Remove(order, domain),
                 VictimWork.Restore => Restore(order, domain),
-                _ => Repair(domain),
+                _ => Repair(order, domain),
             });
             return 0;
         }
@@ -72,9 +72,9 @@ internal static class Victim
         return $"{plan.Run(CancellationToken.None).Count}";
     }
 
-    private static string Repair(VmDomain domain)
+    private static string Repair(VictimOrder order, VmDomain domain)
     {
-        using var plan = RepairPlan.Make(domain, new HeardReporter(), CancellationToken.None);
+        using var plan = RepairPlan.Make(domain, order.Detached, new HeardReporter(), CancellationToken.None);
         return $"{plan?.Run(CancellationToken.None).Action}";
     }
 

@@ -1,4 +1,5 @@
 using VirtSnapshot.Quiescing;
+using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.Tests.Faults;
 
@@ -41,6 +42,9 @@ internal sealed record VictimOrder
 
     /// <summary>Takes it by <see cref="Lab.CopyDriver"/>, which needs so long.</summary>
     public int? CopySeconds { get; init; }
+
+    /// <summary>What a repair does with detached overlays.</summary>
+    public DetachedOverlay? Detached { get; init; }
 
     /// <summary>Whether somebody else thaws the guest in the freeze window.</summary>
     public bool IsThawedByOthers { get; init; }

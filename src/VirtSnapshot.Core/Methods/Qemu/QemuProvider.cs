@@ -126,6 +126,15 @@ internal sealed class QemuProvider : ISnapshotProvider
         }
     }
 
+    public IReadOnlyList<LostDisk> FindLost(RecordOrder order, FolderListing listing) => LostOverlays.Find(order, listing);
+
+    public string? WhyNotReattachable(RecordOrder order, IReadOnlyList<RecordedDisk> detached) => LostOverlays.WhyNotReattachable(order, ImageUse.Read(order), detached);
+
+    public void Reattach(RecordOrder order, IReadOnlyList<RecordedDisk> detached) =>
+        StoredDisk.PointTo(order, detached[^1].Target, DiskSource.ForPath(OverlayData.PathOf(detached[^1]), "qcow2", isBlockDevice: false));
+
+    public IReadOnlyList<string> KeepAside(RecordOrder order, IReadOnlyList<RecordedDisk> detached) => LostOverlays.KeepAside(order, ImageUse.Read(order), detached);
+
     public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new QemuRecovery(order, journaled);
 
     public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreOrder order) => QemuRestorePlanner.Plan(order);

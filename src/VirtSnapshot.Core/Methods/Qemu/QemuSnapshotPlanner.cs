@@ -54,7 +54,9 @@ internal static class QemuSnapshotPlanner
         using var ahead = order.Host.ReadAhead(overlays.Select(overlay => overlay.Path));
         if (overlays.FirstOrDefault(overlay => order.Host.Stat(overlay.Path) is not null) is { } taken)
         {
-            throw Overlay.AlreadyThere(taken.Disk, taken.Path);
+            throw OverlayMark.Parse(ImageChain.ReadHeader(order.Host, taken.Path)?.Mark) is { } mark && mark.Set.WhyNotOf(order.Domain.Uuid) is null
+                ? taken.HoldsOwnData()
+                : Overlay.AlreadyThere(taken.Disk, taken.Path);
         }
     }
 

@@ -1,0 +1,193 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+using VirtSnapshot.Storage;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>
+/// Overlays of a domain that are marked as its own. Where the metadata is lost, the marks are the record; and where a domain was defined anew from an old XML, its disks start from the
+/// base again, and overlays that hold what was written since lie beside it or in a pool.
+/// </summary>
+internal static partial class LostOverlays
+{
+    private const string KeptEnd = ".kept-";
+
+    /// <summary>All that can be found, of each disk the one that is nearest to its base first. What holds no data, and carries none, is left out.</summary>
+    public static IReadOnlyList<LostDisk> Find(RecordOrder order, FolderListing listing) =>
+        [.. order.Domain.Disks.Where(disk => disk.WhyNotSnapshottable() is null && disk.Source.Path is not null).SelectMany(disk => Find(order, listing, disk))];
+
+    /// <summary>Why a disk must not go on with its detached overlays, as the end of a sentence; null where it may.</summary>
+    /// <param name="order">The domain, shut off.</param>
+    /// <param name="use">Who uses which image.</param>
+    /// <param name="overlays">The disk's detached overlays, the one nearest to the base first.</param>
+    public static string? WhyNotReattachable(RecordOrder order, ImageUse use, IReadOnlyList<RecordedDisk> overlays)
+    {
+        var disk = order.Domain.FindDisk(overlays[0].Target)!;
+        var below = disk.Source.Path!;
+        foreach (var overlay in overlays)
+        {
+            var path = OverlayData.PathOf(overlay);
+            var source = overlay.Source.Path!;
+            if (!order.IsSameFile(source, below))
+            {
+                return $"'{path}' stands on '{source}', and not on '{below}', as the disk's newest data must";
+            }
+
+            if (order.Host.Stat(source, followLink: true) is not { IsRegularFile: true })
+            {
+                return $"'{source}' is a device, which does not tell whether it was written to since. Compare both, and put '{OverlayData.PathOf(overlays[^1])}' back with 'virsh edit' if it was not";
+            }
+
+            if (WrittenAt(order, source) > WrittenAt(order, path))
+            {
+                return $"'{source}' was written to after '{path}' was, so what that holds no longer fits it: the guest has run without it. Copy out of it what is needed";
+            }
+
+            if (use.FindForeignUser(path, disk.Target, [.. overlays.Select(OverlayData.PathOf)]) is { } user)
+            {
+                return $"'{path}' is not this disk's alone: {user}";
+            }
+
+            below = path;
+        }
+
+        return null;
+    }
+
+    /// <summary>Gives overlays names under which nothing looks for them. They go on as a chain: each still names the one that it stands on.</summary>
+    /// <returns>The new names.</returns>
+    /// <exception cref="VirtSnapshotException"><c>SourceShared</c>: nothing was touched. <c>StorageFailed</c>: it can be repeated.</exception>
+    public static IReadOnlyList<string> KeepAside(RecordOrder order, ImageUse use, IReadOnlyList<RecordedDisk> overlays)
+    {
+        foreach (var overlay in overlays.Select(OverlayData.PathOf))
+        {
+            if ((use.IsNamedByAnyDomain(overlay) ? "a domain's definition names it" : use.FindForeignUser(overlay, overlays[0].Target, [.. overlays.Select(OverlayData.PathOf)])) is { } user)
+            {
+                throw new VirtSnapshotException(
+                    FailureKind.ResourceBusy,
+                    "SourceShared",
+                    order.Domain.FindDisk(overlays[0].Target),
+                    $"'{overlay}' of disk '{overlays[0].Target}' of domain '{order.Domain.Name}' cannot be kept aside: {user}. Nothing was touched.");
+            }
+        }
+
+        var end = KeptEnd + DateTime.UtcNow.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
+        var names = overlays.Select(OverlayData.PathOf).ToList();
+
+        // A second name first: at no moment is there an overlay whose base has no name.
+        foreach (var (overlay, number) in names.Select((overlay, number) => (overlay, number)))
+        {
+            Do(order, overlays[0], "ln", ["--no-target-directory", "--", overlay, overlay + end]);
+            if (number > 0)
+            {
+                Do(order, overlays[0], "qemu-img", ["rebase", "-u", "-q", "-f", "qcow2", "-b", names[number - 1] + end, "-F", "qcow2", overlay]);
+            }
+        }
+
+        names.ForEach(order.Host.Delete);
+        return [.. names.Select(name => name + end)];
+    }
+
+    private static IEnumerable<LostDisk> Find(RecordOrder order, FolderListing listing, VmDisk disk)
+    {
+        var chain = order.ChainOf(disk).Where(layer => layer.HasPath).ToList();
+        string[] layers = [.. chain.Select(layer => layer.Path!)];
+        string[] stems = [.. layers.Select(layer => Path.GetFileNameWithoutExtension(layer)), Overlay.StemOf(disk)];
+        var files = layers.Select(layer => Path.GetDirectoryName(layer)!)
+            .Concat(listing.PoolFolders(order))
+            .Distinct(StringComparer.Ordinal)
+            .SelectMany(folder => listing.FilesIn(order, folder))
+            .Where(file => OverlayName().IsMatch(file) && Array.Exists(stems, stem => Path.GetFileName(file).StartsWith($"{stem}.", StringComparison.Ordinal)))
+            .Concat(layers)
+            .Distinct(StringComparer.Ordinal)
+            .ToList();
+        using var ahead = order.Host.ReadAhead(files);
+        var own = files.Select(file => Read(order, disk, file, Array.IndexOf(layers, file) >= 0)).OfType<FoundOverlay>().ToList();
+        var standing = Standing(order, own, layers);
+        return own
+            .Where(overlay => overlay.Lost.IsInChain || (standing.Contains(overlay) && CarriesData(overlay)))
+            .Where(overlay => !overlay.IsKept)
+            .OrderByDescending(overlay => Array.IndexOf(layers, overlay.Path))
+            .ThenBy(overlay => Depth(overlay))
+            .Select(overlay => overlay.Lost);
+
+        FoundOverlay? Below(FoundOverlay overlay) => own.Find(other => other != overlay && order.IsSameFile(other.Path, overlay.Backing));
+
+        int Depth(FoundOverlay overlay) => overlay.Lost.IsInChain ? 0 : 1 + (Below(overlay) is { } below ? Depth(below) : 0);
+
+        bool CarriesData(FoundOverlay overlay) => overlay.HoldsData || own.Exists(other => Below(other) == overlay && CarriesData(other));
+    }
+
+    /// <summary>Overlays that lead to the disk's chain, over others or at once. What names itself as its base, over however many others, leads nowhere.</summary>
+    private static HashSet<FoundOverlay> Standing(RecordOrder order, IReadOnlyList<FoundOverlay> own, IReadOnlyList<string> layers)
+    {
+        var standing = own.Where(overlay => overlay.Lost.IsInChain || layers.Any(layer => order.IsSameFile(layer, overlay.Backing))).ToHashSet();
+        while (own.Where(overlay => !standing.Contains(overlay) && standing.Any(below => order.IsSameFile(below.Path, overlay.Backing))).ToList() is { Count: > 0 } next)
+        {
+            standing.UnionWith(next);
+        }
+
+        return standing;
+    }
+
+    /// <summary>Null where a file is not an overlay that this domain's disk once had.</summary>
+    private static FoundOverlay? Read(RecordOrder order, VmDisk disk, string file, bool isInChain)
+    {
+        if (order.Host.Stat(file) is not { IsRegularFile: true }
+            || ImageChain.ReadHeader(order.Host, file, withTable: true) is not { Mark: not null } header
+            || OverlayMark.Parse(header.Mark) is not { } mark
+            || mark.Target != disk.Target
+            || mark.Set.WhyNotOf(order.Domain.Uuid) is not null
+            || ImageChain.Resolve(file, header.BackingFile) is not { } backing)
+        {
+            return null;
+        }
+
+        var at = file.LastIndexOf(KeptEnd, StringComparison.Ordinal);
+        var (name, isKept) = at < 0 ? (file, false) : (file[..at], true);
+        var end = Path.GetFileName(name).LastIndexOf($".{mark.Set.Name}.", StringComparison.Ordinal);
+        if (end <= 0)
+        {
+            return null;
+        }
+
+        var source = DiskSource.ForPath(backing, header.BackingFormat, order.Host.Stat(backing, followLink: true) is { IsBlockDevice: true });
+        var record = new RecordedDisk(disk.Target, QemuProvider.MethodName, source, OverlayData.ToElement(file, Path.GetFileName(name)[..end])) { Set = mark.Set, Image = $"{source}" };
+        return isKept || OverlayProof.WhyNotOurs(order, record) is null
+            ? new FoundOverlay(new LostDisk(record, file, mark.CreatedAt, isInChain), backing, header.HoldsData, isKept)
+            : null;
+    }
+
+    /// <summary>When a file was last written to, in seconds.</summary>
+    private static decimal WrittenAt(RecordOrder order, string path)
+    {
+        var result = order.Host.RunAsRoot("stat", ["--dereference", "--format=%.9Y", "--", path]);
+        return result.Succeeded && decimal.TryParse(result.Output.AsSpan().Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
+            ? seconds
+            : throw new VirtSnapshotException(
+                FailureKind.InvalidData, "SourceUnreadable", path, $"When '{path}' was last written to cannot be read: {result.Complaint}. Nothing was touched.");
+    }
+
+    private static void Do(RecordOrder order, RecordedDisk record, string program, IReadOnlyList<string> arguments)
+    {
+        var result = order.Host.RunAsRoot(program, arguments);
+        if (!result.Succeeded)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.NotSpecified,
+                "StorageFailed",
+                order.Domain.FindDisk(record.Target),
+                $"The overlays of disk '{record.Target}' of domain '{order.Domain.Name}' could not be kept aside: '{program}' says: {result.Complaint}. No data is lost. Run Repair-DiskSnapshot again.");
+        }
+    }
+
+    [GeneratedRegex(@"\.qcow2(\.kept-[0-9]{8}T[0-9]{6}Z)?\z", RegexOptions.CultureInvariant)]
+    private static partial Regex OverlayName();
+
+    private sealed record FoundOverlay(LostDisk Lost, string Backing, bool HoldsData, bool IsKept)
+    {
+        public string Path => Lost.File;
+    }
+}

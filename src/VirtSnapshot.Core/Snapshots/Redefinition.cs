@@ -1,0 +1,60 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Methods;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>
+/// A domain that was defined anew from an old XML while it had snapshots (virt-install, Terraform and Ansible do that): its stored definition starts from the base, and after the next start
+/// everything written since is silently missing.
+/// </summary>
+internal static class Redefinition
+{
+    /// <summary>Disks of a running domain whose stored definition starts from a layer below the one that the guest writes to.</summary>
+    public static IReadOnlyList<(VmDisk Live, VmDisk Stored)> FindBehind(RecordOrder order)
+    {
+        var domain = order.Domain;
+        if (domain is not { IsActive: true, IsPersistent: true } || domain.Disks.All(disk => disk.BackingChain.Count == 0))
+        {
+            return [];
+        }
+
+        var stored = DomainReader.ReadStored(order.Native, domain);
+        return
+        [
+            .. domain.Disks
+                .Select(live => (Live: live, Stored: stored.FindDisk(live.Target)!))
+                .Where(disk => disk.Stored is not null && !disk.Stored.Source.IsSameAs(disk.Live.Source) && disk.Live.BackingChain.Any(layer => layer.IsSameAs(disk.Stored.Source))),
+        ];
+    }
+
+    /// <summary>Those of the lost disks that a domain's disks do not use.</summary>
+    public static IReadOnlyList<LostDisk> FindLost(RecordOrder order, FolderListing listing)
+    {
+        if (order.Host.WhyNoShell is not null)
+        {
+            return [];
+        }
+
+        // What a run is working on, or has left behind, is explained by its journal.
+        var journaled = RunJournal.Read(order.Domain)?.Entries ?? [];
+        return
+        [
+            .. MethodCatalog.Selector.Providers.SelectMany(provider => provider.FindLost(order, listing))
+                .Where(lost => !journaled.Any(entry => entry.Record.Set?.Group == lost.Record.Set!.Group && entry.Record.IsSameAs(lost.Record))),
+        ];
+    }
+
+    /// <summary>What the user must hear before the domain is started the next time.</summary>
+    public static IEnumerable<string> Describe(IEnumerable<(VmDisk Live, VmDisk Stored)> behind) => behind.Select(disk =>
+        $"Disk '{disk.Live.Target}' of domain '{disk.Live.Domain}' writes to '{disk.Live.Source}', but its stored definition starts from '{disk.Stored.Source}', as after 'virsh define' of an old XML: "
+        + $"after its next start, everything written since the snapshot would be missing. Run 'Repair-DiskSnapshot {disk.Live.Domain}' while it runs.");
+
+    /// <summary>What the user must hear of data that a disk does not use.</summary>
+    public static IEnumerable<string> Describe(VmDomain domain, IEnumerable<LostDisk> lost) => lost
+        .Where(disk => !disk.IsInChain)
+        .GroupBy(disk => disk.Record.Target)
+        .Select(disk => (Target: disk.Key, First: disk.First(), Names: string.Join(", ", disk.Select(layer => $"'{layer.File}'"))))
+        .Select(disk =>
+            $"Disk '{disk.Target}' of domain '{domain.Name}' does not use what was written after snapshot '{disk.First.Record.Set!.Name}' of {disk.First.TakenAt:u}, as after 'virsh define' of an old XML. "
+            + $"It is in {disk.Names}: do not delete that. 'Repair-DiskSnapshot {domain.Name} -DetachedOverlay Reattach' lets the disk go on with it, '-DetachedOverlay KeepAside' keeps it in another file.");
+}

@@ -1,0 +1,188 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+using VirtSnapshot.Methods;
+using VirtSnapshot.Quiescing;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>
+/// Brings a domain that was defined anew from an old XML back to its newest data, or keeps that aside. Each step may be repeated: records are written before a disk is switched, and a disk
+/// that is not switched yet is found again.
+/// </summary>
+internal sealed class RedefinitionRepair
+{
+    private readonly DomainSession session;
+    private readonly IReadOnlyList<(VmDisk Live, VmDisk Stored)> behind;
+    private readonly IReadOnlyList<LostDisk> unrecorded;
+    private readonly IReadOnlyList<IReadOnlyList<LostDisk>> detached;
+    private readonly DetachedOverlay choice;
+
+    private RedefinitionRepair(
+        DomainSession session,
+        IReadOnlyList<(VmDisk Live, VmDisk Stored)> behind,
+        IReadOnlyList<LostDisk> unrecorded,
+        IReadOnlyList<IReadOnlyList<LostDisk>> detached,
+        DetachedOverlay choice)
+    {
+        this.session = session;
+        this.behind = behind;
+        this.unrecorded = unrecorded;
+        this.detached = detached;
+        this.choice = choice;
+    }
+
+    /// <summary>What would be done, in words.</summary>
+    public string Description => string.Join("; ", behind
+        .Select(disk => $"let the stored definition of disk '{disk.Live.Target}' start from '{disk.Live.Source}', which the guest writes to, and not from '{disk.Stored.Source}'")
+        .Concat(unrecorded.Select(lost => $"record snapshot '{lost.Record.Set!.Name}' of disk '{lost.Record.Target}' again"))
+        .Concat(detached.Select(disk => choice == DetachedOverlay.Reattach
+            ? $"let disk '{disk[0].Record.Target}' go on with '{disk[^1].File}', which holds what was written after snapshot '{disk[^1].Record.Set!.Name}'"
+            : $"keep {string.Join(", ", disk.Select(layer => $"'{layer.File}'"))} of disk '{disk[0].Record.Target}' aside in another file")));
+
+    /// <summary>Whether there is anything to repair, or to tell the user of.</summary>
+    public static bool IsNeeded(RecordOrder order) => Redefinition.FindBehind(order).Count > 0
+        || FindLost(order) is { Count: > 0 } lost && (lost.Any(disk => !disk.IsInChain) || lost.Any(disk => !SnapshotCatalog.ReadDisks(order.Domain).Any(record => IsSame(record, disk.Record))));
+
+    /// <summary>Null where there is nothing to do, or the user has to choose first, which is told.</summary>
+    /// <exception cref="VirtSnapshotException"><c>DomainRunning</c>, <c>NotReattachable</c>; nothing was touched.</exception>
+    public static RedefinitionRepair? Plan(DomainSession session, DetachedOverlay? choice, IRunReporter reporter)
+    {
+        var order = session.ToOrder();
+        var behind = Redefinition.FindBehind(order);
+        var lost = FindLost(order);
+        var recorded = SnapshotCatalog.ReadDisks(session.Domain);
+        var unrecorded = lost.Where(disk => disk.IsInChain && !recorded.Any(record => IsSame(record, disk.Record))).ToList();
+        IReadOnlyList<IReadOnlyList<LostDisk>> detached = [.. lost.Where(disk => !disk.IsInChain).GroupBy(disk => disk.Record.Target).Select(disk => disk.ToList())];
+        if (choice is null)
+        {
+            Redefinition.Describe(session.Domain, lost).ToList().ForEach(reporter.Warning);
+            detached = [];
+        }
+        else if (choice == DetachedOverlay.Reattach)
+        {
+            foreach (var disk in detached)
+            {
+                RefuseReattaching(order, disk);
+            }
+        }
+
+        return behind.Count + unrecorded.Count + detached.Count > 0 ? new RedefinitionRepair(session, behind, unrecorded, detached, choice ?? DetachedOverlay.KeepAside) : null;
+    }
+
+    /// <exception cref="VirtSnapshotException">It failed; it can be repeated.</exception>
+    public RepairResult Run()
+    {
+        var details = new List<string>();
+        Record(unrecorded);
+        details.AddRange(unrecorded.Select(lost => $"Disk '{lost.Record.Target}': snapshot '{lost.Record.Set!.Name}' is recorded again, as crash-consistent."));
+        foreach (var (live, stored) in behind)
+        {
+            StoredDisk.PointTo(session.ToOrder(), live.Target, live.Source);
+            details.Add($"Disk '{live.Target}': its stored definition starts from '{live.Source}' again, and not from '{stored.Source}'.");
+        }
+
+        if (behind.Count > 0)
+        {
+            // The definition that was replaced had them; the running one has them still.
+            session.Reread();
+            foreach (var set in SnapshotCatalog.Read(session.Domain))
+            {
+                SnapshotCatalog.Write(session.Native, session.Domain, set);
+            }
+        }
+
+        foreach (var disk in detached)
+        {
+            details.Add(choice == DetachedOverlay.Reattach ? Reattach(disk) : KeepAside(disk));
+        }
+
+        var action = detached.Count > 0 && choice == DetachedOverlay.KeepAside ? RepairAction.KeptAside
+            : detached.Count + behind.Count > 0 ? RepairAction.Reattached : RepairAction.Recorded;
+        return new RepairResult(session.Domain.Name, action, details, session.Domain.Uri);
+    }
+
+    /// <summary>A host that cannot be looked at has nothing to show, and is no reason to fail: the domain may have no snapshot at all.</summary>
+    private static IReadOnlyList<LostDisk> FindLost(RecordOrder order)
+    {
+        try
+        {
+            return Redefinition.FindLost(order, new FolderListing());
+        }
+        catch (VirtSnapshotException e) when (e.ErrorId is "HostUnreachable" or "SudoRefused")
+        {
+            return [];
+        }
+    }
+
+    private static void RefuseReattaching(RecordOrder order, IReadOnlyList<LostDisk> disk)
+    {
+        var (domain, target) = (order.Domain, disk[0].Record.Target);
+        if (domain.IsActive)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidOperation,
+                "DomainRunning",
+                domain,
+                $"Domain '{domain.Name}' is running, so its disk '{target}' cannot go on with '{disk[^1].File}' now. Nothing was touched. Shut it off first: what it writes meanwhile, and what that file holds, do not fit together.");
+        }
+
+        var provider = MethodCatalog.Selector.Find(disk[0].Record.Method, domain);
+        if (provider.WhyNotReattachable(order, [.. disk.Select(layer => layer.Record)]) is { } why)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidOperation,
+                "NotReattachable",
+                domain.FindDisk(target),
+                $"Disk '{target}' of domain '{domain.Name}' cannot go on with '{disk[^1].File}': {why}. Nothing was touched. '-DetachedOverlay KeepAside' keeps it in another file.");
+        }
+    }
+
+    private static bool IsSame(RecordedDisk record, RecordedDisk other) => record.Set?.Group == other.Set?.Group && record.IsSameAs(other);
+
+    private string Reattach(IReadOnlyList<LostDisk> disk)
+    {
+        Record(disk);
+        RunSteps.Reached(RunStep.Recorded);
+        var (target, records) = (disk[0].Record.Target, disk.Select(layer => layer.Record).ToList());
+        var before = session.Domain.FindDisk(target)!.Source;
+        MethodCatalog.Selector.Find(records[0].Method, session.Domain).Reattach(session.ToOrder(), records);
+        RunSteps.Reached(RunStep.DiskSwitched);
+        session.Reread();
+        if (session.Domain.IsActive && session.Domain.FindDisk(target)?.Source.IsSameAs(before) == true)
+        {
+            StoredDisk.PointTo(session.ToOrder(), target, before);
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "DomainStarted",
+                session.Domain,
+                $"Domain '{session.Domain.Name}' was started while its disk '{target}' was to go on with '{disk[^1].File}'. It runs from '{before}', as before, and no data is lost.");
+        }
+
+        return $"Disk '{target}': goes on with '{disk[^1].File}'.";
+    }
+
+    private string KeepAside(IReadOnlyList<LostDisk> disk)
+    {
+        var records = disk.Select(layer => layer.Record).ToList();
+        var names = MethodCatalog.Selector.Find(records[0].Method, session.Domain).KeepAside(session.ToOrder(), records);
+        foreach (var set in SnapshotCatalog.Read(session.Domain))
+        {
+            SnapshotCatalog.Forget(session.Native, session.Domain, set, recorded => records.Exists(record => IsSame(record, recorded)));
+        }
+
+        return $"Disk '{records[0].Target}': kept as {string.Join(", ", names.Select(name => $"'{name}'"))}. The disk goes on without it ('qemu-img info --backing-chain' shows what it stands on).";
+    }
+
+    /// <summary>Whether the guest was frozen, nothing tells any more.</summary>
+    private void Record(IEnumerable<LostDisk> lost)
+    {
+        foreach (var set in lost.GroupBy(disk => disk.Record.Set!))
+        {
+            var known = SnapshotCatalog.Read(session.Domain).FirstOrDefault(other => other.Identity == set.Key)
+                ?? new SnapshotSet(set.Key.Group, set.Key.Name, set.Min(disk => disk.TakenAt), null, []) { Identity = set.Key };
+            var missing = set.Where(disk => !known.Disks.Any(other => other.Record.IsSameAs(disk.Record)));
+            SnapshotCatalog.Write(session.Native, session.Domain, known with { Disks = [.. known.Disks, .. missing.Select(disk => new SetDisk(disk.Record, Consistency.CrashConsistent, ChangedDisk: true))] });
+            session.Reread();
+        }
+    }
+}

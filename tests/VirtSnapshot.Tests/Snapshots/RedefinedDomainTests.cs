@@ -1,0 +1,199 @@
+using VirtSnapshot.Methods;
+using VirtSnapshot.Snapshots;
+using VirtSnapshot.Storage;
+using VirtSnapshot.Tests.Faults;
+using VirtSnapshot.Tests.Lab;
+using Xunit;
+
+namespace VirtSnapshot.Tests.Snapshots;
+
+/// <summary>A domain is defined anew from an XML of the time before its snapshots: the guest's newest data must neither be missing silently nor be deleted.</summary>
+public sealed class RedefinedDomainTests(LabFixture lab)
+{
+    private const byte Old = 1;
+    private const byte New = 2;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public void A_running_domain_is_warned_of_and_its_stored_definition_follows_again()
+    {
+        using var domain = new BareDomain(lab, "redefined");
+        domain.Write(Old);
+        var xml = Inactive(domain);
+        Engine.Take(domain.Domain, "s1");
+        domain.Write(New);
+        Define(xml);
+
+        AssertWarned(domain, "its stored definition starts from");
+        var reporter = new HeardReporter();
+        Engine.Remove(domain.Domain, Engine.Take(domain.Domain, "s2", reporter: reporter));
+        Assert.Contains(reporter.Warnings, warning => warning.Contains("its stored definition starts from", StringComparison.Ordinal));
+
+        Assert.Equal(RepairAction.Reattached, Repair(domain, null).Action);
+        AssertQuiet(domain);
+        lab.Virsh("destroy", domain.Name);
+        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        AssertHolds(domain, New);
+        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        AssertHolds(domain, New);
+        Engine.AssertNothingLeft(domain.Domain);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_shut_off_domain_goes_on_with_its_newest_data(bool isKilled)
+    {
+        using var domain = new BareDomain(lab, "redefined");
+        domain.Write(Old);
+        var xml = Inactive(domain);
+        Engine.Take(domain.Domain, "s1");
+        Engine.Take(domain.Domain, "s2");
+        domain.Write(New);
+        Define(xml);
+        lab.Virsh("destroy", domain.Name);
+
+        Assert.Equal(
+            [("s1", SnapshotState.Detached), ("s2", SnapshotState.Detached)],
+            SnapshotList.Of(domain.Domain).Select(snapshot => (snapshot.Name, snapshot.State)));
+        AssertWarned(domain, "do not delete that");
+        Assert.All(Engine.TryRemove(domain.Domain, SnapshotList.Of(domain.Domain), cancellation: Token), result => Assert.Equal("SnapshotDetached", result.Error!.ErrorId));
+        var taken = Engine.Refused(() => Engine.Take(domain.Domain, "s1"));
+        Assert.Equal("OverlayExists", taken.ErrorId);
+        Assert.Contains("Do not delete it: 'Repair-DiskSnapshot redefined'", taken.Message, StringComparison.Ordinal);
+        var reporter = new HeardReporter();
+        Assert.Null(RepairPlan.Make(domain.Domain, reporter, Token));
+        Assert.Contains("-DetachedOverlay Reattach", Assert.Single(reporter.Warnings), StringComparison.Ordinal);
+
+        foreach (var step in isKilled ? [RunStep.Recorded, RunStep.DiskSwitched] : Array.Empty<RunStep>())
+        {
+            VictimProcess.Die(lab, domain.Name, new VictimOrder { Work = VictimWork.Repair, Detached = DetachedOverlay.Reattach, Step = step });
+        }
+
+        if (!isKilled)
+        {
+            Assert.Equal(RepairAction.Reattached, Repair(domain, DetachedOverlay.Reattach).Action);
+        }
+
+        AssertQuiet(domain);
+        Assert.All(SnapshotList.Of(domain.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
+        AssertHolds(domain, New);
+        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        AssertHolds(domain, New);
+        Engine.AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
+    public void What_no_longer_fits_its_base_is_kept_aside()
+    {
+        using var domain = new BareDomain(lab, "redefined");
+        domain.Write(Old);
+        var xml = Inactive(domain);
+        Engine.Take(domain.Domain, "s1");
+        Engine.Take(domain.Domain, "s2");
+        domain.Write(New);
+        Define(xml);
+        lab.Virsh("destroy", domain.Name);
+        lab.Virsh("start", domain.Name);
+        AssertWarned(domain, "do not delete that");
+        Assert.Equal("DomainRunning", Engine.Refused(() => RepairPlan.Make(domain.Domain, DetachedOverlay.Reattach, new HeardReporter(), Token)).ErrorId);
+        domain.Write(Old, offset: "1M");
+        lab.Virsh("destroy", domain.Name);
+
+        var error = Engine.Refused(() => RepairPlan.Make(domain.Domain, DetachedOverlay.Reattach, new HeardReporter(), Token));
+        Assert.Equal("NotReattachable", error.ErrorId);
+        Assert.Contains("was written to after", error.Message, StringComparison.Ordinal);
+
+        Assert.Equal(RepairAction.KeptAside, Repair(domain, DetachedOverlay.KeepAside).Action);
+        Assert.Empty(SnapshotList.Of(domain.Domain));
+        AssertQuiet(domain);
+        AssertHolds(domain, Old);
+        var kept = Assert.Single(Directory.GetFiles(lab.Images, "redefined-vda.s2.qcow2.kept-*"));
+        AssertHolds(kept, New);
+        Engine.Remove(domain.Domain, Engine.Take(domain.Domain, "s1"));
+    }
+
+    [Fact]
+    public void Overlays_in_a_pool_are_found_and_those_of_others_are_not()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(lab.Images, "redefined-pool")).FullName;
+        lab.Virsh("pool-create-as", "redefined-pool", "dir", "--target", folder);
+        try
+        {
+            using var domain = new BareDomain(lab, "redefined");
+            var xml = Inactive(domain);
+            Engine.Take(domain.Domain, "s1", overlayDirectory: folder);
+            domain.Write(New);
+
+            // Another's, by name like ours, and a copy of ours.
+            LabScript.RunProgram("qemu-img", "create", "-q", "-f", "qcow2", "-b", domain.Image(), "-F", "qcow2", Path.Combine(folder, "redefined-vda.mine.qcow2"));
+            LabScript.RunProgram("qemu-io", "-f", "qcow2", "-c", "write 0 64k", Path.Combine(folder, "redefined-vda.mine.qcow2"));
+            Define(xml);
+            lab.Virsh("destroy", domain.Name);
+            Assert.Equal(("s1", SnapshotState.Detached), Assert.Single(SnapshotList.Of(domain.Domain).Select(snapshot => (snapshot.Name, snapshot.State))));
+            Assert.Equal(RepairAction.Reattached, Repair(domain, DetachedOverlay.Reattach).Action);
+            AssertHolds(domain, New);
+        }
+        finally
+        {
+            lab.Virsh("pool-destroy", "redefined-pool");
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_snapshot_that_has_lost_its_record_is_recorded_again()
+    {
+        using var domain = new BareDomain(lab, "redefined");
+        Engine.Take(domain.Domain, "s1");
+        domain.Write(New);
+        lab.Virsh("destroy", domain.Name);
+        var group = Assert.Single(SnapshotList.Of(domain.Domain)).Group;
+        lab.Virsh("metadata", domain.Name, $"urn:virtsnapshot:1:set:{group:D}", "--remove", "--config");
+
+        var lost = Assert.Single(SnapshotList.Of(domain.Domain));
+        Assert.Equal(("s1", group, SnapshotState.Unknown), (lost.Name, lost.Group, lost.State));
+        Assert.Equal("SnapshotNotRecorded", Engine.RemovalRefused(domain.Domain, lost).ErrorId);
+        Assert.Equal(RepairAction.Recorded, Repair(domain, null).Action);
+        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        AssertHolds(domain, New);
+        Engine.AssertNothingLeft(domain.Domain);
+    }
+
+    private static RepairResult Repair(BareDomain domain, DetachedOverlay? detached)
+    {
+        using var plan = RepairPlan.Make(domain.Domain, detached, new HeardReporter(), Token)!;
+        Assert.NotEmpty(plan.Description);
+        return plan.Run(Token);
+    }
+
+    private static void AssertWarned(BareDomain domain, string text)
+    {
+        var listing = new SnapshotListing();
+        SnapshotList.Of(domain.Domain, listing);
+        Assert.Contains(text, Assert.Single(listing.TakeWarnings()), StringComparison.Ordinal);
+    }
+
+    private static void AssertQuiet(BareDomain domain)
+    {
+        var listing = new SnapshotListing();
+        SnapshotList.Of(domain.Domain, listing);
+        Assert.Empty(listing.TakeWarnings());
+        using var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), Token);
+        Assert.Null(plan);
+    }
+
+    private static void AssertHolds(BareDomain domain, byte pattern) => AssertHolds(domain.Domain.FindDisk("vda")!.Source.Path!, pattern);
+
+    private static void AssertHolds(string image, byte pattern) => LabScript.RunProgram("qemu-io", "-r", "-f", "qcow2", "-c", $"read -P {pattern} 0 64k", image);
+
+    private string Inactive(BareDomain domain)
+    {
+        var file = Path.Combine(lab.Images, $"{domain.Name}-old.xml");
+        File.WriteAllText(file, lab.Virsh("dumpxml", "--inactive", domain.Name));
+        return file;
+    }
+
+    private void Define(string xml) => lab.Virsh("define", xml);
+}
