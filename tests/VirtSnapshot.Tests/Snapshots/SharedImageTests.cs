@@ -5,6 +5,7 @@ using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Cmdlets;
 using VirtSnapshot.Tests.Lab;
 using VirtSnapshot.Tests.Methods.Volumes;
+using VirtSnapshot.Tests.Storage;
 using Xunit;
 
 namespace VirtSnapshot.Tests.Snapshots;
@@ -86,6 +87,20 @@ public sealed partial class SharedImageTests(LabFixture lab) : VolumeTest(lab)
     }
 
     [Fact]
+    public void A_device_has_many_names()
+    {
+        var device = Keep(new LoopDevice(Lab.Images, "shared-device"));
+        var node = Path.Combine(Lab.Images, "shared-node");
+        LabScript.RunProgram("sh", "-c", "mknod \"$1\" b $(stat -c '0x%t 0x%T' \"$2\")", "sh", node, device.Path);
+        string[] paths = [device.Path, node];
+        var domains = paths.Select((path, number) => Define(BareDomain.Disk("block", $"<source dev='{path}'/>", $"vd{"ab"[number]}", "raw"))).ToList();
+        var error = Engine.Refused(() => Engine.Take(domains[0].Domain, "one", method: "qemu", overlayDirectory: Lab.Images));
+        Assert.Equal("SourceShared", error.ErrorId);
+        Assert.Contains($"disk 'vdb' of domain '{domains[1].Name}'", error.Message, StringComparison.Ordinal);
+        File.Delete(node);
+    }
+
+    [Fact]
     public void Below_the_image_another_definition_is_only_a_warning_and_no_temporary_overlay()
     {
         var image = Qcow2(Xfs().Folder, "a.qcow2");
@@ -120,8 +135,13 @@ public sealed partial class SharedImageTests(LabFixture lab) : VolumeTest(lab)
         using var domain = new BareDomain(Lab, "shared", isRunning: false);
         Engine.Take(domain.Domain, "one");
         BareDomain.WriteOffline(domain.Domain.FindDisk("vda")!.Source.Path!, 1, "1M");
+        var listing = new SnapshotListing();
+        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain, listing)).State);
         using var other = new BareDomain(Lab, "second", [BareDomain.FileDisk(domain.Image(), "vda", "qcow2")]);
         other.Write(9);
+
+        // One listing reads the other domains once, however many domains it lists.
+        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain, listing)).State);
 
         var (output, warning) = Get(domain.Name);
         var snapshot = Assert.Single(output);
