@@ -151,14 +151,16 @@ public sealed partial class SharedImageTests(LabFixture lab) : VolumeTest(lab)
         Assert.Equal("SourceShared", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
 
         Lab.Virsh("destroy", other.Name);
-        var (content, others) = (ImageDigest.Of(domain.Domain.FindDisk("vda")!.Source), ImageDigest.OfFile(other.Domain.FindDisk("vda")!.Source.Path!));
+        var before = Contents();
         Follow(warning);
         Engine.Remove(domain.Domain, snapshot);
         Assert.Empty(SnapshotList.Of(domain.Domain));
         Lab.Virsh("destroy", domain.Name);
-        Assert.Equal((content, others), (ImageDigest.Of(domain.Domain.FindDisk("vda")!.Source), ImageDigest.OfFile(other.Domain.FindDisk("vda")!.Source.Path!)));
+        Assert.Equal(before, Contents());
         Lab.Virsh("start", domain.Name);
         Lab.Virsh("start", other.Name);
+
+        (string Disk, string Other) Contents() => (ImageDigest.Of(domain.Domain.FindDisk("vda")!.Source), ImageDigest.OfFile(domain.Image()));
     }
 
     [Theory]
@@ -213,7 +215,8 @@ public sealed partial class SharedImageTests(LabFixture lab) : VolumeTest(lab)
     private (IReadOnlyList<DiskSnapshot> Output, string Warning) Get(string domain)
     {
         using var engine = new PowerShellEngine();
-        var result = engine.Run("param($uri, $name) Get-DiskSnapshot $name -Uri $uri -WarningVariable heard -WarningAction SilentlyContinue; \"$heard\"", Lab.Uri, domain);
+        var result = engine.Run(
+            "param($uri, $name) Get-DiskSnapshot $name -Uri $uri -WarningVariable heard -WarningAction SilentlyContinue; \"$heard\"", Lab.Uri, domain);
         Assert.Empty(result.ErrorIds);
         return ([.. result.Output.Select(item => item.BaseObject).OfType<DiskSnapshot>()], (string)result.Output[^1].BaseObject);
     }

@@ -85,7 +85,8 @@ public class SnapshotListTests(LabFixture lab)
         using var template = new BareDomain(lab, "listed", isRunning: false);
         BareDomain.WriteOffline(template.Image(), 1);
         using var clone = new BareDomain(lab, "listed2", [BareDomain.FileDisk(Clone(template.Image(), "listed-clone.qcow2"), "vda", "qcow2")]);
-        using var sibling = new BareDomain(lab, "listed3", [BareDomain.FileDisk(Clone(template.Image(), "listed-other.qcow2"), "vda", "qcow2")], isRunning: false);
+        var siblingImage = Clone(template.Image(), "listed-other.qcow2");
+        using var sibling = new BareDomain(lab, "listed3", [BareDomain.FileDisk(siblingImage, "vda", "qcow2")], isRunning: false);
         lab.Virsh("snapshot-create-as", clone.Name, "byhand", "--disk-only", "--no-metadata");
         clone.Write(2);
         if (!isOnTop)
