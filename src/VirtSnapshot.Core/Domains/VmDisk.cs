@@ -57,7 +57,10 @@ public sealed record VmDisk
     /// <summary>The disk's owner asked to leave it out of snapshots (<c>snapshot='no'</c>).</summary>
     internal bool IsLeftOutByDefault { get; init; }
 
-    /// <summary>Whether only a secret of libvirt opens it, or a layer that it stands on. Of a shut-off domain the XML need not show the layers: see <see cref="CandidateDisk.IsEncrypted"/>.</summary>
+    /// <summary>
+    /// Whether only a secret of libvirt opens it, or a layer that it stands on. The definition of a shut-off domain need not show the layers: see
+    /// <see cref="CandidateDisk.IsEncrypted"/>.
+    /// </summary>
     internal bool IsEncrypted { get; init; }
 
     /// <summary>A copy or commit job that has not ended yet: libvirt shows it as <c>&lt;mirror&gt;</c>.</summary>

@@ -52,7 +52,10 @@ internal interface ISnapshotProvider
     /// <exception cref="VirtSnapshotException">It is as hidden as before.</exception>
     void Expose(RecordOrder order, RecordedDisk record) => throw new InvalidOperationException($"Method '{Method}' hides nothing.");
 
-    /// <summary>The images that a snapshot's data lies in, where they are images that other domains may have as their disks: if one writes there, the data is not what was taken.</summary>
+    /// <summary>
+    /// The images that a snapshot's data lies in, where they are images that other domains may have as their disks: if one writes there, the
+    /// data is no longer what was taken.
+    /// </summary>
     IReadOnlyList<DiskSource> FindImages(RecordOrder order, RecordedDisk record) => [];
 
     /// <summary>Snapshots of this kind on the domain's disks that no record explains: other tools' work.</summary>

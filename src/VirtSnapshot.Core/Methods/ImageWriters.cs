@@ -7,8 +7,8 @@ using VirtSnapshot.Methods.LibvirtVolume;
 namespace VirtSnapshot.Methods;
 
 /// <summary>
-/// Which images the disks of all domains behind a connection write to, in their running and their stored definitions. Only the sources themselves count, not what they
-/// stand on, so that no image is opened: much cheaper than <see cref="ImageUse"/>. Read once, and asked about many images.
+/// Which images the disks of all domains behind a connection write to, in their running and their stored definitions. Only the sources themselves
+/// count, not what they stand on, so that no image is opened: much cheaper than <see cref="ImageUse"/>. Read once, and asked about many images.
 /// </summary>
 internal sealed class ImageWriters
 {
@@ -43,7 +43,7 @@ internal sealed class ImageWriters
         return read;
     }
 
-    /// <summary>Another domain's disk that writes to an image, or to one of several; one that runs before one that does not. Null where there is none.</summary>
+    /// <summary>Another domain's disk that writes to one of several images; one that runs before one that does not. Null where there is none.</summary>
     /// <param name="order">The domain that may write to them itself.</param>
     /// <param name="images">The images.</param>
     public ImageWriter? Find(RecordOrder order, params IEnumerable<DiskSource> images) => images
@@ -97,7 +97,8 @@ internal sealed class ImageWriters
 
             void Add(XElement definition, bool runs) => writers.AddRange((definition.Element("devices")?.Elements("disk") ?? [])
                 .Where(disk => disk.Element("readonly") is null && disk.Element("transient") is null && (string?)disk.Attribute("device") != "cdrom")
-                .Select(disk => new ImageWriter(uuid, name, (string?)disk.Element("target")?.Attribute("dev") ?? "", DiskSource.Read(disk, null, volumePath), runs)));
+                .Select(disk => new ImageWriter(
+                    uuid, name, (string?)disk.Element("target")?.Attribute("dev") ?? "", DiskSource.Read(disk, null, volumePath), runs)));
         }
         catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
         {

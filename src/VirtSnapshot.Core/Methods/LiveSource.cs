@@ -20,7 +20,8 @@ internal static class LiveSource
             "SourceDiffers",
             disk,
             $"Disk '{disk.Target}' of domain '{order.Domain.Name}' uses '{disk.Source}' now, and the snapshot '{snapshot}' is of '{image}'. Nothing was touched. "
-            + "Where that is an overlay of a newer snapshot, remove that one first; else copy the backup source to where it is needed: restoring would not bring back what the disk uses now.");
+            + "Where that is an overlay of a newer snapshot, remove that one first; else copy the backup source to where it is needed: "
+            + "restoring would not bring back what the disk uses now.");
     }
 
     /// <summary>Both, with the domain as it is now.</summary>

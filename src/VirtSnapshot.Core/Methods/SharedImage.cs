@@ -3,7 +3,7 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods;
 
-/// <summary>An image that a disk of another domain writes to as well: nothing that is taken of it holds still, and no freeze reaches that other guest.</summary>
+/// <summary>An image that a disk of another domain writes to as well: no freeze of the one guest reaches the other.</summary>
 internal static class SharedImage
 {
     /// <summary>Refuses what no method can snapshot.</summary>
@@ -13,7 +13,9 @@ internal static class SharedImage
     {
         // The chain of a running domain is in its definition; that of a shut-off one must be read from the images.
         var isSilent = order is { Domain.IsActive: false, Host.WhyNoShell: null };
-        using var ahead = isSilent ? ImageChain.ReadAhead(order.Host, disks.Select(disk => disk.Source)) : order.Host.ReadAhead(disks.Select(disk => disk.Source.Path).OfType<string>());
+        using var ahead = isSilent
+            ? ImageChain.ReadAhead(order.Host, disks.Select(disk => disk.Source))
+            : order.Host.ReadAhead(disks.SelectMany(disk => disk.BackingChain.Prepend(disk.Source)).Select(layer => layer.Path).OfType<string>());
         var warnings = new List<string>();
         foreach (var disk in disks)
         {
@@ -22,15 +24,16 @@ internal static class SharedImage
             {
                 throw Refusal(
                     disk,
-                    $"Disk '{disk.Target}' of domain '{disk.Domain}' cannot be snapshotted: {running}, which runs, writes to '{running.Source}' as well, so what is taken of it would not hold still.",
+                    $"Disk '{disk.Target}' of domain '{disk.Domain}' cannot be snapshotted: {running}, which runs, "
+                    + $"writes to '{running.Source}' as well, so what is taken of it would not hold still.",
                     $"Shut '{running.Domain}' off, and give one of both an image of its own.");
             }
 
             if (writers.Find(order, disk.Source) is { } defined)
             {
                 warnings.Add(
-                    $"The image '{disk.Source}' of disk '{disk.Target}' of domain '{disk.Domain}' is that of {defined} as well, which is shut off. Whatever that domain writes after its next start, "
-                    + $"domain '{disk.Domain}' and its later snapshots have, too: give one of both an image of its own.");
+                    $"The image '{disk.Source}' of disk '{disk.Target}' of domain '{disk.Domain}' is that of {defined} as well, which is shut off. "
+                    + $"Whatever that domain writes after its next start, domain '{disk.Domain}' has, too: give one of both an image of its own.");
             }
         }
 
@@ -59,23 +62,33 @@ internal static class SharedImage
         {
             throw Refusal(
                 disk,
-                $"Disk '{disk.Target}' of domain '{disk.Domain}' cannot be restored: {running}, which runs, writes to '{running.Source}', which the snapshot stands on.",
+                $"Disk '{disk.Target}' of domain '{disk.Domain}' cannot be restored: {running}, which runs, "
+                + $"writes to '{running.Source}', which the snapshot stands on.",
                 "What it holds is no longer what was taken.");
         }
     }
 
     /// <summary>What is to be told of a snapshot whose data another domain changes.</summary>
     public static string DescribeWritten(RecordOrder order, RecordedDisk record, string snapshot, ImageWriter writer) =>
-        $"Snapshot '{snapshot}' of disk '{record.Target}' of domain '{order.Domain.Name}' is no longer what was taken: {writer}, which runs, writes to '{writer.Source}'. Shut '{writer.Domain}' off. "
-        + $"To keep what '{order.Domain.Name}' has, {GiveOwnImage(order.Domain, record.Target)}";
+        $"Snapshot '{snapshot}' of disk '{record.Target}' of domain '{order.Domain.Name}' is no longer what was taken: {writer}, which runs, "
+        + $"writes to '{writer.Source}'. Shut '{writer.Domain}' off. {WayOut(order.Domain, order.Domain.FindDisk(record.Target))}".TrimEnd();
 
     /// <summary>
-    /// How a disk on an overlay becomes independent of a base that others need as well, and nothing is lost: the overlay takes in all that it still reads from there.
-    /// <see cref="Qemu.MergeStep"/> knows such a disk.
+    /// How a disk on an overlay becomes independent of a base that others need as well, and nothing is lost: the overlay takes in all that it
+    /// still reads from there. <see cref="Qemu.MergeStep"/> knows such a disk. Out of an encrypted image nothing is to be copied in plain text.
     /// </summary>
-    public static string GiveOwnImage(VmDomain domain, string target) =>
-        $"give its disk an image of its own: {(domain.IsActive ? "" : $"'virsh start {domain.Name}', ")}'virsh blockpull {domain.Name} {target} --wait' (it takes the room of a full copy), "
-        + "and remove the snapshot again. Its overlay stays as the disk's image, and nothing of others is changed.";
+    public static string WayOut(VmDomain domain, VmDisk? disk)
+    {
+        if (disk is null or { IsEncrypted: true })
+        {
+            return "";
+        }
+
+        var start = domain.IsActive ? "" : $"'virsh start {domain.Name}', ";
+        return $"If both domains are to stay, give disk '{disk.Target}' of domain '{domain.Name}' an image of its own: {start}"
+            + $"'virsh blockpull {domain.Name} {disk.Target} --wait' (it takes the space of a full copy), and remove the snapshot then. "
+            + "Its overlay stays as the disk's image, and nothing of others is changed.";
+    }
 
     private static VirtSnapshotException Refusal(VmDisk disk, string problem, string advice) =>
         new(FailureKind.ResourceBusy, "SourceShared", disk, $"{problem} Nothing was touched. {advice}");

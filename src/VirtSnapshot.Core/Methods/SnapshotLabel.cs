@@ -32,7 +32,8 @@ internal static class SnapshotLabel
                 FailureKind.InvalidOperation,
                 "SnapshotNotOurs",
                 snapshot,
-                $"'{snapshot}' is recorded as a snapshot, but its name is none that we give, so it is not touched. It stays as it is: it may hold somebody else's data.");
+                $"'{snapshot}' is recorded as a snapshot, but its name is none that we give, so it is not touched: "
+                + "it may hold somebody else's data.");
         }
     }
 

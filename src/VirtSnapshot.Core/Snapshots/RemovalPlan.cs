@@ -178,7 +178,8 @@ public sealed class RemovalPlan : IDisposable
             FailureKind.InvalidOperation,
             "SnapshotNotOurs",
             snapshot,
-            $"No record explains the overlay of disk '{snapshot.Disk}' of domain '{session.Domain.Name}', so it is not touched: it may be a clone's, or another tool's. {Advise(snapshot)}".TrimEnd())
+            $"No record explains the overlay of disk '{snapshot.Disk}' of domain '{session.Domain.Name}', so it is not touched: "
+            + $"it may be a clone's, or another tool's. {Advise(snapshot)}".TrimEnd())
         : new VirtSnapshotException(
             FailureKind.ObjectNotFound,
             "SnapshotNotFound",

@@ -128,7 +128,9 @@ public static class SnapshotList
 
     /// <summary>A disk of a running domain that writes to what was snapshotted: a second definition on the same image, say.</summary>
     private static ImageWriter? FindWriter(ISnapshotProvider provider, RecordOrder order, RecordedDisk record, SnapshotListing listing) =>
-        provider.FindImages(order, record) is { Count: > 0 } images && listing.WritersFor(order).Find(order, images) is { IsRunning: true } writer ? writer : null;
+        provider.FindImages(order, record) is { Count: > 0 } images && listing.WritersFor(order).Find(order, images) is { IsRunning: true } writer
+            ? writer
+            : null;
 
     /// <summary>A list of all snapshots is not to fail because of one.</summary>
     private static double? TryReadFill(ISnapshotProvider provider, RecordOrder order, RecordedDisk record)
@@ -170,7 +172,8 @@ public static class SnapshotList
             .Concat(journaled.Select(entry => entry.Becomes).OfType<RecordedDisk>())
             .Concat(lost.Select(disk => disk.Record))
             .ToList();
-        return MethodCatalog.Selector.Providers.SelectMany(provider => provider.FindUnrecorded(order, explained, () => listing.UseFor(order))).Select(found => new DiskSnapshot
+        var unrecorded = MethodCatalog.Selector.Providers.SelectMany(provider => provider.FindUnrecorded(order, explained, () => listing.UseFor(order)));
+        return unrecorded.Select(found => new DiskSnapshot
         {
             Domain = domain.Name,
             DomainUuid = domain.Uuid,

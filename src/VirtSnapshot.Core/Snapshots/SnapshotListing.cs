@@ -3,8 +3,8 @@ using VirtSnapshot.Methods;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>
-/// One listing of the snapshots of many domains. What other domains use is read at most once for each libvirt URI, and only when a snapshot makes it matter; so a
-/// listing is for one command, not to be kept.
+/// One listing of the snapshots of many domains. What other domains use is read at most once for each libvirt URI, and only when a snapshot
+/// makes it matter; so a listing is for one command, not to be kept.
 /// </summary>
 public sealed class SnapshotListing
 {

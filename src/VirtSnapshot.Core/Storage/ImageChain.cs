@@ -49,7 +49,8 @@ internal static class ImageChain
     }
 
     /// <summary>
-    /// Whether an image or one that it stands on is encrypted, as the images themselves tell. A raw image cannot tell: what looks like LUKS in it may be the guest's own.
+    /// Whether an image or one that it stands on is encrypted, as the images themselves tell. A raw image cannot tell: what looks like LUKS in it
+    /// may be the guest's own.
     /// </summary>
     public static bool IsEncrypted(IHost host, DiskSource top) => FromImages(host, top)
         .Any(layer => layer.Format == "luks" || (layer is { Path: { } path, Format: null or "qcow2" } && ReadHeader(host, path) is { IsEncrypted: true }));

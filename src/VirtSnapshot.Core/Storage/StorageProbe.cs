@@ -29,7 +29,7 @@ internal sealed class StorageProbe
     /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c>, <c>SudoRefused</c>: the host cannot be reached or looked at.</exception>
     public StorageStack StackOf(VmDisk disk) => stacks.Value[(disk.DomainUuid, disk.Target)];
 
-    /// <summary>Whether an image of a shut-off domain's disk is encrypted, which its definition need not show. Of a running one its definition shows it.</summary>
+    /// <summary>Whether an image of a shut-off domain's disk is encrypted, which its definition need not show.</summary>
     public bool HasEncryptedImage(VmDisk disk) => encrypted.Value.Contains(Key(disk));
 
     private static HashSet<(Guid Domain, string Target)> FindEncrypted(IHost host, IReadOnlyList<VmDisk> disks)

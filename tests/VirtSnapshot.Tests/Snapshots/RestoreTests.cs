@@ -171,6 +171,9 @@ public class RestoreTests(LabFixture lab)
         var refused = Engine.Refused(() => Engine.Restore(domain.Domain, chosen));
         Assert.Equal(errorId, refused.ErrorId);
         Assert.Contains("Nothing was touched.", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(
+            obstacle == "overlay without a record",
+            refused.Message.Contains("'virsh blockcommit restored vda --shallow --active --pivot'", StringComparison.Ordinal));
         Assert.Equal((xml, files), (domain.Domain.Xml, Files(domain)));
     }
 

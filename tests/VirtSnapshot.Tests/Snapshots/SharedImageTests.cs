@@ -5,6 +5,7 @@ using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Cmdlets;
 using VirtSnapshot.Tests.Lab;
 using VirtSnapshot.Tests.Methods.Volumes;
+using VirtSnapshot.Tests.Storage;
 using Xunit;
 
 namespace VirtSnapshot.Tests.Snapshots;
@@ -86,6 +87,20 @@ public sealed partial class SharedImageTests(LabFixture lab) : VolumeTest(lab)
     }
 
     [Fact]
+    public void A_device_has_many_names()
+    {
+        var device = Keep(new LoopDevice(Lab.Images, "shared-device"));
+        var node = Path.Combine(Lab.Images, "shared-node");
+        LabScript.RunProgram("sh", "-c", "mknod \"$1\" b $(stat -c '0x%t 0x%T' \"$2\")", "sh", node, device.Path);
+        string[] paths = [device.Path, node];
+        var domains = paths.Select((path, number) => Define(BareDomain.Disk("block", $"<source dev='{path}'/>", $"vd{"ab"[number]}", "raw"))).ToList();
+        var error = Engine.Refused(() => Engine.Take(domains[0].Domain, "one", method: "qemu", overlayDirectory: Lab.Images));
+        Assert.Equal("SourceShared", error.ErrorId);
+        Assert.Contains($"disk 'vdb' of domain '{domains[1].Name}'", error.Message, StringComparison.Ordinal);
+        File.Delete(node);
+    }
+
+    [Fact]
     public void Below_the_image_another_definition_is_only_a_warning_and_no_temporary_overlay()
     {
         var image = Qcow2(Xfs().Folder, "a.qcow2");
@@ -120,8 +135,13 @@ public sealed partial class SharedImageTests(LabFixture lab) : VolumeTest(lab)
         using var domain = new BareDomain(Lab, "shared", isRunning: false);
         Engine.Take(domain.Domain, "one");
         BareDomain.WriteOffline(domain.Domain.FindDisk("vda")!.Source.Path!, 1, "1M");
+        var listing = new SnapshotListing();
+        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain, listing)).State);
         using var other = new BareDomain(Lab, "second", [BareDomain.FileDisk(domain.Image(), "vda", "qcow2")]);
         other.Write(9);
+
+        // One listing reads the other domains once, however many domains it lists.
+        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain, listing)).State);
 
         var (output, warning) = Get(domain.Name);
         var snapshot = Assert.Single(output);
@@ -131,14 +151,16 @@ public sealed partial class SharedImageTests(LabFixture lab) : VolumeTest(lab)
         Assert.Equal("SourceShared", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
 
         Lab.Virsh("destroy", other.Name);
-        var (content, others) = (ImageDigest.Of(domain.Domain.FindDisk("vda")!.Source), ImageDigest.OfFile(other.Domain.FindDisk("vda")!.Source.Path!));
+        var before = Contents();
         Follow(warning);
         Engine.Remove(domain.Domain, snapshot);
         Assert.Empty(SnapshotList.Of(domain.Domain));
         Lab.Virsh("destroy", domain.Name);
-        Assert.Equal((content, others), (ImageDigest.Of(domain.Domain.FindDisk("vda")!.Source), ImageDigest.OfFile(other.Domain.FindDisk("vda")!.Source.Path!)));
+        Assert.Equal(before, Contents());
         Lab.Virsh("start", domain.Name);
         Lab.Virsh("start", other.Name);
+
+        (string Disk, string Other) Contents() => (ImageDigest.Of(domain.Domain.FindDisk("vda")!.Source), ImageDigest.OfFile(domain.Image()));
     }
 
     [Theory]
@@ -193,7 +215,8 @@ public sealed partial class SharedImageTests(LabFixture lab) : VolumeTest(lab)
     private (IReadOnlyList<DiskSnapshot> Output, string Warning) Get(string domain)
     {
         using var engine = new PowerShellEngine();
-        var result = engine.Run("param($uri, $name) Get-DiskSnapshot $name -Uri $uri -WarningVariable heard -WarningAction SilentlyContinue; \"$heard\"", Lab.Uri, domain);
+        var result = engine.Run(
+            "param($uri, $name) Get-DiskSnapshot $name -Uri $uri -WarningVariable heard -WarningAction SilentlyContinue; \"$heard\"", Lab.Uri, domain);
         Assert.Empty(result.ErrorIds);
         return ([.. result.Output.Select(item => item.BaseObject).OfType<DiskSnapshot>()], (string)result.Output[^1].BaseObject);
     }

@@ -51,8 +51,77 @@ public class SnapshotListTests(LabFixture lab)
         Assert.Equal((SnapshotState.Unknown, "", Guid.Empty, null), (snapshot.State, snapshot.Name, snapshot.Group, snapshot.CreatedAt));
         Assert.Equal(domain.Image(), snapshot.BackupSource.Path);
 
-        Assert.Equal("SnapshotNotOurs", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
+        var error = Engine.RemovalRefused(domain.Domain, snapshot);
+        Assert.Equal("SnapshotNotOurs", error.ErrorId);
+        Assert.Contains($"'virsh blockcommit {domain.Name} vda --shallow --active --pivot'", error.Message, StringComparison.Ordinal);
         Assert.NotEqual(domain.Image(), domain.Domain.FindDisk("vda")!.Source.Path);
+    }
+
+    [Theory]
+    [InlineData("listed-clone.qcow2", true)]
+    [InlineData("listed-vda.clone.qcow2", true)]
+    [InlineData("listed-clone.qcow2", false)]
+    public void A_linked_clone_is_no_snapshot_and_no_merge_into_its_template_is_advised(string name, bool isTemplateDefined)
+    {
+        using var template = new BareDomain(lab, "listed", isRunning: false);
+        var image = Clone(template.Image(), name);
+        using var clone = new BareDomain(lab, "listed2", [BareDomain.FileDisk(image, "vda", "qcow2")], isRunning: false);
+        if (!isTemplateDefined)
+        {
+            lab.Virsh("undefine", template.Name);
+        }
+
+        Assert.Empty(SnapshotList.Of(clone.Domain));
+        Engine.Take(clone.Domain, "ours");
+        Assert.Equal("ours", Assert.Single(SnapshotList.Of(clone.Domain)).Name);
+        Engine.Remove(clone.Domain, SnapshotList.Of(clone.Domain));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_advised_merge_of_another_tool_s_snapshot_leaves_the_template_alone(bool isOnTop)
+    {
+        using var template = new BareDomain(lab, "listed", isRunning: false);
+        BareDomain.WriteOffline(template.Image(), 1);
+        using var clone = new BareDomain(lab, "listed2", [BareDomain.FileDisk(Clone(template.Image(), "listed-clone.qcow2"), "vda", "qcow2")]);
+        var siblingImage = Clone(template.Image(), "listed-other.qcow2");
+        using var sibling = new BareDomain(lab, "listed3", [BareDomain.FileDisk(siblingImage, "vda", "qcow2")], isRunning: false);
+        lab.Virsh("snapshot-create-as", clone.Name, "byhand", "--disk-only", "--no-metadata");
+        clone.Write(2);
+        if (!isOnTop)
+        {
+            lab.Virsh("snapshot-create-as", clone.Name, "later", "--disk-only", "--no-metadata");
+        }
+
+        var (golden, chain) = (ImageDigest.OfFile(template.Image()), clone.Domain.FindDisk("vda")!.BackingChain.Count);
+        var snapshot = SnapshotList.Of(clone.Domain)[^1];
+        Assert.Equal((SnapshotState.Unknown, Path.Combine(lab.Images, "listed-clone.qcow2")), (snapshot.State, snapshot.BackupSource.Path));
+        lab.Virsh(Advised(Engine.RemovalRefused(clone.Domain, snapshot)));
+
+        Assert.Equal(golden, ImageDigest.OfFile(template.Image()));
+        var disk = clone.Domain.FindDisk("vda")!;
+        Assert.Equal((chain - 1, template.Image()), (disk.BackingChain.Count, disk.BackingChain[^1].Path));
+        Assert.NotEqual(golden, ImageDigest.Of(disk.Source));
+    }
+
+    [Fact]
+    public void No_merge_into_a_base_that_another_image_stands_on_is_advised()
+    {
+        using var domain = new BareDomain(lab, "listed");
+        lab.Virsh("snapshot-create-as", domain.Name, "byhand", "--disk-only");
+        var clone = Clone(domain.Image(), "listed-clone.qcow2");
+        using var other = new BareDomain(lab, "listed2", [BareDomain.FileDisk(clone, "vda", "qcow2")], isRunning: false);
+
+        // libvirt itself keeps it as a snapshot, so it is shown whoever stands on its base.
+        var error = Engine.RemovalRefused(domain.Domain, Assert.Single(SnapshotList.Of(domain.Domain)));
+        Assert.Equal("SnapshotNotOurs", error.ErrorId);
+        Assert.DoesNotContain("blockcommit", error.Message, StringComparison.Ordinal);
+        Assert.Contains("domain 'listed2'", error.Message, StringComparison.Ordinal);
+        other.Dispose();
+        error = Engine.RemovalRefused(domain.Domain, Assert.Single(SnapshotList.Of(domain.Domain)));
+        Assert.DoesNotContain("blockcommit", error.Message, StringComparison.Ordinal);
+        Assert.Contains(clone, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -67,6 +136,20 @@ public class SnapshotListTests(LabFixture lab)
             SnapshotList.Of(domain.Domain).Select(snapshot => (snapshot.Name, snapshot.State)));
         Engine.Remove(domain.Domain, [.. first, .. second]);
         Assert.Equal(SnapshotState.Unknown, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+    }
+
+    private string Clone(string image, string name)
+    {
+        var path = Path.Combine(lab.Images, name);
+        LabScript.RunProgram("qemu-img", "create", "-q", "-f", "qcow2", "-b", image, "-F", "qcow2", path);
+        return path;
+    }
+
+    /// <summary>The command that an error tells to type.</summary>
+    private static string[] Advised(VirtSnapshotException error)
+    {
+        var command = error.Message[(error.Message.IndexOf("'virsh ", StringComparison.Ordinal) + 7)..];
+        return command[..command.IndexOf('\'', StringComparison.Ordinal)].Split(' ');
     }
 
     [Fact]

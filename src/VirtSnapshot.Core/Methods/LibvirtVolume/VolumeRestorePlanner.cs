@@ -24,7 +24,11 @@ internal static class VolumeRestorePlanner
         var name = VolumeSuccession.NameAfter(replaced.Name, order.Group);
         if (order.Native.Connection.HasVolume(replaced.Pool, name))
         {
-            throw Refused(FailureKind.ResourceExists, "OverlayExists", $"its new volume would be '{replaced.Pool}/{name}', which is there already. It may hold what a guest has written: copy it ('virsh vol-clone') before you delete it");
+            throw Refused(
+                FailureKind.ResourceExists,
+                "OverlayExists",
+                $"its new volume would be '{replaced.Pool}/{name}', which is there already. It may hold what a guest has written: "
+                + "copy it ('virsh vol-clone') before you delete it");
         }
 
         if (replaced.IsLogical && replaced.Capacity > replaced.PoolFree)

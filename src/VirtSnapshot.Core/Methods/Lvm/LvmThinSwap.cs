@@ -53,7 +53,10 @@ internal sealed class LvmThinSwap(RecordOrder order, RestoredDisk disk) : Device
 
         if (new[] { swap.New, swap.Old, swap.Written }.FirstOrDefault(name => swap.Find(name) is not null) is { } taken)
         {
-            throw swap.Refused(FailureKind.ResourceExists, "OverlayExists", $"there is a volume '{swap.Group}/{taken}' already, which may hold what a guest has written: give it another name ('lvrename')");
+            throw swap.Refused(
+                FailureKind.ResourceExists,
+                "OverlayExists",
+                $"there is a volume '{swap.Group}/{taken}' already, which may hold what a guest has written: give it another name ('lvrename')");
         }
 
         return swap;
@@ -117,7 +120,8 @@ internal sealed class LvmThinSwap(RecordOrder order, RestoredDisk disk) : Device
 
         return Find(Written) is null
             ? null
-            : $"'{FullName(Written)}' was left where it is: the domain was started meanwhile, and it holds what the guest has written. Give it another name ('lvrename'), to keep that";
+            : $"'{FullName(Written)}' was left where it is: the domain was started meanwhile, and it holds what the guest has written. "
+                + "Give it another name ('lvrename'), to keep that";
     }
 
     protected override string? TidyUp()

@@ -3,7 +3,7 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;
 
-/// <summary>A shut-off domain's disk that only a secret of libvirt opens, with a snapshot of this method: other versions and tools put plain overlays on such disks.</summary>
+/// <summary>A disk that only a secret of libvirt opens, with a snapshot of this method: earlier versions have put plain overlays on such disks.</summary>
 internal static class EncryptedDisk
 {
     /// <exception cref="VirtSnapshotException"><c>DiskEncrypted</c>.</exception>
@@ -13,7 +13,8 @@ internal static class EncryptedDisk
         {
             throw Refusal(
                 disk,
-                $"Disk '{disk.Target}' of domain '{disk.Domain}' cannot be restored: it is encrypted, and the fresh overlay on '{record.Source}' would hold in plain text what the guest writes.",
+                $"Disk '{disk.Target}' of domain '{disk.Domain}' cannot be restored: it is encrypted, "
+                + $"and the fresh overlay on '{record.Source}' would hold in plain text what the guest writes.",
                 $"Copy '{record.Source}' to another file, which stays encrypted, and give the disk that file with 'virsh edit'.");
         }
     }
@@ -26,7 +27,8 @@ internal static class EncryptedDisk
         {
             throw Refusal(
                 disk,
-                $"The snapshot of disk '{disk.Target}' of domain '{disk.Domain}' cannot be merged while the domain is shut off: '{record.Source}' is encrypted, and only a running QEMU has the secret.",
+                $"The snapshot of disk '{disk.Target}' of domain '{disk.Domain}' cannot be merged while the domain is shut off: "
+                + $"'{record.Source}' is encrypted, and only a running QEMU has the secret.",
                 "Start the domain, and remove the snapshot while it runs. If it does not start, its definition has lost the secret: "
                 + $"with 'virsh edit {disk.Domain}' give the disk a <backingStore> for that image, with its <encryption> in the <source>.");
         }

@@ -16,7 +16,10 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
 
     public DiskSource Base => Record.Source;
 
-    /// <summary>Whether the overlay has become an image of its own, as <c>virsh blockpull</c> makes it: there is nothing to merge or to delete, and only the record goes.</summary>
+    /// <summary>
+    /// Whether the overlay has become an image of its own, as <c>virsh blockpull</c> makes it: there is nothing to merge or to delete, and only
+    /// the record goes.
+    /// </summary>
     public bool StandsAlone => IsMerged && Chain[^1].Path == Overlay;
 
     /// <summary>Whether the domain writes to this overlay, so that it must be pivoted away from it.</summary>
@@ -84,7 +87,8 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
                 "MergeUnproven",
                 disk,
                 $"A run died while it removed the overlay '{overlay}' of disk '{disk.Target}' of domain '{order.Domain.Name}'. The disk no longer uses it, but the domain was restarted since, "
-                + "so nothing proves that its data was merged, and it is kept. Compare both images with 'qemu-img compare'; then move the overlay to another folder, to keep it, and run Repair-DiskSnapshot again.");
+                + "so nothing proves that its data was merged, and it is kept. Compare both images with 'qemu-img compare'; "
+                + "then move the overlay to another folder, to keep it, and run Repair-DiskSnapshot again.");
         }
     }
 
@@ -126,7 +130,8 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
                     FailureKind.ResourceBusy,
                     "SourceShared",
                     Disk,
-                    $"The snapshot of disk '{Disk.Target}' of domain '{Disk.Domain}' cannot be merged: '{image}' would change, and {user}. Nothing was touched. {WayOut(order, image)}".TrimEnd());
+                    $"The snapshot of disk '{Disk.Target}' of domain '{Disk.Domain}' cannot be merged: '{image}' would change, and {user}. "
+                    + $"Nothing was touched. {WayOut(order, image)}".TrimEnd());
             }
 
             if (use.FindReaders(image) is [{ } reader, ..])
@@ -136,10 +141,10 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         }
     }
 
-    /// <summary>Two disks that stand on one base with their overlays can neither be merged, each for the other's sake. Out of an encrypted one nothing is to be written in plain text.</summary>
-    private string WayOut(RemovalOrder order, string image) => image != Base.Path || Disk.IsEncrypted
+    /// <summary>Two disks that stand on one base with their overlays can neither be merged, each for the other's sake.</summary>
+    private string WayOut(RemovalOrder order, string image) => image != Base.Path
         ? ""
-        : (IsActiveLayer ? "If that is to stay, " : "Remove the newer snapshots of this disk first. If that is to stay, ") + SharedImage.GiveOwnImage(order.Domain, Disk.Target);
+        : (IsActiveLayer ? "" : "Remove the newer snapshots of this disk first. ") + SharedImage.WayOut(order.Domain, Disk);
 
     public VirtSnapshotException BusyReading(string image, string reader, Exception? inner) => new(
         FailureKind.ResourceBusy,

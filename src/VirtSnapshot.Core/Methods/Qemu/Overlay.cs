@@ -20,7 +20,8 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
         System.IO.Path.Combine(folder, $"{stem}.{name}.qcow2");
 
     /// <summary>What the names of overlays begin with on a disk that is no file.</summary>
-    public static string StemOf(VmDisk disk) => string.Concat($"{disk.Domain}-{disk.Target}".Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' ? c : '_'));
+    public static string StemOf(VmDisk disk) =>
+        string.Concat($"{disk.Domain}-{disk.Target}".Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' ? c : '_'));
 
     /// <summary>Makes the file, exclusively and on disk, and checks that it is what QEMU will need.</summary>
     /// <exception cref="VirtSnapshotException"><c>OverlayExists</c>, <c>NoSpace</c>, <c>AccessDenied</c>, <c>OverlayFailed</c>; no file is left.</exception>
@@ -54,7 +55,8 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
         "OverlayExists",
         disk,
         $"The overlay '{path}' for disk '{disk.Target}' of domain '{disk.Domain}' would overwrite something that stands there already. "
-        + "Nothing was touched. Choose another -Name or -OverlayDirectory. That file may hold a guest's only newest data: 'qemu-img info' shows what it stands on.");
+        + "Nothing was touched. Choose another -Name or -OverlayDirectory. "
+        + "That file may hold a guest's only newest data: 'qemu-img info' shows what it stands on.");
 
     /// <summary>
     /// libvirt takes a file that it is told to reuse as it is: a wrong size or backing would be the guest's new truth. A network base has

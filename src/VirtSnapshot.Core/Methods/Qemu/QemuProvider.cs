@@ -32,7 +32,8 @@ internal sealed class QemuProvider : ISnapshotProvider
         if (candidate.IsEncrypted)
         {
             return MethodFit.Impossible(
-                "it is encrypted, and an overlay would hold in plain text what the guest writes: a method below the image (reflink, btrfs, zfs, lvm, lvm-thin) makes a copy that stays encrypted");
+                "it is encrypted, and an overlay would hold in plain text what the guest writes: "
+                + "a method below the image (reflink, btrfs, zfs, lvm, lvm-thin) makes a copy that stays encrypted");
         }
 
         var disk = candidate.Disk;

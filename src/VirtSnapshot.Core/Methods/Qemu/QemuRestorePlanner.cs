@@ -103,6 +103,7 @@ internal static class QemuRestorePlanner
         FailureKind.InvalidOperation,
         "SnapshotNotOurs",
         disk,
-        $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored: it stands on '{chain[position]}', an overlay that no record explains, and what is in that would be lost. Nothing was touched. "
+        $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored: it stands on '{chain[position]}', an overlay that no record explains, "
+        + "and what is in that would be lost. Nothing was touched. "
         + new StrangeOverlays(order, () => use).Advise(disk, chain, position));
 }

@@ -4,14 +4,19 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;
 
-/// <summary>Overlays that no record explains: other tools' snapshots are told from linked clones, which are disks of their own and nothing to be merged.</summary>
+/// <summary>Overlays that no record explains: other tools' snapshots are told from linked clones, which are disks of their own.</summary>
 internal sealed class StrangeOverlays(RecordOrder order, Func<ImageUse> use)
 {
     private readonly Lazy<IReadOnlyList<string>> libvirtSnapshots = new(order.Native.SnapshotXmls);
 
-    /// <summary>Whether libvirt keeps a snapshot that names the overlay; or else whether it is named as libvirt and we name overlays, and no other disk stands on its base.</summary>
+    /// <summary>
+    /// Whether libvirt keeps a snapshot that names the overlay; or else whether it is named as libvirt and we name overlays, and no other disk
+    /// stands on its base.
+    /// </summary>
     public bool IsSnapshot(VmDisk disk, DiskSource overlay, DiskSource source) =>
-        libvirtSnapshots.Value.Any(xml => SafeXml.Parse(xml).Elements("disks").Elements("disk").Elements("source").Any(named => (string?)named.Attribute("file") == overlay.Path))
+        libvirtSnapshots.Value
+            .SelectMany(xml => SafeXml.Parse(xml).Elements("disks").Elements("disk").Elements("source"))
+            .Any(named => (string?)named.Attribute("file") == overlay.Path)
         || (IsNamedAsSnapshot(disk, overlay.Path!, source) && (source.Path is not { } path || use().FindForeignDisk(path, disk.Target) is null));
 
     /// <summary>How one can be merged with libvirt's own means, or why it must not be: as sentences.</summary>
@@ -32,7 +37,8 @@ internal sealed class StrangeOverlays(RecordOrder order, Func<ImageUse> use)
 
         // Without --shallow libvirt merges everything into the bottom of the chain.
         var command = $"virsh blockcommit {disk.Domain} {disk.Target} --shallow " + (position == 0 ? "--active --pivot" : $"--top {overlay} --wait");
-        return $"If you are sure that it is a snapshot that is no longer needed, {(order.Domain.IsActive ? "" : "start the domain and ")}merge it into '{source}' with '{command}'.";
+        var start = order.Domain.IsActive ? "" : "start the domain and ";
+        return $"If you are sure that it is a snapshot that is no longer needed, {start}merge it into '{source}' with '{command}'.";
     }
 
     private static bool IsNamedAsSnapshot(VmDisk disk, string overlay, DiskSource source)
@@ -41,7 +47,8 @@ internal sealed class StrangeOverlays(RecordOrder order, Func<ImageUse> use)
         var name = Path.GetFileName(overlay);
 
         // A device has no name that an overlay's could begin with: then it begins with the disk's.
-        var isFile = source is { Type: DiskSourceType.File or DiskSourceType.Volume, Path: not null } && !source.Path.StartsWith("/dev/", StringComparison.Ordinal);
+        var isFile = source is { Type: DiskSourceType.File or DiskSourceType.Volume, Path: not null }
+            && !source.Path.StartsWith("/dev/", StringComparison.Ordinal);
         var stem = (isFile ? Path.GetFileNameWithoutExtension(source.Path!) : Overlay.StemOf(disk)) + ".";
         var rest = name.StartsWith(stem, StringComparison.Ordinal) ? name[stem.Length..] : "";
         return rest.EndsWith(extension, StringComparison.Ordinal) || (isFile && rest is not ("" or "qcow2" or "img" or "raw"));

@@ -66,7 +66,8 @@ internal sealed class InternalRestoration(RecordOrder order, RestoredDisk disk) 
 
         Clear(Before);
         return Written.Exists(Host)
-            ? $"'{Written}' was left where it is: the domain was started meanwhile, and it holds what the guest has written. Copy that with 'qemu-img convert -l' before you delete it with 'qemu-img snapshot -d'"
+            ? $"'{Written}' was left where it is: the domain was started meanwhile, and it holds what the guest has written. "
+                + "Copy that with 'qemu-img convert -l' before you delete it with 'qemu-img snapshot -d'"
             : null;
     });
 

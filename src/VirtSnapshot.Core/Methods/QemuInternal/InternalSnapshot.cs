@@ -52,7 +52,8 @@ internal sealed record InternalSnapshot(string Image, string Name)
                 FailureKind.InvalidOperation,
                 "SnapshotNotOurs",
                 Image,
-                $"The image '{Image}' has several internal snapshots named '{Name}', of which we have made only one. Look at them with 'qemu-img snapshot -l', and copy each with 'qemu-img convert -l' before you delete one by its id."),
+                $"The image '{Image}' has several internal snapshots named '{Name}', of which we have made only one. "
+                + "Look at them with 'qemu-img snapshot -l', and copy each with 'qemu-img convert -l' before you delete one by its id."),
         };
     }
 

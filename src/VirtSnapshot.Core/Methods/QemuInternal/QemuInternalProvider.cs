@@ -32,7 +32,8 @@ internal sealed class QemuInternalProvider : ISnapshotProvider
     {
         { Format: not "qcow2" } disk => MethodFit.Impossible($"its format is {disk.Format ?? "raw"}, and only qcow2 has internal snapshots"),
         { Source.Path: null } => MethodFit.Impossible("its image is not a file or device of the host"),
-        { Source.Xml: var xml } when SafeXml.Parse(xml).Elements().Any(element => element.Name.LocalName == "slices") => MethodFit.Impossible("its image is a part of a file"),
+        { Source.Xml: var xml } when SafeXml.Parse(xml).Elements().Any(element => element.Name.LocalName == "slices") =>
+            MethodFit.Impossible("its image is a part of a file"),
         { IsEncrypted: true } => MethodFit.Impossible("its image is encrypted, which qemu-img could only open with the secret"),
         _ when candidate.Domain.IsActive => new MethodFit(MethodRank.Possible, "a snapshot inside its qcow2 image, but only while the domain is shut off, and it is not"),
         _ => new MethodFit(MethodRank.Possible, "a snapshot inside its qcow2 image, since the domain is shut off"),

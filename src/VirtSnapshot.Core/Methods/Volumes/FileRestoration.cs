@@ -162,7 +162,8 @@ internal sealed class FileRestoration : IDiskRestoration
         var leftover = host.Stat(Copy) is null ? null : WhyInUse(Copy) ?? Delete(Copy);
         return host.Stat(Written) is null
             ? leftover
-            : $"'{Written}' was left where it is: the domain was started meanwhile, and it holds what the guest has written. Move it to another folder, to keep that";
+            : $"'{Written}' was left where it is: the domain was started meanwhile, and it holds what the guest has written. "
+                + "Move it to another folder, to keep that";
     }
 
     /// <summary>A second name for a file; one that it has already is fine.</summary>

@@ -26,7 +26,8 @@ internal static class FileRestorePlanner
                 FailureKind.ResourceExists,
                 "OverlayExists",
                 disk,
-                $"Restoring disk '{disk.Target}' of domain '{order.Domain.Name}' would make '{taken}', and something stands there already. Nothing was touched. It may hold what a guest has written: move it to another folder.");
+                $"Restoring disk '{disk.Target}' of domain '{order.Domain.Name}' would make '{taken}', and something stands there already. "
+                + "Nothing was touched. It may hold what a guest has written: move it to another folder.");
         }
 
         return restoration;

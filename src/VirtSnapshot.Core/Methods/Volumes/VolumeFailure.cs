@@ -22,7 +22,8 @@ internal static class VolumeFailure
         FailureKind.InvalidOperation,
         "SnapshotNotOurs",
         snapshot.Name,
-        $"'{snapshot.Name}' is not deleted, since it is not the snapshot of '{snapshot.Volume.Name}' that was taken: {problem}. It stays as it is: it may hold somebody else's data.");
+        $"'{snapshot.Name}' is not deleted, since it is not the snapshot of '{snapshot.Volume.Name}' that was taken: {problem}. "
+        + "It may hold somebody else's data.");
 
     /// <summary>It has to stay for now.</summary>
     public static VirtSnapshotException InUse(VolumeSnapshot snapshot, FileUser user) => new(

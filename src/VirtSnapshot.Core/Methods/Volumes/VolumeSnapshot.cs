@@ -34,7 +34,10 @@ internal sealed record VolumeSnapshot(Volume Volume, string Name, string At, IRe
 
     /// <summary>Records are kept where others can write, too.</summary>
     public static VirtSnapshotException Damaged(object target, string why) => new(
-        FailureKind.InvalidData, "CatalogDamaged", target, $"The record of the snapshot '{target}' makes no sense: {why}. Nothing is done with it. 'virsh metadata' shows it.");
+        FailureKind.InvalidData,
+        "CatalogDamaged",
+        target,
+        $"The record of the snapshot '{target}' makes no sense: {why}. Nothing is done with it. 'virsh metadata' shows it.");
 
     /// <summary>One of <see cref="Details"/>.</summary>
     public string Detail(string name) => Details.GetValueOrDefault(name) ?? throw Damaged(Name, $"it has no '{name}'");
