@@ -6,35 +6,11 @@ namespace VirtSnapshot.PowerShell.Commands;
 /// <summary>Lists disks' snapshots.</summary>
 [Cmdlet(VerbsCommon.Get, "DiskSnapshot")]
 [OutputType(typeof(DiskSnapshot))]
-public sealed class GetDiskSnapshotCommand : DiskCmdlet
+public sealed class GetDiskSnapshotCommand : SnapshotCmdlet
 {
-    private SnapshotNameFilter names = new(null);
-
-    /// <summary>The snapshots' names, with wildcards.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    [SupportsWildcards]
-    public string[]? Name { get; set; }
-
-    /// <inheritdoc/>
-    protected override void BeginProcessing()
+    private protected override void Process(ChosenDomain chosen, SnapshotFilter filter)
     {
-        base.BeginProcessing();
-        Require(() => names = new SnapshotNameFilter(Name));
-    }
-
-    /// <inheritdoc/>
-    protected override void EndProcessing()
-    {
-        foreach (var missing in names.NotFound)
-        {
-            WriteFailure(missing);
-        }
-    }
-
-    private protected override void Process(ChosenDomain chosen)
-    {
-        foreach (var snapshot in ChosenSnapshots.Of(chosen, names))
+        foreach (var snapshot in ChosenSnapshots.Of(chosen, filter))
         {
             if (SnapshotRoom.FindWarning(snapshot) is { } warning)
             {
