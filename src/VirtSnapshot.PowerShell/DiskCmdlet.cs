@@ -10,7 +10,6 @@ public abstract class DiskCmdlet : DomainCmdlet
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
     [Alias("Target")]
     [SupportsWildcards]
-    [EmptyForNull]
     [TextOfDisk]
     public string[]? Disk { get; set; }
 

@@ -13,7 +13,6 @@ public sealed class GetVmDiskCommand : DomainCmdlet
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
     [Alias("Disk")]
     [SupportsWildcards]
-    [EmptyForNull]
     [TextOfDisk]
     public string[]? Target { get; set; }
 
