@@ -1,5 +1,4 @@
 using VirtSnapshot.Domains;
-using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.PowerShell;
 
@@ -7,7 +6,7 @@ namespace VirtSnapshot.PowerShell;
 /// <param name="Domain">The domain as it is now.</param>
 /// <param name="Disks">The disks that are meant; all where it is empty.</param>
 /// <param name="Snapshot">The one snapshot that is meant; null where none was given as an object.</param>
-internal sealed record ChosenDomain(VmDomain Domain, IReadOnlyList<DiskSelector> Disks, DiskSnapshot? Snapshot)
+internal sealed record ChosenDomain(VmDomain Domain, IReadOnlyList<DiskSelector> Disks, SnapshotReference? Snapshot)
 {
     /// <summary>The disks that are meant.</summary>
     /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>.</exception>

@@ -9,12 +9,9 @@ public abstract class DiskCmdlet : DomainCmdlet
     /// <summary>The disks: targets with wildcards, source paths, or <c>&lt;disk&gt;</c> elements.</summary>
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
     [Alias("Target")]
-    [ValidateNotNullOrEmpty]
     [SupportsWildcards]
-    [TextOfObject]
+    [TextOfDisk]
     public string[]? Disk { get; set; }
 
-    private protected sealed override string[]? DiskNames => Disk;
-
-    private protected sealed override bool TakesDisks => true;
+    private protected sealed override (string Parameter, string[]? Value)? NamedDisks => (nameof(Disk), Disk);
 }

@@ -1,80 +1,164 @@
 using VirtSnapshot.Domains;
-using VirtSnapshot.Methods;
+using VirtSnapshot.PowerShell.Binding;
 using VirtSnapshot.Snapshots;
-using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.PowerShell;
 
 /// <summary>
-/// What may stand for a domain on a command line or in a pipeline: its name (with wildcards) or UUID, the domain itself, or
-/// something of it. PowerShell converts to it by these constructors, so that an object keeps its URI and its UUID.
+/// What stands for a domain on a command line or in a pipeline: its name (with wildcards) or UUID, a domain, or something of a domain: a
+/// disk, a snapshot, a setting. An object is read by its properties, so that it means the same after it was deserialized.
 /// </summary>
 public sealed class DomainReference
 {
-    /// <summary>A name, a wildcard pattern or a UUID.</summary>
-    public DomainReference(string name)
+    private const int MostPropertiesShown = 20;
+
+    /// <summary>Reads what is given. It never fails: whoever uses the reference learns that it was not understood.</summary>
+    public DomainReference(object? given)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        Name = name;
+        Given = given;
+        try
+        {
+            Read(given);
+        }
+        catch (VirtSnapshotException e)
+        {
+            Failure = e;
+        }
     }
 
-    /// <summary>A UUID.</summary>
-    public DomainReference(Guid uuid) => Name = uuid.ToString();
+    private DomainReference(VirtSnapshotException failure) => Failure = failure;
 
-    /// <summary>A domain.</summary>
-    public DomainReference(VmDomain domain)
-    {
-        ArgumentNullException.ThrowIfNull(domain);
-        (Name, Uri) = (domain.Uuid.ToString(), domain.Uri);
-    }
+    /// <summary>The name, the pattern or the UUID; empty where it is not understood.</summary>
+    public string Name { get; private set; } = "";
 
-    /// <summary>A disk, and the domain it belongs to.</summary>
-    public DomainReference(VmDisk disk)
-    {
-        ArgumentNullException.ThrowIfNull(disk);
-        (Name, Uri, Disk) = (disk.DomainUuid.ToString(), disk.Uri, disk.Target);
-    }
+    /// <summary>Why it is not understood; null where it is.</summary>
+    internal VirtSnapshotException? Failure { get; }
 
-    /// <summary>The disk that a snapshot is of, and the domain it belongs to.</summary>
-    public DomainReference(DiskSnapshot snapshot)
-    {
-        ArgumentNullException.ThrowIfNull(snapshot);
-        (Name, Uri, Disk, Snapshot) = (snapshot.DomainUuid.ToString(), snapshot.Uri, snapshot.Disk, snapshot);
-    }
+    /// <summary>What was given.</summary>
+    internal object? Given { get; }
 
-    /// <summary>The disk that a setting is of, and the domain it belongs to.</summary>
-    public DomainReference(DiskMethodSetting setting)
-    {
-        ArgumentNullException.ThrowIfNull(setting);
-        (Name, Uri, Disk) = (setting.Domain, setting.Uri, setting.Disk);
-    }
+    /// <summary>Whether the name may be a pattern. An object's name is exact: a domain may be named like a pattern.</summary>
+    internal bool IsText { get; private set; }
 
-    /// <summary>The disk that a method could snapshot, and the domain it belongs to.</summary>
-    public DomainReference(DiskMethodOption option)
-    {
-        ArgumentNullException.ThrowIfNull(option);
-        (Name, Uri, Disk) = (option.Domain, option.Uri, option.Disk);
-    }
+    /// <summary>The UUID; null where only the name is known.</summary>
+    internal Guid? Uuid { get; private set; }
 
-    /// <summary>The disk that a storage stack is of, and the domain it belongs to.</summary>
-    public DomainReference(StorageStack stack)
-    {
-        ArgumentNullException.ThrowIfNull(stack);
-        (Name, Uri, Disk) = (stack.Domain, stack.Uri, stack.Disk);
-    }
+    /// <summary>The libvirt URI; null where it is not told.</summary>
+    internal string? Uri { get; private set; }
 
-    /// <summary>The name, the pattern or the UUID.</summary>
-    public string Name { get; }
-
-    /// <summary>The libvirt URI; null for a name, which does not tell.</summary>
-    internal string? Uri { get; }
-
-    /// <summary>The disk's target; null where the whole domain is meant.</summary>
-    internal string? Disk { get; }
+    /// <summary>The disk; null where the whole domain is meant.</summary>
+    internal DiskSelector? Disk { get; private set; }
 
     /// <summary>The snapshot, where one is meant.</summary>
-    internal DiskSnapshot? Snapshot { get; }
+    internal SnapshotReference? Snapshot { get; private set; }
 
     /// <inheritdoc/>
     public override string ToString() => Disk is null ? Name : $"{Name}/{Disk}";
+
+    /// <summary>A reference that is not understood, since there is nothing in it.</summary>
+    internal static DomainReference OfNothing(string given) => new(Nothing(given));
+
+    private static VirtSnapshotException Nothing(string given) => NotUnderstood(null, $"{given} was given, where a domain or something of one is expected.");
+
+    private static VirtSnapshotException NotUnderstood(ObjectProperties given, object target, string why)
+    {
+        var more = given.Names.Count > MostPropertiesShown ? ", …" : "";
+        return NotUnderstood(
+            target,
+            $"An object of type '{given.TypeName}' was not understood: {why}. Its properties are: {string.Join(", ", given.Names.Take(MostPropertiesShown))}{more}.");
+    }
+
+    private static VirtSnapshotException NotUnderstood(object? target, string message) => new(
+        FailureKind.InvalidArgument,
+        "InputNotUnderstood",
+        target,
+        message + " Accepted are names and UUIDs of domains, what this module's commands write (also after it was deserialized), and objects with the property "
+        + "Name or Uuid of a domain, or Domain or DomainUuid with Disk or Target; with Uri where it is not the default one.");
+
+    private void Read(object? given)
+    {
+        if (given is null)
+        {
+            throw Nothing("Nothing");
+        }
+
+        if (ObjectProperties.TextOf(given) is { } text)
+        {
+            (Name, IsText) = string.IsNullOrWhiteSpace(text) ? throw Nothing("An empty text") : (text, true);
+            Uuid = ObjectProperties.Unwrap(given) as Guid?;
+            return;
+        }
+
+        var properties = new ObjectProperties(given);
+        if (IsOfDomain(properties))
+        {
+            ReadPart(properties, given);
+        }
+        else
+        {
+            ReadDomain(properties, given);
+        }
+    }
+
+    /// <summary>Whether it is something of a domain: what it has by the name <c>Name</c> is not the domain's then.</summary>
+    private static bool IsOfDomain(ObjectProperties given) =>
+        given.Has("Domain") || given.Has("DomainUuid") || given.Has("Disk") || given.Has("Target") || IsOfSet(given)
+        || SnapshotReference.DiskOfId(given.FindText("Id")) is not null;
+
+    /// <summary>Whether it has a snapshot's Group, or is a group of objects (<c>Group-Object</c>): not where it is a word of the user's own.</summary>
+    private static bool IsOfSet(ObjectProperties given) => given.Has("Group") && (given.FindText("Group") is not { } text || Guid.TryParse(text, out _));
+
+    private void ReadDomain(ObjectProperties domain, object given)
+    {
+        ReadIdentity(domain, given, "Uuid", "Name");
+        Uri = FindFirst(domain, given, "Uri")?.Text;
+    }
+
+    private void ReadPart(ObjectProperties part, object given)
+    {
+        if (FindObject(part, "Domain") is { } domain)
+        {
+            ReadDomain(domain, given);
+        }
+        else
+        {
+            ReadIdentity(part, given, "DomainUuid", "Domain");
+        }
+
+        Uri = FindFirst(part, given, "Uri")?.Text ?? Uri;
+        var snapshot = FindFirst(part, given, SnapshotReference.Properties);
+        var disk = FindObject(part, "Disk") is { } listed
+            ? (FindFirst(listed, given, "Target") ?? throw NotUnderstood(part, given, "its property Disk is no disk")).Text
+            : FindFirst(part, given, "Disk", "Target")?.Text ?? SnapshotReference.DiskOfId(snapshot?.Text);
+        Disk = disk is null ? null : DiskSelector.ForListed(disk);
+        Snapshot = snapshot is var (property, text) ? new SnapshotReference(property, text, disk, ObjectProperties.Unwrap(given) as DiskSnapshot) : null;
+    }
+
+    /// <summary>What a property holds, where it is not a text but an object of its own.</summary>
+    private static ObjectProperties? FindObject(ObjectProperties given, string name) =>
+        given.Find(name) is { } value && ObjectProperties.TextOf(value) is null ? new ObjectProperties(value) : null;
+
+    private void ReadIdentity(ObjectProperties domain, object given, string uuidProperty, string nameProperty)
+    {
+        var (property, text) = FindFirst(domain, given, uuidProperty, nameProperty) ?? throw NotUnderstood(domain, given, $"it has no property {nameProperty} or {uuidProperty}");
+        Name = domain.FindText(nameProperty) is { Length: > 0 } name ? name : text;
+        if (property == uuidProperty)
+        {
+            Uuid = Guid.TryParse(text, out var uuid) ? uuid : throw NotUnderstood(domain, given, $"its property {property} is no UUID: '{text}'");
+        }
+    }
+
+    /// <summary>The first of some properties that has a text; null where it has none of them. What has lost its text must not count as what never had one.</summary>
+    private static (string Property, string Text)? FindFirst(ObjectProperties given, object target, params string[] names)
+    {
+        foreach (var name in names)
+        {
+            if (given.FindText(name) is { } text && !string.IsNullOrWhiteSpace(text))
+            {
+                return (name, text);
+            }
+        }
+
+        return names.FirstOrDefault(given.Has) is { } empty ? throw NotUnderstood(given, target, $"its property {empty} is not a text, or empty") : null;
+    }
 }

@@ -5,8 +5,9 @@ namespace VirtSnapshot.PowerShell;
 /// <summary>Finds domains behind several URIs: one that cannot be reached is one failure, and the others are searched all the same.</summary>
 internal sealed class DomainSearch(IReadOnlyList<string> uris, Action<VirtSnapshotException> fail, CancellationToken cancellation)
 {
-    /// <summary>Each domain once; all of them where no name is given.</summary>
-    public IEnumerable<VmDomain> Find(IReadOnlyList<DomainReference> references)
+    /// <summary>Each domain once.</summary>
+    /// <param name="references">What is searched for; null for all domains, which an empty list is not.</param>
+    public IEnumerable<VmDomain> Find(IReadOnlyList<DomainReference>? references)
     {
         var seen = new HashSet<(string, Guid)>();
         var missing = new Dictionary<DomainReference, VirtSnapshotException>();
@@ -55,16 +56,9 @@ internal sealed class DomainSearch(IReadOnlyList<string> uris, Action<VirtSnapsh
         }
     }
 
-    private IEnumerable<(string Uri, DomainReference? Reference)> Places(IReadOnlyList<DomainReference> references)
-    {
-        if (references.Count == 0)
-        {
-            return uris.Select(uri => (uri, (DomainReference?)null));
-        }
-
-        return references
-            .SelectMany(reference => (reference.Uri is { } own ? [own] : uris).Select(uri => (uri, (DomainReference?)reference)));
-    }
+    private IEnumerable<(string Uri, DomainReference? Reference)> Places(IReadOnlyList<DomainReference>? references) => references is null
+        ? uris.Select(uri => (uri, (DomainReference?)null))
+        : references.SelectMany(reference => (reference.Uri is { } own ? [own] : uris).Select(uri => (uri, (DomainReference?)reference)));
 
     private IEnumerable<VmDomain> FindAt(string uri, DomainReference? reference, Action<VirtSnapshotException> failAt)
     {
@@ -95,14 +89,14 @@ internal sealed class DomainSearch(IReadOnlyList<string> uris, Action<VirtSnapsh
             return DomainFinder.FindAll(uri, null, cancellation);
         }
 
-        return reference.Uri is null && Wildcard.IsPattern(reference.Name)
+        return reference.IsText && Wildcard.IsPattern(reference.Name)
             ? DomainFinder.FindAll(uri, Wildcard.Parse(reference.Name), cancellation)
-            : One(uri, reference.Name);
+            : One(uri, reference);
     }
 
     /// <summary>Finds when it is enumerated, so that both ways fail at the same place.</summary>
-    private IEnumerable<VmDomain> One(string uri, string name)
+    private IEnumerable<VmDomain> One(string uri, DomainReference reference)
     {
-        yield return DomainFinder.FindOne(uri, name, cancellation);
+        yield return reference.Uuid is { } uuid ? DomainFinder.FindOne(uri, uuid, cancellation) : DomainFinder.FindOne(uri, reference.Name, cancellation);
     }
 }

@@ -223,6 +223,79 @@ Describe 'Get-DiskSnapshot and Remove-DiskSnapshot' {
     }
 }
 
+Describe 'Objects that have left the process' {
+    BeforeAll {
+        $null = New-DiskSnapshot web1 -Name s1
+        $null = New-DiskSnapshot web1 -Name s2
+        $null = New-DiskSnapshot web2 -Name s1
+
+        # Whoever forgets the object's Uri finds domains of the same names here.
+        $elsewhere = "$lab/elsewhere.xml"
+        $domains = 'web1', 'web2' | ForEach-Object {
+            "<domain type='test'><name>$_</name><uuid>$((Get-VmDomain $_).Uuid)</uuid><memory>8192</memory><os><type>hvm</type></os><devices>" +
+            "<disk type='file'><source file='/images/$_-vda.qcow2'/><target dev='vda' bus='virtio'/></disk></devices></domain>"
+        }
+        Set-Content $elsewhere "<node>$domains</node>"
+        $env:LIBVIRT_DEFAULT_URI = "test://$elsewhere"
+
+        function Get-Given([string] $Kind) {
+            switch ($Kind) {
+                domain { Get-VmDomain web1 -Uri $uri }
+                disk { Get-VmDisk web1 vda -Uri $uri }
+                snapshot { Get-DiskSnapshot web1 vda -Name s1 -Uri $uri }
+                setting { Get-DiskSnapshotMethod web1 vda -Uri $uri }
+                option { @(Get-DiskSnapshotMethod web1 vda -All -Uri $uri)[0] }
+                stack { Get-DiskStorageStack web1 vda -Uri $uri }
+            }
+        }
+    }
+
+    AfterAll {
+        $env:LIBVIRT_DEFAULT_URI = $uri
+        Get-VmDomain | Remove-DiskSnapshot -Name * -Confirm:$false
+    }
+
+    Context 'through <Way>' -ForEach @(
+        @{ Way = 'Clixml'; Through = { param($given) Export-Clixml "$lab/given.xml" -InputObject $given; Import-Clixml "$lab/given.xml" } }
+        @{ Way = 'JSON'; Through = { param($given) $given | ConvertTo-Json -WarningAction Ignore | ConvertFrom-Json } }
+        @{ Way = 'a hashtable of JSON'; Through = { param($given) $given | ConvertTo-Json -WarningAction Ignore | ConvertFrom-Json -AsHashtable } }
+        @{ Way = 'CSV'; Through = { param($given) $given | ConvertTo-Csv | ConvertFrom-Csv } }
+        @{ Way = 'a job'; Through = { param($given) Start-Job { $input } -InputObject $given | Receive-Job -Wait -AutoRemoveJob } }
+    ) {
+        It 'a <_> means the same disks' -ForEach 'domain', 'disk', 'snapshot', 'setting', 'option', 'stack' {
+            $given = & $Through (Get-Given $_)
+            $disks = $_ -eq 'domain' ? @('web1/vda', 'web1/vdb') : @('web1/vda')
+            ($given | Get-VmDomain).Uri | Should -Be $uri
+            $given | Get-VmDisk | ForEach-Object { "$_ $($_.Uri)" } | Should -Be ($disks | ForEach-Object { "$_ $uri" })
+            $given | Get-DiskSnapshotMethod | ForEach-Object { "$($_.Domain)/$($_.Disk)" } | Should -Be $disks
+            if ($_ -eq 'snapshot') { $given | Get-DiskSnapshot | ForEach-Object ToString | Should -Be web1/vda@s1 }
+        }
+
+        It 'a snapshot is removed, and no other' {
+            $snapshot = New-DiskSnapshot web2 -Disk vdb -Name removed -Uri $uri
+            $given = & $Through $snapshot
+            $given | Remove-DiskSnapshot -Confirm:$false
+            Get-DiskSnapshot web2 -Uri $uri | ForEach-Object ToString | Should -Be web2/vda@s1, web2/vdb@s1
+            { $given | Remove-DiskSnapshot -Confirm:$false -ErrorAction Stop } | Should -Throw -ErrorId 'SnapshotNotFound,*'
+            { $given | Get-DiskSnapshot -ErrorAction Stop } | Should -Throw -ErrorId 'SnapshotNotFound,*'
+        }
+    }
+
+    It 'a domain that was selected by properties is the one it was' {
+        Get-VmDomain web2 -Uri $uri | Select-Object Name, Uri | Get-DiskSnapshot | ForEach-Object ToString | Should -Be web2/vda@s1, web2/vdb@s1
+    }
+
+    It '<_> refuses what is not understood, and never takes it for all' -ForEach @(
+        'Get-VmDomain', 'Get-VmDisk', 'Get-DiskSnapshot', 'Get-DiskSnapshotMethod', 'Get-DiskStorageStack', 'New-DiskSnapshot -WhatIf',
+        'Remove-DiskSnapshot -Name * -WhatIf', 'Restore-DiskSnapshot -Name * -WhatIf', 'Repair-DiskSnapshot -WhatIf',
+        'Reset-DiskSnapshotMethod -WhatIf', 'Set-DiskSnapshotMethod -Method qemu -WhatIf') {
+        foreach ($given in [pscustomobject]@{ Uri = $uri }, [pscustomobject]@{ Uri = $uri; Disk = 'vda' }, (Get-Date), (Get-VmDisk web1 -Uri $uri | Group-Object Domain)) {
+            $written = $given | & ([scriptblock]::Create("`$input | $_ -ErrorAction SilentlyContinue -ErrorVariable failures; `$failures"))
+            $written.FullyQualifiedErrorId | Should -BeLike 'InputNotUnderstood,*'
+        }
+    }
+}
+
 Describe 'Restore-DiskSnapshot' {
     BeforeAll {
         & "$root/tests/Lab/domain.sh" $uri web3 $lab --disks 2 --define-only

@@ -27,10 +27,12 @@ public sealed class DiskSelector
     internal bool IsOneOfMany { get; private init; }
 
     /// <summary>A disk that was not typed by name, but is one of those that somebody listed.</summary>
-    public static DiskSelector ForListed(string target)
+    /// <param name="text">What the list says of it: its target, as a rule.</param>
+    /// <exception cref="VirtSnapshotException"><c>InvalidXml</c> or <c>InvalidWildcard</c>.</exception>
+    public static DiskSelector ForListed(string text)
     {
-        ArgumentNullException.ThrowIfNull(target);
-        return new DiskSelector(target, null, null) { IsOneOfMany = true };
+        var parsed = Parse(text);
+        return new DiskSelector(text, parsed.element, parsed.wildcard) { IsOneOfMany = true };
     }
 
     /// <exception cref="VirtSnapshotException"><c>InvalidXml</c> or <c>InvalidWildcard</c>.</exception>
@@ -48,6 +50,9 @@ public sealed class DiskSelector
 
         return new DiskSelector(text, null, !text.StartsWith('/') && Wildcard.IsPattern(text) ? Wildcard.Parse(text) : null);
     }
+
+    /// <inheritdoc/>
+    public override string ToString() => text;
 
     /// <summary>The disks of a domain that are meant.</summary>
     /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c> where one disk was named and there is none; <c>DiskDiffers</c> where a given element is about another source.</exception>

@@ -58,26 +58,16 @@ public static class DomainFinder
     public static VmDomain FindOne(string uri, string nameOrUuid, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(nameOrUuid);
-        try
-        {
-            using var rented = Rent(uri, cancellation);
-            using var native = LookUp(rented.Connection, nameOrUuid);
-            return DomainReader.Read(native);
-        }
-        catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
-        {
-            throw new VirtSnapshotException(
-                FailureKind.ObjectNotFound,
-                "DomainNotFound",
-                nameOrUuid,
-                $"There is no domain '{nameOrUuid}' behind '{uri}'. 'Get-VmDomain' lists the ones there are; names are case-sensitive.",
-                e);
-        }
-        catch (LibvirtException e)
-        {
-            throw Unreachable(uri, e);
-        }
+        return FindOne(uri, nameOrUuid, connection => LookUp(connection, nameOrUuid), cancellation);
     }
+
+    /// <summary>The domain of exactly this UUID, and not one that has it as its name.</summary>
+    /// <param name="uri">The libvirt URI.</param>
+    /// <param name="uuid">The UUID.</param>
+    /// <param name="cancellation">Ends the waiting for libvirt.</param>
+    /// <exception cref="VirtSnapshotException"><c>DomainNotFound</c>, <c>LibvirtUnreachable</c> or <c>AccessDenied</c>.</exception>
+    public static VmDomain FindOne(string uri, Guid uuid, CancellationToken cancellation) =>
+        FindOne(uri, uuid.ToString(), connection => connection.LookupByUuid(uuid), cancellation);
 
     /// <summary>The domain's calls, through a connection that works now and is the caller's alone.</summary>
     internal static LibvirtDomain Open(VmDomain domain, CancellationToken cancellation = default)
@@ -94,6 +84,29 @@ public static class DomainFinder
                 ? new VirtSnapshotException(
                     FailureKind.ObjectNotFound, "DomainNotFound", domain, $"Domain '{domain.Name}' does not exist behind '{domain.Uri}' any more.", e)
                 : Unreachable(domain.Uri, e);
+        }
+    }
+
+    private static VmDomain FindOne(string uri, string nameOrUuid, Func<LibvirtConnection, LibvirtDomain> lookUp, CancellationToken cancellation)
+    {
+        try
+        {
+            using var rented = Rent(uri, cancellation);
+            using var native = lookUp(rented.Connection);
+            return DomainReader.Read(native);
+        }
+        catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ObjectNotFound,
+                "DomainNotFound",
+                nameOrUuid,
+                $"There is no domain '{nameOrUuid}' behind '{uri}'. 'Get-VmDomain' lists the ones there are; names are case-sensitive.",
+                e);
+        }
+        catch (LibvirtException e)
+        {
+            throw Unreachable(uri, e);
         }
     }
 

@@ -2,30 +2,32 @@ using System.Collections;
 using System.Management.Automation;
 using System.Xml;
 using System.Xml.Linq;
-using VirtSnapshot.Domains;
-using VirtSnapshot.Methods;
 
 namespace VirtSnapshot.PowerShell.Binding;
 
 /// <summary>
-/// Where a text is wanted and an object of ours, or parsed XML, is given: the text that means the same. PowerShell's own
-/// conversion would lose it: the XML of a method, the content of an <see cref="XmlElement"/>.
+/// Where a text is wanted and an object, live or deserialized, or parsed XML is given: the text that means the same. PowerShell's own
+/// conversion would lose it: the XML of a method, the content of an <see cref="XmlElement"/>. And it would make some text of any object.
 /// </summary>
-internal sealed class TextOfObjectAttribute : ArgumentTransformationAttribute
+/// <param name="properties">The properties of an object that hold the text; the first that does counts.</param>
+internal class TextOfObjectAttribute(params string[] properties) : ArgumentTransformationAttribute
 {
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData) => Convert(inputData)!;
 
-    private static object? Convert(object? given) => (given is PSObject wrapped ? wrapped.BaseObject : given) switch
+    private protected object? Convert(object? given) => ObjectProperties.Unwrap(given) switch
     {
-        VmDisk disk => disk.Target,
-        DiskSnapshotMethod method => method.Xml,
-        DiskMethodSetting { Xml: { } xml } => xml,
+        null => null,
         XmlDocument document => document.DocumentElement?.OuterXml,
         XmlNode node => node.OuterXml,
         XDocument document => document.Root?.ToString(),
         XElement element => element.ToString(),
-        string text => text,
         IList list => list.Cast<object?>().Select(Convert).ToArray(),
-        _ => given,
+        _ => ObjectProperties.TextOf(given) ?? TextOfProperty(new ObjectProperties(given!)),
     };
+
+    private protected virtual string? OfUnknown(string typeName) => throw new ArgumentTransformationMetadataException(
+        $"An object of type '{typeName}' was given. Expected is a text, XML, or an object with the property {string.Join(" or ", properties)}.");
+
+    private string? TextOfProperty(ObjectProperties given) =>
+        properties.Select(given.FindText).FirstOrDefault(text => text is not null) ?? OfUnknown(given.TypeName);
 }

@@ -6,36 +6,13 @@ namespace VirtSnapshot.PowerShell.Commands;
 /// <summary>Lists disks' snapshots.</summary>
 [Cmdlet(VerbsCommon.Get, "DiskSnapshot")]
 [OutputType(typeof(DiskSnapshot))]
-public sealed class GetDiskSnapshotCommand : DiskCmdlet
+public sealed class GetDiskSnapshotCommand : SnapshotCmdlet
 {
     private readonly SnapshotListing listing = new();
-    private SnapshotNameFilter names = new(null);
 
-    /// <summary>The snapshots' names, with wildcards.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    [SupportsWildcards]
-    public string[]? Name { get; set; }
-
-    /// <inheritdoc/>
-    protected override void BeginProcessing()
+    private protected override void Process(ChosenDomain chosen, SnapshotFilter filter)
     {
-        base.BeginProcessing();
-        Require(() => names = new SnapshotNameFilter(Name));
-    }
-
-    /// <inheritdoc/>
-    protected override void EndProcessing()
-    {
-        foreach (var missing in names.NotFound)
-        {
-            WriteFailure(missing);
-        }
-    }
-
-    private protected override void Process(ChosenDomain chosen)
-    {
-        var snapshots = ChosenSnapshots.Of(chosen, names, listing);
+        var snapshots = ChosenSnapshots.Of(chosen, filter, listing);
         foreach (var warning in listing.TakeWarnings())
         {
             WriteWarning(warning);

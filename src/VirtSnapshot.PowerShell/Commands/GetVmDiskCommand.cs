@@ -12,14 +12,11 @@ public sealed class GetVmDiskCommand : DomainCmdlet
     /// <summary>Targets with wildcards, source paths, or <c>&lt;disk&gt;</c> elements.</summary>
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
     [Alias("Disk")]
-    [ValidateNotNullOrEmpty]
     [SupportsWildcards]
-    [TextOfObject]
+    [TextOfDisk]
     public string[]? Target { get; set; }
 
-    private protected override string[]? DiskNames => Target;
-
-    private protected override bool TakesDisks => true;
+    private protected override (string Parameter, string[]? Value)? NamedDisks => (nameof(Target), Target);
 
     private protected override void Process(ChosenDomain chosen) => WriteObject(chosen.MatchDisks(), enumerateCollection: true);
 }

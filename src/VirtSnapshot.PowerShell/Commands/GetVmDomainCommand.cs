@@ -1,35 +1,34 @@
 using System.Management.Automation;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Libvirt;
+using VirtSnapshot.PowerShell.Binding;
 
 namespace VirtSnapshot.PowerShell.Commands;
 
 /// <summary>Lists domains.</summary>
 [Cmdlet(VerbsCommon.Get, "VmDomain")]
 [OutputType(typeof(VmDomain))]
-public sealed class GetVmDomainCommand : VirtSnapshotCmdlet
+public sealed class GetVmDomainCommand : DomainInputCmdlet
 {
     /// <summary>Names with wildcards, UUIDs, or objects that know their domain.</summary>
-    [Parameter(Position = 0, ValueFromPipeline = true)]
+    [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("Domain")]
-    [ValidateNotNullOrEmpty]
     [SupportsWildcards]
+    [DomainReferences]
     public DomainReference[]? Name { get; set; }
-
-    /// <summary>Where libvirt is reached.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string[]? Uri { get; set; }
 
     /// <summary>Only domains in one of these states.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public DomainState[]? State { get; set; }
 
+    private protected override (string Parameter, DomainReference[]? Value) Whole => (nameof(Name), Name);
+
     /// <inheritdoc/>
     protected override void ProcessRecord() => Attempt(Name, () =>
     {
-        foreach (var domain in new DomainSearch(Uri ?? [DomainFinder.DefaultUri], WriteFailure, Cancellation).Find(Name ?? []))
+        RefuseUnboundInput();
+        foreach (var domain in Search.Find(Name is null ? null : [.. Understood(Name)]))
         {
             if (State?.Contains(domain.State) ?? true)
             {

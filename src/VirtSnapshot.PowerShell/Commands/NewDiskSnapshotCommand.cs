@@ -26,7 +26,7 @@ public sealed class NewDiskSnapshotCommand : DiskCmdlet
     /// <summary>A method's name, or a <c>&lt;diskSnapshot&gt;</c> element.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
-    [TextOfObject]
+    [TextOfObject(nameof(DiskSnapshotMethod.Xml))]
     public string? Method { get; set; }
 
     /// <summary>Fail where the guest's file systems cannot be frozen.</summary>

@@ -16,7 +16,7 @@ public sealed class SetDiskSnapshotMethodCommand : MethodChangeCmdlet
     /// <summary>A method's name, or a <c>&lt;diskSnapshot&gt;</c> element.</summary>
     [Parameter(Mandatory = true)]
     [ValidateNotNullOrEmpty]
-    [TextOfObject]
+    [TextOfObject(nameof(DiskSnapshotMethod.Xml))]
     public string Method { get; set; } = "";
 
     private protected override string Action => $"Set-DiskSnapshotMethod {method}";

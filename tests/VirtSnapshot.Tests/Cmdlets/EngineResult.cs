@@ -3,7 +3,10 @@ using System.Management.Automation;
 namespace VirtSnapshot.Tests.Cmdlets;
 
 /// <summary>What a script wrote.</summary>
-internal sealed record EngineResult(IReadOnlyList<PSObject> Output, IReadOnlyList<ErrorRecord> Errors)
+/// <param name="Output">Its objects.</param>
+/// <param name="Errors">Its errors.</param>
+/// <param name="Said">What only a user would read.</param>
+internal sealed record EngineResult(IReadOnlyList<PSObject> Output, IReadOnlyList<ErrorRecord> Errors, IReadOnlyList<string> Said)
 {
     /// <summary>The error ids, without the command's name that PowerShell adds.</summary>
     public IReadOnlyList<string> ErrorIds => [.. Errors.Select(error => error.FullyQualifiedErrorId.Split(',')[0])];

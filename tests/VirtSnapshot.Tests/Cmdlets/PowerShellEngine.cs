@@ -8,13 +8,14 @@ namespace VirtSnapshot.Tests.Cmdlets;
 /// <summary>A real PowerShell engine with the module in it, as an administrator's script would find it.</summary>
 internal sealed class PowerShellEngine : IDisposable
 {
+    private readonly RecordingHost host = new();
     private readonly Runspace runspace;
 
     public PowerShellEngine()
     {
         var state = InitialSessionState.CreateDefault2();
         state.ImportPSModule(typeof(NewDiskSnapshotCommand).Assembly.Location);
-        runspace = RunspaceFactory.CreateRunspace(state);
+        runspace = RunspaceFactory.CreateRunspace(host, state);
         runspace.Open();
     }
 
@@ -40,7 +41,7 @@ internal sealed class PowerShellEngine : IDisposable
             errors.Add(e.ErrorRecord);
         }
 
-        return new EngineResult(output, [.. shell.Streams.Error, .. errors]);
+        return new EngineResult(output, [.. shell.Streams.Error, .. errors], host.TakeLines());
     }
 
     /// <summary>Runs a script and presses Ctrl+C after a while.</summary>

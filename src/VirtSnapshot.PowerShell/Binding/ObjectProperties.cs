@@ -1,0 +1,61 @@
+using System.Collections;
+using System.Management.Automation;
+
+namespace VirtSnapshot.PowerShell.Binding;
+
+/// <summary>The properties of any object as PowerShell sees them: one of .NET, a deserialized one, a custom object; or the entries of a dictionary.</summary>
+internal sealed class ObjectProperties
+{
+    private readonly IDictionary? entries;
+    private readonly PSObject shown;
+
+    public ObjectProperties(object given)
+    {
+        shown = PSObject.AsPSObject(given);
+        entries = shown.BaseObject as IDictionary;
+        Names = [.. entries is null ? shown.Properties.Select(property => property.Name) : entries.Keys.OfType<string>()];
+    }
+
+    /// <summary>Their names, as the object spells them.</summary>
+    public IReadOnlyList<string> Names { get; }
+
+    /// <summary>The object's type, which a deserialized one remembers.</summary>
+    public string TypeName => shown.TypeNames.FirstOrDefault() ?? shown.BaseObject.GetType().ToString();
+
+    public bool Has(string name) => Names.Contains(name, StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>A property's value; null where there is none, and where reading it fails.</summary>
+    public object? Find(string name)
+    {
+        try
+        {
+            return entries is null
+                ? shown.Properties[name]?.Value
+                : Names.FirstOrDefault(key => key.Equals(name, StringComparison.OrdinalIgnoreCase)) is { } key ? entries[key] : null;
+        }
+        catch (GetValueException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The text of a property that is one; null where it is something else, and where there is none.</summary>
+    public string? FindText(string name) => TextOf(Find(name));
+
+    /// <summary>The text that a value is, and not one that only describes it; null where it is none.</summary>
+    public static string? TextOf(object? value)
+    {
+        var bare = Unwrap(value);
+        return bare switch
+        {
+            string text => text,
+            Guid or Uri or char => bare.ToString(),
+            _ => IsNumber(bare) ? LanguagePrimitives.ConvertTo<string>(value) : null,
+        };
+    }
+
+    public static object? Unwrap(object? value) => value is PSObject wrapped ? wrapped.BaseObject : value;
+
+    private static bool IsNumber(object? bare) =>
+        bare is not (null or Enum) && Type.GetTypeCode(bare.GetType()) is >= TypeCode.SByte and <= TypeCode.Decimal;
+}
