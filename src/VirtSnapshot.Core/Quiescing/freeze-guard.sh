@@ -41,8 +41,8 @@ is_gone() {
     esac
 }
 
-# A domain whose memory is saved continues from it, frozen or paused as it was saved. Shut off otherwise, there is nothing left to do. A transient domain that is
-# gone may come back from a file: for libvirt it does not exist until then.
+# A domain whose memory is saved continues from it, frozen or paused as it was saved. If it is shut off otherwise, there is nothing
+# left to do. A transient domain that is gone may come back from a file: for libvirt it does not exist until then.
 may_return() {
     known=$(ask list --uuid --all) || return 0
     case $known in
