@@ -294,7 +294,8 @@ internal sealed class Freezer : IDisposable
                 known.Kind,
                 known.ErrorId,
                 known.TargetObject,
-                string.Create(CultureInfo.InvariantCulture, $"{known.Message.TrimEnd()} The guest was frozen for {frozen.TotalSeconds:0.0} s."),
+                string.Create(CultureInfo.InvariantCulture, $"{known.Message.TrimEnd()} The guest was frozen for {frozen.TotalSeconds:0.0} s")
+                + (isGuardNeeded ? $", and its thaw is not confirmed: a guard ({guard}) goes on until the agent answers." : "."),
                 known);
         }
     }

@@ -65,6 +65,7 @@ repeat() {
     until "$1"; do
         while is_gone; do
             may_return || exit 0
+            returned=1
             rest
         done
         rest
@@ -72,10 +73,12 @@ repeat() {
 }
 
 # Only what a call has paused: an I/O error, a lost lease or a migration has its own reasons, and its own end. A libvirtd that died
-# in the middle of that call no longer knows the reason.
+# in the middle of that call no longer knows the reason. A domain that was saved paused is "migrating" when it has returned.
+returned=''
 resume() {
     case $(ask domstate "$uuid" --reason) in
     'paused (user)'* | 'paused (unknown)'*) ask resume "$uuid" >/dev/null ;;
+    'paused (migrating)'*) [ -z "$returned" ] || ask resume "$uuid" >/dev/null ;;
     running* | paused*) return 0 ;;
     *) return 1 ;;
     esac

@@ -74,7 +74,8 @@ internal sealed class DomainSession : IDisposable
                 $"Start it ('virsh start {domain.Name}'), and it continues from its memory. To shut it off, shut it down in the guest."),
             _ => (
                 "saved to a file ('virsh save')",
-                "Restore that file ('virsh restore FILE'), and it continues from its memory. If that memory is not needed, start the domain, and shut it down in the guest."),
+                "Restore that file ('virsh restore FILE'), and it continues from its memory. "
+                + "If that memory is not needed, start the domain, and shut it down in the guest."),
         };
         return where.Length == 0
             ? null

@@ -18,7 +18,7 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
         Save(isManaged: true);
         victim.Kill();
         Thread.Sleep(3000);
-        Assert.Single(Guard.ProcessesOf(Live));
+        Assert.NotEmpty(Guard.ProcessesOf(Live));
 
         Restore(isManaged: true);
         Guard.AssertThawed(Live);
@@ -26,6 +26,25 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
         Assert.Equal(RepairAction.Undone, Repair(Live).Action);
         AssertAgreement(Live);
         AssertAllRecordsThere(Live);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void The_guard_resumes_a_domain_that_was_saved_paused(bool isTransient)
+    {
+        using var domain = new BareDomain(Lab, "faults-paused", isTransient: isTransient);
+        var order = new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Frozen, End = VictimEnd.Waits, Quiescence = Quiescence.None, CopySeconds = 0 };
+        using var victim = VictimProcess.Start(Lab, domain.Name, order);
+        victim.WaitForStep(RunStep.Frozen);
+        Assert.StartsWith("paused", Lab.Virsh("domstate", domain.Name), StringComparison.Ordinal);
+        Lab.Virsh("save", domain.Name, MemoryFile);
+        victim.Kill();
+        Thread.Sleep(2000);
+
+        Restore(isManaged: false);
+        Poll.Until(() => Lab.Virsh("domstate", domain.Name).StartsWith("running", StringComparison.Ordinal), 10, "The domain is still paused.");
+        Guard.AssertGone(Live);
     }
 
     [Fact]
