@@ -14,8 +14,7 @@ internal static class InterruptibleCall
         }
 
         cancellation.ThrowIfCancellationRequested();
-        var task = Task.Factory.StartNew(
-            call, CancellationToken.None, TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
+        var task = Start(call);
         try
         {
             task.Wait(cancellation);
@@ -32,4 +31,23 @@ internal static class InterruptibleCall
 
         return task.GetAwaiter().GetResult();
     }
+
+    /// <exception cref="LateCallException">The call has not returned within <paramref name="limit"/>.</exception>
+    public static void RunWithin(TimeSpan limit, Action call)
+    {
+        var task = Start(() =>
+        {
+            call();
+            return true;
+        });
+        if (Task.WaitAny([task], limit) < 0)
+        {
+            throw new LateCallException(task, limit);
+        }
+
+        task.GetAwaiter().GetResult();
+    }
+
+    private static Task<T> Start<T>(Func<T> call) => Task.Factory.StartNew(
+        call, CancellationToken.None, TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
 }

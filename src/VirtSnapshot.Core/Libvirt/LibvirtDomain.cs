@@ -15,6 +15,7 @@ internal sealed class LibvirtDomain(
 
     private const int PausedUnknown = 0; // VIR_DOMAIN_PAUSED_UNKNOWN
     private const int PausedByUser = 1; // VIR_DOMAIN_PAUSED_USER
+    private const int ShutOffSaved = 5; // VIR_DOMAIN_SHUTOFF_SAVED
     private const uint XmlInactive = 2;
     private const uint BlockCommitActive = 4;
     private const uint BlockCommitBandwidthBytes = 16;
@@ -55,8 +56,12 @@ internal sealed class LibvirtDomain(
 
     public bool IsPersistent => DomainApi.IsPersistent(handle);
 
-    /// <summary>Whether a shut-off domain's memory is kept on disk, to go on from where it was.</summary>
-    public bool HasManagedSave => DomainApi.HasManagedSave(handle);
+    /// <summary>Where the memory of a shut-off domain is saved, from which it can continue. Null if it is not saved.</summary>
+    public SavedMemory? SavedMemory => IsActive
+        ? null
+        : DomainApi.HasManagedSave(handle)
+            ? Libvirt.SavedMemory.Managed
+            : DomainApi.State(handle) is ((int)DomainState.ShutOff, ShutOffSaved) ? Libvirt.SavedMemory.File : null;
 
     /// <summary>The running definition where the domain runs, else the stored one.</summary>
     public string CurrentXml() => DomainApi.Xml(handle, 0);
@@ -119,6 +124,12 @@ internal sealed class LibvirtDomain(
     /// <summary>Hands on this domain's block job events until the result is called.</summary>
     public Action ListenToBlockJobs(Action<BlockJobEvent> listener) =>
         EventApi.ListenToBlockJobs(connectionHandle, handle, listener);
+
+    /// <summary>
+    /// What the domain's job does; null if there is none. Below libvirt 10.8, repeated calls during a backup can crash the daemon. The call waits while another
+    /// call has QEMU's monitor.
+    /// </summary>
+    public DomainJobOperation? FindDomainJob() => (DomainJobOperation?)DomainApi.JobOperation(handle);
 
     /// <summary>The definitions of the snapshots that libvirt itself keeps of this domain.</summary>
     public IReadOnlyList<string> SnapshotXmls() => DomainApi.SnapshotXmls(handle);

@@ -1,4 +1,5 @@
 using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
 
 namespace VirtSnapshot.Methods;
 
@@ -21,6 +22,7 @@ internal interface ISnapshotAct
     void Abandon();
 
     /// <summary>Only the atomic act itself: the guest may be frozen.</summary>
+    /// <exception cref="LateCallException">A call of libvirt is still running: the caller thaws the guest, and then waits for the outcome.</exception>
     void Take();
 
     /// <summary>Everything slow that can wait, and the proof that what was taken is there.</summary>

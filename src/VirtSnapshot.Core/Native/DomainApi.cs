@@ -8,6 +8,7 @@ internal static unsafe partial class DomainApi
 {
     private const int MetadataElement = 2;
     private const int UuidStringLength = 37;
+    private const int JobNone = 0; // VIR_DOMAIN_JOB_NONE
 
     public static DomainHandle LookupByName(ConnectHandle connection, string name) =>
         ErrorApi.Check(LookupByNameNative(connection, name), nameof(LookupByName));
@@ -159,6 +160,20 @@ internal static unsafe partial class DomainApi
         }
     }
 
+    /// <returns>What the domain's job does (<c>virDomainJobOperation</c>); null where there is no job.</returns>
+    public static int? JobOperation(DomainHandle domain)
+    {
+        ErrorApi.Check(GetJobStats(domain, out var type, out var parameters, out var count, 0), nameof(GetJobStats));
+        try
+        {
+            return type == JobNone ? null : TypedParamsGetInt(parameters, count, "operation", out var operation) == 1 ? operation : 0;
+        }
+        finally
+        {
+            TypedParamsFree(parameters, count);
+        }
+    }
+
     /// <returns>The disk's virtual size in bytes.</returns>
     public static ulong Capacity(DomainHandle domain, string disk)
     {
@@ -259,6 +274,15 @@ internal static unsafe partial class DomainApi
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virDomainSnapshotFree")]
     private static partial int SnapshotFree(nint snapshot);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virDomainGetJobStats")]
+    private static partial int GetJobStats(DomainHandle domain, out int type, out nint parameters, out int count, uint flags);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virTypedParamsGetInt", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int TypedParamsGetInt(nint parameters, int count, string name, out int value);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virTypedParamsFree")]
+    private static partial void TypedParamsFree(nint parameters, int count);
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virDomainGetBlockInfo", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int GetBlockInfo(DomainHandle domain, string disk, out BlockInfo info, uint flags);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
@@ -66,6 +67,33 @@ internal sealed class Freezer : IDisposable
         }
     }
 
+    /// <summary>Whether the agent answers that the guest is frozen.</summary>
+    public static bool IsFrozen(LibvirtDomain native, VmDomain domain) =>
+        domain is { IsActive: true, IsPaused: false } && domain.GuestAgent != GuestAgentState.None && Status(native, LeastQuestionSeconds) == "frozen";
+
+    /// <summary>Thaws a guest that a run has left frozen. The caller knows that the freeze is ours.</summary>
+    /// <returns>Whether it was frozen.</returns>
+    /// <exception cref="LibvirtException">It is frozen, and the thaw failed.</exception>
+    public static bool ThawIfFrozen(LibvirtDomain native, VmDomain domain)
+    {
+        if (!IsFrozen(native, domain))
+        {
+            return false;
+        }
+
+        native.SetAgentTimeout(LeastQuestionSeconds);
+        try
+        {
+            native.Thaw();
+        }
+        finally
+        {
+            native.SetAgentTimeout(LibvirtDomain.AgentTimeoutBlock);
+        }
+
+        return true;
+    }
+
     /// <summary>The last thing that can fail before the freeze.</summary>
     public void WaitForGuard()
     {
@@ -111,14 +139,25 @@ internal sealed class Freezer : IDisposable
         }
 
         string? doubt;
+        LateCallException? late = null;
         try
         {
             act();
         }
+        catch (LateCallException e)
+        {
+            late = e;
+        }
         finally
         {
-            doubt = Thaw(frozen);
+            doubt = late is null ? Thaw(native, frozen) : ThawBeside(frozen);
             window.Stop();
+        }
+
+        if (late is not null)
+        {
+            WaitFor(late, window.Elapsed);
+            doubt = $"{late.Message}, so the guest was thawed before the snapshot was taken";
         }
 
         return new FreezeOutcome(window.Elapsed, doubt);
@@ -208,13 +247,13 @@ internal sealed class Freezer : IDisposable
             var status = Status();
             if (status == "frozen" && error.Message.Contains("guest-fsfreeze-freeze", StringComparison.Ordinal))
             {
-                Dismiss();
+                Dismiss(native);
                 throw AlreadyFrozen(error);
             }
 
             if (status == "thawed")
             {
-                Dismiss();
+                Dismiss(native);
             }
             else
             {
@@ -241,13 +280,49 @@ internal sealed class Freezer : IDisposable
             error);
     }
 
+    private void WaitFor(LateCallException late, TimeSpan frozen)
+    {
+        try
+        {
+            late.WaitForOutcome();
+        }
+        catch (Exception e) when (e is VirtSnapshotException or LibvirtException)
+        {
+            var known = e as VirtSnapshotException
+                ?? LibvirtFailure.Explain((LibvirtException)e, domain, $"taking the snapshot of domain '{domain.Name}'", "");
+            throw new VirtSnapshotException(
+                known.Kind,
+                known.ErrorId,
+                known.TargetObject,
+                string.Create(CultureInfo.InvariantCulture, $"{known.Message.TrimEnd()} The guest was frozen for {frozen.TotalSeconds:0.0} s")
+                + (isGuardNeeded ? $", and its thaw is not confirmed: a guard ({guard}) goes on until the agent answers." : "."),
+                known);
+        }
+    }
+
+    /// <summary>While a late call still has our connection.</summary>
+    private string? ThawBeside(int frozen)
+    {
+        try
+        {
+            using var other = DomainFinder.Open(domain);
+            return Thaw(other, frozen);
+        }
+        catch (VirtSnapshotException e)
+        {
+            // Closing its input sets the guard to work at once.
+            guard.Dispose();
+            return e.Message;
+        }
+    }
+
     /// <returns>Why it is not certain that everything stayed frozen until now; null where it is.</returns>
-    private string? Thaw(int frozen)
+    private string? Thaw(LibvirtDomain through, int frozen)
     {
         int thawed;
         try
         {
-            thawed = native.Thaw();
+            thawed = through.Thaw();
         }
         catch (LibvirtException e)
         {
@@ -257,7 +332,7 @@ internal sealed class Freezer : IDisposable
         }
 
         // At once: whoever freezes from here on is not ours to thaw.
-        Dismiss();
+        Dismiss(through);
         return (frozen, thawed) switch
         {
             (0, _) => "the agent found no file system to freeze",
@@ -267,14 +342,14 @@ internal sealed class Freezer : IDisposable
     }
 
     /// <summary>The guest is certainly not frozen by us: the guard goes, and the agent may take its time again.</summary>
-    private void Dismiss()
+    private void Dismiss(LibvirtDomain through)
     {
         isGuardNeeded = false;
         guard.Dismiss();
         guard.Dispose();
         try
         {
-            native.SetAgentTimeout(LibvirtDomain.AgentTimeoutBlock);
+            through.SetAgentTimeout(LibvirtDomain.AgentTimeoutBlock);
         }
         catch (LibvirtException)
         {
@@ -292,12 +367,14 @@ internal sealed class Freezer : IDisposable
 
     private bool IsFrozen() => Status() == "frozen";
 
+    private string? Status() => Status(native, QuestionSeconds);
+
     /// <summary>A raw agent command marks the domain as tainted, so it is asked only when something is wrong already.</summary>
-    private string? Status()
+    private static string? Status(LibvirtDomain native, int seconds)
     {
         try
         {
-            using var answer = JsonDocument.Parse(native.AgentCommand("""{"execute":"guest-fsfreeze-status"}""", QuestionSeconds));
+            using var answer = JsonDocument.Parse(native.AgentCommand("""{"execute":"guest-fsfreeze-status"}""", seconds));
             return answer.RootElement.GetProperty("return").GetString();
         }
         catch (Exception e) when (e is LibvirtException or JsonException or KeyNotFoundException)

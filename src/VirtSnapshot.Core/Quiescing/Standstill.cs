@@ -29,21 +29,36 @@ internal sealed class Standstill(LibvirtDomain native, VmDomain domain, IHost ho
             if (!IsRunning)
             {
                 guard.ConfirmResumed();
-                act();
+                ActUnhurried(act);
                 return IsRunning ? GoneOn : null;
             }
 
             guard.AnnouncePause();
             native.Suspend();
+            LateCallException? late = null;
             try
             {
                 act();
                 return native.State == DomainState.Paused ? null : GoneOn;
             }
+            catch (LateCallException e)
+            {
+                late = e;
+            }
             finally
             {
-                Resume(guard);
+                if (late is null)
+                {
+                    Resume(native, guard);
+                }
+                else
+                {
+                    ResumeBeside(guard);
+                }
             }
+
+            late.WaitForOutcome();
+            return $"{late.Message}, so the guest went on before the snapshot was taken";
         }
         catch (QuiesceUnavailableException e)
         {
@@ -60,14 +75,43 @@ internal sealed class Standstill(LibvirtDomain native, VmDomain domain, IHost ho
         }
     }
 
-    /// <summary>Where we cannot, the guard goes on with it as soon as it is let go.</summary>
-    private void Resume(FreezeGuard guard)
+    private static void ActUnhurried(Action act)
     {
         try
         {
-            if (native.IsPausedByCall)
+            act();
+        }
+        catch (LateCallException late)
+        {
+            late.WaitForOutcome();
+        }
+    }
+
+    /// <summary>While a late call still has our connection.</summary>
+    private void ResumeBeside(FreezeGuard guard)
+    {
+        try
+        {
+            using var other = DomainFinder.Open(domain);
+            Resume(other, guard);
+        }
+        catch (VirtSnapshotException)
+        {
+            // The guard lets the guest go on.
+        }
+
+        // Not only when the late call has ended.
+        guard.Dispose();
+    }
+
+    /// <summary>Where we cannot, the guard goes on with it as soon as it is let go.</summary>
+    private static void Resume(LibvirtDomain through, FreezeGuard guard)
+    {
+        try
+        {
+            if (through.IsPausedByCall)
             {
-                native.Resume();
+                through.Resume();
             }
 
             guard.ConfirmResumed();

@@ -41,11 +41,44 @@ is_gone() {
     esac
 }
 
+# A domain whose memory is saved continues from it, frozen or paused as it was saved. If it is shut off otherwise, there is nothing
+# left to do. A transient domain that is gone may come back from a file: for libvirt it does not exist until then.
+may_return() {
+    known=$(ask list --uuid --all) || return 0
+    case $known in
+    *"$uuid"*) ;;
+    *) return 0 ;;
+    esac
+    case $(ask domstate "$uuid" --reason) in
+    'shut off (saved)'*) return 0 ;;
+    'shut off'*) ;;
+    *) return 0 ;;
+    esac
+    case $(ask dominfo "$uuid") in
+    *'Managed save:'*yes*) return 0 ;;
+    esac
+    return 1
+}
+
+# Repeats $1, thaw or resume, until it is done; ends the guard when there is nothing left to do it to. While the domain does not run, it is only looked for.
+repeat() {
+    until "$1"; do
+        while is_gone; do
+            may_return || exit 0
+            returned=1
+            rest
+        done
+        rest
+    done
+}
+
 # Only what a call has paused: an I/O error, a lost lease or a migration has its own reasons, and its own end. A libvirtd that died
-# in the middle of that call no longer knows the reason.
+# in the middle of that call no longer knows the reason. A domain that was saved paused is "migrating" when it has returned.
+returned=''
 resume() {
     case $(ask domstate "$uuid" --reason) in
     'paused (user)'* | 'paused (unknown)'*) ask resume "$uuid" >/dev/null ;;
+    'paused (migrating)'*) [ -z "$returned" ] || ask resume "$uuid" >/dev/null ;;
     running* | paused*) return 0 ;;
     *) return 1 ;;
     esac
@@ -66,13 +99,10 @@ freezing)
     echo watching
     word=$(timeout "$seconds" head -n 1)
     [ "$word" = thawed ] && exit 0
-    until thaw; do
-        is_gone && exit 0
-        rest
-    done
+    repeat thaw
     # A freeze that waited in libvirt behind another call to the agent may have landed after that answer.
     sleep 2
-    until thaw || is_gone; do rest; done
+    repeat thaw
     ;;
 pausing)
     echo watching
@@ -80,10 +110,10 @@ pausing)
     case $word in
     resumed | thawed) ;;
     *)
-        until resume || is_gone; do rest; done
+        repeat resume
         # As above: the pause may have waited in libvirt until now.
         sleep 2
-        until resume || is_gone; do rest; done
+        repeat resume
         ;;
     esac
     ;;

@@ -46,7 +46,8 @@ internal sealed class DomainSession : IDisposable
         {
             var host = HostFinder.For(native.Connection, domain);
             hold = Lock(host, domain);
-            return new DomainSession(native, RefuseManagedSave(native, DomainReader.Read(native)), host, hold);
+            var now = DomainReader.Read(native);
+            return FindSavedMemory(native, now, "Nothing was touched.") is { } saved ? throw saved : new DomainSession(native, now, host, hold);
         }
         catch
         {
@@ -55,6 +56,35 @@ internal sealed class DomainSession : IDisposable
             throw;
         }
     });
+
+    /// <summary>
+    /// The error for a domain whose memory is saved; null if it is not saved. The saved memory names the disks' images: the domain continues from it only on the
+    /// same ones.
+    /// </summary>
+    /// <param name="native">The domain's calls.</param>
+    /// <param name="domain">The domain.</param>
+    /// <param name="outcome">What this means for the caller's work, as a sentence.</param>
+    public static VirtSnapshotException? FindSavedMemory(LibvirtDomain native, VmDomain domain, string outcome)
+    {
+        var (where, advice) = native.SavedMemory switch
+        {
+            null => ("", ""),
+            SavedMemory.Managed => (
+                "saved by libvirt (managed save)",
+                $"Start it ('virsh start {domain.Name}'), and it continues from its memory. To shut it off, shut it down in the guest."),
+            _ => (
+                "saved to a file ('virsh save')",
+                "Restore that file ('virsh restore FILE'), and it continues from its memory. "
+                + "If that memory is not needed, start the domain, and shut it down in the guest."),
+        };
+        return where.Length == 0
+            ? null
+            : new VirtSnapshotException(
+                FailureKind.InvalidOperation,
+                "ManagedSave",
+                domain,
+                $"The memory of domain '{domain.Name}' is {where}, and until it continues its disks must stay as they are. {outcome} {advice}");
+    }
 
     /// <summary>Runs something that calls libvirt, and turns libvirt's errors into ours.</summary>
     public static T Guarded<T>(VmDomain domain, string doing, Func<T> action, string advice = "Nothing was left behind.")
@@ -140,14 +170,4 @@ internal sealed class DomainSession : IDisposable
                 e);
         }
     }
-
-    /// <summary>The saved memory knows its disks by their paths of that moment: under a resumed guest they must be the same.</summary>
-    private static VmDomain RefuseManagedSave(LibvirtDomain native, VmDomain domain) => domain.IsActive || !native.HasManagedSave
-        ? domain
-        : throw new VirtSnapshotException(
-            FailureKind.InvalidOperation,
-            "ManagedSave",
-            domain,
-            $"The memory of domain '{domain.Name}' is saved to disk (managed save), and its disks must stay as they are until it goes on. Nothing was touched. "
-            + "Start it, and shut it down in the guest.");
 }

@@ -35,6 +35,11 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
         ISnapshotProvider provider, IReadOnlyList<JournalEntry> unproven, ulong bandwidth, CancellationToken cancellation)
     {
         session.Reread();
+        if (DomainSession.FindSavedMemory(session.Native, session.Domain, "What was to be removed stays.") is { } saved)
+        {
+            throw saved;
+        }
+
         var (entries, unfit) = Prove(unproven);
         if (entries.Count == 0)
         {

@@ -42,6 +42,7 @@ public static class MethodSettings
         {
             using var native = DomainFinder.Open(domain);
             var before = DomainReader.Read(native);
+            DomainJobs.Refuse(native, before, CancellationToken.None);
             var disks = Match(before, selectors, leaveOutUnsuitable: true);
             var changes = disks.Select(disk => prepare(native, before, disk)).ToList();
             changes.ForEach(change => change());

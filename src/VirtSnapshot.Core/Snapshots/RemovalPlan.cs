@@ -38,7 +38,11 @@ public sealed class RemovalPlan : IDisposable
         var session = DomainSession.Open(domain, cancellation);
         try
         {
-            var begun = FindBegun(session.ToOrder(), snapshots);
+            var begun = DomainSession.Guarded(domain, "planning to remove snapshots", () =>
+            {
+                DomainJobs.Refuse(session.Native, session.Domain, cancellation);
+                return FindBegun(session.ToOrder(), snapshots);
+            });
             return new RemovalPlan(
                 session,
                 [

@@ -125,11 +125,13 @@ public sealed class RepairPlan : IDisposable
                 if ((RunJournal.Read(session.Domain) ?? (stored is null ? null : RunJournal.Read(stored))) is { Entries.Count: > 0 } journal)
                 {
                     journal.RefuseOthers(domain);
+                    RefuseJob(session, journal, cancellation);
                     return new RepairPlan(session, stored, journal, reporter);
                 }
 
                 if (RunJournal.IsForeign(session.Domain) || (stored is not null && RunJournal.IsForeign(stored)))
                 {
+                    DomainJobs.Refuse(session.Native, session.Domain, cancellation);
                     return new RepairPlan(session, [], reporter);
                 }
 
@@ -172,6 +174,15 @@ public sealed class RepairPlan : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => session.Dispose();
+
+    /// <summary>No job keeps a guest from being thawed, which is then the first thing that is done.</summary>
+    private static void RefuseJob(DomainSession session, RunJournal journal, CancellationToken cancellation)
+    {
+        if (journal.Operation != RunOperation.Snapshot || !Freezer.IsFrozen(session.Native, session.Domain))
+        {
+            DomainJobs.Refuse(session.Native, session.Domain, cancellation);
+        }
+    }
 
     /// <summary>A journal, or a snapshot that cannot be read.</summary>
     private static bool HasAnything(VmDomain domain, CancellationToken cancellation) => DomainSession.Guarded(domain, "looking for an unfinished run", () =>
@@ -223,7 +234,14 @@ public sealed class RepairPlan : IDisposable
 
     private RepairResult FinishSnapshot(CancellationToken cancellation)
     {
-        var details = new List<string>();
+        var thawed = new List<string>();
+        if (Freezer.ThawIfFrozen(session.Native, session.Domain))
+        {
+            thawed.Add("The guest was still frozen by that run, and is thawed.");
+            DomainJobs.Refuse(session.Native, session.Domain, cancellation);
+        }
+
+        var details = thawed.ToList();
         var action = RepairAction.Undone;
         if (Recorded is { } recorded)
         {
@@ -256,10 +274,12 @@ public sealed class RepairPlan : IDisposable
         RunSteps.Reached(RunStep.Discarded);
         if (kept.Count > 0)
         {
-            return Result(RepairAction.Incomplete, kept);
+            return Result(RepairAction.Incomplete, [.. thawed, .. kept]);
         }
 
-        return JournaledRemoval.DropShields(session, reporter, proven, cancellation) is { } why ? Result(RepairAction.Incomplete, [why]) : Result(action, details);
+        return JournaledRemoval.DropShields(session, reporter, proven, cancellation) is { } why
+            ? Result(RepairAction.Incomplete, [.. thawed, why])
+            : Result(action, details);
     }
 
     private RepairResult FinishRemoval(CancellationToken cancellation)

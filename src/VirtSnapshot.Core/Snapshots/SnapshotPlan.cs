@@ -54,7 +54,7 @@ public sealed class SnapshotPlan : IDisposable
         var session = DomainSession.Open(request.Domain, cancellation);
         try
         {
-            return DomainSession.Guarded(request.Domain, "planning the snapshot", () => Make(session, request, reporter));
+            return DomainSession.Guarded(request.Domain, "planning the snapshot", () => Make(session, request, reporter, cancellation));
         }
         catch
         {
@@ -73,10 +73,11 @@ public sealed class SnapshotPlan : IDisposable
     /// <inheritdoc/>
     public void Dispose() => session.Dispose();
 
-    private static SnapshotPlan Make(DomainSession session, SnapshotRequest request, IRunReporter reporter)
+    private static SnapshotPlan Make(DomainSession session, SnapshotRequest request, IRunReporter reporter, CancellationToken cancellation)
     {
         var domain = session.Domain;
         RefuseUnfinishedRun(domain);
+        DomainJobs.Refuse(session.Native, domain, cancellation);
         var name = request.Name ?? SnapshotName.ForTime(DateTimeOffset.UtcNow);
         var set = SetIdentity.New(domain.Uuid, name);
         var chosen = SnapshotDisks.Choose(domain, request, new StorageProbe(() => session.Host, domain.Disks), reporter);

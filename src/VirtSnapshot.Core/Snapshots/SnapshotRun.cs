@@ -18,6 +18,7 @@ internal sealed class SnapshotRun(
     private readonly List<string> warnings = [];
     private readonly VmDomain before = session.Domain;
     private bool mayHaveTaken;
+    private ISnapshotAct? lastAct;
     private string? doubtOfStandstill;
 
     private VmDomain Domain => session.Domain;
@@ -49,6 +50,8 @@ internal sealed class SnapshotRun(
             var frozen = TakeAll(freezer, cancellation);
             RunSteps.Reached(RunStep.Thawed);
             session.Reread();
+            RefuseSaved();
+            RefuseIncomplete();
             var changed = acts.Within.SelectMany(act => act.Complete(Domain)).Except(acts.ShieldedTargets).ToHashSet(StringComparer.Ordinal);
             TakeShielded();
             var set = Record(createdAt, frozen, freezer, changed);
@@ -104,7 +107,7 @@ internal sealed class SnapshotRun(
             if (freezer is not null)
             {
                 freezer.WaitForGuard();
-                return freezer.Around(Take, TakeAfterAll, cancellation);
+                return freezer.Around(() => Take(guestWaits: true), TakeAfterAll, cancellation);
             }
         }
         catch (QuiesceUnavailableException e)
@@ -126,11 +129,11 @@ internal sealed class SnapshotRun(
     {
         if (MustStandStill)
         {
-            doubtOfStandstill = new Standstill(session.Native, Domain, session.Host, quiescing).Around(Take);
+            doubtOfStandstill = new Standstill(session.Native, Domain, session.Host, quiescing).Around(() => Take(guestWaits: true));
         }
         else
         {
-            Take();
+            Take(guestWaits: false);
         }
     }
 
@@ -145,16 +148,48 @@ internal sealed class SnapshotRun(
         warnings.Add($"The snapshot of domain '{Domain.Name}' is {UnfrozenConsistency}: {why.Message}.");
     }
 
-    private void Take()
+    private void Take(bool guestWaits)
     {
         RunSteps.Reached(RunStep.Frozen);
+        RefuseSaved();
         mayHaveTaken = true;
         foreach (var act in acts.Within)
         {
-            act.Take();
+            lastAct = act;
+            try
+            {
+                act.Take();
+            }
+            catch (LateCallException late) when (!guestWaits)
+            {
+                late.WaitForOutcome();
+            }
         }
 
         RunSteps.Reached(RunStep.Taken);
+    }
+
+    /// <summary>libvirt would switch a saved domain as any other that is shut off, and its memory would continue on other images.</summary>
+    private void RefuseSaved()
+    {
+        if (before.IsActive && session.Native.SavedMemory is not null)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidOperation, "ManagedSave", Domain, $"The memory of domain '{Domain.Name}' was saved while its snapshot was being taken.");
+        }
+    }
+
+    /// <summary>After a late call the guest was no longer frozen, so what was to be taken after it was not taken.</summary>
+    private void RefuseIncomplete()
+    {
+        if (lastAct != acts.Within[^1])
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ResourceBusy,
+                "DomainJobRunning",
+                Domain,
+                $"Another job held the lock of domain '{Domain.Name}' for so long that the guest was thawed before all disks were snapshotted.");
+        }
     }
 
     /// <summary>What lies under the shield stands still, and the guest goes on.</summary>
@@ -297,6 +332,11 @@ internal sealed class SnapshotRun(
             }
 
             session.Reconnect();
+            if (DomainSession.FindSavedMemory(session.Native, Domain, "The journal is kept.") is { } saved)
+            {
+                return saved.Message.TrimEnd('.');
+            }
+
             if (mayHaveTaken && UndoTaken() is { } leftover)
             {
                 return leftover;

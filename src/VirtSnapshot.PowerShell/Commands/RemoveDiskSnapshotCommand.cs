@@ -21,6 +21,9 @@ public sealed class RemoveDiskSnapshotCommand : SnapshotChoiceCmdlet
 
     private protected override void Process(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots)
     {
+        // What cannot be done is an error with -WhatIf, too. Nobody is asked while the domain is locked.
+        RemovalPlan.Make(domain, snapshots, Reporter, Cancellation).Dispose();
+        Reporter.ThrowHeld();
         IReadOnlyList<DiskSnapshot> confirmed = [.. snapshots.Where(snapshot => ShouldProcess(snapshot.ToString(), "Remove-DiskSnapshot"))];
         if (confirmed.Count > 0)
         {

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
 using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;
@@ -7,6 +8,10 @@ namespace VirtSnapshot.Methods.Qemu;
 /// <summary>Overlays are made ahead, since making them is most of the time of libvirt's own call; taking is one transaction.</summary>
 internal sealed class QemuSnapshotAct : ISnapshotAct
 {
+    // A switch takes some 10 ms a disk; on a loaded host it can take a second. libvirt itself waits 30 s for a job that holds the domain.
+    private static readonly TimeSpan SwitchTime = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan SwitchTimeOfDisk = TimeSpan.FromMilliseconds(250);
+
     private readonly SnapshotOrder order;
     private readonly IReadOnlyList<Overlay> overlays;
     private readonly string switchXml;
@@ -81,7 +86,17 @@ internal sealed class QemuSnapshotAct : ISnapshotAct
         }
     }
 
-    public void Take() => order.Native.SwitchToOverlays(switchXml);
+    public void Take() => InterruptibleCall.RunWithin(SwitchTime + (overlays.Count * SwitchTimeOfDisk), () =>
+    {
+        try
+        {
+            order.Native.SwitchToOverlays(switchXml);
+        }
+        catch (LibvirtException e) when (e.Code == LibvirtErrorCode.OperationTimeout)
+        {
+            throw DomainJobs.HeldLock(order.Domain, e);
+        }
+    });
 
     public IReadOnlyList<string> Complete(VmDomain now)
     {
