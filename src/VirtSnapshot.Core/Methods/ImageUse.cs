@@ -1,6 +1,7 @@
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Libvirt;
+using VirtSnapshot.Methods.Qemu;
 using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods;
@@ -150,7 +151,9 @@ internal sealed class ImageUse
             backings =
             [
                 .. images
-                    .Select(image => (Image: image, Backing: ImageChain.Resolve(image, ImageChain.ReadHeader(host, image)?.BackingFile)))
+                    .Select(image => (Image: image, Header: ImageChain.ReadHeader(host, image)))
+                    .Where(found => !LostOverlays.IsKeptAside(found.Image, found.Header, owner))
+                    .Select(found => (found.Image, Backing: ImageChain.Resolve(found.Image, found.Header?.BackingFile)))
                     .Where(found => found.Backing is not null)
                     .Select(found => (found.Image, found.Backing!)),
             ];

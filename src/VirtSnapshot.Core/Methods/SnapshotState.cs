@@ -18,6 +18,9 @@ public enum SnapshotState
     /// <summary>A snapshot of another tool: an overlay that no record explains. Never touched. A linked clone is none.</summary>
     Unknown,
 
+    /// <summary>Recorded, but it cannot be looked at: the hypervisor runs on a machine whose files cannot be seen from here, or its tools cannot be used.</summary>
+    Unverified,
+
     /// <summary>
     /// The disk does not use what was written since, which is still there: as after <c>virsh define</c> of an old XML. Repair-DiskSnapshot puts it back, or keeps it aside.
     /// </summary>
@@ -28,7 +31,4 @@ public enum SnapshotState
     /// out of the metadata and deletes nothing else.
     /// </summary>
     Foreign,
-
-    /// <summary>Recorded, but it cannot be looked at: the hypervisor runs on a machine whose files cannot be seen from here, or its tools cannot be used.</summary>
-    Unverified,
 }

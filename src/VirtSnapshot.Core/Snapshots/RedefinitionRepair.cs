@@ -170,7 +170,8 @@ internal sealed class RedefinitionRepair
             SnapshotCatalog.Forget(session.Native, session.Domain, set, recorded => records.Exists(record => IsSame(record, recorded)));
         }
 
-        return $"Disk '{records[0].Target}': kept as {string.Join(", ", names.Select(name => $"'{name}'"))}. The disk goes on without it ('qemu-img info --backing-chain' shows what it stands on).";
+        return $"Disk '{records[0].Target}': kept as {string.Join(", ", names.Select(name => $"'{name}'"))}. The disk goes on without it. It stands on the disk's image: "
+            + "where that was not written to since, 'qemu-img convert' makes an image of its own of it, before the domain is started again.";
     }
 
     /// <summary>Whether the guest was frozen, nothing tells any more.</summary>

@@ -15,6 +15,9 @@ public enum RepairAction
     /// <summary>Something of it has to stay: the details tell what and why.</summary>
     Incomplete,
 
+    /// <summary>No run died, but snapshots that were not mounted or not active can be read again.</summary>
+    Exposed,
+
     /// <summary>No run died, but a definition was replaced by an old one: the domain goes on with its newest data.</summary>
     Reattached,
 
@@ -23,7 +26,4 @@ public enum RepairAction
 
     /// <summary>No run died, but snapshots that the domain's disks stand on had lost their records, and are recorded again.</summary>
     Recorded,
-
-    /// <summary>No run died, but snapshots that were not mounted or not active can be read again.</summary>
-    Exposed,
 }

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using VirtSnapshot.Domains;
+using VirtSnapshot.Methods;
 using VirtSnapshot.PowerShell.Binding;
 using VirtSnapshot.Snapshots;
 
@@ -9,6 +10,8 @@ namespace VirtSnapshot.PowerShell.Commands;
 [Cmdlet(VerbsCommon.Remove, "DiskSnapshot", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 public sealed class RemoveDiskSnapshotCommand : SnapshotChoiceCmdlet
 {
+    private const string ForgetAction = "Take the record, which does not fit this domain, out of its metadata; nothing else is deleted";
+
     /// <summary>At most this many bytes per second and disk.</summary>
     [Parameter]
     [ValidateRange(1, long.MaxValue)]
@@ -24,7 +27,7 @@ public sealed class RemoveDiskSnapshotCommand : SnapshotChoiceCmdlet
         // What cannot be done is an error with -WhatIf, too. Nobody is asked while the domain is locked.
         RemovalPlan.Make(domain, snapshots, Reporter, Cancellation).Dispose();
         Reporter.ThrowHeld();
-        IReadOnlyList<DiskSnapshot> confirmed = [.. snapshots.Where(snapshot => ShouldProcess(snapshot.ToString(), "Remove-DiskSnapshot"))];
+        IReadOnlyList<DiskSnapshot> confirmed = [.. snapshots.Where(snapshot => ShouldProcess(snapshot.ToString(), snapshot.State == SnapshotState.Foreign ? ForgetAction : "Remove-DiskSnapshot"))];
         if (confirmed.Count > 0)
         {
             Remove(domain, confirmed);

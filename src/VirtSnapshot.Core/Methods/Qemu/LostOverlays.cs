@@ -18,6 +18,10 @@ internal static partial class LostOverlays
     public static IReadOnlyList<LostDisk> Find(RecordOrder order, FolderListing listing) =>
         [.. order.Domain.Disks.Where(disk => disk.WhyNotSnapshottable() is null && disk.Source.Path is not null).SelectMany(disk => Find(order, listing, disk))];
 
+    /// <summary>Whether an image is an overlay that a domain goes on without: what it stands on may change.</summary>
+    public static bool IsKeptAside(string image, Qcow2Header? header, Guid domain) =>
+        KeptName().IsMatch(image) && OverlayMark.Parse(header?.Mark) is { } mark && mark.Set.WhyNotOf(domain) is null;
+
     /// <summary>Why a disk must not go on with its detached overlays, as the end of a sentence; null where it may.</summary>
     /// <param name="order">The domain, shut off.</param>
     /// <param name="use">Who uses which image.</param>
@@ -182,6 +186,9 @@ internal static partial class LostOverlays
                 $"The overlays of disk '{record.Target}' of domain '{order.Domain.Name}' could not be kept aside: '{program}' says: {result.Complaint}. No data is lost. Run Repair-DiskSnapshot again.");
         }
     }
+
+    [GeneratedRegex(@"\.qcow2\.kept-[0-9]{8}T[0-9]{6}Z\z", RegexOptions.CultureInvariant)]
+    private static partial Regex KeptName();
 
     [GeneratedRegex(@"\.qcow2(\.kept-[0-9]{8}T[0-9]{6}Z)?\z", RegexOptions.CultureInvariant)]
     private static partial Regex OverlayName();
