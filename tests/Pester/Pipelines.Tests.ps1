@@ -259,9 +259,9 @@ Describe 'Objects that have left the process' {
         $all = 'domain', 'disk', 'snapshot', 'setting', 'option', 'stack'
         @{ Way = 'Clixml'; Kinds = $all; Through = { param($given) Export-Clixml "$lab/given.xml" -InputObject $given; Import-Clixml "$lab/given.xml" } }
         @{ Way = 'JSON'; Kinds = $all; Through = { param($given) $given | ConvertTo-Json -WarningAction Ignore | ConvertFrom-Json } }
-        @{ Way = 'a hashtable of JSON'; Kinds = $all; Through = { param($given) $given | ConvertTo-Json -WarningAction Ignore | ConvertFrom-Json -AsHashtable } }
+        @{ Way = 'a hashtable of JSON'; Kinds = $all; Through = { param($given) $given | ConvertTo-Json -WA Ignore | ConvertFrom-Json -AsHashtable } }
         @{ Way = 'CSV'; Kinds = $all; Through = { param($given) $given | ConvertTo-Csv | ConvertFrom-Csv } }
-        @{ Way = 'a job'; Kinds = 'domain', 'snapshot'; Through = { param($given) Start-Job { $input } -InputObject $given | Receive-Job -Wait -AutoRemoveJob } }
+        @{ Way = 'a job'; Kinds = 'domain', 'snapshot'; Through = { param($given) Start-Job { $input } -InputObject $given | Receive-Job -Wait } }
     ) {
         It 'a <_> means the same disks' -ForEach $Kinds {
             $given = & $Through (Get-Given $_)
@@ -290,7 +290,8 @@ Describe 'Objects that have left the process' {
         'Get-VmDomain', 'Get-VmDisk', 'Get-DiskSnapshot', 'Get-DiskSnapshotMethod', 'Get-DiskStorageStack', 'New-DiskSnapshot -WhatIf',
         'Remove-DiskSnapshot -Name * -WhatIf', 'Restore-DiskSnapshot -Name * -WhatIf', 'Repair-DiskSnapshot -WhatIf',
         'Reset-DiskSnapshotMethod -WhatIf', 'Set-DiskSnapshotMethod -Method qemu -WhatIf') {
-        foreach ($given in [pscustomobject]@{ Uri = $uri }, [pscustomobject]@{ Uri = $uri; Disk = 'vda' }, (Get-Date), (Get-VmDisk web1 -Uri $uri | Group-Object Domain)) {
+        $groups = Get-VmDisk web1 -Uri $uri | Group-Object Domain
+        foreach ($given in [pscustomobject]@{ Uri = $uri }, [pscustomobject]@{ Uri = $uri; Disk = 'vda' }, (Get-Date), $groups) {
             $written = $given | & ([scriptblock]::Create("`$input | $_ -ErrorAction SilentlyContinue -ErrorVariable failures; `$failures"))
             $written.FullyQualifiedErrorId | Should -BeLike 'InputNotUnderstood,*'
         }
