@@ -91,7 +91,7 @@ internal static class MetadataRecord
             element.Name = element.Name.LocalName;
         }
 
-        copy.Attributes().Where(attribute => attribute.IsNamespaceDeclaration && attribute.Value == ours.NamespaceName).Remove();
+        copy.DescendantsAndSelf().Attributes().Where(attribute => attribute.IsNamespaceDeclaration && attribute.Value == ours.NamespaceName).Remove();
         return copy;
     }
 }

@@ -19,7 +19,8 @@ internal record RecordOrder(LibvirtDomain Native, VmDomain Domain, IHost Host)
     /// <exception cref="LibvirtException">The connection is lost.</exception>
     public bool IsVolumeAt(DiskSource source, string? path)
     {
-        if (source.Type != DiskSourceType.Volume || path is null || SafeXml.Parse(source.Xml) is not { HasElements: false } xml)
+        if (source.Type != DiskSourceType.Volume || path is null || SafeXml.Parse(source.Xml) is not { HasElements: false } xml
+            || xml.Attributes().Any(attribute => attribute.Name.LocalName is not ("pool" or "volume" or "mode" or "startupPolicy")))
         {
             return false;
         }

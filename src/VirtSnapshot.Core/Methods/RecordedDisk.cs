@@ -1,3 +1,4 @@
+using System.Xml;
 using System.Xml.Linq;
 using VirtSnapshot.Domains;
 
@@ -25,9 +26,15 @@ internal sealed record RecordedDisk(string Target, string Method, DiskSource Sou
 
     /// <param name="disk">The element.</param>
     /// <param name="set">The set that it belongs to.</param>
+    /// <exception cref="FormatException">It is damaged. <see cref="IsDamage"/> tells what else a damaged element causes.</exception>
     public static RecordedDisk Read(XElement disk, SetIdentity? set)
     {
         var backup = disk.Element(BackupElement) ?? throw new FormatException("A snapshot record without <backup>.");
+        if ((string?)backup.Attribute("type") is { } type)
+        {
+            _ = EnumName.Parse<DiskSourceType>(type, ignoreCase: true);
+        }
+
         return new RecordedDisk(
             (string?)disk.Attribute("target") ?? "",
             (string?)disk.Attribute("method") ?? "",
@@ -38,6 +45,9 @@ internal sealed record RecordedDisk(string Target, string Method, DiskSource Sou
             Image = (string?)disk.Attribute(ImageAttribute) ?? "",
         };
     }
+
+    /// <summary>Whether an exception means that a record could not be read.</summary>
+    public static bool IsDamage(Exception e) => e is FormatException or ArgumentException or OverflowException or XmlException or VirtSnapshotException;
 
     public XElement ToElement()
     {

@@ -44,7 +44,7 @@ internal static class RecordProof
             using var ahead = ReadAhead(order, [record]);
             return provider.Verify(order, record, FindImage(order, provider, ofImage));
         }
-        catch (Exception e) when (e is FormatException or VirtSnapshotException { ErrorId: "CatalogDamaged" or "SnapshotNotOurs" })
+        catch (Exception e) when (e is FormatException or ArgumentException or VirtSnapshotException { ErrorId: "CatalogDamaged" or "SnapshotNotOurs" })
         {
             throw record.ToForeign(domain, e.Message.TrimEnd('.'));
         }
@@ -103,7 +103,7 @@ internal static class RecordProof
         }
 
         var chain = order.ChainOf(disk);
-        return chain.FirstOrDefault(layer => images.Any(image => layer.ToString() == image || (layer.Path is { } path && order.IsSameFile(path, image))))
+        return chain.FirstOrDefault(layer => images.Any(image => image.Length > 0 && (layer.ToString() == image || (layer.Path is { } path && order.IsSameFile(path, image)))))
 
             // A volume of a pool that does not run has no path to compare.
             ?? (chain.Any(layer => layer is { Type: DiskSourceType.Volume, Path: null })

@@ -121,7 +121,14 @@ public sealed class RemovalPlan : IDisposable
             }
             else if (FindRecord(snapshot) is { } entry)
             {
-                entries.Add((snapshot, entry));
+                if (WhyUnknown(entry) is { } unknown)
+                {
+                    results.Add(new RemovalResult(snapshot, unknown));
+                }
+                else
+                {
+                    entries.Add((snapshot, entry));
+                }
             }
             else
             {
@@ -139,6 +146,20 @@ public sealed class RemovalPlan : IDisposable
         }
 
         return results;
+    }
+
+    /// <summary>A snapshot of a method that is not here keeps no other one from being removed.</summary>
+    private VirtSnapshotException? WhyUnknown(JournalEntry entry)
+    {
+        try
+        {
+            _ = MethodCatalog.Selector.Find(entry.Record.Method, session.Domain);
+            return null;
+        }
+        catch (VirtSnapshotException e)
+        {
+            return e;
+        }
     }
 
     /// <summary>A record that is not this domain's is taken out of the metadata, and nothing else is touched.</summary>

@@ -209,11 +209,22 @@ public sealed class RepairPlan : IDisposable
         {
             try
             {
-                entries.Add(RecordProof.Verify(order, entry));
+                var proven = RecordProof.Verify(order, entry);
+                if (IsRestore && !entry.IsLost)
+                {
+                    if (proven.Record.Source.Path is null)
+                    {
+                        throw proven.Record.ToForeign(session.Domain, "the domain does not have that disk, or what it uses cannot be told");
+                    }
+
+                    _ = RestoreRun.Resume(session, proven, []);
+                }
+
+                entries.Add(proven);
             }
-            catch (VirtSnapshotException e)
+            catch (Exception e) when (e is VirtSnapshotException or FormatException)
             {
-                var why = e is { ErrorId: "SnapshotForeign", InnerException: { } inner } ? $"the journal does not fit this domain ({inner.Message})" : e.Message;
+                var why = e is VirtSnapshotException { ErrorId: "SnapshotForeign", InnerException: { } inner } ? $"the journal does not fit this domain ({inner.Message})" : e.Message;
                 reasons.Add($"Disk '{entry.Record.Target}': nothing was touched: {why.TrimEnd('.')}. If nothing of that run is left, 'virsh metadata {session.Domain.Name} {MetadataUri.Journal} --remove' ends it.");
             }
         }

@@ -94,16 +94,20 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
             session.Domain.Uri);
     }
 
-    private static List<IDiskRestoration> Resume(DomainSession session, IReadOnlyList<JournalEntry> entries) =>
-    [
-        .. entries.Where(entry => !entry.IsLost).Select(entry => MethodCatalog.Selector.Find(entry.Record.Method, session.Domain).ResumeRestoration(
+    /// <summary>One disk's restore, as the journal has it.</summary>
+    /// <exception cref="FormatException">The journal says too little of it.</exception>
+    /// <exception cref="VirtSnapshotException">As before, or the method is not known here.</exception>
+    public static IDiskRestoration Resume(DomainSession session, JournalEntry entry, IEnumerable<JournalEntry> entries) =>
+        MethodCatalog.Selector.Find(entry.Record.Method, session.Domain).ResumeRestoration(
             session.ToOrder(),
             new RestoredDisk(
                 entry.Group,
                 entry.Record,
                 entry.Becomes,
-                [.. entries.Where(lost => lost.IsLost && lost.Record.Target == entry.Record.Target).Select(lost => lost.Record)]))),
-    ];
+                [.. entries.Where(lost => lost.IsLost && lost.Record.Target == entry.Record.Target).Select(lost => lost.Record)]));
+
+    private static List<IDiskRestoration> Resume(DomainSession session, IReadOnlyList<JournalEntry> entries) =>
+        [.. entries.Where(entry => !entry.IsLost).Select(entry => Resume(session, entry, entries))];
 
     private void SwitchAll(IReadOnlyList<IDiskRestoration> disks, CancellationToken cancellation)
     {

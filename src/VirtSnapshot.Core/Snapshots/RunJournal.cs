@@ -37,7 +37,7 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
         try
         {
             var journal = new RunJournal(
-                Enum.Parse<RunOperation>((string?)record.Attribute("operation") ?? ""),
+                EnumName.Parse<RunOperation>((string?)record.Attribute("operation")),
                 DateTimeOffset.Parse((string?)record.Attribute("startedAt") ?? "", CultureInfo.InvariantCulture),
                 [
                     .. record.Elements("entry").Select(entry => new JournalEntry(
@@ -53,10 +53,11 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
             {
                 LockedOn = (string?)record.Attribute("lockedOn"),
             };
+            journal.RefuseImpossible();
             journal = journal with { Entries = [.. journal.Entries.Where(entry => entry.Record.Set is { } set && set.WhyNotOf(domain.Uuid) is null)] };
             return journal.Entries.Count > 0 ? journal : null;
         }
-        catch (Exception e) when (e is FormatException or ArgumentException or VirtSnapshotException)
+        catch (Exception e) when (RecordedDisk.IsDamage(e))
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidData,
@@ -65,6 +66,31 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
                 $"The journal in the metadata of domain '{domain.Name}' cannot be read: {e.Message} "
                 + $"Nothing was touched. Look at it with 'virsh metadata {domain.Name} {MetadataUri.Journal}'.",
                 e);
+        }
+    }
+
+    /// <summary>What no run of ours writes. A clock may be wrong, but not by more than a day.</summary>
+    private void RefuseImpossible()
+    {
+        var isRestore = Operation is RunOperation.Restore or RunOperation.RestoreEnding;
+        if (StartedAt > DateTimeOffset.UtcNow.AddDays(1))
+        {
+            throw new FormatException($"It began at {StartedAt:u}, which is not yet.");
+        }
+
+        if (Entries.GroupBy(entry => (entry.Record.Target, isRestore && !entry.IsLost ? "" : entry.Record.Method, isRestore && entry.IsLost ? entry.Group : default)).FirstOrDefault(same => same.Count() > 1) is { } twice)
+        {
+            throw new FormatException($"It has disk '{twice.Key.Target}' twice.");
+        }
+
+        if (isRestore && Entries.All(entry => entry.IsLost))
+        {
+            throw new FormatException("It restores no disk.");
+        }
+
+        if (Operation != RunOperation.Removal && Entries.Where(entry => !entry.IsLost).DistinctBy(entry => entry.Group).Count() > 1)
+        {
+            throw new FormatException("It is of several sets.");
         }
     }
 

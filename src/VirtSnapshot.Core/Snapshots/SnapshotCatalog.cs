@@ -99,7 +99,7 @@ internal static class SnapshotCatalog
         {
             return SnapshotSet.Read(uri, record);
         }
-        catch (Exception e) when (e is FormatException or ArgumentException or VirtSnapshotException)
+        catch (Exception e) when (RecordedDisk.IsDamage(e))
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidData,

@@ -25,6 +25,11 @@ internal sealed record SnapshotSet(
     public static SnapshotSet Read(string uri, XElement set)
     {
         var identity = SetIdentity.Read(set);
+        if (set.Elements("disk").GroupBy(disk => (string?)disk.Attribute("target")).FirstOrDefault(disks => disks.Count() > 1) is { } twice)
+        {
+            throw new FormatException($"It has disk '{twice.Key}' twice.");
+        }
+
         return new SnapshotSet(
             Guid.Parse((string?)set.Attribute("group") ?? ""),
             SnapshotName.Parse((string?)set.Attribute("name") ?? ""),
@@ -33,7 +38,7 @@ internal sealed record SnapshotSet(
             [
                 .. set.Elements("disk").Select(disk => new SetDisk(
                     RecordedDisk.Read(disk, identity),
-                    Enum.Parse<Consistency>((string?)disk.Attribute("consistency") ?? ""),
+                    EnumName.Parse<Consistency>((string?)disk.Attribute("consistency")),
                     (string?)disk.Attribute("changedDisk") == "yes")),
             ])
         {

@@ -3,6 +3,9 @@ namespace VirtSnapshot.Storage;
 /// <summary>Absolute paths of a host with no links, dots or doubled slashes in them: compared part by part.</summary>
 internal static class HostPath
 {
+    /// <summary>Whether it is such a path, of something in a folder.</summary>
+    public static bool IsPlain(string path) => path.Length > 1 && path[0] == '/' && Path.GetFullPath(path) == path && !path.EndsWith('/');
+
     public static bool IsAtOrBelow(string path, string folder) =>
         path == folder || folder == "/" || (path.StartsWith(folder, StringComparison.Ordinal) && path[folder.Length] == '/');
 

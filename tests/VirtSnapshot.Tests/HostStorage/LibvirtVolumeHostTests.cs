@@ -98,7 +98,7 @@ public sealed class LibvirtVolumeHostTests : LvmTest
 
         var now = guest.Domain.Disks[0].Source.Path!;
         Afterwards(() => Host.TryRun("lvremove", "-fy", now));
-        Assert.Equal($"{volume}.restored-", now[..^8]);
+        Assert.Equal($"{volume}.restored-", now[..^16]);
         Assert.Equal(content, Digest(now));
         Assert.DoesNotContain(VolumeOf(volume)["vg/".Length..] + " ", Host.Run("lvs", "--noheadings", "-o", "lv_name"), StringComparison.Ordinal);
         AssertNoVolumeLeft(guest);

@@ -66,7 +66,7 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
             _ when copy.IsShown(order) && !order.IsVolumeAt(copy.Source, copy.Path) => $"'{copy.Path}' is not the path of '{copy}'",
             _ => VolumeSuccession.Find(record)?.WhyNotOurs(order, copy, record.Set!),
         };
-        return why is null ? record with { Source = (copy with { Format = image?.Format ?? copy.Format }).Source } : throw record.ToForeign(order.Domain, why);
+        return why is null ? (copy with { Format = image is null ? copy.Format : image.Format ?? "raw" }).WriteTo(record) : throw record.ToForeign(order.Domain, why);
     }
 
     /// <summary>A restored disk goes on in another volume.</summary>

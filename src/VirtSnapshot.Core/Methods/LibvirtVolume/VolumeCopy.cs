@@ -36,6 +36,14 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
             new XAttribute("format", Format),
             new XAttribute("origin", Origin)));
 
+    /// <summary>The record, with this as what it says.</summary>
+    public RecordedDisk WriteTo(RecordedDisk record)
+    {
+        var data = new XElement(record.Data);
+        data.SetAttributeValue("format", Format);
+        return record with { Source = Source, Data = data };
+    }
+
     public override string ToString() => $"{Pool}/{Name}";
 
     /// <summary>Looks anew whether it is there, be it as something that libvirt does not show any more.</summary>

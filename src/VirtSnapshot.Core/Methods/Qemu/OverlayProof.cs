@@ -32,7 +32,7 @@ internal static partial class OverlayProof
         if (ImageChain.ReadHeader(order.Host, path) is not { } header)
         {
             // We may have died while it was being made.
-            return file.Size == 0 && IsBesideDisk(order, record, path) ? null : $"'{path}' is not an overlay";
+            return file.Size == 0 && IsNameForDisk(order, record, path) ? null : $"'{path}' is not an overlay";
         }
 
         return OverlayMark.Parse(header.Mark) switch
@@ -57,8 +57,7 @@ internal static partial class OverlayProof
     }
 
     private static bool IsNamedAsOurs(RecordedDisk record, string path) =>
-        Path.IsPathRooted(path)
-        && Path.GetFullPath(path) == path
+        HostPath.IsPlain(path)
         && OverlayData.StemOf(record) is { Length: > 0 } stem
         && record.Set is { } set
         && Path.GetFileName(path) is var name
@@ -73,9 +72,14 @@ internal static partial class OverlayProof
             ? $"it backs on '{backing}', and not on '{source}'"
             : null;
 
-    private static bool IsBesideDisk(RecordOrder order, RecordedDisk record, string path) =>
+    /// <summary>Whether an overlay of the disk would lie there, beside one of its images and named after it: nothing else tells whose an empty file is.</summary>
+    private static bool IsNameForDisk(RecordOrder order, RecordedDisk record, string path) =>
         order.Domain.FindDisk(record.Target) is { } disk
-        && ImageChain.Of(order.Host, order.Domain, disk).Any(layer => layer.Path is { } image && Path.GetDirectoryName(image) == Path.GetDirectoryName(path));
+        && OverlayData.StemOf(record) is { } stem
+        && ImageChain.Of(order.Host, order.Domain, disk).Any(layer => layer.Path is { } image
+            && Path.GetDirectoryName(image) == Path.GetDirectoryName(path)
+            && Path.GetFileNameWithoutExtension(image) is var name
+            && (stem == name || stem == $"{name}.{disk.Target}"));
 
     [GeneratedRegex(@"^(\.restored-[0-9]{1,9})?\.qcow2\z", RegexOptions.CultureInvariant)]
     private static partial Regex NameEnd();

@@ -104,7 +104,7 @@ internal sealed class QemuProvider : ISnapshotProvider
             RefuseUnprovable(order, record, layer);
 
             // A volume keeps its name in its pool, where that leads to the same file.
-            return order.IsVolumeAt(record.Source, layer.Path) ? record.Source with { Format = layer.Format ?? record.Source.Format } : layer;
+            return order.IsVolumeAt(record.Source, layer.Path) ? record.Source with { Format = layer.Format } : layer;
         }
 
         var overlay = OverlayData.PathOf(record);
@@ -140,5 +140,6 @@ internal sealed class QemuProvider : ISnapshotProvider
 
     public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreOrder order) => QemuRestorePlanner.Plan(order);
 
-    public IDiskRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) => new QemuRestoration(order, disk);
+    public IDiskRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) =>
+        disk.Becomes is null ? throw new FormatException("A restore without an overlay to go on in.") : new QemuRestoration(order, disk);
 }

@@ -67,6 +67,12 @@ internal sealed record InternalSnapshot(string Image, string Name)
     /// <exception cref="VirtSnapshotException"><c>SourceUnreadable</c>.</exception>
     public IReadOnlyList<(string Name, DateTimeOffset? TakenAt)> ReadAll(IHost host, out string? unsuitable)
     {
+        if (host.Stat(Image, followLink: true) is not ({ IsRegularFile: true } or { IsBlockDevice: true }))
+        {
+            // QEMU would wait for ever for a writer of a FIFO.
+            throw Unreadable("it is neither a file nor a block device");
+        }
+
         var result = host.RunAsRoot("qemu-img", ["info", "-U", "--output=json", "-f", Format, Image]);
         if (!result.Succeeded)
         {

@@ -57,14 +57,16 @@ internal sealed class QemuInternalProvider : ISnapshotProvider
         var snapshot = InternalSnapshot.Read(record);
         return !SnapshotLabel.IsOf(snapshot.Name, record.Set!) ? throw record.ToForeign(order.Domain, $"'{snapshot.Name}' is not the name of its snapshot")
             : snapshot.Image != record.Image ? throw record.ToForeign(order.Domain, $"it is in '{snapshot.Image}', and not in '{record.Image}'")
-            : record with { Source = snapshot.ToSource(isBlockDevice: (image ?? record.Source).Type == DiskSourceType.Block) };
+            : !HostPath.IsPlain(snapshot.Image) ? throw record.ToForeign(order.Domain, $"'{snapshot.Image}' is not the path of an image")
+            : record with { Source = image is null ? DiskSource.None : snapshot.ToSource(isBlockDevice: image.Type == DiskSourceType.Block) };
     }
 
     public SnapshotState Check(RecordOrder order, RecordedDisk record)
     {
         try
         {
-            return InternalSnapshot.Read(record).Exists(order.Host) ? SnapshotState.Available : SnapshotState.Missing;
+            return !InternalSnapshot.Read(record).Exists(order.Host) ? SnapshotState.Missing
+                : record.Source.Path is null ? SnapshotState.Unverified : SnapshotState.Available;
         }
         catch (VirtSnapshotException e)
         {

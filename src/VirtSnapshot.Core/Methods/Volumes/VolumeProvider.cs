@@ -70,14 +70,20 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
             throw record.ToForeign(order.Domain, why);
         }
 
+        if (image is null)
+        {
+            // The snapshot is ours, and may hold others' images as well: which of them was the disk's, only the disk tells.
+            return record with { Source = DiskSource.None };
+        }
+
         var device = snapshot.Volume.Root is null ? driver.DeviceOf(snapshot.Volume) : null;
-        if (record.Source.Path is not { } source || Path.GetFullPath(source) != source || FileRestoration.OriginalOf(snapshot, source) is not { } original)
+        if (record.Source.Path is not { } source || !HostPath.IsPlain(source) || FileRestoration.OriginalOf(snapshot, source) is not { } original)
         {
             throw record.ToForeign(order.Domain, $"its source '{record.Source}' is not in the snapshot '{snapshot.Name}'");
         }
 
         RefuseOtherImage(order, record, snapshot, device ?? original);
-        return record with { Source = DiskSource.ForPath(source, image?.Format ?? record.Source.Format, isBlockDevice: device is not null) };
+        return record with { Source = DiskSource.ForPath(source, image.Format, isBlockDevice: device is not null) };
     }
 
     public SnapshotState Check(RecordOrder order, RecordedDisk record)
@@ -85,7 +91,9 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
         try
         {
             var state = driver.Check(order.Host, VolumeSnapshot.Read(record));
-            return state == SnapshotState.Available && order.Host.Stat(record.Source.Path!, followLink: true) is null ? SnapshotState.Missing : state;
+            return state != SnapshotState.Available ? state
+                : record.Source.Path is not { } path ? SnapshotState.Unverified
+                : order.Host.Stat(path, followLink: true) is null ? SnapshotState.Missing : state;
         }
         catch (VirtSnapshotException e) when (e.ErrorId != "HostUnreachable")
         {
