@@ -25,9 +25,9 @@ internal sealed record SnapshotSet(
     public static SnapshotSet Read(string uri, XElement set)
     {
         var identity = SetIdentity.Read(set);
-        if (set.Elements("disk").GroupBy(disk => (string?)disk.Attribute("target")).FirstOrDefault(disks => disks.Count() > 1) is { } twice)
+        if (set.Elements("disk").GroupBy(disk => (Target: (string?)disk.Attribute("target"), (string?)disk.Attribute("method"))).FirstOrDefault(same => same.Count() > 1) is { } twice)
         {
-            throw new FormatException($"It has disk '{twice.Key}' twice.");
+            throw new FormatException($"It has disk '{twice.Key.Target}' twice.");
         }
 
         return new SnapshotSet(

@@ -80,14 +80,16 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
     }
 
     [Fact]
-    public void What_qemu_img_leaves_when_it_dies_halfway_is_cleared_away()
+    public void Overlays_that_were_written_halfway_are_cleared_away()
     {
         VictimProcess.Die(Lab, ShutOff.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Journaled });
-        var overlays = RunJournal.Read(ShutOff.Domain)!.Entries.Select(entry => OverlayData.PathOf(entry.Record)).ToList();
+        var records = RunJournal.Read(ShutOff.Domain)!.Entries.Select(entry => entry.Record).ToList();
 
-        // First there is an empty file, then a head that knows neither size nor base.
-        File.WriteAllText(overlays[0], "");
-        LabScript.RunProgram("qemu-img", "create", "-q", "-f", "qcow2", overlays[1], "0");
+        // First there is an empty file, then its head.
+        const int head = 4096;
+        File.WriteAllText(OverlayData.PathOf(records[0]), "");
+        var whole = Qcow2Image.Empty(64 << 20, records[1].Source.Path, "qcow2", new OverlayMark(records[1].Set!, records[1].Target, DateTimeOffset.UtcNow));
+        File.WriteAllBytes(OverlayData.PathOf(records[1]), whole[..head]);
 
         Assert.Equal(RepairAction.Undone, Repair(ShutOff).Action);
         AssertAgreement(ShutOff);

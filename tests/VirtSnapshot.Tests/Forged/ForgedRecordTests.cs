@@ -458,7 +458,7 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
     }
 
     [Theory]
-    [InlineData("<disk target='vda' method='qemu' consistency='Offline'><backup/></disk><disk target='vda' method='reflink' consistency='Offline'><backup/></disk>", "vda")]
+    [InlineData("<disk target='vda' method='qemu' consistency='Offline'><backup/></disk><disk target='vda' method='qemu' consistency='Offline'><backup/></disk>", "vda")]
     [InlineData("<disk target='vda' method='qemu' consistency='7'><backup/></disk>", "consistency")]
     [InlineData("<disk target='vda' method='qemu' consistency='Paused, Quiesced'><backup/></disk>", "consistency")]
     [InlineData("<disk target='vda' method='qemu' consistency='Offline'><backup type='file'><source file='/a' index='99999999999'/></backup></disk>", "")]

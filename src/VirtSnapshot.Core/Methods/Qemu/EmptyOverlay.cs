@@ -24,7 +24,8 @@ internal static class EmptyOverlay
 
         return ImageChain.ReadHeader(order.Host, path, withTable: true) switch
         {
-            null when order.Host.Stat(path) is { Size: 0 } => null,
+            // We died while it was being written: nothing was ever switched to it.
+            _ when order.Host.Stat(path) is { Size: < Qcow2Image.SmallestSize } => null,
             null => "it is not the overlay that was to be made",
             { HoldsData: true } => "it holds data that the guest may have written after libvirt died within the switch. Look into it before the domain is started or goes on",
             _ => null,

@@ -21,6 +21,9 @@ internal static class Qcow2Image
     private const int RefcountBlockAt = 2 * ClusterSize;
     private const int TableAt = 3 * ClusterSize;
 
+    /// <summary>What every complete image has at least, in bytes: header, tables and blocks of one cluster each.</summary>
+    public const ulong SmallestSize = TableAt + ClusterSize;
+
     // A second-level table is one cluster of 8-byte entries, each for one cluster of data.
     private const ulong BytesPerEntry = (ulong)ClusterSize / 8 * ClusterSize;
 
