@@ -80,6 +80,7 @@ public sealed class SnapshotPlan : IDisposable
         DomainJobs.Refuse(session.Native, domain, cancellation);
         var name = request.Name ?? SnapshotName.ForTime(DateTimeOffset.UtcNow);
         var set = SetIdentity.New(domain.Uuid, name);
+        using var ahead = ReadAhead(session);
         var chosen = SnapshotDisks.Choose(domain, request, new StorageProbe(() => session.Host, domain.Disks), reporter);
         RefuseUsedName(domain, name, chosen);
         var recorded = RecordProof.Own(session.ToOrder(), SnapshotCatalog.ReadDisks(domain));
@@ -133,6 +134,13 @@ public sealed class SnapshotPlan : IDisposable
         {
             Writers = writers,
         };
+    }
+
+    /// <summary>What all checks ask about, in one round trip.</summary>
+    private static IDisposable? ReadAhead(DomainSession session)
+    {
+        var images = session.Domain.Disks.SelectMany(disk => disk.BackingChain.Prepend(disk.Source)).Select(layer => layer.Path).OfType<string>().ToList();
+        return session.Host.WhyNoShell is null ? session.Host.ReadAhead(images.Concat(images.Select(image => Path.GetDirectoryName(image)).OfType<string>())) : null;
     }
 
     private static void RefuseUnfinishedRun(VmDomain domain)

@@ -151,8 +151,10 @@ internal sealed class SnapshotRun(
     private void Take(bool guestWaits)
     {
         RunSteps.Reached(RunStep.Frozen);
-        RefuseSaved();
+
+        // From here on undoing asks what is there, over a new connection: any call may have lost the old one.
         mayHaveTaken = true;
+        RefuseSaved();
         foreach (var act in acts.Within)
         {
             lastAct = act;

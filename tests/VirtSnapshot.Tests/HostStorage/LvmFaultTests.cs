@@ -185,6 +185,16 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         AssertNothingLeft(guest.Domain);
     }
 
+    [Fact]
+    public void A_clone_s_or_forged_record_of_another_domain_s_volumes_deletes_nothing()
+    {
+        var guest = Guest(isRunning: false, $"raw:{Thick()}", $"raw:{Thin()}", $"raw:{Image("/srv/ext4")}");
+        Engine.Take(guest.Domain, "one", ["vda", "vdb"]);
+        AssertNobodyElseCanClaim(guest);
+        Engine.Take(guest.Domain, "two", ["vdc"], method: "lvm");
+        AssertNobodyElseCanClaim(guest);
+    }
+
     /// <summary>What is not in sight is not taken for deleted.</summary>
     [Fact]
     public void A_snapshot_in_a_group_that_was_renamed_is_not_forgotten()

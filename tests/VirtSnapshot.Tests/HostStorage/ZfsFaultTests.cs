@@ -14,6 +14,14 @@ namespace VirtSnapshot.Tests.HostStorage;
 public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
 {
     [Fact]
+    public void A_clone_s_or_forged_record_of_another_domain_s_datasets_deletes_nothing()
+    {
+        var guest = Guest(isRunning: false, $"raw:{NodeOf(Zvol())}", $"raw:{FolderOf(Dataset())}/a.raw");
+        Engine.Take(guest.Domain, "one", method: "zfs");
+        AssertNobodyElseCanClaim(guest);
+    }
+
+    [Fact]
     public void What_somebody_reads_stays_until_he_has_ended()
     {
         var (dataset, zvol) = (Dataset(), Zvol());

@@ -67,8 +67,10 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
         var forRemoving = Since();
         TestContext.Current.TestOutputHelper?.WriteLine($"taking {forTaking}, listing {forListing}, removing {forRemoving}");
         Assert.Equal(2, listed.Count);
-        Assert.InRange(forTaking, 1, 12);
-        Assert.InRange(forListing, 1, 2);
+
+        // Of these, three for taking and two for listing look for other domains on the images, and for overlays that the disks do not use.
+        Assert.InRange(forTaking, 1, 15);
+        Assert.InRange(forListing, 1, 4);
         Assert.InRange(forRemoving, 1, 30);
     }
 

@@ -15,8 +15,13 @@ internal static partial class LostOverlays
     private const string KeptEnd = ".kept-";
 
     /// <summary>All that can be found, of each disk the one that is nearest to its base first. What holds no data, and carries none, is left out.</summary>
-    public static IReadOnlyList<LostDisk> Find(RecordOrder order, FolderListing listing) =>
-        [.. order.Domain.Disks.Where(disk => disk.WhyNotSnapshottable() is null && disk.Source.Path is not null).SelectMany(disk => Find(order, listing, disk))];
+    public static IReadOnlyList<LostDisk> Find(RecordOrder order, FolderListing listing)
+    {
+        var disks = order.Domain.Disks.Where(disk => disk.WhyNotSnapshottable() is null && disk.Source.Path is not null).Select(disk => (Disk: disk, Layers: LayersOf(order, disk))).ToList();
+        var found = disks.Select(disk => (disk.Disk, disk.Layers, Files: FilesOf(order, listing, disk.Disk, disk.Layers))).ToList();
+        using var ahead = order.Host.ReadAhead(found.SelectMany(disk => disk.Files));
+        return [.. found.SelectMany(disk => Find(order, disk.Disk, disk.Layers, disk.Files))];
+    }
 
     /// <summary>Whether an image is an overlay that a domain goes on without: what it stands on may change.</summary>
     public static bool IsKeptAside(string image, Qcow2Header? header, Guid domain) =>
@@ -94,20 +99,26 @@ internal static partial class LostOverlays
         return [.. names.Select(name => name + end)];
     }
 
-    private static IEnumerable<LostDisk> Find(RecordOrder order, FolderListing listing, VmDisk disk)
+    private static string[] LayersOf(RecordOrder order, VmDisk disk) => [.. order.ChainOf(disk).Select(layer => layer.Path).OfType<string>()];
+
+    /// <summary>The disk's layers, and files that are named like overlays on them.</summary>
+    private static List<string> FilesOf(RecordOrder order, FolderListing listing, VmDisk disk, string[] layers)
     {
-        var chain = order.ChainOf(disk).Where(layer => layer.HasPath).ToList();
-        string[] layers = [.. chain.Select(layer => layer.Path!)];
         string[] stems = [.. layers.Select(layer => Path.GetFileNameWithoutExtension(layer)), Overlay.StemOf(disk)];
-        var files = layers.Select(layer => Path.GetDirectoryName(layer)!)
-            .Concat(listing.PoolFolders(order))
-            .Distinct(StringComparer.Ordinal)
-            .SelectMany(folder => listing.FilesIn(order, folder))
-            .Where(file => OverlayName().IsMatch(file) && Array.Exists(stems, stem => Path.GetFileName(file).StartsWith($"{stem}.", StringComparison.Ordinal)))
-            .Concat(layers)
-            .Distinct(StringComparer.Ordinal)
-            .ToList();
-        using var ahead = order.Host.ReadAhead(files);
+        return
+        [
+            .. layers.Select(layer => Path.GetDirectoryName(layer)!)
+                .Concat(listing.PoolFolders(order))
+                .Distinct(StringComparer.Ordinal)
+                .SelectMany(folder => listing.FilesIn(order, folder))
+                .Where(file => OverlayName().IsMatch(file) && Array.Exists(stems, stem => Path.GetFileName(file).StartsWith($"{stem}.", StringComparison.Ordinal)))
+                .Concat(layers)
+                .Distinct(StringComparer.Ordinal),
+        ];
+    }
+
+    private static IEnumerable<LostDisk> Find(RecordOrder order, VmDisk disk, string[] layers, List<string> files)
+    {
         var own = files.Select(file => Read(order, disk, file, Array.IndexOf(layers, file) >= 0)).OfType<FoundOverlay>().ToList();
         var standing = Standing(order, own, layers);
         return own
@@ -140,7 +151,7 @@ internal static partial class LostOverlays
     private static FoundOverlay? Read(RecordOrder order, VmDisk disk, string file, bool isInChain)
     {
         if (order.Host.Stat(file) is not { IsRegularFile: true }
-            || ImageChain.ReadHeader(order.Host, file, withTable: true) is not { Mark: not null } header
+            || ImageChain.ReadHeader(order.Host, file, withTable: !isInChain) is not { Mark: not null } header
             || OverlayMark.Parse(header.Mark) is not { } mark
             || mark.Target != disk.Target
             || mark.Set.WhyNotOf(order.Domain.Uuid) is not null

@@ -94,8 +94,8 @@ public sealed class VolumeRestoreTests(LabFixture lab) : VolumeTest(lab)
     [InlineData("inner snapshot", "SourceShared")]
     [InlineData("reader", "SourceInUse")]
     [InlineData("taken name", "OverlayExists")]
-    [InlineData("elsewhere", "SourceDiffers")]
-    [InlineData("another volume", "SourceDiffers")]
+    [InlineData("elsewhere", "SnapshotForeign")]
+    [InlineData("another volume", "SnapshotForeign")]
     public void What_cannot_be_restored_safely_is_refused_and_nothing_is_touched(string obstacle, string errorId)
     {
         var folder = Xfs().Folder;
@@ -200,14 +200,14 @@ public sealed class VolumeRestoreTests(LabFixture lab) : VolumeTest(lab)
     }
 
     [Theory]
-    [InlineData("web1.raw", "web1.restored-0a1b2c3d.raw")]
-    [InlineData("web1.restored-11111111.raw", "web1.restored-0a1b2c3d.raw")]
-    [InlineData("web1.restored-0a1b2c3d.raw", "web1.restored-0a1b2c3d-2.raw")]
-    [InlineData("web1.restored-0a1b2c3d-2.raw", "web1.restored-0a1b2c3d.raw")]
-    [InlineData("lv", "lv.restored-0a1b2c3d")]
-    [InlineData("lv.restored-0a1b2c3d", "lv.restored-0a1b2c3d-2")]
-    [InlineData("lv.restored-0a1b2c3d-2", "lv.restored-0a1b2c3d")]
-    [InlineData("a.b.qcow2", "a.b.restored-0a1b2c3d.qcow2")]
+    [InlineData("web1.raw", "web1.restored-0a1b2c3d00000000.raw")]
+    [InlineData("web1.restored-1111111100000000.raw", "web1.restored-0a1b2c3d00000000.raw")]
+    [InlineData("web1.restored-0a1b2c3d00000000.raw", "web1.restored-0a1b2c3d00000000-2.raw")]
+    [InlineData("web1.restored-0a1b2c3d00000000-2.raw", "web1.restored-0a1b2c3d00000000.raw")]
+    [InlineData("lv", "lv.restored-0a1b2c3d00000000")]
+    [InlineData("lv.restored-0a1b2c3d00000000", "lv.restored-0a1b2c3d00000000-2")]
+    [InlineData("lv.restored-0a1b2c3d00000000-2", "lv.restored-0a1b2c3d00000000")]
+    [InlineData("a.b.qcow2", "a.b.restored-0a1b2c3d00000000.qcow2")]
     public void The_next_volumes_name_does_not_grow(string replaced, string next) =>
         Assert.Equal(next, VolumeSuccession.NameAfter(replaced, Guid.Parse("0a1b2c3d-0000-0000-0000-000000000000")));
 
