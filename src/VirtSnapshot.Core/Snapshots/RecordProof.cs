@@ -16,9 +16,12 @@ internal static class RecordProof
 
     /// <summary>What a journal says of a disk, proven as a whole.</summary>
     /// <exception cref="VirtSnapshotException">As <see cref="Verify(RecordOrder, RecordedDisk)"/>.</exception>
-    public static JournalEntry Verify(RecordOrder order, JournalEntry entry) => entry with
+    /// <param name="order">The domain.</param>
+    /// <param name="entry">What the journal says.</param>
+    /// <param name="restored">Of a snapshot that goes because an older one is restored: that one, with which the disk may have left the image that both are of.</param>
+    public static JournalEntry Verify(RecordOrder order, JournalEntry entry, RecordedDisk? restored = null) => entry with
     {
-        Record = Verify(order, entry.Record),
+        Record = Verify(order, entry.Record, entry.IsLost && restored?.Image == entry.Record.Image && restored.Method == entry.Record.Method ? restored : entry.Record),
         Becomes = entry.Becomes switch
         {
             null => null,

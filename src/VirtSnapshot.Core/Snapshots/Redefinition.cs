@@ -23,8 +23,10 @@ internal static class Redefinition
         [
             .. domain.Disks
                 .Select(live => (Live: live, Stored: stored.FindDisk(live.Target)!))
-                .Where(disk => disk.Stored is not null && !disk.Stored.Source.IsSameAs(disk.Live.Source) && disk.Live.BackingChain.Any(layer => layer.IsSameAs(disk.Stored.Source))),
+                .Where(disk => disk.Stored is not null && !IsSame(disk.Stored.Source, disk.Live.Source) && disk.Live.BackingChain.Any(layer => IsSame(layer, disk.Stored.Source))),
         ];
+
+        bool IsSame(DiskSource one, DiskSource other) => one.IsSameAs(other) || (one.Path is { } path && other.Path is { } same && order.IsSameFile(path, same));
     }
 
     /// <summary>Those of the lost disks that a domain's disks do not use.</summary>

@@ -48,8 +48,12 @@ internal sealed class RedefinitionRepair
     public static RedefinitionRepair? Plan(DomainSession session, DetachedOverlay? choice, IRunReporter reporter)
     {
         var order = session.ToOrder();
-        var behind = Redefinition.FindBehind(order);
         var lost = FindLost(order);
+        var allBehind = Redefinition.FindBehind(order);
+
+        // What other tools have put on the disk, an administrator may want to be gone after the next start.
+        var behind = allBehind.Where(disk => lost.Any(own => own.IsInChain && own.File == disk.Live.Source.Path)).ToList();
+        Redefinition.Describe(allBehind.Except(behind)).ToList().ForEach(reporter.Warning);
         var recorded = SnapshotCatalog.ReadDisks(session.Domain);
         var unrecorded = lost.Where(disk => disk.IsInChain && !recorded.Any(record => IsSame(record, disk.Record))).ToList();
         IReadOnlyList<IReadOnlyList<LostDisk>> detached = [.. lost.Where(disk => !disk.IsInChain).GroupBy(disk => disk.Record.Target).Select(disk => disk.ToList())];

@@ -178,7 +178,7 @@ public sealed class RepairPlan : IDisposable
     /// <summary>No job keeps a guest from being thawed, which is then the first thing that is done.</summary>
     private static void RefuseJob(DomainSession session, RunJournal journal, CancellationToken cancellation)
     {
-        if (journal.Operation != RunOperation.Snapshot || !Freezer.IsFrozen(session.Native, session.Domain))
+        if (!journal.Freezes || !Freezer.IsFrozen(session.Native, session.Domain))
         {
             DomainJobs.Refuse(session.Native, session.Domain, cancellation);
         }
@@ -209,7 +209,8 @@ public sealed class RepairPlan : IDisposable
         {
             try
             {
-                var proven = RecordProof.Verify(order, entry);
+                var restored = journal.Entries.FirstOrDefault(other => !other.IsLost && other.Record.Target == entry.Record.Target)?.Record;
+                var proven = RecordProof.Verify(order, entry, restored);
                 if (IsRestore && !entry.IsLost)
                 {
                     if (proven.Record.Source.Path is null)
@@ -246,7 +247,7 @@ public sealed class RepairPlan : IDisposable
     private RepairResult FinishSnapshot(CancellationToken cancellation)
     {
         var thawed = new List<string>();
-        if (Freezer.ThawIfFrozen(session.Native, session.Domain))
+        if (journal.Freezes && Freezer.ThawIfFrozen(session.Native, session.Domain))
         {
             thawed.Add("The guest was still frozen by that run, and is thawed.");
             DomainJobs.Refuse(session.Native, session.Domain, cancellation);

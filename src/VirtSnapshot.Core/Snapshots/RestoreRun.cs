@@ -71,7 +71,9 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         else if (finish)
         {
             // Those that can be taken back had their turn first, so mostly nothing is left here.
-            SwitchAll([.. Resume(session, entries).Where(disk => !disk.IsSwitched())], cancellation);
+            List<IDiskRestoration> remaining = [.. Resume(session, entries).Where(disk => !disk.IsSwitched())];
+            remaining.ForEach(disk => disk.Recheck());
+            SwitchAll(remaining, cancellation);
             kept = Finish();
         }
         else

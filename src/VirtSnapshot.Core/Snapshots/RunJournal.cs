@@ -21,6 +21,9 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
     /// <summary>The machine that has the run's lock, where that is not the domain's host: see <see cref="Hosts.LibvirtOnlyHost"/>.</summary>
     public string? LockedOn { get; init; }
 
+    /// <summary>Whether the run was to freeze the guest: then a guest that is frozen after its death was frozen by it.</summary>
+    public bool Freezes { get; init; }
+
     /// <summary>Whether the domain has a journal that is another domain's, as a clone has, or that nothing of ours could have written.</summary>
     /// <exception cref="VirtSnapshotException"><c>JournalDamaged</c></exception>
     public static bool IsForeign(VmDomain domain) => MetadataRecord.Find(domain.Root, MetadataUri.Journal) is not null && Read(domain) is null;
@@ -52,6 +55,7 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
                 ])
             {
                 LockedOn = (string?)record.Attribute("lockedOn"),
+                Freezes = (string?)record.Attribute("freezes") == "yes",
             };
             journal.RefuseImpossible();
             journal = journal with { Entries = [.. journal.Entries.Where(entry => entry.Record.Set is { } set && set.WhyNotOf(domain.Uuid) is null)] };
@@ -125,6 +129,7 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
             new XAttribute("operation", Operation.ToString()),
             new XAttribute("startedAt", StartedAt.UtcDateTime.ToString("O", CultureInfo.InvariantCulture)),
             LockedOn is null ? null : new XAttribute("lockedOn", LockedOn),
+            Freezes ? new XAttribute("freezes", "yes") : null,
             Entries.Select(entry => new XElement(
                 "entry",
                 entry.Record.Set?.ToAttributes() ?? [new XAttribute("group", entry.Group.ToString("D")), new XAttribute("name", entry.Name.ToString())],

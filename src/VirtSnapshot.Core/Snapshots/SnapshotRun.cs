@@ -39,7 +39,7 @@ internal sealed class SnapshotRun(
         using var freezer = ReadyFreezer(cancellation);
         try
         {
-            session.Journal(RunOperation.Snapshot, createdAt, Entries);
+            session.Journal(RunOperation.Snapshot, createdAt, Entries, freezes: freezer is not null);
             RunSteps.Reached(RunStep.Journaled);
             foreach (var act in acts.All)
             {

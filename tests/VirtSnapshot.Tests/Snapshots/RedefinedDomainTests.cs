@@ -115,6 +115,31 @@ public sealed class RedefinedDomainTests(LabFixture lab)
     }
 
     [Fact]
+    public void Overlays_that_stand_side_by_side_are_kept_aside_each_with_its_own_base()
+    {
+        using var domain = new BareDomain(lab, "redefined");
+        var xml = Inactive(domain);
+        Engine.Take(domain.Domain, "s1");
+        domain.Write(Old);
+        Define(xml);
+        lab.Virsh("destroy", domain.Name);
+        lab.Virsh("start", domain.Name);
+        Engine.Take(domain.Domain, "s2");
+        domain.Write(New, offset: "1M");
+        Define(xml);
+        lab.Virsh("destroy", domain.Name);
+
+        Assert.Equal(2, SnapshotList.Of(domain.Domain).Count(snapshot => snapshot.State == SnapshotState.Detached));
+        Assert.Equal("NotReattachable", Engine.Refused(() => RepairPlan.Make(domain.Domain, DetachedOverlay.Reattach, new HeardReporter(), Token)).ErrorId);
+        Assert.Equal(RepairAction.KeptAside, Repair(domain, DetachedOverlay.KeepAside).Action);
+        AssertQuiet(domain);
+        AssertHolds(Assert.Single(Directory.GetFiles(lab.Images, "redefined-vda.s1.qcow2.kept-*")), Old);
+        var second = Assert.Single(Directory.GetFiles(lab.Images, "redefined-vda.s2.qcow2.kept-*"));
+        AssertHolds(second, 0);
+        LabScript.RunProgram("qemu-io", "-r", "-f", "qcow2", "-c", $"read -P {New} 1M 64k", second);
+    }
+
+    [Fact]
     public void Overlays_in_a_pool_are_found_and_those_of_others_are_not()
     {
         var folder = Directory.CreateDirectory(Path.Combine(lab.Images, "redefined-pool")).FullName;

@@ -64,7 +64,7 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
             _ when copy.Name != $"{SnapshotLabel.Of(record.Set!)}-{record.Target}" => $"'{copy}' is not the name of its snapshot",
             _ when Path.GetFileName(copy.Path) != copy.Name || Path.GetFullPath(copy.Path) != copy.Path => $"'{copy.Path}' is not the path of '{copy}'",
             _ when copy.IsShown(order) && !order.IsVolumeAt(copy.Source, copy.Path) => $"'{copy.Path}' is not the path of '{copy}'",
-            _ => VolumeSuccession.Find(record)?.WhyNotOurs(order, copy, record.Set!),
+            _ => VolumeSuccession.Find(record)?.WhyNotOurs(order, copy, record),
         };
         return why is null ? (copy with { Format = image is null ? copy.Format : image.Format ?? "raw" }).WriteTo(record) : throw record.ToForeign(order.Domain, why);
     }

@@ -53,6 +53,19 @@ internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : 
         }
     }
 
+    public void Recheck()
+    {
+        var now = DomainReader.Read(order.Native);
+        if (now.FindDisk(Target)?.Source.Path is not { } used || !VolumeUse.IsSame(Connection, used, succession.ReplacedPath))
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidOperation,
+                "SourceDiffers",
+                now.FindDisk(Target),
+                $"Disk '{Target}' of domain '{now.Name}' cannot be restored: it does not use the volume '{succession.Pool}/{succession.Replaced}' any more.");
+        }
+    }
+
     public void Switch()
     {
         StoredDisk.PointTo(order, Target, Source);

@@ -63,14 +63,15 @@ internal sealed partial record VolumeSuccession(string Pool, string Name, string
     /// Why it is none that restoring this set would plan, as the end of a sentence; null where it is. The name of the new volume carries the set's identity, and from it follows the name of
     /// the one that is deleted.
     /// </summary>
-    public string? WhyNotOurs(RecordOrder order, VolumeCopy copy, SetIdentity set)
+    public string? WhyNotOurs(RecordOrder order, VolumeCopy copy, RecordedDisk record)
     {
         var folder = System.IO.Path.GetDirectoryName(copy.Path)!;
         return this switch
         {
             _ when Pool != copy.Pool => $"'{Pool}' is not the pool of '{copy}'",
-            _ when Name != NameAfter(Replaced, set.Group) => $"'{Pool}/{Name}' is not the name of the volume that takes the place of '{Replaced}'",
+            _ when Name != NameAfter(Replaced, record.Set!.Group) => $"'{Pool}/{Name}' is not the name of the volume that takes the place of '{Replaced}'",
             _ when Path != System.IO.Path.Combine(folder, Name) || ReplacedPath != System.IO.Path.Combine(folder, Replaced) => $"'{Path}' and '{ReplacedPath}' are not in '{folder}'",
+            _ when order.Native.Connection.HasVolume(Pool, Replaced) && !VolumeUse.IsSame(order.Native.Connection, record.Image, ReplacedPath) => $"'{ReplacedPath}' is not '{record.Image}', which it is of",
             _ when new[] { Name, Replaced }.Any(name => name.Contains('/', StringComparison.Ordinal)) => "the names of its volumes are paths",
             _ => null,
         };

@@ -86,12 +86,12 @@ internal static partial class LostOverlays
         var names = overlays.Select(OverlayData.PathOf).ToList();
 
         // A second name first: at no moment is there an overlay whose base has no name.
-        foreach (var (overlay, number) in names.Select((overlay, number) => (overlay, number)))
+        names.ForEach(overlay => Do(order, overlays[0], "ln", ["--no-target-directory", "--", overlay, overlay + end]));
+        foreach (var overlay in overlays)
         {
-            Do(order, overlays[0], "ln", ["--no-target-directory", "--", overlay, overlay + end]);
-            if (number > 0)
+            if (names.Find(name => order.IsSameFile(name, overlay.Source.Path!)) is { } below)
             {
-                Do(order, overlays[0], "qemu-img", ["rebase", "-u", "-q", "-f", "qcow2", "-b", names[number - 1] + end, "-F", "qcow2", overlay]);
+                Do(order, overlay, "qemu-img", ["rebase", "-u", "-q", "-f", "qcow2", "-b", below + end, "-F", "qcow2", OverlayData.PathOf(overlay)]);
             }
         }
 
@@ -162,6 +162,11 @@ internal static partial class LostOverlays
 
         var at = file.LastIndexOf(KeptEnd, StringComparison.Ordinal);
         var (name, isKept) = at < 0 ? (file, false) : (file[..at], true);
+        if (name != mark.File)
+        {
+            return null;
+        }
+
         var end = Path.GetFileName(name).LastIndexOf($".{mark.Set.Name}.", StringComparison.Ordinal);
         if (end <= 0)
         {

@@ -30,7 +30,7 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
         try
         {
             var like = Base.Path is { } path ? host.Stat(path, followLink: true) : null;
-            host.CreateFile(Path, Qcow2Image.Empty(Capacity, Base.Path, BaseFormat, new OverlayMark(Set, Disk.Target, DateTimeOffset.UtcNow)), like);
+            host.CreateFile(Path, Qcow2Image.Empty(Capacity, Base.Path, BaseFormat, new OverlayMark(Set, Disk.Target, Path, DateTimeOffset.UtcNow)), like);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -12,8 +12,9 @@ namespace VirtSnapshot.Methods.Qemu;
 /// </summary>
 /// <param name="Set">The set that it was made for.</param>
 /// <param name="Target">The disk.</param>
+/// <param name="File">Its path: a copy of it is not the overlay.</param>
 /// <param name="CreatedAt">When it was made, shortly before the disk was switched to it.</param>
-internal sealed record OverlayMark(SetIdentity Set, string Target, DateTimeOffset CreatedAt)
+internal sealed record OverlayMark(SetIdentity Set, string Target, string File, DateTimeOffset CreatedAt)
 {
     private const string ElementName = "virtsnapshot";
 
@@ -28,6 +29,7 @@ internal sealed record OverlayMark(SetIdentity Set, string Target, DateTimeOffse
                 ? new OverlayMark(
                     set,
                     (string?)element.Attribute("target") ?? "",
+                    (string?)element.Attribute("file") ?? "",
                     DateTimeOffset.Parse((string?)element.Attribute("createdAt") ?? "", CultureInfo.InvariantCulture))
                 : null;
         }
@@ -41,5 +43,6 @@ internal sealed record OverlayMark(SetIdentity Set, string Target, DateTimeOffse
         ElementName,
         Set.ToAttributes(),
         new XAttribute("target", Target),
+        new XAttribute("file", File),
         new XAttribute("createdAt", CreatedAt.UtcDateTime.ToString("O", CultureInfo.InvariantCulture))).ToString(SaveOptions.DisableFormatting));
 }

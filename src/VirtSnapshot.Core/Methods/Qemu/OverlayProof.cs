@@ -39,6 +39,7 @@ internal static partial class OverlayProof
         {
             null => $"the overlay '{path}' was not made by VirtSnapshot",
             var mark when mark.Set != record.Set || mark.Target != record.Target => $"the overlay '{path}' was made for another snapshot",
+            var mark when mark.File != path => $"'{path}' is a copy of the overlay '{mark.File}'",
             _ => null,
         };
     }

@@ -99,24 +99,36 @@ internal sealed class QemuProvider : ISnapshotProvider
     /// <summary>The layer that the overlay stands on. One that is out of the chain counts only as far as the overlay itself names it: then it is shown, and never read or written.</summary>
     private static DiskSource SourceIn(RecordOrder order, RecordedDisk record, IReadOnlyList<DiskSource> chain)
     {
-        if (chain.FirstOrDefault(layer => layer.IsSameAs(record.Source)) is { } layer)
+        var overlay = OverlayData.PathOf(record);
+        for (var i = 0; i + 1 < chain.Count; i++)
         {
-            RefuseUnprovable(order, record, layer);
-
-            // A volume keeps its name in its pool, where that leads to the same file.
-            return order.IsVolumeAt(record.Source, layer.Path) ? record.Source with { Format = layer.Format } : layer;
+            if (chain[i].Path == overlay)
+            {
+                return chain[i + 1].IsSameAs(record.Source) ? Confirm(order, record, chain[i + 1]) : DiskSource.None;
+            }
         }
 
-        var overlay = OverlayData.PathOf(record);
-        return ImageChain.ReadHeader(order.Host, overlay) is { BackingFile: { } written } header && ImageChain.Resolve(overlay, written) is { } backing
-            ? DiskSource.ForPath(backing, header.BackingFormat, order.Host.Stat(backing, followLink: true) is { IsBlockDevice: true })
-            : DiskSource.None;
+        // Of a network base the overlay names nothing.
+        var header = ImageChain.ReadHeader(order.Host, overlay);
+        var backing = ImageChain.Resolve(overlay, header?.BackingFile);
+        var layer = chain.FirstOrDefault(layer => layer.IsSameAs(record.Source) && (backing is null || (layer.Path is { } path && order.IsSameFile(path, backing))));
+        return layer is not null ? Confirm(order, record, layer)
+            : backing is null ? DiskSource.None
+            : DiskSource.ForPath(backing, header!.BackingFormat, order.Host.Stat(backing, followLink: true) is { IsBlockDevice: true });
+    }
+
+    /// <summary>A volume keeps its name in its pool, where that leads to the same file.</summary>
+    private static DiskSource Confirm(RecordOrder order, RecordedDisk record, DiskSource layer)
+    {
+        RefuseUnprovable(order, record, layer);
+        return order.IsVolumeAt(record.Source, layer.Path) ? record.Source with { Format = layer.Format } : layer;
     }
 
     /// <summary>A slice, say, or a secret: images do not name what else than a path makes a source, and only a running domain's definition has it for each layer.</summary>
     private static void RefuseUnprovable(RecordOrder order, RecordedDisk record, DiskSource layer)
     {
-        if (layer.HasPath && !SafeXml.Parse(layer.Xml).HasElements && !order.Domain.IsActive && record.Source.Xml.Length > 0 && SafeXml.Parse(record.Source.Xml).Elements().Any(element => element.Name.LocalName != "seclabel"))
+        var isKnown = order.Domain.IsActive || !layer.HasPath || SafeXml.Parse(layer.Xml).HasElements;
+        if (!isKnown && record.Source.Xml.Length > 0 && SafeXml.Parse(record.Source.Xml).Elements().Any(element => element.Name.LocalName != "seclabel"))
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,

@@ -40,6 +40,20 @@ internal sealed class QemuRestoration(RecordOrder order, RestoredDisk disk) : ID
         order.Host.SyncDirectory(Path.GetDirectoryName(Overlay)!);
     }
 
+    public void Recheck()
+    {
+        var now = order with { Domain = DomainReader.Read(order.Native) };
+        var used = now.Domain.FindDisk(Target) ?? throw new VirtSnapshotException(
+            FailureKind.ObjectNotFound, "DiskNotFound", now.Domain, $"Domain '{now.Domain.Name}' has no disk '{Target}' any more, so it cannot be restored.");
+        if (used.Source.Path != OldOverlays[0])
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidOperation, "SourceDiffers", used, $"Disk '{Target}' of domain '{now.Domain.Name}' cannot be restored: it uses '{used.Source}' now, and not '{OldOverlays[0]}'.");
+        }
+
+        SharedImage.RefuseRestore(now, ImageWriters.Read(now), used, disk.Record);
+    }
+
     public void Switch()
     {
         StoredDisk.PointTo(order, Target, DiskSource.ForPath(Overlay, "qcow2", isBlockDevice: false));
