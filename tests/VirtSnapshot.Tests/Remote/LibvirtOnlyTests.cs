@@ -63,7 +63,7 @@ public sealed class LibvirtOnlyTests : VolumeTest
         Engine.Take(domain.Domain, "near", method: "qemu");
         var listed = Assert.Single(SnapshotList.Of(Far(domain.Name)));
         Assert.Equal(SnapshotState.Unverified, listed.State);
-        Assert.Equal("RemoteHostNotSupported", Engine.Refused(() => Engine.TryRemove(Far(domain.Name), [listed])).ErrorId);
+        Assert.Equal("RemoteHostNotSupported", Engine.RemovalRefused(Far(domain.Name), listed).ErrorId);
         Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
     }
 

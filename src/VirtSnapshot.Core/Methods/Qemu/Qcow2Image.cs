@@ -47,10 +47,12 @@ internal static class Qcow2Image
         Int32(image, 56, 1);
         Int32(image, 96, RefcountOrder);
         Int32(image, 100, HeaderLength);
-        var at = mark is null ? HeaderLength : WriteExtension(image, HeaderLength, Qcow2Header.MarkExtension, mark.ToBytes());
+
+        // The format first, as QEMU itself has it: libvirt does not find it behind an extension that it does not know and whose length is no multiple of 8.
+        var at = backingFile is null ? HeaderLength : WriteExtension(image, HeaderLength, BackingFormatExtension, Encoding.UTF8.GetBytes(backingFormat ?? "raw"));
+        at = mark is null ? at : WriteExtension(image, at, Qcow2Header.MarkExtension, mark.ToBytes());
         if (backingFile is not null)
         {
-            at = WriteExtension(image, at, BackingFormatExtension, Encoding.UTF8.GetBytes(backingFormat ?? "raw"));
             WriteBacking(image, at + EndOfExtensions, Encoding.UTF8.GetBytes(backingFile));
         }
 
