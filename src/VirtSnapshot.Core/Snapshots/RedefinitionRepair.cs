@@ -174,6 +174,8 @@ internal sealed class RedefinitionRepair
             SnapshotCatalog.Forget(session.Native, session.Domain, set, recorded => records.Exists(record => IsSame(record, recorded)));
         }
 
+        session.Reread();
+
         return $"Disk '{records[0].Target}': kept as {string.Join(", ", names.Select(name => $"'{name}'"))}. The disk goes on without it. It stands on the disk's image: "
             + "where that was not written to since, 'qemu-img convert' makes an image of its own of it, before the domain is started again.";
     }

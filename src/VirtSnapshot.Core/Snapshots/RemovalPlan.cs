@@ -176,6 +176,9 @@ public sealed class RemovalPlan : IDisposable
         }
 
         SnapshotCatalog.Forget(session.Native, session.Domain, foreign.Set, record => record == foreign.Record);
+
+        // The next one of the same set must not write this one back.
+        session.Reread();
         reporter.Warning($"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' was taken out of the metadata of domain '{session.Domain.Name}', and nothing was deleted: {why}.");
         return true;
     }
