@@ -10,13 +10,17 @@ using Xunit;
 
 namespace VirtSnapshot.Tests.Forged;
 
-/// <summary>A domain whose records are forged, with one genuine snapshot. When a forged case has changed what is its own, it is made anew.</summary>
+/// <summary>A domain whose records are forged, with one genuine snapshot. Where a forged case has changed what is its own, it is brought back.</summary>
 internal sealed class FuzzVictim : IDisposable
 {
+    private const string DefinitionFile = "definition.xml";
+
     private readonly LabFixture lab;
     private readonly string folder;
     private readonly bool isRunning;
-    private BareDomain bare;
+    private readonly BareDomain bare;
+    private readonly TestFolder saved;
+    private readonly RecordedDisk record;
     private string state = "";
 
     public FuzzVictim(LabFixture lab, string name, string folder, string method, bool isRunning)
@@ -26,7 +30,15 @@ internal sealed class FuzzVictim : IDisposable
         this.isRunning = isRunning;
         Name = name;
         Method = method;
+        saved = new TestFolder(Path.Combine(lab.Images, $"{name}.saved"));
         bare = Make();
+        Engine.Take(bare.Domain, "one", disks: ["vda"], method: method);
+        var set = SnapshotCatalog.Read(bare.Domain)[0];
+        Set = set.Identity!;
+        record = set.Disks[0].Record;
+        Genuine = ReadGenuine(set);
+        Save();
+        Start();
     }
 
     public string Name { get; }
@@ -34,10 +46,10 @@ internal sealed class FuzzVictim : IDisposable
     public string Method { get; }
 
     /// <summary>The set that was taken.</summary>
-    public SetIdentity Set { get; private set; } = null!;
+    public SetIdentity Set { get; }
 
     /// <summary>Its record, and what a journal of each operation says of it.</summary>
-    public IReadOnlyList<(string Uri, XElement Record)> Genuine { get; private set; } = [];
+    public IReadOnlyList<(string Uri, XElement Record)> Genuine { get; }
 
     public string? Instance { get; private set; }
 
@@ -63,7 +75,7 @@ internal sealed class FuzzVictim : IDisposable
         }
     }
 
-    /// <summary>Makes it anew where its disks or its snapshot are no longer what they were.</summary>
+    /// <summary>Brings it back to what it was where its disks or its snapshot are no longer that.</summary>
     public bool MendIfChanged()
     {
         if (State() == state)
@@ -71,9 +83,24 @@ internal sealed class FuzzVictim : IDisposable
             return false;
         }
 
-        bare.Dispose();
+        if (isRunning)
+        {
+            lab.Virsh("destroy", Name);
+        }
+
         Clear();
-        bare = Make();
+        Copy(Directory.GetFiles(saved.Path).Where(file => Path.GetFileName(file) != DefinitionFile), folder);
+        if (Method == "btrfs")
+        {
+            LabScript.RunProgram("btrfs", "subvolume", "snapshot", "-r", "--", folder, (string)record.Data.Attribute("at")!);
+        }
+        else if (Method == "libvirt-volume")
+        {
+            lab.Virsh("pool-refresh", FuzzTests.Pool);
+        }
+
+        lab.Virsh("define", Path.Combine(saved.Path, DefinitionFile));
+        Start();
         return true;
     }
 
@@ -81,6 +108,7 @@ internal sealed class FuzzVictim : IDisposable
     {
         bare.Dispose();
         Clear();
+        saved.Dispose();
     }
 
     private void Clear()
@@ -98,45 +126,61 @@ internal sealed class FuzzVictim : IDisposable
         }
     }
 
+    /// <summary>A domain whose first disk has the snapshot; another disk, and an empty drive.</summary>
     private BareDomain Make()
     {
         var image = Path.Combine(folder, $"{Name}-a.img");
         var format = Method is "qemu" or "qemu-internal" ? "qcow2" : "raw";
         LabScript.RunProgram("qemu-img", "create", "-q", "-f", format, image, "1M");
+        var spare = Path.Combine(folder, $"{Name}-b.img");
+        LabScript.RunProgram("qemu-img", "create", "-q", "-f", "raw", spare, "1M");
         if (Method == "libvirt-volume")
         {
             lab.Virsh("pool-refresh", FuzzTests.Pool);
         }
 
-        var spare = Path.Combine(folder, $"{Name}-b.img");
-        LabScript.RunProgram("qemu-img", "create", "-q", "-f", "raw", spare, "1M");
-        var made = new BareDomain(
+        return new BareDomain(
             lab,
             Name,
             [BareDomain.FileDisk(image, "vda", format), BareDomain.FileDisk(spare, "vdb", "raw"), "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>"],
-            isRunning: isRunning);
-        Engine.Take(made.Domain, "one", disks: ["vda"], method: Method);
-        var domain = made.Domain;
-        var set = SnapshotCatalog.Read(domain)[0];
-        Set = set.Identity!;
-        using (var session = DomainSession.Open(domain, TestContext.Current.CancellationToken))
-        {
-            Instance = session.Instance;
-            var written = new List<(string, XElement)> { (set.Uri, set.ToElement()) };
-            foreach (var operation in Enum.GetValues<RunOperation>())
-            {
-                session.Journal(operation, DateTimeOffset.UtcNow, [EntryOf(set.Disks[0].Record, operation)]);
-                session.Reread();
-                written.Add((MetadataUri.Journal, MetadataRecord.Find(session.Domain.Root, MetadataUri.Journal)!));
-            }
+            isRunning: false);
+    }
 
-            RunJournal.Clear(session.Native, session.Domain);
-            Genuine = written;
+    /// <summary>Starts it, if it is to run. The state to come back to is the one from then on.</summary>
+    private void Start()
+    {
+        if (isRunning)
+        {
+            lab.Virsh("start", Name);
         }
 
-        bare = made;
+        using var session = DomainSession.Open(Domain, TestContext.Current.CancellationToken);
+        Instance = session.Instance;
         state = State();
-        return made;
+    }
+
+    /// <summary>The record, and the journals that a run of each operation would write.</summary>
+    private List<(string Uri, XElement Record)> ReadGenuine(SnapshotSet set)
+    {
+        using var session = DomainSession.Open(Domain, TestContext.Current.CancellationToken);
+        var written = new List<(string, XElement)> { (set.Uri, set.ToElement()) };
+        foreach (var operation in Enum.GetValues<RunOperation>())
+        {
+            session.Journal(operation, DateTimeOffset.UtcNow, [EntryOf(record, operation)]);
+            session.Reread();
+            written.Add((MetadataUri.Journal, MetadataRecord.Find(session.Domain.Root, MetadataUri.Journal)!));
+        }
+
+        RunJournal.Clear(session.Native, session.Domain);
+        return written;
+    }
+
+    private static void Copy(IEnumerable<string> files, string folder) => LabScript.RunProgram("cp", ["--preserve=all", "--sparse=always", "--", .. files, folder]);
+
+    private void Save()
+    {
+        Copy(Directory.GetFiles(folder).Where(file => Owns(Path.GetFileName(file))), saved.Path);
+        File.WriteAllText(Path.Combine(saved.Path, DefinitionFile), lab.Virsh("dumpxml", "--inactive", Name));
     }
 
     private static JournalEntry EntryOf(RecordedDisk record, RunOperation operation)
