@@ -33,7 +33,8 @@ public abstract class DomainCmdlet : DomainInputCmdlet
 
     private protected sealed override bool IsWholeObject => base.IsWholeObject && !hasDomainOfScript;
 
-    private protected override IEnumerable<(string Parameter, string[]? Value)> Narrowing => NamedDisks is { } disks ? [disks, .. base.Narrowing] : base.Narrowing;
+    private protected override IEnumerable<(string Parameter, string[]? Value)> Narrowing =>
+        NamedDisks is { } disks ? [disks, .. base.Narrowing] : base.Narrowing;
 
     /// <inheritdoc/>
     protected override void BeginProcessing()

@@ -54,7 +54,8 @@ public abstract class DomainInputCmdlet : VirtSnapshotCmdlet
 
     /// <summary>What was given to a parameter, which must not be nothing: that would widen what the command is about.</summary>
     private protected string[]? RefuseEmpty(string parameter, string?[]? value) => value is not null && (value.Length == 0 || value.Any(string.IsNullOrEmpty))
-        ? throw Invalid("InputNotUnderstood", $"-{parameter} is empty, or one of its values is, or is an object that does not fit there. Leave it out, or give it a value.")
+        ? throw Invalid("InputNotUnderstood", $"-{parameter} is empty, or one of its values is, or is an object that does not fit there. Leave it "
+            + "out, or give it a value.")
         : value as string[];
 
     /// <summary>What was understood of the references; what was not is told, each by itself.</summary>

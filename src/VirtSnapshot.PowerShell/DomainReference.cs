@@ -65,7 +65,8 @@ public sealed class DomainReference
         var more = given.Names.Count > MostPropertiesShown ? ", …" : "";
         return NotUnderstood(
             target,
-            $"An object of type '{given.TypeName}' was not understood: {why}. Its properties are: {string.Join(", ", given.Names.Take(MostPropertiesShown))}{more}.");
+            $"An object of type '{given.TypeName}' was not understood: {why}. Its properties are: "
+            + $"{string.Join(", ", given.Names.Take(MostPropertiesShown))}{more}.");
     }
 
     private static VirtSnapshotException NotUnderstood(object? target, string message) => new(
@@ -148,7 +149,9 @@ public sealed class DomainReference
         }
     }
 
-    /// <summary>The first of some properties that has a text; null where it has none of them. What has lost its text must not count as what never had one.</summary>
+    /// <summary>
+    /// The first of some properties that has a text; null where it has none of them. What has lost its text must not count as what never had one.
+    /// </summary>
     private static (string Property, string Text)? FindFirst(ObjectProperties given, object target, params string[] names)
     {
         foreach (var name in names)

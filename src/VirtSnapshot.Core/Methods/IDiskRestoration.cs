@@ -23,7 +23,9 @@ internal interface IDiskRestoration
     /// <summary>Makes what will take the place of what is there. The disk stays as it is.</summary>
     void Prepare(CancellationToken cancellation);
 
-    /// <summary>Refuses what planning refuses, if it has come true since: another disk's image, somebody else who uses it. Asked right before <see cref="Switch"/>.</summary>
+    /// <summary>
+    /// Refuses what planning refuses, if it has come true since: another disk's image, somebody else who uses it. Asked right before <see cref="Switch"/>.
+    /// </summary>
     /// <exception cref="VirtSnapshotException">The disk must not be switched now.</exception>
     void Recheck()
     {

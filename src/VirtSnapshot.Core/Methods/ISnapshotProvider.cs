@@ -24,7 +24,8 @@ internal interface ISnapshotProvider
     IRemoval PlanRemoval(RemovalOrder order);
 
     /// <summary>
-    /// Holds a record of this domain against what is there: names, marks and paths must be those that this method gives to this set and disk. Records can be forged, so nothing is
+    /// Holds a record of this domain against what is there: names, marks and paths must be those that this method gives to this set and disk. Records can be
+    /// forged, so nothing is
     /// deleted, overwritten, switched to or read that has not passed here.
     /// </summary>
     /// <param name="order">The domain.</param>
@@ -35,7 +36,8 @@ internal interface ISnapshotProvider
     RecordedDisk Verify(RecordOrder order, RecordedDisk record, DiskSource? image);
 
     /// <summary>
-    /// The images that a record's disk may use: the one that it was taken of and, while a restore is under way, the one that takes its place. Null where the method has a better proof.
+    /// The images that a record's disk may use: the one that it was taken of and, while a restore is under way, the one that takes its place. Null where the
+    /// method has a better proof.
     /// </summary>
     IEnumerable<string>? ImagesOf(RecordedDisk record) => [record.Image];
 
@@ -73,11 +75,16 @@ internal interface ISnapshotProvider
     string? WhyNotReattachable(RecordOrder order, IReadOnlyList<RecordedDisk> detached) => $"method '{Method}' takes nothing out of a disk";
 
     /// <summary>Lets the disk's stored definition go on with what is missing from it.</summary>
-    void Reattach(RecordOrder order, IReadOnlyList<RecordedDisk> detached) => throw new InvalidOperationException($"Method '{Method}' takes nothing out of a disk.");
+    void Reattach(RecordOrder order, IReadOnlyList<RecordedDisk> detached) =>
+        throw new InvalidOperationException($"Method '{Method}' takes nothing out of a disk.");
+
+    /// <summary>Why what is missing from a disk must stay where it is, as the end of a sentence; null where nothing else needs it.</summary>
+    string? WhyNotKeptAside(RecordOrder order, IReadOnlyList<RecordedDisk> detached) => $"method '{Method}' takes nothing out of a disk";
 
     /// <summary>Keeps what is missing from a disk under names at which nothing looks for it.</summary>
     /// <returns>The names.</returns>
-    IReadOnlyList<string> KeepAside(RecordOrder order, IReadOnlyList<RecordedDisk> detached) => throw new InvalidOperationException($"Method '{Method}' takes nothing out of a disk.");
+    IReadOnlyList<string> KeepAside(RecordOrder order, IReadOnlyList<RecordedDisk> detached) =>
+        throw new InvalidOperationException($"Method '{Method}' takes nothing out of a disk.");
 
     /// <summary>Finds out how far a run came that ended in the middle.</summary>
     IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled);

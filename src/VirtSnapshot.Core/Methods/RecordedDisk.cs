@@ -72,7 +72,8 @@ internal sealed record RecordedDisk(string Target, string Method, DiskSource Sou
         FailureKind.InvalidOperation,
         "SnapshotForeign",
         domain,
-        $"The record of snapshot '{Set?.Name}' of disk '{Target}' in the metadata of domain '{domain.Name}' does not fit this domain: {why}. Nothing was touched. "
+        $"The record of snapshot '{Set?.Name}' of disk '{Target}' in the metadata of domain '{domain.Name}' does not fit this domain: {why}. Nothing "
+        + "was touched. "
         + "Remove-DiskSnapshot takes such a record out of the metadata, and deletes nothing else.",
         new InvalidDataException(why));
 }

@@ -22,12 +22,14 @@ public enum SnapshotState
     Unverified,
 
     /// <summary>
-    /// The disk does not use what was written since, which is still there: as after <c>virsh define</c> of an old XML. Repair-DiskSnapshot puts it back, or keeps it aside.
+    /// The disk does not use what was written since, which is still there: as after <c>virsh define</c> of an old XML. Repair-DiskSnapshot puts it back, or
+    /// keeps it aside.
     /// </summary>
     Detached,
 
     /// <summary>
-    /// Its record does not fit this domain: it is a clone's copy of another domain's, was taken of another image, or names something that is not ours. Removing takes the record
+    /// Its record does not fit this domain: it is a clone's copy of another domain's, was taken of another image, or names something that is not ours.
+    /// Removing takes the record
     /// out of the metadata and deletes nothing else.
     /// </summary>
     Foreign,

@@ -22,7 +22,9 @@ public sealed record DiskSnapshot
     /// <summary>The atomic set it belongs to; empty for an overlay that no record explains.</summary>
     public required Guid Group { get; init; }
 
-    /// <summary>What identifies this snapshot of this disk: the set and the disk's target, <c>GROUP/DISK</c>. Empty for an overlay that no record explains.</summary>
+    /// <summary>
+    /// What identifies this snapshot of this disk: the set and the disk's target, <c>GROUP/DISK</c>. Empty for an overlay that no record explains.
+    /// </summary>
     public string Id => Group == Guid.Empty ? "" : $"{Group}/{Disk}";
 
     /// <summary>The method that made it.</summary>

@@ -58,7 +58,8 @@ internal sealed class DomainSession : IDisposable
     });
 
     /// <summary>
-    /// The error for a domain whose memory is saved; null if it is not saved. The saved memory names the disks' images: the domain continues from it only on the
+    /// The error for a domain whose memory is saved; null if it is not saved. The saved memory names the disks' images: the domain continues from it only on
+    /// the
     /// same ones.
     /// </summary>
     /// <param name="native">The domain's calls.</param>

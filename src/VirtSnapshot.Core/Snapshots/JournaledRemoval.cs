@@ -117,20 +117,30 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
     {
         var proven = new List<JournalEntry>();
         var unfit = new List<RemovedDisk>();
-        using var ahead = RecordProof.ReadAhead(session.ToOrder(), [.. entries.Select(entry => entry.Record)]);
-        foreach (var entry in entries)
+        try
         {
-            try
+            using var ahead = RecordProof.ReadAhead(session.ToOrder(), [.. entries.Select(entry => entry.Record)]);
+            foreach (var entry in entries)
             {
-                proven.Add(RecordProof.Verify(session.ToOrder(), entry));
+                try
+                {
+                    proven.Add(RecordProof.Verify(session.ToOrder(), entry));
+                }
+                catch (VirtSnapshotException e)
+                {
+                    unfit.Add(Unfit(entry, e));
+                }
             }
-            catch (VirtSnapshotException e)
-            {
-                unfit.Add(new RemovedDisk(entry.Record, null, null, new RemovalFailure(e, HadBegun: false)));
-            }
+        }
+        catch (VirtSnapshotException e)
+        {
+            // A host that does not answer is not asked again for each of them.
+            return ([], [.. entries.Select(entry => Unfit(entry, e))]);
         }
 
         return (proven, unfit);
+
+        static RemovedDisk Unfit(JournalEntry entry, VirtSnapshotException error) => new(entry.Record, null, null, new RemovalFailure(error, HadBegun: false));
     }
 
     /// <summary>A file that has to stay keeps the journal: nothing else explains it any more.</summary>

@@ -5,20 +5,25 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>
-/// Proves that a record belongs to a domain before anything is done with what it names: whoever may write a domain's metadata may write anything into it, and clones carry
+/// Proves that a record belongs to a domain before anything is done with what it names: whoever may write a domain's metadata may write anything into it, and
+/// clones carry
 /// copies. Every way in (listing, removal, restore, repair) passes here.
 /// </summary>
 internal static class RecordProof
 {
     /// <summary>The record, its source built from what is there.</summary>
-    /// <exception cref="VirtSnapshotException"><c>SnapshotForeign</c>: it is another domain's, of another image, or names what is not ours. Or what it names cannot be looked at.</exception>
+    /// <exception cref="VirtSnapshotException">
+    /// <c>SnapshotForeign</c>: it is another domain's, of another image, or names what is not ours. Or what it names cannot be looked at.
+    /// </exception>
     public static RecordedDisk Verify(RecordOrder order, RecordedDisk record) => Verify(order, record, record);
 
     /// <summary>What a journal says of a disk, proven as a whole.</summary>
     /// <exception cref="VirtSnapshotException">As <see cref="Verify(RecordOrder, RecordedDisk)"/>.</exception>
     /// <param name="order">The domain.</param>
     /// <param name="entry">What the journal says.</param>
-    /// <param name="restored">Of a snapshot that goes because an older one is restored: that one, with which the disk may have left the image that both are of.</param>
+    /// <param name="restored">
+    /// Of a snapshot that goes because an older one is restored: that one, with which the disk may have left the image that both are of.
+    /// </param>
     public static JournalEntry Verify(RecordOrder order, JournalEntry entry, RecordedDisk? restored = null) => entry with
     {
         Record = Verify(order, entry.Record, entry.IsLost && restored?.Image == entry.Record.Image && restored.Method == entry.Record.Method ? restored : entry.Record),
@@ -57,7 +62,8 @@ internal static class RecordProof
                 FailureKind.PermissionDenied,
                 "AccessDenied",
                 domain,
-                $"What snapshot '{record.Set!.Name}' of disk '{record.Target}' of domain '{domain.Name}' consists of cannot be looked at: {e.Message}. Nothing was touched.",
+                $"What snapshot '{record.Set!.Name}' of disk '{record.Target}' of domain '{domain.Name}' consists of cannot be looked at: "
+                + $"{e.Message}. Nothing was touched.",
                 e);
         }
     }
@@ -111,7 +117,8 @@ internal static class RecordProof
             // A volume of a pool that does not run has no path to compare.
             ?? (chain.Any(layer => layer is { Type: DiskSourceType.Volume, Path: null })
                 ? null
-                : throw record.ToForeign(order.Domain, $"it is of the image '{record.Image}', and the disk uses {string.Join(" -> ", chain.Select(layer => $"'{layer}'"))}"));
+                : throw record.ToForeign(order.Domain, $"it is of the image '{record.Image}', and the disk uses "
+                    + $"{string.Join(" -> ", chain.Select(layer => $"'{layer}'"))}"));
     }
 
     /// <summary>Looks at all that records name, and at the images of their disks, so that another host is asked once for each generation of images.</summary>

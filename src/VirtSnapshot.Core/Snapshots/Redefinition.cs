@@ -4,7 +4,8 @@ using VirtSnapshot.Methods;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>
-/// A domain that was defined anew from an old XML while it had snapshots (virt-install, Terraform and Ansible do that): its stored definition starts from the base, and after the next start
+/// A domain that was defined anew from an old XML while it had snapshots (virt-install, Terraform and Ansible do that): its stored definition starts from the
+/// base, and after the next start
 /// everything written since is silently missing.
 /// </summary>
 internal static class Redefinition
@@ -26,10 +27,11 @@ internal static class Redefinition
                 .Where(disk => disk.Stored is not null && !IsSame(disk.Stored.Source, disk.Live.Source) && disk.Live.BackingChain.Any(layer => IsSame(layer, disk.Stored.Source))),
         ];
 
-        bool IsSame(DiskSource one, DiskSource other) => one.IsSameAs(other) || (one.Path is { } path && other.Path is { } same && order.IsSameFile(path, same));
+        bool IsSame(DiskSource one, DiskSource other) =>
+            one.IsSameAs(other) || (one.Path is { } path && other.Path is { } same && order.IsSameFile(path, same));
     }
 
-    /// <summary>Those of the lost disks that a domain's disks do not use.</summary>
+    /// <summary>Snapshots that storage proves to be the domain's own, but for those that a run is working on.</summary>
     public static IReadOnlyList<LostDisk> FindLost(RecordOrder order, FolderListing listing)
     {
         if (order.Host.WhyNoShell is not null)
@@ -48,7 +50,8 @@ internal static class Redefinition
 
     /// <summary>What the user must hear before the domain is started the next time.</summary>
     public static IEnumerable<string> Describe(IEnumerable<(VmDisk Live, VmDisk Stored)> behind) => behind.Select(disk =>
-        $"Disk '{disk.Live.Target}' of domain '{disk.Live.Domain}' writes to '{disk.Live.Source}', but its stored definition starts from '{disk.Stored.Source}', as after 'virsh define' of an old XML: "
+        $"Disk '{disk.Live.Target}' of domain '{disk.Live.Domain}' writes to '{disk.Live.Source}', but its stored definition starts from "
+        + $"'{disk.Stored.Source}', as after 'virsh define' of an old XML: "
         + $"after its next start, everything written since the snapshot would be missing. Run 'Repair-DiskSnapshot {disk.Live.Domain}' while it runs.");
 
     /// <summary>What the user must hear of data that a disk does not use.</summary>
@@ -57,6 +60,8 @@ internal static class Redefinition
         .GroupBy(disk => disk.Record.Target)
         .Select(disk => (Target: disk.Key, First: disk.First(), Names: string.Join(", ", disk.Select(layer => $"'{layer.File}'"))))
         .Select(disk =>
-            $"Disk '{disk.Target}' of domain '{domain.Name}' does not use what was written after snapshot '{disk.First.Record.Set!.Name}' of {disk.First.TakenAt:u}, as after 'virsh define' of an old XML. "
-            + $"It is in {disk.Names}: do not delete that. 'Repair-DiskSnapshot {domain.Name} -DetachedOverlay Reattach' lets the disk go on with it, '-DetachedOverlay KeepAside' keeps it in another file.");
+            $"Disk '{disk.Target}' of domain '{domain.Name}' does not use what was written after snapshot '{disk.First.Record.Set!.Name}' of "
+            + $"{disk.First.TakenAt:u}, as after 'virsh define' of an old XML, or a merge by hand. "
+            + $"It is in {disk.Names}: do not delete that. 'Repair-DiskSnapshot {domain.Name} -DetachedOverlay Reattach' lets the disk go on with it, "
+            + "'-DetachedOverlay KeepAside' keeps it in another file.");
 }

@@ -6,7 +6,8 @@ using VirtSnapshot.Quiescing;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>
-/// Brings a domain that was defined anew from an old XML back to its newest data, or keeps that aside. Each step may be repeated: records are written before a disk is switched, and a disk
+/// Brings a domain that was defined anew from an old XML back to its newest data, or keeps that aside. Each step may be repeated: records are written before a
+/// disk is switched, and a disk
 /// that is not switched yet is found again.
 /// </summary>
 internal sealed class RedefinitionRepair
@@ -33,7 +34,8 @@ internal sealed class RedefinitionRepair
 
     /// <summary>What would be done, in words.</summary>
     public string Description => string.Join("; ", behind
-        .Select(disk => $"let the stored definition of disk '{disk.Live.Target}' start from '{disk.Live.Source}', which the guest writes to, and not from '{disk.Stored.Source}'")
+        .Select(disk => $"let the stored definition of disk '{disk.Live.Target}' start from '{disk.Live.Source}', which the guest writes to, and not "
+            + $"from '{disk.Stored.Source}'")
         .Concat(unrecorded.Select(lost => $"record snapshot '{lost.Record.Set!.Name}' of disk '{lost.Record.Target}' again"))
         .Concat(detached.Select(disk => choice == DetachedOverlay.Reattach
             ? $"let disk '{disk[0].Record.Target}' go on with '{disk[^1].File}', which holds what was written after snapshot '{disk[^1].Record.Set!.Name}'"
@@ -44,7 +46,7 @@ internal sealed class RedefinitionRepair
         || FindLost(order) is { Count: > 0 } lost && (lost.Any(disk => !disk.IsInChain) || lost.Any(disk => !SnapshotCatalog.ReadDisks(order.Domain).Any(record => IsSame(record, disk.Record))));
 
     /// <summary>Null where there is nothing to do, or the user has to choose first, which is told.</summary>
-    /// <exception cref="VirtSnapshotException"><c>DomainRunning</c>, <c>NotReattachable</c>; nothing was touched.</exception>
+    /// <exception cref="VirtSnapshotException"><c>DomainRunning</c>, <c>NotReattachable</c>, <c>SourceShared</c>; nothing was touched.</exception>
     public static RedefinitionRepair? Plan(DomainSession session, DetachedOverlay? choice, IRunReporter reporter)
     {
         var order = session.ToOrder();
@@ -62,12 +64,10 @@ internal sealed class RedefinitionRepair
             Redefinition.Describe(session.Domain, lost).ToList().ForEach(reporter.Warning);
             detached = [];
         }
-        else if (choice == DetachedOverlay.Reattach)
+
+        foreach (var disk in detached)
         {
-            foreach (var disk in detached)
-            {
-                RefuseReattaching(order, disk);
-            }
+            Refuse(order, disk, choice!.Value);
         }
 
         return behind.Count + unrecorded.Count + detached.Count > 0 ? new RedefinitionRepair(session, behind, unrecorded, detached, choice ?? DetachedOverlay.KeepAside) : null;
@@ -118,26 +118,43 @@ internal sealed class RedefinitionRepair
         }
     }
 
-    private static void RefuseReattaching(RecordOrder order, IReadOnlyList<LostDisk> disk)
+    private static void Refuse(RecordOrder order, IReadOnlyList<LostDisk> disk, DetachedOverlay choice)
     {
         var (domain, target) = (order.Domain, disk[0].Record.Target);
+        var provider = MethodCatalog.Selector.Find(disk[0].Record.Method, domain);
+        IReadOnlyList<RecordedDisk> records = [.. disk.Select(layer => layer.Record)];
+        if (choice == DetachedOverlay.KeepAside)
+        {
+            if (provider.WhyNotKeptAside(order, records) is { } user)
+            {
+                throw new VirtSnapshotException(
+                    FailureKind.ResourceBusy,
+                    "SourceShared",
+                    domain.FindDisk(target),
+                    $"'{disk[^1].File}' of disk '{target}' of domain '{domain.Name}' cannot be kept aside: {user}. Nothing was touched.");
+            }
+
+            return;
+        }
+
         if (domain.IsActive)
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
                 "DomainRunning",
                 domain,
-                $"Domain '{domain.Name}' is running, so its disk '{target}' cannot go on with '{disk[^1].File}' now. Nothing was touched. Shut it off first: what it writes meanwhile, and what that file holds, do not fit together.");
+                $"Domain '{domain.Name}' is running, so its disk '{target}' cannot go on with '{disk[^1].File}' now. Nothing was touched. Shut it off "
+                + "first: what it writes meanwhile, and what that file holds, do not fit together.");
         }
 
-        var provider = MethodCatalog.Selector.Find(disk[0].Record.Method, domain);
-        if (provider.WhyNotReattachable(order, [.. disk.Select(layer => layer.Record)]) is { } why)
+        if (provider.WhyNotReattachable(order, records) is { } why)
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
                 "NotReattachable",
                 domain.FindDisk(target),
-                $"Disk '{target}' of domain '{domain.Name}' cannot go on with '{disk[^1].File}': {why}. Nothing was touched. '-DetachedOverlay KeepAside' keeps it in another file.");
+                $"Disk '{target}' of domain '{domain.Name}' cannot go on with '{disk[^1].File}': {why}. Nothing was touched. '-DetachedOverlay "
+                + "KeepAside' keeps it in another file.");
         }
     }
 
@@ -145,6 +162,9 @@ internal sealed class RedefinitionRepair
 
     private string Reattach(IReadOnlyList<LostDisk> disk)
     {
+        // While the user was asked, the domain may have run on what the overlays stand on.
+        session.Reread();
+        Refuse(session.ToOrder(), disk, choice);
         Record(disk);
         RunSteps.Reached(RunStep.Recorded);
         var (target, records) = (disk[0].Record.Target, disk.Select(layer => layer.Record).ToList());
@@ -159,7 +179,8 @@ internal sealed class RedefinitionRepair
                 FailureKind.ResourceBusy,
                 "DomainStarted",
                 session.Domain,
-                $"Domain '{session.Domain.Name}' was started while its disk '{target}' was to go on with '{disk[^1].File}'. It runs from '{before}', as before, and no data is lost.");
+                $"Domain '{session.Domain.Name}' was started while its disk '{target}' was to go on with '{disk[^1].File}'. It runs from '{before}', "
+                + "as before, and no data is lost.");
         }
 
         return $"Disk '{target}': goes on with '{disk[^1].File}'.";
@@ -168,15 +189,18 @@ internal sealed class RedefinitionRepair
     private string KeepAside(IReadOnlyList<LostDisk> disk)
     {
         var records = disk.Select(layer => layer.Record).ToList();
-        var names = MethodCatalog.Selector.Find(records[0].Method, session.Domain).KeepAside(session.ToOrder(), records);
+
+        // First, for the overlays themselves tell all that it takes to do this again.
         foreach (var set in SnapshotCatalog.Read(session.Domain))
         {
             SnapshotCatalog.Forget(session.Native, session.Domain, set, recorded => records.Exists(record => IsSame(record, recorded)));
         }
 
         session.Reread();
-
-        return $"Disk '{records[0].Target}': kept as {string.Join(", ", names.Select(name => $"'{name}'"))}. The disk goes on without it. It stands on the disk's image: "
+        RunSteps.Reached(RunStep.CatalogRewritten);
+        var names = MethodCatalog.Selector.Find(records[0].Method, session.Domain).KeepAside(session.ToOrder(), records);
+        return $"Disk '{records[0].Target}': kept as {string.Join(", ", names.Select(name => $"'{name}'"))}. The disk goes on without it. It stands "
+            + "on the disk's image: "
             + "where that was not written to since, 'qemu-img convert' makes an image of its own of it, before the domain is started again.";
     }
 

@@ -179,7 +179,8 @@ public sealed class RemovalPlan : IDisposable
 
         // The next one of the same set must not write this one back.
         session.Reread();
-        reporter.Warning($"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' was taken out of the metadata of domain '{session.Domain.Name}', and nothing was deleted: {why}.");
+        reporter.Warning($"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' was taken out of the metadata of domain '{session.Domain.Name}', and "
+            + $"nothing was deleted: {why}.");
         return true;
     }
 
@@ -192,14 +193,13 @@ public sealed class RemovalPlan : IDisposable
     private static bool IsOf(JournalEntry entry, DiskSnapshot snapshot) =>
         entry.Group == snapshot.Group && entry.Record.Target == snapshot.Disk;
 
-    private VirtSnapshotException NotRecorded(DiskSnapshot snapshot) => snapshot.State == SnapshotState.Detached
-        ? Detached(snapshot)
-        : snapshot.State == SnapshotState.Unknown && snapshot.Group != Guid.Empty
+    private VirtSnapshotException NotRecorded(DiskSnapshot snapshot) => snapshot.State == SnapshotState.Unknown && snapshot.Group != Guid.Empty
         ? new VirtSnapshotException(
             FailureKind.InvalidOperation,
             "SnapshotNotRecorded",
             snapshot,
-            $"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' of domain '{session.Domain.Name}' has lost its record, as after 'virsh define' of another XML. Nothing was touched. "
+            $"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' of domain '{session.Domain.Name}' has lost its record, as after 'virsh define' of "
+            + "another XML. Nothing was touched. "
             + $"'Repair-DiskSnapshot {session.Domain.Name}' records it again; then it can be removed.")
         : snapshot.State == SnapshotState.Unknown
         ? new VirtSnapshotException(
@@ -218,8 +218,10 @@ public sealed class RemovalPlan : IDisposable
         FailureKind.InvalidOperation,
         "SnapshotDetached",
         snapshot,
-        $"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' of domain '{session.Domain.Name}' cannot be removed: the disk does not use what was written since, as after 'virsh define' of an old XML. Nothing was touched. "
-        + $"'Repair-DiskSnapshot {session.Domain.Name} -DetachedOverlay Reattach' lets the disk go on with it, '-DetachedOverlay KeepAside' keeps it in another file.");
+        $"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' of domain '{session.Domain.Name}' cannot be removed: the disk does not use what was "
+        + "written since, as after 'virsh define' of an old XML. Nothing was touched. "
+        + $"'Repair-DiskSnapshot {session.Domain.Name} -DetachedOverlay Reattach' lets the disk go on with it, '-DetachedOverlay KeepAside' keeps it "
+        + "in another file.");
 
     private string Advise(DiskSnapshot snapshot)
     {

@@ -103,7 +103,8 @@ public sealed class RepairPlan : IDisposable
     /// <param name="reporter">Hears how it goes on.</param>
     /// <param name="cancellation">Ends the waiting for libvirt.</param>
     /// <exception cref="VirtSnapshotException">
-    /// <c>DomainLocked</c>: the run is still going on. <c>JournalDamaged</c>, <c>LibvirtUnreachable</c>. <c>DomainRunning</c>, <c>NotReattachable</c>: the overlays cannot be used again.
+    /// <c>DomainLocked</c>: the run is still going on. <c>JournalDamaged</c>, <c>LibvirtUnreachable</c>. <c>DomainRunning</c>, <c>NotReattachable</c>: the
+    /// overlays cannot be used again.
     /// </exception>
     public static RepairPlan? Make(VmDomain domain, DetachedOverlay? detached, IRunReporter reporter, CancellationToken cancellation)
     {
@@ -197,7 +198,8 @@ public sealed class RepairPlan : IDisposable
     private static bool HasJournal(VmDomain domain) => RunJournal.Read(domain) is not null || RunJournal.IsForeign(domain);
 
     /// <summary>
-    /// The entries that are proven to be this domain's, and why the others are not. Those stay in the journal: if nobody has forged them, nothing else tells how far the run came.
+    /// The entries that are proven to be this domain's, and why the others are not. Those stay in the journal: if nobody has forged them, nothing else tells
+    /// how far the run came.
     /// </summary>
     private (IReadOnlyList<JournalEntry> Proven, IReadOnlyList<string> Unfit) Prove()
     {
@@ -225,8 +227,10 @@ public sealed class RepairPlan : IDisposable
             }
             catch (Exception e) when (e is VirtSnapshotException or FormatException)
             {
-                var why = e is VirtSnapshotException { ErrorId: "SnapshotForeign", InnerException: { } inner } ? $"the journal does not fit this domain ({inner.Message})" : e.Message;
-                reasons.Add($"Disk '{entry.Record.Target}': nothing was touched: {why.TrimEnd('.')}. If nothing of that run is left, 'virsh metadata {session.Domain.Name} {MetadataUri.Journal} --remove' ends it.");
+                var why = e is VirtSnapshotException { ErrorId: "SnapshotForeign", InnerException: { } inner } ? $"the journal does not fit this "
+                    + $"domain ({inner.Message})" : e.Message;
+                reasons.Add($"Disk '{entry.Record.Target}': nothing was touched: {why.TrimEnd('.')}. If nothing of that run is left, 'virsh metadata "
+                    + $"{session.Domain.Name} {MetadataUri.Journal} --remove' ends it.");
             }
         }
 

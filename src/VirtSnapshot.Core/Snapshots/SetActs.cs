@@ -26,7 +26,8 @@ internal sealed record SetActs(
     ];
 
     /// <summary>The overlays that go again.</summary>
-    public IEnumerable<PlannedDisk> Shields => Within.SelectMany(act => act.Disks).Where(disk => ShieldedTargets.Contains(disk.Disk.Target)).Select(disk => Stamp(disk, Set));
+    public IEnumerable<PlannedDisk> Shields =>
+        Within.SelectMany(act => act.Disks).Where(disk => ShieldedTargets.Contains(disk.Disk.Target)).Select(disk => Stamp(disk, Set));
 
     public IEnumerable<ISnapshotAct> All => Within.Concat(After);
 
@@ -78,5 +79,6 @@ internal sealed record SetActs(
     }
 
     /// <summary>A record says whose it is, and of which image.</summary>
-    private static PlannedDisk Stamp(PlannedDisk disk, SetIdentity set) => disk with { Record = disk.Record with { Set = set, Image = disk.Disk.Source.ToString() } };
+    private static PlannedDisk Stamp(PlannedDisk disk, SetIdentity set) =>
+        disk with { Record = disk.Record with { Set = set, Image = disk.Disk.Source.ToString() } };
 }

@@ -73,7 +73,8 @@ public static class SnapshotList
                 Uri = domain.Uri,
             }));
 
-        static bool IsOf(LostDisk disk, DiskSnapshot snapshot) => disk.Record.Set!.Group == snapshot.Group && disk.Record.Target == snapshot.Disk && disk.Record.Method == snapshot.Method;
+        static bool IsOf(LostDisk disk, DiskSnapshot snapshot) =>
+            disk.Record.Set!.Group == snapshot.Group && disk.Record.Target == snapshot.Disk && disk.Record.Method == snapshot.Method;
     }
 
     private static IEnumerable<DiskSnapshot> Recorded(VmDomain domain, RecordOrder? order, SnapshotListing listing)
@@ -106,7 +107,10 @@ public static class SnapshotList
         });
     }
 
-    /// <returns>The record as it was verified, or the state where that was not possible. A record that is not this domain's names no source: what it says may be anything.</returns>
+    /// <returns>
+    /// The record as it was verified, or the state where that was not possible. A record that is not this domain's names no source: what it says may be
+    /// anything.
+    /// </returns>
     private static (SetDisk Disk, SnapshotState? State) Verify(VmDomain domain, RecordOrder? order, SetDisk disk)
     {
         var record = disk.Record;

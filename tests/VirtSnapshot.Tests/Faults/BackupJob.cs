@@ -2,7 +2,9 @@ using VirtSnapshot.Tests.Lab;
 
 namespace VirtSnapshot.Tests.Faults;
 
-/// <summary>A backup job of a domain's first disk: it holds the domain's job lock until it is aborted, which happens at the latest when it is disposed of.</summary>
+/// <summary>
+/// A backup job of a domain's first disk: it holds the domain's job lock until it is aborted, which happens at the latest when it is disposed of.
+/// </summary>
 internal sealed class BackupJob : IDisposable
 {
     private readonly LabFixture lab;

@@ -10,7 +10,10 @@ using Xunit;
 
 namespace VirtSnapshot.Tests.Forged;
 
-/// <summary>Records, journals and sets that chance has forged, by the thousand. <c>VIRTSNAPSHOT_FUZZ_SEED</c> repeats a run, <c>VIRTSNAPSHOT_FUZZ_CASES</c> makes it longer.</summary>
+/// <summary>
+/// Records, journals and sets that chance has forged, by the thousand. <c>VIRTSNAPSHOT_FUZZ_SEED</c> repeats a run, <c>VIRTSNAPSHOT_FUZZ_CASES</c> makes it
+/// longer.
+/// </summary>
 public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
 {
     /// <summary>The pool that the images lie in.</summary>

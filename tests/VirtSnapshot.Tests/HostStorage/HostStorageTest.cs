@@ -102,7 +102,10 @@ public abstract class HostStorageTest(LabHost host) : IDisposable
         }
     }
 
-    /// <summary>A clone that carries a domain's records, and one that claims them with an identity of its own, lose their records and touch nothing; then the original's snapshots are removed.</summary>
+    /// <summary>
+    /// A clone that carries a domain's records, and one that claims them with an identity of its own, lose their records and touch nothing; then the
+    /// original's snapshots are removed.
+    /// </summary>
     private protected void AssertNobodyElseCanClaim(LabHostGuest original)
     {
         var before = Ours();

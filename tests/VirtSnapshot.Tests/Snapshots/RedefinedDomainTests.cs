@@ -7,7 +7,9 @@ using Xunit;
 
 namespace VirtSnapshot.Tests.Snapshots;
 
-/// <summary>A domain is defined anew from an XML of the time before its snapshots: the guest's newest data must neither be missing silently nor be deleted.</summary>
+/// <summary>
+/// A domain is defined anew from an XML of the time before its snapshots: the guest's newest data must neither be missing silently nor be deleted.
+/// </summary>
 public sealed class RedefinedDomainTests(LabFixture lab)
 {
     private const byte Old = 1;
@@ -105,6 +107,8 @@ public sealed class RedefinedDomainTests(LabFixture lab)
         Assert.Equal("NotReattachable", error.ErrorId);
         Assert.Contains("was written to after", error.Message, StringComparison.Ordinal);
 
+        VictimProcess.Die(lab, domain.Name, new VictimOrder { Work = VictimWork.Repair, Detached = DetachedOverlay.KeepAside, Step = RunStep.CatalogRewritten });
+        Assert.All(SnapshotList.Of(domain.Domain), snapshot => Assert.Equal(SnapshotState.Detached, snapshot.State));
         Assert.Equal(RepairAction.KeptAside, Repair(domain, DetachedOverlay.KeepAside).Action);
         Assert.Empty(SnapshotList.Of(domain.Domain));
         AssertQuiet(domain);

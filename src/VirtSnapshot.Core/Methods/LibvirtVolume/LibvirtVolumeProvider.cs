@@ -70,7 +70,8 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
     }
 
     /// <summary>A restored disk goes on in another volume.</summary>
-    public IEnumerable<string>? ImagesOf(RecordedDisk record) => VolumeSuccession.Find(record) is { } succession ? [record.Image, succession.Path] : [record.Image];
+    public IEnumerable<string>? ImagesOf(RecordedDisk record) =>
+        VolumeSuccession.Find(record) is { } succession ? [record.Image, succession.Path] : [record.Image];
 
     public SnapshotState Check(RecordOrder order, RecordedDisk record)
     {

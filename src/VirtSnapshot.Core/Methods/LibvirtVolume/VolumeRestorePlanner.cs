@@ -15,7 +15,7 @@ internal static class VolumeRestorePlanner
         }
 
         var snapshots = SnapshotsOf(order, replaced);
-        if (replaced.IsLogical ? !snapshots.Contains(record) : VolumeSuccession.StemOf(replaced.Name) != VolumeSuccession.StemOf(copy.Origin))
+        if (replaced.IsLogical ? !snapshots.Exists(IsCopy) : VolumeSuccession.StemOf(replaced.Name) != VolumeSuccession.StemOf(copy.Origin))
         {
             throw Refused(FailureKind.InvalidOperation, "SourceDiffers", $"it uses the volume '{replaced.Pool}/{replaced.Name}' now, and the snapshot '{copy}' is of '{copy.Origin}'");
         }
@@ -42,7 +42,9 @@ internal static class VolumeRestorePlanner
             order.Group,
             succession.AddTo(record),
             replaced.IsLogical ? null : record with { Image = succession.Path },
-            [.. snapshots.Where(other => other != record).Reverse()]));
+            [.. snapshots.Where(other => !IsCopy(other)).Reverse()]));
+
+        bool IsCopy(RecordedDisk other) => VolumeCopy.Read(other).Path == copy.Path;
 
         VirtSnapshotException Refused(FailureKind kind, string errorId, string why) => new(
             kind, errorId, disk, $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored: {why}. Nothing was touched.");

@@ -29,7 +29,8 @@ internal sealed partial record VolumeSuccession(string Pool, string Name, string
     /// <summary>What the names of a disk's volumes have in common, however often it was restored.</summary>
     public static string StemOf(string name) => Split(name) is var (stem, extension) ? stem + extension : name;
 
-    public static VolumeSuccession Read(RecordedDisk record) => Find(record) ?? throw new FormatException($"A restore of method '{record.Method}' without <{ElementName}>.");
+    public static VolumeSuccession Read(RecordedDisk record) =>
+        Find(record) ?? throw new FormatException($"A restore of method '{record.Method}' without <{ElementName}>.");
 
     /// <returns>Null where the record has none: its snapshot is not being restored.</returns>
     public static VolumeSuccession? Find(RecordedDisk record)
@@ -60,7 +61,8 @@ internal sealed partial record VolumeSuccession(string Pool, string Name, string
     }
 
     /// <summary>
-    /// Why it is none that restoring this set would plan, as the end of a sentence; null where it is. The name of the new volume carries the set's identity, and from it follows the name of
+    /// Why it is none that restoring this set would plan, as the end of a sentence; null where it is. The name of the new volume carries the set's identity,
+    /// and from it follows the name of
     /// the one that is deleted.
     /// </summary>
     public string? WhyNotOurs(RecordOrder order, VolumeCopy copy, RecordedDisk record)

@@ -205,8 +205,10 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
         {
             _ when !SnapshotLabel.IsOf(label, set, LvmName.ForLabel) => $"'{snapshot.Name}' is not the name of its snapshot",
             _ when TagOf(snapshot) != $"{Tag}-{set.Group:N}" => $"'{TagOf(snapshot)}' is not its tag",
-            _ when LvmName.Split(snapshot.Volume.Name) is not var (origin, _) || origin != group => $"'{snapshot.Volume.Name}' is not in the volume group of '{snapshot.Name}'",
-            _ when (snapshot.Volume.Root is null) != (FileSystemOf(snapshot) is null) => "it says of itself both that it has a file system and that it has none",
+            _ when LvmName.Split(snapshot.Volume.Name) is not var (origin, _) || origin != group => $"'{snapshot.Volume.Name}' is not in the volume "
+                + $"group of '{snapshot.Name}'",
+            _ when (snapshot.Volume.Root is null) != (FileSystemOf(snapshot) is null) => "it says of itself both that it has a file system and that "
+                + "it has none",
             { Volume.Root: null } => snapshot.At == DeviceOf(group, name) ? null : $"'{snapshot.At}' is not the device of '{snapshot.Name}'",
             { Volume.Root: { } root } => WhyElsewhere(new SnapshotMount(host, name), root, snapshot.At),
         };
@@ -311,7 +313,8 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
     private static string? WhyElsewhere(SnapshotMount mount, string root, string at)
     {
         var expected = mount.FindRoot(root) is { } part ? HostPath.Join(mount.Path, HostPath.Below(part, "/")) : null;
-        return Path.GetFullPath(at) == at && HostPath.IsAtOrBelow(at, mount.Path) && (expected ?? at) == at ? null : $"'{at}' is not where '{root}' is in the mounted snapshot";
+        return Path.GetFullPath(at) == at && HostPath.IsAtOrBelow(at, mount.Path) && (expected ?? at) == at ? null : $"'{at}' is not where '{root}' "
+            + "is in the mounted snapshot";
     }
 
     private static SnapshotFileSystem? FileSystemOf(VolumeSnapshot snapshot) => snapshot.Details.TryGetValue(FileSystemDetail, out var type)

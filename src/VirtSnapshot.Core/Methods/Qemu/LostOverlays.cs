@@ -7,7 +7,8 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>
-/// Overlays of a domain that are marked as its own. Where the metadata is lost, the marks are the record; and where a domain was defined anew from an old XML, its disks start from the
+/// Overlays of a domain that are marked as its own. Where the metadata is lost, the marks are the record; and where a domain was defined anew from an old XML,
+/// its disks start from the
 /// base again, and overlays that hold what was written since lie beside it or in a pool.
 /// </summary>
 internal static partial class LostOverlays
@@ -46,12 +47,14 @@ internal static partial class LostOverlays
 
             if (order.Host.Stat(source, followLink: true) is not { IsRegularFile: true })
             {
-                return $"'{source}' is a device, which does not tell whether it was written to since. Compare both, and put '{OverlayData.PathOf(overlays[^1])}' back with 'virsh edit' if it was not";
+                return $"'{source}' is a device, which does not tell whether it was written to since. Compare both, and put "
+                    + $"'{OverlayData.PathOf(overlays[^1])}' back with 'virsh edit' if it was not";
             }
 
             if (WrittenAt(order, source) > WrittenAt(order, path))
             {
-                return $"'{source}' was written to after '{path}' was, so what that holds no longer fits it: the guest has run without it. Copy out of it what is needed";
+                return $"'{source}' was written to after '{path}' was, so what that holds no longer fits it: the guest has run without it. Copy out "
+                    + "of it what is needed";
             }
 
             if (use.FindForeignUser(path, disk.Target, [.. overlays.Select(OverlayData.PathOf)]) is { } user)
@@ -65,23 +68,20 @@ internal static partial class LostOverlays
         return null;
     }
 
-    /// <summary>Gives overlays names under which nothing looks for them. They go on as a chain: each still names the one that it stands on.</summary>
-    /// <returns>The new names.</returns>
-    /// <exception cref="VirtSnapshotException"><c>SourceShared</c>: nothing was touched. <c>StorageFailed</c>: it can be repeated.</exception>
-    public static IReadOnlyList<string> KeepAside(RecordOrder order, ImageUse use, IReadOnlyList<RecordedDisk> overlays)
+    /// <summary>Why overlays must keep their names, as the end of a sentence; null where nothing else needs them.</summary>
+    public static string? WhyNotKeptAside(ImageUse use, IReadOnlyList<RecordedDisk> overlays)
     {
-        foreach (var overlay in overlays.Select(OverlayData.PathOf))
-        {
-            if ((use.IsNamedByAnyDomain(overlay) ? "a domain's definition names it" : use.FindForeignUser(overlay, overlays[0].Target, [.. overlays.Select(OverlayData.PathOf)])) is { } user)
-            {
-                throw new VirtSnapshotException(
-                    FailureKind.ResourceBusy,
-                    "SourceShared",
-                    order.Domain.FindDisk(overlays[0].Target),
-                    $"'{overlay}' of disk '{overlays[0].Target}' of domain '{order.Domain.Name}' cannot be kept aside: {user}. Nothing was touched.");
-            }
-        }
+        var names = overlays.Select(OverlayData.PathOf).ToList();
+        return names.Find(use.IsNamedByAnyDomain) is { } named
+            ? $"a domain's definition names '{named}'"
+            : names.Select(name => use.FindForeignUser(name, overlays[0].Target, names)).FirstOrDefault(user => user is not null);
+    }
 
+    /// <summary>Gives overlays names under which nothing looks for them. Each still names the one that it stands on.</summary>
+    /// <returns>The new names.</returns>
+    /// <exception cref="VirtSnapshotException"><c>StorageFailed</c>: it can be repeated.</exception>
+    public static IReadOnlyList<string> KeepAside(RecordOrder order, IReadOnlyList<RecordedDisk> overlays)
+    {
         var end = KeptEnd + DateTime.UtcNow.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
         var names = overlays.Select(OverlayData.PathOf).ToList();
 
@@ -135,7 +135,9 @@ internal static partial class LostOverlays
         bool CarriesData(FoundOverlay overlay) => overlay.HoldsData || own.Exists(other => Below(other) == overlay && CarriesData(other));
     }
 
-    /// <summary>Overlays that lead to the disk's chain, over others or at once. What names itself as its base, over however many others, leads nowhere.</summary>
+    /// <summary>
+    /// Overlays that lead to the disk's chain, over others or at once. What names itself as its base, over however many others, leads nowhere.
+    /// </summary>
     private static HashSet<FoundOverlay> Standing(RecordOrder order, IReadOnlyList<FoundOverlay> own, IReadOnlyList<string> layers)
     {
         var standing = own.Where(overlay => overlay.Lost.IsInChain || layers.Any(layer => order.IsSameFile(layer, overlay.Backing))).ToHashSet();
@@ -187,7 +189,8 @@ internal static partial class LostOverlays
         return result.Succeeded && decimal.TryParse(result.Output.AsSpan().Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
             ? seconds
             : throw new VirtSnapshotException(
-                FailureKind.InvalidData, "SourceUnreadable", path, $"When '{path}' was last written to cannot be read: {result.Complaint}. Nothing was touched.");
+                FailureKind.InvalidData, "SourceUnreadable", path, $"When '{path}' was last written to cannot be read: {result.Complaint}. Nothing "
+                    + "was touched.");
     }
 
     private static void Do(RecordOrder order, RecordedDisk record, string program, IReadOnlyList<string> arguments)
@@ -199,7 +202,8 @@ internal static partial class LostOverlays
                 FailureKind.NotSpecified,
                 "StorageFailed",
                 order.Domain.FindDisk(record.Target),
-                $"The overlays of disk '{record.Target}' of domain '{order.Domain.Name}' could not be kept aside: '{program}' says: {result.Complaint}. No data is lost. Run Repair-DiskSnapshot again.");
+                $"The overlays of disk '{record.Target}' of domain '{order.Domain.Name}' could not be kept aside: '{program}' says: "
+                + $"{result.Complaint}. No data is lost. Run Repair-DiskSnapshot again.");
         }
     }
 

@@ -47,7 +47,8 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
         FailureKind.ResourceExists,
         "OverlayExists",
         Disk,
-        $"The overlay '{Path}' for disk '{Disk.Target}' of domain '{Disk.Domain}' is there already, from an earlier snapshot of that name, and may hold the guest's only newest data. Nothing was touched. "
+        $"The overlay '{Path}' for disk '{Disk.Target}' of domain '{Disk.Domain}' is there already, from an earlier snapshot of that name, and may "
+        + "hold the guest's only newest data. Nothing was touched. "
         + $"Do not delete it: 'Repair-DiskSnapshot {Disk.Domain}' tells what can be done with it. Or choose another -Name.");
 
     public static VirtSnapshotException AlreadyThere(VmDisk disk, string path) => new(

@@ -5,7 +5,8 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>
-/// Whether a file is the overlay that a record speaks of. The record may be forged, so the file decides: a regular file, reached without a link, named as we name
+/// Whether a file is the overlay that a record speaks of. The record may be forged, so the file decides: a regular file, reached without a link, named as we
+/// name
 /// overlays, and marked in its header as made for this set and disk.
 /// </summary>
 internal static partial class OverlayProof
@@ -73,7 +74,9 @@ internal static partial class OverlayProof
             ? $"it backs on '{backing}', and not on '{source}'"
             : null;
 
-    /// <summary>Whether an overlay of the disk would lie there, beside one of its images and named after it: nothing else tells whose an empty file is.</summary>
+    /// <summary>
+    /// Whether an overlay of the disk would lie there, beside one of its images and named after it: nothing else tells whose an empty file is.
+    /// </summary>
     private static bool IsNameForDisk(RecordOrder order, RecordedDisk record, string path) =>
         order.Domain.FindDisk(record.Target) is { } disk
         && OverlayData.StemOf(record) is { } stem

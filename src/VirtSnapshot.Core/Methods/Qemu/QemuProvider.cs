@@ -96,7 +96,10 @@ internal sealed class QemuProvider : ISnapshotProvider
     /// <summary>An overlay that is marked as made for this set and disk is proof enough: merges and restores take its base out of the chain.</summary>
     public IEnumerable<string>? ImagesOf(RecordedDisk record) => null;
 
-    /// <summary>The layer that the overlay stands on. One that is out of the chain counts only as far as the overlay itself names it: then it is shown, and never read or written.</summary>
+    /// <summary>
+    /// The layer that the overlay stands on. One that is out of the chain counts only as far as the overlay itself names it: then it is shown, and never read
+    /// or written.
+    /// </summary>
     private static DiskSource SourceIn(RecordOrder order, RecordedDisk record, IReadOnlyList<DiskSource> chain)
     {
         var overlay = OverlayData.PathOf(record);
@@ -124,7 +127,9 @@ internal sealed class QemuProvider : ISnapshotProvider
         return order.IsVolumeAt(record.Source, layer.Path) ? record.Source with { Format = layer.Format } : layer;
     }
 
-    /// <summary>A slice, say, or a secret: images do not name what else than a path makes a source, and only a running domain's definition has it for each layer.</summary>
+    /// <summary>
+    /// A slice, say, or a secret: images do not name what else than a path makes a source, and only a running domain's definition has it for each layer.
+    /// </summary>
     private static void RefuseUnprovable(RecordOrder order, RecordedDisk record, DiskSource layer)
     {
         var isKnown = order.Domain.IsActive || !layer.HasPath || SafeXml.Parse(layer.Xml).HasElements;
@@ -134,19 +139,23 @@ internal sealed class QemuProvider : ISnapshotProvider
                 FailureKind.InvalidOperation,
                 "DomainNotRunning",
                 order.Domain,
-                $"The source '{record.Source}' of snapshot '{record.Set?.Name}' of disk '{record.Target}' of domain '{order.Domain.Name}' is more than a path, which can only be checked while the domain runs. "
+                $"The source '{record.Source}' of snapshot '{record.Set?.Name}' of disk '{record.Target}' of domain '{order.Domain.Name}' is more "
+                + "than a path, which can only be checked while the domain runs. "
                 + "Nothing was touched. Start the domain first.");
         }
     }
 
     public IReadOnlyList<LostDisk> FindLost(RecordOrder order, FolderListing listing) => LostOverlays.Find(order, listing);
 
-    public string? WhyNotReattachable(RecordOrder order, IReadOnlyList<RecordedDisk> detached) => LostOverlays.WhyNotReattachable(order, ImageUse.Read(order), detached);
+    public string? WhyNotReattachable(RecordOrder order, IReadOnlyList<RecordedDisk> detached) =>
+        LostOverlays.WhyNotReattachable(order, ImageUse.Read(order), detached);
 
     public void Reattach(RecordOrder order, IReadOnlyList<RecordedDisk> detached) =>
         StoredDisk.PointTo(order, detached[^1].Target, DiskSource.ForPath(OverlayData.PathOf(detached[^1]), "qcow2", isBlockDevice: false));
 
-    public IReadOnlyList<string> KeepAside(RecordOrder order, IReadOnlyList<RecordedDisk> detached) => LostOverlays.KeepAside(order, ImageUse.Read(order), detached);
+    public IReadOnlyList<string> KeepAside(RecordOrder order, IReadOnlyList<RecordedDisk> detached) => LostOverlays.KeepAside(order, detached);
+
+    public string? WhyNotKeptAside(RecordOrder order, IReadOnlyList<RecordedDisk> detached) => LostOverlays.WhyNotKeptAside(ImageUse.Read(order), detached);
 
     public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new QemuRecovery(order, journaled);
 

@@ -48,7 +48,8 @@ internal sealed class QemuRestoration(RecordOrder order, RestoredDisk disk) : ID
         if (used.Source.Path != OldOverlays[0])
         {
             throw new VirtSnapshotException(
-                FailureKind.InvalidOperation, "SourceDiffers", used, $"Disk '{Target}' of domain '{now.Domain.Name}' cannot be restored: it uses '{used.Source}' now, and not '{OldOverlays[0]}'.");
+                FailureKind.InvalidOperation, "SourceDiffers", used, $"Disk '{Target}' of domain '{now.Domain.Name}' cannot be restored: it uses "
+                    + $"'{used.Source}' now, and not '{OldOverlays[0]}'.");
         }
 
         SharedImage.RefuseRestore(now, ImageWriters.Read(now), used, disk.Record);

@@ -41,7 +41,8 @@ internal interface IVolumeDriver
     string? WhyNoRoomFor(IHost host, VolumeSnapshot snapshot, ulong bytes) => null;
 
     /// <summary>
-    /// Why a record's names, tags and places are not those that this driver gives to a snapshot of that set, as the end of a sentence; null where they are. Records can be forged, and
+    /// Why a record's names, tags and places are not those that this driver gives to a snapshot of that set, as the end of a sentence; null where they are.
+    /// Records can be forged, and
     /// what they name is deleted by <see cref="Delete"/>, read, and restored.
     /// </summary>
     string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set);

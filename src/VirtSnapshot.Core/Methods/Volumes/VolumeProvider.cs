@@ -149,7 +149,8 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
                 FailureKind.ObjectNotFound,
                 "SourceMissing",
                 order.Domain,
-                $"Whether the snapshot '{snapshot.Name}' is of disk '{record.Target}' of domain '{order.Domain.Name}' cannot be told, since '{original}' or '{record.Image}' is not there. Nothing was touched. "
+                $"Whether the snapshot '{snapshot.Name}' is of disk '{record.Target}' of domain '{order.Domain.Name}' cannot be told, since "
+                + $"'{original}' or '{record.Image}' is not there. Nothing was touched. "
                 + "Make them visible again (mount the file system, activate the volume), and try again.");
     }
 
