@@ -1,6 +1,6 @@
 <#
 .SYNOPSIS
-    Builds, tests and shows VirtSnapshot. Run it by ./build.sh, which finds a shell for it.
+    Builds, tests and shows VirtSnapshot. Run it by ./build.sh, which starts it in the pinned PowerShell.
 .PARAMETER Task
     Build   puts the module into out/VirtSnapshot.
     Test    all tests; the last line says how many passed, failed and were skipped.
@@ -8,11 +8,9 @@
     Bench   compares with other tools.
     Clean   removes all that was built.
 .PARAMETER Filter
-    For Test: only the tests whose class or method name contains this.
+    For Test: only the xUnit tests whose class or method name contains this, and the Pester tests whose name does.
 .PARAMETER Quick
-    For Test: without the tests on the lab host, a virtual machine with LVM and ZFS, which take half an hour.
-.NOTES
-    Only the engine's core cmdlets, .NET and external programs: tools/VirtSnapshot.Shell has no more than that.
+    For Test: without the lab host, a virtual machine with LVM and ZFS, and without Debian 13.
 #>
 param([string] $Task = 'Build', [string] $Filter = '', [switch] $Quick)
 
@@ -21,222 +19,241 @@ $ErrorActionPreference = 'Stop'
 $PSNativeCommandUseErrorActionPreference = $true
 
 $root = $PSScriptRoot
+$lab = "$root/tests/Lab"
 $results = "$root/out/test-results"
 $module = "$root/out/VirtSnapshot"
 
-function Write-Step([string] $Text) {
-    $Host.UI.WriteLine('Cyan', $Host.UI.RawUI.BackgroundColor, "== $Text")
+function Write-Step([string] $Text) { Write-Host "== $Text" -ForegroundColor Cyan }
+
+# What a program says goes to a log in out/, and on the screen only where it fails.
+function Invoke-Quietly([string] $Name, [string] $Program, [string[]] $Arguments) {
+    $log = "$root/out/$Name.log"
+    $null = New-Item (Split-Path $log) -ItemType Directory -Force
+    & { $PSNativeCommandUseErrorActionPreference = $false; & $Program @Arguments *> $log }
+    if ($LASTEXITCODE) {
+        throw "$Name failed with exit code ${LASTEXITCODE}; all of it is in $log, and this is its end:`n$((Get-Content $log -Tail 30) -join "`n")"
+    }
+}
+
+function Build-Project([string] $Path) {
+    Invoke-Quietly "build-$(Split-Path $Path -Leaf)" dotnet @('build', "$root/$Path", '--configuration', 'Release', '--nologo', '--verbosity', 'quiet')
 }
 
 function Build-Module {
-    Write-Step 'Building the module'
-    dotnet build "$root/src/VirtSnapshot.PowerShell" --configuration Release --nologo --verbosity quiet
-
-    $manifest = "$root/VirtSnapshot.psd1"
-    if (-not [IO.File]::Exists($manifest)) {
-        throw "There is no module manifest: $manifest"
-    }
+    $sources = "$root/src/VirtSnapshot.PowerShell"
+    Build-Project src/VirtSnapshot.PowerShell
 
     # Anew, and never over the old files: a running process has them mapped into its memory.
-    if ([IO.Directory]::Exists($module)) {
-        [IO.Directory]::Delete($module, $true)
-    }
-
-    $null = [IO.Directory]::CreateDirectory($module)
-    $sources = "$root/src/VirtSnapshot.PowerShell"
-    $files = @($manifest)
-    $files += [IO.Directory]::GetFiles("$sources/bin/Release/net8.0", 'VirtSnapshot.*.dll')
-    $files += [IO.Directory]::GetFiles("$sources/bin/Release/net8.0", 'VirtSnapshot.*.pdb')
-    $files += [IO.Directory]::GetFiles($sources, '*.ps1xml')
-    foreach ($file in $files) {
-        [IO.File]::Copy($file, "$module/$([IO.Path]::GetFileName($file))")
-    }
-
-    if ([IO.Directory]::Exists("$sources/en-US")) {
-        $null = [IO.Directory]::CreateDirectory("$module/en-US")
-        foreach ($file in [IO.Directory]::GetFiles("$sources/en-US")) {
-            [IO.File]::Copy($file, "$module/en-US/$([IO.Path]::GetFileName($file))")
-        }
-    }
+    if (Test-Path $module) { Remove-Item $module -Recurse }
+    $null = New-Item $module -ItemType Directory
+    Copy-Item "$root/VirtSnapshot.psd1", "$sources/bin/Release/net8.0/VirtSnapshot.*.dll", "$sources/bin/Release/net8.0/VirtSnapshot.*.pdb", "$sources/*.ps1xml" $module
+    Copy-Item "$sources/en-US" $module -Recurse
 }
 
-function Install-Lab {
-    bash "$root/tests/Lab/install.sh" @args
-}
-
-function Test-WithXunit([hashtable] $Totals) {
-    Write-Step 'Building the tests'
-    bash "$root/tools/VirtSnapshot.Shell/publish.sh"
-    dotnet build "$root/tests/VirtSnapshot.Tests" --configuration Release --nologo --verbosity quiet
-
-    if (-not ($Filter -or $Quick)) {
-        # The lab host's image takes minutes where it is not there yet: with what the other tests leave of the machine. Whoever needs it waits for it.
-        $null = [Diagnostics.Process]::Start('nice', [string[]]@('-n', '19', 'bash', "$root/tests/Lab/host-image.sh"))
-    }
-
-    Write-Step 'Testing with xUnit'
+# The tests run in lanes beside each other, for they wait most of the time: for guests, agents and time limits. A lane's runs follow one another.
+function Get-Lane {
+    $xunit = "$root/tests/VirtSnapshot.Tests/bin/Release/net10.0/VirtSnapshot.Tests"
+    $hostStorage, $faults = 'VirtSnapshot.Tests.HostStorage', 'VirtSnapshot.Tests.Faults'
+    $pester = New-Run pester dotnet @('pwsh', '-NoProfile', '-NonInteractive', '-File', "$root/tests/Pester/Invoke-Tests.ps1", '-Report', "$results/pester.txt")
     if ($Filter) {
-        Invoke-Xunit $Totals filtered @('-method', "*$Filter*")
+        $pester.Arguments += '-Filter', $Filter
+        return , @((New-XunitRun filtered $xunit @('-method', "*$Filter*")), $pester)
+    }
+
+    , @((New-XunitRun faults $xunit @('-namespace', $faults)))
+    , @($pester, (New-XunitRun others $xunit @('-namespace-', $faults, '-namespace-', $hostStorage)))
+    if ($Quick) { return }
+
+    , @(
+        (New-XunitRun lab-host $xunit @('-namespace', $hostStorage))
+        (New-XunitRun debian-13 "$lab/debian13.sh" @('run', $xunit, '-trait', 'Debian13=yes'))
+        (New-Run debian-13-demo "$lab/debian13.sh" @('run', "$root/build.sh", 'demo'))
+    )
+}
+
+function New-Run([string] $Name, [string] $Program, [string[]] $Arguments) {
+    @{ Name = $Name; Program = $Program; Arguments = $Arguments; Xml = $null; Process = $null; Output = $null; Started = $null; Seconds = 0 }
+}
+
+function New-XunitRun([string] $Name, [string] $Program, [string[]] $Choice) {
+    $run = New-Run $Name $Program ($Choice + @('-noLogo', '-noColor', '-reporter', 'verbose', '-xml', "$results/$Name.xml"))
+    $run.Xml = "$results/$Name.xml"
+    $run
+}
+
+# In the background. Start-Process would take the arguments apart at their blanks.
+function Start-Program([string] $Log, [string] $Program, [string[]] $Arguments) {
+    [Diagnostics.Process]::Start('bash', [string[]](@('-c', 'exec "$@" </dev/null >"$0" 2>&1', $Log, $Program) + $Arguments))
+}
+
+function Start-Run([hashtable] $Run) {
+    $log = "$results/$($Run.Name).log"
+    $Run.Started = Get-Date
+    # Each knows its own file by this, in which it leaves what it spent on waiting.
+    $env:VIRTSNAPSHOT_TEST_TIMES = "$results/$($Run.Name).times"
+    $Run.Process = Start-Program $log $Run.Program $Run.Arguments
+    while (-not (Test-Path $log)) { Start-Sleep -Milliseconds 20 }
+    $Run.Output = [IO.StreamReader]::new([IO.FileStream]::new($log, 'Open', 'Read', 'ReadWrite'))
+}
+
+function Show-Output([hashtable] $Run) {
+    while ($null -ne ($line = $Run.Output.ReadLine())) {
+        if (-not $line.EndsWith('[STARTING]')) { Write-Host "$($Run.Name.PadRight(9))| $line" }
+    }
+}
+
+function Invoke-Lane([object[]] $Lanes) {
+    $next = @(0) * $Lanes.Count
+    $running = @($null) * $Lanes.Count
+    try {
+        do {
+            for ($i = 0; $i -lt $Lanes.Count; $i++) {
+                if (-not $running[$i] -and $next[$i] -lt $Lanes[$i].Count) {
+                    $running[$i] = $Lanes[$i][$next[$i]++]
+                    Start-Run $running[$i]
+                }
+
+                if (-not ($run = $running[$i])) { continue }
+                $hasEnded = $run.Process.HasExited
+                Show-Output $run
+                if ($hasEnded) {
+                    $run.Seconds = [int]((Get-Date) - $run.Started).TotalSeconds
+                    $run.Output.Dispose()
+                    $running[$i] = $null
+                    $run
+                }
+            }
+
+            Start-Sleep -Milliseconds 200
+        } while (@(0..($Lanes.Count - 1) | Where-Object { $running[$_] -or $next[$_] -lt $Lanes[$_].Count }).Count)
+    }
+    finally {
+        $running | Where-Object { $_ -and $_.Process } | ForEach-Object { $_.Process.Kill($true) }
+    }
+}
+
+# A report says what failed; an exit code only that something did.
+function Read-Result([hashtable] $Run) {
+    if ($Run.Xml) {
+        Read-XunitResult $Run
         return
     }
 
-    $hostStorage = 'VirtSnapshot.Tests.HostStorage'
-    Invoke-Xunit $Totals local @('-namespace-', $hostStorage)
-    if ($Quick) {
-        $Host.UI.WriteWarningLine("The tests on the lab host were not run, as -Quick says.")
+    if ($Run.Name -eq 'pester') {
+        Read-PesterResult $Run
         return
     }
 
-    # By themselves: the other tests' guests would go on working beside them. An emulated machine is now and then slower than somebody's patience, so what fails
-    # there is tried once more, on another one freshly booted; what fails again has failed.
-    Invoke-Xunit $Totals lab-host @('-namespace', $hostStorage) -Again
+    New-Result $Run.Name $Run.Name ($Run.Process.ExitCode ? "It ended with exit code $($Run.Process.ExitCode), see its output above." : '') $Run.Seconds
 }
 
-function Invoke-Xunit([hashtable] $Totals, [string] $Name, [string[]] $Choice, [switch] $Again) {
-    $tests = @(Get-XunitResults $Name $Choice)
-    $failed = @($tests | Where-Object { $_.Result -eq 'Fail' })
-    $methods = [Collections.Generic.HashSet[string]]::new([string[]]@($failed | Where-Object { $_.Method } | ForEach-Object { $_.Method }))
-    if ($Again -and $methods.Count -gt 0) {
-        $Host.UI.WriteWarningLine("Failed, and tried once more: $($methods -join ', ')")
-        $second = @(Get-XunitResults "$Name-again" @($methods | ForEach-Object { '-method'; $_ }))
-        $missing = @($failed | Where-Object { $_.Method -and $second.Method -notcontains $_.Method })
-        $failed = @($failed | Where-Object { -not $_.Method }) + $missing + @($second | Where-Object { $_.Result -eq 'Fail' })
-    }
-
-    $Totals.Failed += $failed.Count
-    $Totals.Skipped += @($tests | Where-Object { $_.Result -eq 'Skip' }).Count
-    $Totals.Passed += [Math]::Max(0, @($tests | Where-Object { $_.Result -ne 'Skip' }).Count - $failed.Count)
-    $Totals.Failures += @($failed | ForEach-Object { "$($_.Name): $($_.Failure)" })
+function New-Result([string] $Class, [string] $Name, [string] $Failure, [double] $Seconds, [int] $Count = 1, [switch] $Skipped) {
+    [pscustomobject]@{ Class = $Class; Name = $Name; Failure = $Failure; Seconds = $Seconds; Count = $Count; Skipped = [bool]$Skipped }
 }
 
-# The report says what failed; the exit code only that something did.
-function Get-XunitResults([string] $Name, [string[]] $Choice) {
-    $report = "$results/xunit-$Name.xml"
-    $PSNativeCommandUseErrorActionPreference = $false
-    & "$root/tests/VirtSnapshot.Tests/bin/Release/net10.0/VirtSnapshot.Tests" -noLogo -reporter verbose -xml $report @Choice |
-        ForEach-Object { if (-not $_.EndsWith('[STARTING]')) { $Host.UI.WriteLine($_) } }
-    if (-not [IO.File]::Exists($report)) {
-        return [pscustomobject]@{ Name = $Name; Method = ''; Result = 'Fail'; Failure = "The test program ended with $LASTEXITCODE and without a report." }
+function Read-XunitResult([hashtable] $Run) {
+    if (-not (Test-Path $Run.Xml)) {
+        return New-Result $Run.Name $Run.Name "The test program ended with exit code $($Run.Process.ExitCode) and without a report." $Run.Seconds
     }
 
-    foreach ($assembly in ([xml][IO.File]::ReadAllText($report)).SelectNodes('/assemblies/assembly')) {
+    foreach ($assembly in ([xml](Get-Content $Run.Xml -Raw)).SelectNodes('/assemblies/assembly')) {
         foreach ($test in $assembly.SelectNodes('collection/test')) {
             $failure = $test.SelectSingleNode('failure')
-            [pscustomobject]@{
-                Name = $test.GetAttribute('name')
-                Method = "$($test.GetAttribute('type')).$($test.GetAttribute('method'))"
-                Result = $test.GetAttribute('result')
-                Failure = $failure ? $failure.InnerText.Trim() : ''
-            }
+            $class = $test.GetAttribute('type') -replace '^VirtSnapshot\.Tests\.'
+            $seconds = [double]::Parse($test.GetAttribute('time'), [cultureinfo]::InvariantCulture)
+            New-Result $class $test.GetAttribute('name') ($failure ? $failure.InnerText.Trim() : '') $seconds -Skipped:($test.GetAttribute('result') -eq 'Skip')
         }
 
         # Fixtures that could not be cleaned up, and the like.
         foreach ($fault in $assembly.SelectNodes('errors/error')) {
-            [pscustomobject]@{ Name = "$Name, outside of any test"; Method = ''; Result = 'Fail'; Failure = $fault.InnerText.Trim() }
+            New-Result $Run.Name "$($Run.Name), outside of any test" $fault.InnerText.Trim() 0
         }
     }
 }
 
-function Test-WithPester([hashtable] $Totals) {
-    if (-not [IO.Directory]::Exists("$root/tests/Pester")) {
-        return
+# A line 'PASSED FAILED SKIPPED'; 'time SECONDS FILE' for each file; 'failed NAME: ERROR' for each failure.
+function Read-PesterResult([hashtable] $Run) {
+    if (-not (Test-Path "$results/pester.txt")) {
+        return New-Result Pester Pester "Pester ended with exit code $($Run.Process.ExitCode) and without a report." $Run.Seconds
     }
 
-    Write-Step 'Testing with Pester'
-    $missing = if (-not (Get-Command pwsh -CommandType Application -ErrorAction Ignore)) { 'pwsh is not installed' }
-    elseif ((pwsh -NoProfile -Command '@(Get-Module Pester -ListAvailable).Version.Major -ge 5 -as [bool]') -ne 'True') { 'pwsh has no Pester 5' }
-    if ($missing) {
-        $tests = 0
-        foreach ($file in [IO.Directory]::GetFiles("$root/tests/Pester", '*.Tests.ps1')) {
-            $tests += [regex]::Matches([IO.File]::ReadAllText($file), '(?m)^\s*It\s').Count
+    $counts, $lines = Get-Content "$results/pester.txt"
+    $passed, $failed, $skipped = $counts.Split(' ')
+    if ([int]$passed) { New-Result Pester Pester '' 0 -Count $passed }
+    if ([int]$skipped) { New-Result Pester Pester '' 0 -Count $skipped -Skipped }
+    foreach ($line in $lines) {
+        switch -Regex ($line) {
+            '^time (\d+) (.+)$' { New-Result "Pester, $($Matches[2])" Pester '' $Matches[1] -Count 0 }
+            '^failed ([^:]+): (.+)$' { New-Result Pester $Matches[1] $Matches[2] 0 }
         }
-
-        $Host.UI.WriteWarningLine("$tests Pester tests skipped: $missing.")
-        $Totals.Skipped += $tests
-        return
     }
+}
 
-    $report = "$results/pester.txt"
-    $PSNativeCommandUseErrorActionPreference = $false
-    pwsh -NoProfile -NonInteractive -Command {
-        param($Tests, $Report, $Filter)
-        Import-Module Pester -MinimumVersion 5.0
-        $configuration = New-PesterConfiguration
-        $configuration.Run.Path = $Tests
-        $configuration.Run.PassThru = $true
-        $configuration.Output.Verbosity = 'Detailed'
-        if ($Filter) { $configuration.Filter.FullName = "*$Filter*" }
-        $run = Invoke-Pester -Configuration $configuration
-        $failed = $run.FailedCount + $run.FailedBlocksCount + $run.FailedContainersCount
-        [IO.File]::WriteAllLines($Report, @("$($run.PassedCount) $failed $($run.SkippedCount)") + @($run.Failed | ForEach-Object { "$($_.ExpandedPath): $($_.ErrorRecord)" }))
-    } -args "$root/tests/Pester", $report, $Filter
-    if (-not [IO.File]::Exists($report)) {
-        $Host.UI.WriteErrorLine('Pester ended without a report.')
-        $Totals.Failed++
-        return
+function Write-Table([object[]] $Tests, [hashtable[]] $Runs) {
+    $classes = $Tests | Group-Object Class | ForEach-Object {
+        [pscustomobject]@{ Seconds = ($_.Group | Measure-Object Seconds -Sum).Sum; Tests = ($_.Group | Measure-Object Count -Sum).Sum; Class = $_.Name }
+    } | Sort-Object Seconds -Descending
+    Write-Step 'Time per class, in seconds; those below one second are left out'
+    foreach ($class in $classes | Where-Object Seconds -GE 1) { Write-Host ('{0,7:0} {1,5} {2}' -f $class.Seconds, "x$($class.Tests)", $class.Class) }
+    Write-Step 'Time per run, in seconds, and what of it went by with sleeping, booting and waiting'
+    foreach ($run in $Runs) {
+        $times = "$results/$($run.Name).times"
+        Write-Host ('{0,7:0} {1}{2}' -f $run.Seconds, $run.Name, ((Test-Path $times) ? ": $((Get-Content $times) -join ', ')" : ''))
     }
-
-    $first, $failures = [IO.File]::ReadAllLines($report)
-    [int[]] $counts = $first.Split(' ')
-    $Totals.Failures += @($failures | Where-Object { $_ })
-    $Totals.Passed += $counts[0]
-    $Totals.Failed += $counts[1]
-    $Totals.Skipped += $counts[2]
 }
 
 function Test-All {
-    $totals = @{ Passed = 0; Failed = 0; Skipped = 0; Failures = @() }
-    if ([Console]::IsOutputRedirected) {
-        $env:NO_COLOR = '1'
-    }
-
+    $started = Get-Date
+    $tests, $runs = @(), @()
+    if ([Console]::IsOutputRedirected) { $env:NO_COLOR = '1' }
     try {
+        Write-Step 'Building'
         Build-Module
-        if ($Quick -or $Filter) { Install-Lab } else { Install-Lab host }
-        if ([IO.Directory]::Exists($results)) {
-            [IO.Directory]::Delete($results, $true)
+        Build-Project tests/VirtSnapshot.Tests
+        Build-Project tests/Pester
+        & "$lab/install.sh" ($Quick -or $Filter ? @() : @('host'))
+        if (Test-Path $results) { Remove-Item $results -Recurse }
+        $null = New-Item $results -ItemType Directory
+        if (-not ($Quick -or $Filter)) {
+            # They take minutes where they are not there yet: with what the tests leave of the machine. Whoever needs one waits for it.
+            $null = Start-Program "$results/images.log" nice @('-n', '19', 'bash', '-c', '"$0/host-image.sh"; "$0/debian13.sh" make', $lab)
         }
 
-        $null = [IO.Directory]::CreateDirectory($results)
-        Test-WithXunit $totals
-        Test-WithPester $totals
+        Write-Step 'Testing'
+        $runs = @(Invoke-Lane @(Get-Lane))
+        $tests = @($runs | ForEach-Object { Read-Result $_ })
     }
     catch {
-        $Host.UI.WriteErrorLine("$_`n$($_.ScriptStackTrace)")
-        $totals.Failed++
+        $tests += New-Result build.ps1 build.ps1 "$_`n$($_.ScriptStackTrace)" 0
     }
+
+    Write-Table $tests $runs
+    Write-Host ('{0,7:0} in all' -f ((Get-Date) - $started).TotalSeconds)
+    if ($Quick) { Write-Host 'The tests on the lab host and on Debian 13 were not run, as -Quick says.' }
 
     # Once more, where one looks first.
-    foreach ($failure in $totals.Failures) {
-        $Host.UI.WriteErrorLine("FAILED $failure")
-    }
-
-    $Host.UI.WriteLine("$($totals.Passed) passed, $($totals.Failed) failed, $($totals.Skipped) skipped")
-    exit ($totals.Failed -gt 0 -or $totals.Passed -eq 0 ? 1 : 0)
+    $failed = @($tests | Where-Object Failure)
+    foreach ($test in $failed) { Write-Host "FAILED $($test.Name): $($test.Failure)" -ForegroundColor Red }
+    $passed, $skipped = @($tests | Where-Object { -not $_.Failure } | Group-Object Skipped -AsHashTable | ForEach-Object {
+        ($_[$false] | Measure-Object Count -Sum).Sum; ($_[$true] | Measure-Object Count -Sum).Sum })
+    Write-Host "$([int]$passed) passed, $($failed.Count) failed, $([int]$skipped) skipped"
+    exit ($failed.Count -or -not $passed ? 1 : 0)
 }
 
 function Remove-Built {
-    $folders = @("$root/out")
-    foreach ($project in [IO.Directory]::GetFiles($root, '*.csproj', 'AllDirectories')) {
-        $folder = [IO.Path]::GetDirectoryName($project)
-        $folders += "$folder/bin", "$folder/obj"
-    }
-
-    foreach ($folder in $folders) {
-        if ([IO.Directory]::Exists($folder)) {
-            [IO.Directory]::Delete($folder, $true)
-        }
-    }
+    Get-ChildItem $root -Filter *.csproj -Recurse | ForEach-Object { "$($_.DirectoryName)/bin", "$($_.DirectoryName)/obj" } |
+        Where-Object { Test-Path $_ } | Remove-Item -Recurse
+    if (Test-Path "$root/out") { Remove-Item "$root/out" -Recurse }
 }
 
 switch ($Task) {
     'Build' { Build-Module }
     'Test' { Test-All }
-    'Demo' { Build-Module; Install-Lab; & "$root/demo/Demo.ps1" @args }
-    'Bench' { Build-Module; Install-Lab; & "$root/bench/Bench.ps1" @args }
+    'Demo' { Build-Module; & "$lab/install.sh"; & "$root/demo/Demo.ps1" @args }
+    'Bench' { Build-Module; & "$lab/install.sh"; & "$root/bench/Bench.ps1" @args }
     'Clean' { Remove-Built }
     default {
-        $Host.UI.WriteErrorLine("There is no task '$Task'. The tasks: Build, Test, Demo, Bench, Clean.")
+        Write-Host "There is no task '$Task'. The tasks: Build, Test, Demo, Bench, Clean." -ForegroundColor Red
         exit 64
     }
 }

@@ -101,13 +101,14 @@ qemu() {
         -name "$mark" -machine q35 -m "$memory" -smp "$cpus"
         -display none -nodefaults -no-user-config -no-reboot -serial "file:$dir/console.log"
         -kernel "$dir/vmlinuz" -initrd "$dir/initrd.img"
-        -append "console=ttyS0 panic=1 quiet net.ifnames=0 mitigations=off $append"
+        -append "console=ttyS0 panic=1 quiet net.ifnames=0 mitigations=off tsc=reliable $append"
         -netdev "user,id=net,restrict=on${port:+,hostfwd=tcp:127.0.0.1:$port-:22}" -device virtio-net-pci,netdev=net,romfile=
     )
     if [[ ${VIRTSNAPSHOT_LAB_KVM:-0} == 1 ]]; then
         arguments+=(-accel kvm -cpu host)
     else
-        arguments+=(-accel 'tcg,thread=multi,tb-size=512' -cpu max)
+        # Cheaper to emulate: page tables of four levels, and programs that take their simple loops.
+        arguments+=(-accel 'tcg,thread=multi,tb-size=512' -cpu 'max,la57=off,avx=off,avx2=off,erms=off,fsrm=off')
     fi
     # unsafe: what was written survives the end of QEMU all the same, and only that is ever put to the test.
     for disk in root.qcow2 vdb.qcow2 vdc.qcow2 lab.raw; do

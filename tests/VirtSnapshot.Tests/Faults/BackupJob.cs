@@ -42,7 +42,7 @@ internal sealed class BackupJob : IDisposable
     /// <summary>Ends the job after a while, beside the test.</summary>
     public Task EndAfter(TimeSpan time) => Task.Run(() =>
     {
-        Thread.Sleep(time);
+        TimeSpent.Sleep(time);
         lab.Virsh("domjobabort", domain);
     });
 

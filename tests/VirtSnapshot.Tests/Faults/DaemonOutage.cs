@@ -17,7 +17,7 @@ internal sealed class DaemonOutage(LabFixture lab, double seconds)
         lab.KillDaemon();
         revival = new Thread(() =>
         {
-            Thread.Sleep(TimeSpan.FromSeconds(seconds));
+            TimeSpent.Sleep(TimeSpan.FromSeconds(seconds));
             lab.RestartDaemon();
             sinceBack.Start();
         });

@@ -78,7 +78,7 @@ public sealed class FreezeGuardTests(LabFixture lab) : FaultTest(lab)
         }
 
         var before = Live.LastAcknowledged();
-        Thread.Sleep(500);
+        TimeSpent.Sleep(TimeSpan.FromSeconds(0.5));
         Assert.InRange(Live.LastAcknowledged(), before, before + 1);
         Assert.Equal(guard, Assert.Single(Guard.ProcessesOf(Live)));
 
@@ -141,7 +141,7 @@ public sealed class FreezeGuardTests(LabFixture lab) : FaultTest(lab)
         victim.WaitForStep(RunStep.Frozen);
         Lab.KillDaemon();
         victim.Kill();
-        Thread.Sleep(2000);
+        TimeSpent.Sleep(TimeSpan.FromSeconds(2));
         Lab.RestartDaemon();
 
         Guard.AssertThawed(Live);

@@ -63,7 +63,7 @@ internal static class Guard
 /// <summary>Waiting for something that has to come, and no longer than it may take.</summary>
 internal static class Poll
 {
-    public static void Until(Func<bool> condition, double withinSeconds, string complaint)
+    public static void Until(Func<bool> condition, double withinSeconds, string complaint) => TimeSpent.Waiting(() =>
     {
         var waited = Stopwatch.StartNew();
         while (!condition())
@@ -71,5 +71,5 @@ internal static class Poll
             Assert.True(waited.Elapsed.TotalSeconds < withinSeconds, $"{complaint} ({withinSeconds} s)");
             Thread.Sleep(20);
         }
-    }
+    });
 }

@@ -101,7 +101,7 @@ public sealed class HungAgentTests(LabFixture lab) : FaultTest(lab)
             }
             else if (step == RunStep.Frozen)
             {
-                Thread.Sleep(1500);
+                TimeSpent.Sleep(TimeSpan.FromSeconds(1.5));
             }
         };
 

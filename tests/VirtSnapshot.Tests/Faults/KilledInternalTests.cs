@@ -120,7 +120,7 @@ public sealed class KilledInternalTests(LabFixture lab) : FaultTest(lab)
         var newer = Digests(domain);
         VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Restore, Name = "s1", Step = RunStep.DiskSwitched });
         var image = domain.Domain.Disks[0].Source.Path!;
-        Thread.Sleep(TimeSpan.FromSeconds(4));
+        TimeSpent.Sleep(TimeSpan.FromSeconds(4));
         BareDomain.WriteOffline(image, 7);
         var written = Digests(domain)[0];
 

@@ -17,7 +17,7 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
         victim.WaitForStep(RunStep.Frozen);
         Save(isManaged: true);
         victim.Kill();
-        Thread.Sleep(3000);
+        TimeSpent.Sleep(TimeSpan.FromSeconds(3));
         Assert.NotEmpty(Guard.ProcessesOf(Live));
 
         Restore(isManaged: true);
@@ -40,10 +40,10 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
         Assert.StartsWith("paused", Lab.Virsh("domstate", domain.Name), StringComparison.Ordinal);
         Lab.Virsh("save", domain.Name, MemoryFile);
         victim.Kill();
-        Thread.Sleep(2000);
+        TimeSpent.Sleep(TimeSpan.FromSeconds(2));
 
         Restore(isManaged: false);
-        Poll.Until(() => Lab.Virsh("domstate", domain.Name).StartsWith("running", StringComparison.Ordinal), 10, "The domain is still paused.");
+        Poll.Until(() => Lab.Virsh("domstate", domain.Name).StartsWith("running", StringComparison.Ordinal), 30, "The domain is still paused.");
         Guard.AssertGone(Live);
     }
 

@@ -26,28 +26,30 @@ public sealed class LibvirtVolumeHostTests : LvmTest
     [Fact]
     public void Records_come_back_from_volumes_of_the_pool()
     {
-        var guest = Guest(isRunning: true, $"raw:{Volume()}", $"raw:{Volume()}");
-        guest.WaitForMoreRecords();
+        using var recording = Host.WakeRecordingGuest();
+        var guest = recording.Guest;
+        Host.Virsh("pool-refresh", "vg");
+        guest.WaitForMoreRecords(1);
         var before = guest.LastAcknowledged();
-        var set = Engine.Take(guest.Domain, "records", quiescing: Freezing, method: $"<diskSnapshot method='{MethodName}'><size>50%</size></diskSnapshot>");
+        var set = Engine.Take(guest.Domain, "records", RecordingGuest.OnVolumes, quiescing: Freezing, method: $"<diskSnapshot method='{MethodName}'><size>50%</size></diskSnapshot>");
         Assert.All(set, snapshot => Assert.Equal((MethodName, Consistency.Quiesced, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State)));
-        guest.WaitForMoreRecords();
+        guest.WaitForMoreRecords(1);
         var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!)).ToList();
         Assert.All(last, number => Assert.True(number >= before, $"{number} records are there, and {before} had been acknowledged"));
         Assert.InRange(last.Max() - last.Min(), 0, 1);
         Assert.Equal("67108864", Host.Run("lvs", "--noheadings", "--units", "b", "--nosuffix", "-o", "lv_size", set[0].BackupSource.Path!).Trim());
-        Assert.Contains("no volume of a running", Engine.Refused(() => Engine.Take(Guest(false, $"raw:{Image("/srv/ext4")}").Domain, method: MethodName)).Message, StringComparison.Ordinal);
+        Assert.Contains("no volume of a running", Engine.Refused(() => Engine.Take(Define($"raw:{Image("/srv/ext4")}").Domain, method: MethodName)).Message, StringComparison.Ordinal);
 
         Engine.Remove(guest.Domain, set);
         AssertNoVolumeLeft(guest);
-        guest.WaitForMoreRecords();
+        guest.WaitForMoreRecords(1);
     }
 
     [Fact]
     public void One_that_overflows_is_available_no_more_and_one_for_which_there_is_no_room_is_not_taken()
     {
         var volume = Volume();
-        var guest = Guest(isRunning: false, $"raw:{volume}");
+        var guest = Define($"raw:{volume}");
         var error = Engine.Refused(() => Engine.Take(guest.Domain, method: $"<diskSnapshot method='{MethodName}'><size>1T</size></diskSnapshot>"));
         Assert.Equal((FailureKind.QuotaExceeded, "NoSpace"), (error.Kind, error.ErrorId));
 
@@ -70,7 +72,7 @@ public sealed class LibvirtVolumeHostTests : LvmTest
     public void A_disk_goes_on_in_a_new_volume_and_all_snapshots_of_the_old_one_are_lost_as_was_said()
     {
         var volume = Volume();
-        var guest = Guest(isRunning: false, $"raw:{volume}");
+        var guest = Define($"raw:{volume}");
         foreach (var number in new[] { "1", "2", "3" })
         {
             Write(volume, number);
@@ -97,7 +99,7 @@ public sealed class LibvirtVolumeHostTests : LvmTest
         }
 
         var now = guest.Domain.Disks[0].Source.Path!;
-        Afterwards(() => Host.TryRun("lvremove", "-fy", now));
+        Afterwards("lvremove", "-fy", now);
         Assert.Equal($"{volume}.restored-", now[..^16]);
         Assert.Equal(content, Digest(now));
         Assert.DoesNotContain(VolumeOf(volume)["vg/".Length..] + " ", Host.Run("lvs", "--noheadings", "-o", "lv_name"), StringComparison.Ordinal);

@@ -15,7 +15,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     public void A_snapshot_that_overflows_is_invalid_and_never_available_again()
     {
         var volume = Thick();
-        var guest = Guest(isRunning: false, $"raw:{volume}", $"raw:{Image("/srv/ext4")}");
+        var guest = Define($"raw:{volume}", $"raw:{Image("/srv/ext4")}");
         var set = Engine.Take(guest.Domain, "small", disks: ["vda", "vdb"], method: Method("<size>8M</size>"));
         Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
 
@@ -35,10 +35,10 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     [Fact]
     public void A_full_group_is_told_with_what_is_needed_and_what_is_free()
     {
-        var guest = Guest(isRunning: false, $"raw:{Thick()}", $"raw:{Thick()}");
+        var guest = Define($"raw:{Thick()}", $"raw:{Thick()}");
         var free = Free();
         Host.Run("lvcreate", "-qy", "-an", "-Zn", "-l", $"{free - 5}", "-n", "filler", "vg");
-        Afterwards(() => Host.TryRun("lvremove", "-fy", "vg/filler"));
+        Afterwards("lvremove", "-fy", "vg/filler");
 
         var error = Engine.Refused(() => Engine.Take(guest.Domain, "big", disks: ["vda"], method: Method("<size>50%</size>")));
         Assert.Equal((FailureKind.QuotaExceeded, "NoSpace"), (error.Kind, error.ErrorId));
@@ -59,14 +59,13 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     public void A_nearly_full_pool_is_refused()
     {
         Host.Run("lvcreate", "-qy", "--type", "thin-pool", "-L", "128M", "-n", "small", "vg");
-        Afterwards(() => Host.TryRun("lvremove", "-fy", "vg/small"));
+        Afterwards("lvremove", "-fy", "vg/small");
         var name = Host.NewName("thin");
         Host.Run("lvcreate", "-qy", "-V", "160M", "--thinpool", "small", "-n", name, "vg");
 
-        // Its image fills half of it.
-        var guest = Guest(isRunning: false, $"raw:/dev/vg/{name}");
+        var guest = Define($"raw:/dev/vg/{name}");
         var heard = new HeardReporter();
-        Host.Run("dd", "if=/dev/urandom", $"of=/dev/vg/{name}", "bs=1M", "seek=64", "count=40", "oflag=direct");
+        Host.Run("dd", "if=/dev/urandom", $"of=/dev/vg/{name}", "bs=1M", "count=104", "oflag=direct");
         Engine.Remove(guest.Domain, Engine.Take(guest.Domain, "warned", reporter: heard));
         Assert.Contains(heard.Warnings, warning => warning.Contains("is kept in is 8", StringComparison.Ordinal));
 
@@ -79,7 +78,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     [Fact]
     public void Two_files_on_one_volume_have_one_snapshot_and_the_last_of_them_deletes_it()
     {
-        var guest = Guest(isRunning: false, $"raw:{Image("/srv/ext4", "$(touch x) \" ")}", $"qcow2:{Image("/srv/ext4", "-rf; * ü")}");
+        var guest = Define($"raw:{Image("/srv/ext4", "$(touch x) \" ")}", $"qcow2:{Image("/srv/ext4", "-rf; * ü")}");
         var set = Engine.Take(guest.Domain, "shared", method: "lvm");
         Assert.Single(Host.Run("lvs", "--noheadings", "@virtsnapshot").Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.All(set, snapshot => Host.Run("qemu-img", "info", "-U", "-f", snapshot.BackupSource.Format!, snapshot.BackupSource.Path!));
@@ -93,7 +92,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     [Fact]
     public void What_somebody_reads_stays_until_he_has_ended()
     {
-        var guest = Guest(isRunning: false, $"raw:{Thick()}", $"raw:{Image("/srv/xfs")}");
+        var guest = Define($"raw:{Thick()}", $"raw:{Image("/srv/xfs")}");
         var set = Engine.Take(guest.Domain, "read", method: "lvm");
         foreach (var snapshot in set)
         {
@@ -117,7 +116,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     public void Only_what_carries_our_tag_is_deleted()
     {
         var volume = Thick();
-        var guest = Guest(isRunning: false, $"raw:{volume}");
+        var guest = Define($"raw:{volume}");
         var set = Engine.Take(guest.Domain, "tagged");
         var name = VolumeOf(set[0].BackupSource.Path!);
         var tag = Host.Run("lvs", "--noheadings", "-o", "lv_tags", name).Trim().Split(',').Single(tag => tag != "virtsnapshot");
@@ -138,7 +137,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     public void What_the_element_says_is_checked()
     {
         var volume = Thick();
-        var guest = Guest(isRunning: false, $"raw:{volume}");
+        var guest = Define($"raw:{volume}");
         foreach (var (content, problem) in new[]
         {
             ("<device path='/dev/vg/ext4'/>", $"is not the logical volume that it lies on: that is '{volume}'"),
@@ -169,7 +168,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     [Fact]
     public void After_a_power_cut_a_volume_is_there_and_a_mounted_file_is_mounted_again_by_repairing_and_both_go()
     {
-        var guest = Guest(isRunning: false, $"raw:{Thick()}", $"raw:{Thin()}", $"raw:{Image("/srv/ext4")}");
+        var guest = Define($"raw:{Thick()}", $"raw:{Thin()}", $"raw:{Image("/srv/ext4")}");
         MethodSettings.Set(guest.Domain, [DiskSelector.Parse("vdc")], Parsed("lvm"));
         var set = Engine.Take(guest.Domain, "cut");
         Assert.Equal(["lvm", "lvm-thin", "lvm"], set.Select(snapshot => snapshot.Method));
@@ -188,7 +187,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     [Fact]
     public void A_clone_s_or_forged_record_of_another_domain_s_volumes_deletes_nothing()
     {
-        var guest = Guest(isRunning: false, $"raw:{Thick()}", $"raw:{Thin()}", $"raw:{Image("/srv/ext4")}");
+        var guest = Define($"raw:{Thick()}", $"raw:{Thin()}", $"raw:{Image("/srv/ext4")}");
         Engine.Take(guest.Domain, "one", ["vda", "vdb"]);
         AssertNobodyElseCanClaim(guest);
         Engine.Take(guest.Domain, "two", ["vdc"], method: "lvm");
@@ -200,10 +199,10 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     public void A_snapshot_in_a_group_that_was_renamed_is_not_forgotten()
     {
         var device = Host.Run("sh", "-ec", "modprobe loop; truncate -s 256M \"$1\"; losetup -f --show \"$1\"", "sh", "/srv/ext4/group.img").Trim();
-        Afterwards(() => Host.TryRun("sh", "-c", "vgremove -fy other moved; losetup -d \"$1\"; rm -f /srv/ext4/group.img", "sh", device));
+        Afterwards("sh", "-c", "vgremove -fy other moved; losetup -d \"$1\"; rm -f /srv/ext4/group.img", "sh", device);
         Host.Run("vgcreate", "-q", "other", device);
         Host.Run("lvcreate", "-qy", "-L", "64M", "-n", "disk", "other");
-        var guest = Guest(isRunning: false, "raw:/dev/other/disk");
+        var guest = Define("raw:/dev/other/disk");
         Engine.Take(guest.Domain, "s1");
         Host.Run("vgchange", "-an", "other");
         Host.Run("vgrename", "other", "moved");
@@ -218,7 +217,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     [Fact]
     public void An_administrator_with_sudo_takes_them_and_one_without_is_refused_and_nothing_is_touched()
     {
-        var guest = Guest(isRunning: false, $"raw:{Thick()}", $"raw:{Image("/srv/ext4")}");
+        var guest = Define($"raw:{Thick()}", $"raw:{Image("/srv/ext4")}");
         VmDomain As(string user) => DomainFinder.FindOne(Host.Uri.Replace("root@", $"{user}@", StringComparison.Ordinal), guest.Name, Token);
         var error = Engine.Refused(() => Engine.Take(As("operator"), method: "lvm"));
         Assert.Equal((FailureKind.PermissionDenied, "SudoRefused"), (error.Kind, error.ErrorId));
@@ -233,7 +232,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     [Fact]
     public void Wherever_a_run_dies_repairing_leaves_nothing_or_the_whole_set()
     {
-        var guest = Guest(isRunning: false, $"raw:{Image("/srv/ext4")}", $"raw:{Thin()}");
+        var guest = Define($"raw:{Image("/srv/ext4")}", $"raw:{Thin()}");
         MethodSettings.Set(guest.Domain, [DiskSelector.Parse("vda")], Parsed("lvm"));
         AssertRepairedWhereverARunDies(guest);
     }
@@ -246,7 +245,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     public void Dying_in_the_midst_of_the_act_leaves_no_volume_suspended(int milliseconds)
     {
         var volume = Thick();
-        var guest = Guest(isRunning: false, $"raw:{volume}");
+        var guest = Define($"raw:{volume}");
         var victim = Dying(VictimWork.Snapshot, RunStep.Frozen) with { End = VictimEnd.KilledLater, DelayMilliseconds = milliseconds };
         using (var process = VictimProcess.Start(Host.Uri, guest.Name, victim))
         {

@@ -12,62 +12,53 @@ public sealed class LvmRecordTests(LabHost host) : LvmTest(host)
     [Fact]
     public void Records_come_back_from_a_volume_and_from_files_on_every_file_system_on_one()
     {
-        var guest = Guest(
-            isRunning: true,
-            $"raw:{Thick()}",
-            $"qcow2:{Image("/srv/btrfs/vms", "deep.qcow2")}",
-            $"raw:{Image("/srv/ext4", "deep.raw")}",
-            $"raw:{Image("/srv/xfs", "deep.raw")}");
-        AssertRecordsComeBack(guest, "lvm");
+        using var recording = Host.WakeRecordingGuest();
+        AssertRecordsComeBack(recording.Guest, "lvm", RecordingGuest.OnThick);
     }
 
     [Fact]
     public void Records_come_back_from_a_thin_volume_and_from_a_file_on_one()
     {
-        var volume = Thin("256M");
-        Host.Run("mkfs.ext4", "-q", volume);
-        Host.Run("mkdir", "-p", $"/srv/{Path.GetFileName(volume)}");
-        Host.Run("mount", volume, $"/srv/{Path.GetFileName(volume)}");
-        Afterwards(() => Host.TryRun("umount", volume));
-        var guest = Guest(isRunning: true, $"raw:{Thin()}", $"qcow2:/srv/{Path.GetFileName(volume)}/deep.qcow2");
-        Afterwards(() => Host.TryRun("virsh", "destroy", guest.Name));
-        AssertRecordsComeBack(guest, "lvm-thin");
+        using var recording = Host.WakeRecordingGuest();
+        AssertRecordsComeBack(recording.Guest, "lvm-thin", RecordingGuest.OnThin);
     }
 
     /// <summary>The RFC's example: a qcow2 disk stored on btrfs inside a logical volume, at each of its three levels. Its guest is confined by AppArmor.</summary>
     [Fact]
     public void Records_come_back_from_all_three_levels_of_one_disk()
     {
-        var guest = Guest(isRunning: true, $"qcow2:{Image("/srv/btrfs/vms", "levels.qcow2")}");
+        using var recording = Host.WakeRecordingGuest();
+        var guest = recording.Guest;
         Assert.Contains("<label>libvirt-", guest.Domain.Xml, StringComparison.Ordinal);
         foreach (var method in new[] { "qemu", "btrfs" })
         {
-            guest.WaitForMoreRecords();
+            guest.WaitForMoreRecords(1);
             var before = guest.LastAcknowledged();
-            var snapshot = Assert.Single(Engine.Take(guest.Domain, method, quiescing: Freezing, method: method));
+            var snapshot = Assert.Single(Engine.Take(guest.Domain, method, ["vdb"], quiescing: Freezing, method: method));
             Assert.Equal((Consistency.Quiesced, method == "btrfs"), (snapshot.Consistency, snapshot.ModifiedDisk is null));
             Assert.True(guest.ReadRecords(snapshot.BackupSource.Path!, "qcow2") >= before);
             Engine.Remove(guest.Domain, [snapshot]);
         }
 
-        AssertRecordsComeBack(guest, "lvm");
+        AssertRecordsComeBack(guest, "lvm", ["vdb"]);
     }
 
-    private void AssertRecordsComeBack(LabHostGuest guest, string method)
+    private void AssertRecordsComeBack(LabHostGuest guest, string method, IReadOnlyList<string> disks)
     {
-        guest.WaitForMoreRecords();
+        guest.WaitForMoreRecords(1);
         var before = guest.LastAcknowledged();
-        var disks = guest.Domain.Disks;
-        var set = Engine.Take(guest.Domain, "records", quiescing: Freezing, method: method);
-        Assert.Equal(disks.Select(disk => disk.Target), set.Select(snapshot => snapshot.Disk));
+        var sources = guest.Domain.Disks.Select(disk => disk.Source.Path).ToList();
+        var set = Engine.Take(guest.Domain, "records", disks, quiescing: Freezing, method: method);
+        Assert.Equal(disks, set.Select(snapshot => snapshot.Disk));
         Assert.All(set, snapshot =>
         {
             Assert.Equal((method, Consistency.Quiesced, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State));
             Assert.Null(snapshot.ModifiedDisk);
-            Assert.StartsWith(guest.Domain.FindDisk(snapshot.Disk)!.Source.Path!.StartsWith("/dev/", StringComparison.Ordinal) ? "/dev/vg/" : "/run/virtsnapshot/mnt/", snapshot.BackupSource.Path, StringComparison.Ordinal);
+            var isVolume = guest.Domain.FindDisk(snapshot.Disk)!.Source.Path!.StartsWith("/dev/", StringComparison.Ordinal);
+            Assert.StartsWith(isVolume ? "/dev/vg/" : "/run/virtsnapshot/mnt/", snapshot.BackupSource.Path, StringComparison.Ordinal);
         });
-        Assert.Equal(disks.Select(disk => disk.Source.Path), guest.Domain.Disks.Select(disk => disk.Source.Path));
-        guest.WaitForMoreRecords();
+        Assert.Equal(sources, guest.Domain.Disks.Select(disk => disk.Source.Path));
+        guest.WaitForMoreRecords(1);
 
         var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!, snapshot.BackupSource.Format!)).ToList();
         Assert.All(last, number => Assert.True(number >= before, $"{number} records are there, and {before} had been acknowledged"));
@@ -76,6 +67,6 @@ public sealed class LvmRecordTests(LabHost host) : LvmTest(host)
 
         Engine.Remove(guest.Domain, set);
         AssertNothingLeft(guest.Domain);
-        guest.WaitForMoreRecords();
+        guest.WaitForMoreRecords(1);
     }
 }

@@ -9,14 +9,14 @@ public abstract class LvmTest(LabHost host) : HostStorageTest(host)
     protected string Thick(string size = "128M")
     {
         var device = Host.MakeStorage("thick", Host.NewName("thick"), size);
-        Afterwards(() => Host.TryRun("lvremove", "-fy", device));
+        Afterwards("lvremove", "-fy", device);
         return device;
     }
 
     protected string Thin(string size = "128M")
     {
         var device = Host.MakeStorage("thin", Host.NewName("thin"), size);
-        Afterwards(() => Host.TryRun("lvremove", "-fy", device));
+        Afterwards("lvremove", "-fy", device);
         return device;
     }
 
@@ -24,7 +24,7 @@ public abstract class LvmTest(LabHost host) : HostStorageTest(host)
     protected string Image(string folder, string name = "image")
     {
         var path = $"{folder}/{Host.NewName(name)}";
-        Afterwards(() => Host.TryRun("rm", "-f", "--", path));
+        Afterwards("rm", "-f", "--", path);
         return path;
     }
 
@@ -33,9 +33,8 @@ public abstract class LvmTest(LabHost host) : HostStorageTest(host)
 
     protected override IReadOnlyList<string> Ours() =>
     [
-        .. Host.Run("lvs", "--noheadings", "-o", "vg_name,lv_name", "@virtsnapshot").Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
-        .. Host.Run("sh", "-c", "ls -A /run/virtsnapshot/mnt 2>/dev/null || :").Split('\n', StringSplitOptions.RemoveEmptyEntries),
-        .. Host.Run("sh", "-c", "grep /run/virtsnapshot /proc/self/mountinfo || :").Split('\n', StringSplitOptions.RemoveEmptyEntries),
+        .. Host.Run("sh", "-ec", "lvs --noheadings -o vg_name,lv_name @virtsnapshot; ls -A /run/virtsnapshot/mnt 2>/dev/null || :; grep /run/virtsnapshot /proc/self/mountinfo || :")
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
     ];
 
     protected override void Mend() =>

@@ -16,7 +16,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
     [Fact]
     public void A_clone_s_or_forged_record_of_another_domain_s_datasets_deletes_nothing()
     {
-        var guest = Guest(isRunning: false, $"raw:{NodeOf(Zvol())}", $"raw:{FolderOf(Dataset())}/a.raw");
+        var guest = Define($"raw:{NodeOf(Zvol())}", $"raw:{FolderOf(Dataset())}/a.raw");
         Engine.Take(guest.Domain, "one", method: "zfs");
         AssertNobodyElseCanClaim(guest);
     }
@@ -25,7 +25,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
     public void What_somebody_reads_stays_until_he_has_ended()
     {
         var (dataset, zvol) = (Dataset(), Zvol());
-        var guest = Guest(isRunning: false, $"raw:{FolderOf(dataset)}/a.img", $"raw:{NodeOf(zvol)}");
+        var guest = Define($"raw:{FolderOf(dataset)}/a.img", $"raw:{NodeOf(zvol)}");
         var set = Engine.Take(guest.Domain, "read");
         foreach (var snapshot in set)
         {
@@ -51,14 +51,14 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
     public void What_somebody_else_holds_or_has_cloned_is_refused_before_anything_is_touched()
     {
         var dataset = Dataset();
-        var guest = Guest(isRunning: false, $"raw:{FolderOf(dataset)}/a.img");
+        var guest = Define($"raw:{FolderOf(dataset)}/a.img");
         var set = Engine.Take(guest.Domain, "held");
         Host.Run("zfs", "hold", "some body", NameOf(dataset));
         AssertRefused("'some body'");
         Host.Run("zfs", "release", "some body", NameOf(dataset));
 
         Host.Run("zfs", "clone", NameOf(dataset), "tank/vms/a clone");
-        Afterwards(() => Host.TryRun("zfs", "destroy", "tank/vms/a clone"));
+        Afterwards("zfs", "destroy", "tank/vms/a clone");
         AssertRefused("'tank/vms/a clone' is a clone of it");
         Host.Run("zfs", "destroy", "tank/vms/a clone");
         Engine.Remove(guest.Domain, set);
@@ -78,7 +78,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
     public void Only_what_carries_the_sets_mark_is_deleted()
     {
         var (dataset, zvol) = (Dataset(), Zvol());
-        var guest = Guest(isRunning: false, $"raw:{FolderOf(dataset)}/a.img", $"raw:{NodeOf(zvol)}");
+        var guest = Define($"raw:{FolderOf(dataset)}/a.img", $"raw:{NodeOf(zvol)}");
         var set = Engine.Take(guest.Domain, "marked");
         foreach (var (name, disk) in new[] { (NameOf(dataset), 0), (Ours().Single(name => name.StartsWith("tank/virtsnapshot", StringComparison.Ordinal)), 1) })
         {
@@ -87,7 +87,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
 
             // What the dataset is marked with, is not on the snapshot itself.
             Host.Run("zfs", "set", $"{ZfsSnapshot.Mark}={mark}", "tank");
-            Afterwards(() => Host.TryRun("zfs", "inherit", ZfsSnapshot.Mark, "tank"));
+            Afterwards("zfs", "inherit", ZfsSnapshot.Mark, "tank");
             Assert.Equal(SnapshotState.Invalid, SnapshotList.Of(guest.Domain).Single(snapshot => snapshot.Disk == set[disk].Disk).State);
             Engine.RemovalRefused(guest.Domain, [set[disk]]);
             Host.Run("zfs", "list", name);
@@ -105,7 +105,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
     public void A_name_that_is_taken_or_too_long_is_refused()
     {
         var zvol = Zvol();
-        var guest = Guest(isRunning: false, $"raw:{NodeOf(zvol)}");
+        var guest = Define($"raw:{NodeOf(zvol)}");
         var domain = guest.Domain;
         var own = HostFinder.For(domain);
         var stack = new StorageProbe(() => own, domain.Disks).StackOf(domain.Disks[0]);
@@ -113,7 +113,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         var driver = new ZfsDriver();
         Host.Run("zfs", "snapshot", $"{zvol}@virtsnapshot-taken");
         Host.Run("zfs", "create", "-s", "-V", "1M", "tank/virtsnapshot-clone");
-        Afterwards(() => Host.TryRun("zfs", "destroy", "tank/virtsnapshot-clone"));
+        Afterwards("zfs", "destroy", "tank/virtsnapshot-clone");
 
         Assert.Equal("SnapshotExists", Engine.Refused(() => driver.Plan(Order("virtsnapshot-taken"))).ErrorId);
         Assert.Equal("SnapshotExists", Engine.Refused(() => driver.Plan(Order("virtsnapshot-clone"))).ErrorId);
@@ -132,7 +132,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
     {
         var pool = Pool();
         var zvol = Zvol(pool, isSparse: false, "96M");
-        var guest = Guest(isRunning: false, $"raw:{NodeOf(zvol)}", $"raw:/srv/{pool}/b.img");
+        var guest = Define($"raw:{NodeOf(zvol)}", $"raw:/srv/{pool}/b.img");
         Host.Run("dd", "if=/dev/urandom", $"of={NodeOf(zvol)}", "bs=1M", "count=96", "oflag=direct");
         Host.Run("zpool", "sync", pool);
 
@@ -151,7 +151,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
     public void A_pool_that_cannot_be_written_is_refused_at_once()
     {
         var pool = Pool();
-        var guest = Guest(isRunning: false, $"raw:/srv/{pool}/a.img");
+        var guest = Define($"raw:/srv/{pool}/a.img");
         var set = Engine.Take(guest.Domain, "kept");
 
         // Not there: a snapshot in it is missing, and is not taken for deleted.
@@ -167,9 +167,9 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         var device = Host.Run("sh", "-c", "readlink -f /dev/vg/\"$(lvs --noheadings -o lv_name vg | grep pool | tr -d ' ' | tail -n 1)\"").Trim();
         var sectors = Host.Run("blockdev", "--getsz", device).Trim();
         Host.Run("dmsetup", "create", "flaky", "--table", $"0 {sectors} linear {device} 0");
-        Afterwards(() => Host.TryRun("dmsetup", "remove", "-f", "flaky"));
+        Afterwards("dmsetup", "remove", "-f", "flaky");
         Host.Run("zpool", "import", "-d", "/dev/mapper/flaky", pool);
-        Afterwards(() => Host.TryRun("zpool", "destroy", "-f", pool));
+        Afterwards("zpool", "destroy", "-f", pool);
         Host.Run("dmsetup", "suspend", "flaky");
         Host.Run("dmsetup", "load", "flaky", "--table", $"0 {sectors} error");
         Host.Run("dmsetup", "resume", "flaky");
@@ -194,10 +194,10 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         var (bound, legacy) = (Dataset(), Dataset("mountpoint=legacy"));
         Host.Run("mkdir", "-p", "/mnt/bound", "/mnt/legacy");
         Host.Run("mount", "--bind", FolderOf(bound), "/mnt/bound");
-        Afterwards(() => Host.TryRun("umount", "/mnt/bound"));
+        Afterwards("umount", "/mnt/bound");
         Host.Run("mount", "-t", "zfs", legacy, "/mnt/legacy");
-        Afterwards(() => Host.TryRun("umount", "/mnt/legacy"));
-        var guest = Guest(isRunning: false, "raw:/mnt/bound/a.img", "raw:/mnt/legacy/b.img");
+        Afterwards("umount", "/mnt/legacy");
+        var guest = Define("raw:/mnt/bound/a.img", "raw:/mnt/legacy/b.img");
         var set = Engine.Take(guest.Domain, "mounts");
         Assert.Equal(["zfs", "zfs"], set.Select(snapshot => snapshot.Method));
         Assert.StartsWith(FolderOf(bound), set[0].BackupSource.Path, StringComparison.Ordinal);
@@ -210,7 +210,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
     public void Two_images_in_one_dataset_have_one_snapshot_and_the_last_of_them_deletes_it()
     {
         var dataset = Dataset();
-        var guest = Guest(isRunning: false, $"raw:{FolderOf(dataset)}/$(touch '\"x) ", $"raw:{FolderOf(dataset)}/-rf; & ü");
+        var guest = Define($"raw:{FolderOf(dataset)}/$(touch '\"x) ", $"raw:{FolderOf(dataset)}/-rf; & ü");
         var set = Engine.Take(guest.Domain, "shared");
         Assert.Single(Ours(), name => name.Contains('@', StringComparison.Ordinal) && name.StartsWith("tank", StringComparison.Ordinal));
         Engine.Remove(guest.Domain, [set[0]]);
@@ -223,20 +223,16 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
     public void Wherever_a_run_dies_repairing_leaves_nothing_or_the_whole_set()
     {
         var (dataset, zvol) = (Dataset(), Zvol());
-        var guest = Guest(isRunning: false, $"raw:{FolderOf(dataset)}/a.img", $"raw:{NodeOf(zvol)}");
-        // In the midst of holding and cloning.
-        foreach (var delay in new[] { 300, 900, 1500 })
+        var guest = Define($"raw:{FolderOf(dataset)}/a.img", $"raw:{NodeOf(zvol)}");
+        // In the midst of holding and cloning. What may be left of that, piece by piece: Deleting_goes_on_from_wherever_it_ended.
+        using (var victim = VictimProcess.Start(Host.Uri, guest.Name, Dying(VictimWork.Snapshot, RunStep.Thawed) with { End = VictimEnd.KilledLater, DelayMilliseconds = 900 }))
         {
-            using (var victim = VictimProcess.Start(Host.Uri, guest.Name, Dying(VictimWork.Snapshot, RunStep.Thawed) with { End = VictimEnd.KilledLater, DelayMilliseconds = delay }))
-            {
-                victim.WaitForEnd();
-            }
-
-            Repair(guest.Domain);
-            Engine.Remove(guest.Domain, [.. SnapshotList.Of(guest.Domain)]);
-            AssertNothingLeft(guest.Domain);
+            victim.WaitForEnd();
         }
 
+        Repair(guest.Domain);
+        Engine.Remove(guest.Domain, [.. SnapshotList.Of(guest.Domain)]);
+        AssertNothingLeft(guest.Domain);
         AssertRepairedWhereverARunDies(guest);
     }
 
@@ -247,7 +243,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
     public void Deleting_goes_on_from_wherever_it_ended(string gone)
     {
         var zvol = Zvol();
-        var guest = Guest(isRunning: false, $"raw:{NodeOf(zvol)}");
+        var guest = Define($"raw:{NodeOf(zvol)}");
         var set = Engine.Take(guest.Domain, "half");
         Host.Run("zfs", "destroy", $"tank/{NameOf(zvol).Split('@')[1]}");
         Assert.Equal(SnapshotState.Missing, Assert.Single(SnapshotList.Of(guest.Domain)).State);

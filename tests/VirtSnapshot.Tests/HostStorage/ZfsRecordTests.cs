@@ -12,29 +12,29 @@ public sealed class ZfsRecordTests(LabHost host) : ZfsTest(host)
     [Fact]
     public void A_frozen_set_on_two_datasets_and_a_zvol_is_of_one_moment()
     {
-        var (first, second, zvol) = (Dataset(), Dataset(), Zvol());
-        var guest = Guest(isRunning: true, $"raw:{FolderOf(first)}/a.img", $"raw:{FolderOf(second)}/b.img", $"raw:{NodeOf(zvol)}");
-        guest.WaitForMoreRecords();
+        using var recording = Host.WakeRecordingGuest();
+        var guest = recording.Guest;
+        guest.WaitForMoreRecords(1);
         var before = guest.LastAcknowledged();
-        var disks = guest.Domain.Disks;
+        var sources = guest.Domain.Disks.Select(disk => disk.Source.Path).ToList();
 
         // By itself: nobody names the method.
-        var set = Engine.Take(guest.Domain, "records", quiescing: Freezing);
-        Assert.Equal(disks.Select(disk => disk.Target), set.Select(snapshot => snapshot.Disk));
+        var set = Engine.Take(guest.Domain, "records", RecordingGuest.OnZfs, quiescing: Freezing);
+        Assert.Equal(RecordingGuest.OnZfs, set.Select(snapshot => snapshot.Disk));
         Assert.All(set, snapshot =>
         {
             Assert.Equal(("zfs", Consistency.Quiesced, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State));
             Assert.Null(snapshot.ModifiedDisk);
         });
-        Assert.Equal(disks.Select(disk => disk.Source.Path), guest.Domain.Disks.Select(disk => disk.Source.Path));
+        Assert.Equal(sources, guest.Domain.Disks.Select(disk => disk.Source.Path));
 
         // One transaction group: all of them in one atomic act.
         var names = Snapshots();
         Assert.Equal(3, names.Count);
-        Assert.Single(names.Select(name => Host.Run("zfs", "get", "-Hp", "-o", "value", "createtxg", name)).Distinct());
-        guest.WaitForMoreRecords();
+        Assert.Single(Host.Run(["zfs", "get", "-Hp", "-o", "value", "createtxg", .. names]).Split('\n', StringSplitOptions.RemoveEmptyEntries).Distinct());
+        guest.WaitForMoreRecords(1);
 
-        var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!)).ToList();
+        var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!, snapshot.BackupSource.Format!)).ToList();
         Assert.All(last, number => Assert.True(number >= before, $"{number} records are there, and {before} had been acknowledged"));
         Assert.InRange(last.Max() - last.Min(), 0, 1);
         Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
@@ -46,18 +46,18 @@ public sealed class ZfsRecordTests(LabHost host) : ZfsTest(host)
 
         Engine.Remove(guest.Domain, set);
         AssertNothingLeft(guest.Domain);
-        guest.WaitForMoreRecords();
+        guest.WaitForMoreRecords(1);
     }
 
     [Fact]
     public void Without_a_freeze_the_disks_of_a_set_are_of_one_moment_all_the_same()
     {
-        var (first, second, zvol) = (Dataset(), Dataset(), Zvol());
-        var guest = Guest(isRunning: true, $"raw:{FolderOf(first)}/a.img", $"qcow2:{FolderOf(second)}/b.qcow2", $"raw:{NodeOf(zvol)}");
-        guest.WaitForMoreRecords();
+        using var recording = Host.WakeRecordingGuest();
+        var guest = recording.Guest;
+        guest.WaitForMoreRecords(1);
         var before = guest.LastAcknowledged();
-        var set = Engine.Take(guest.Domain, "moment", quiescing: Engine.NoQuiesce, method: "zfs");
-        guest.WaitForMoreRecords();
+        var set = Engine.Take(guest.Domain, "moment", RecordingGuest.OnZfs, quiescing: Engine.NoQuiesce, method: "zfs");
+        guest.WaitForMoreRecords(1);
 
         // The guest flushes each record to one disk before it writes it to the next.
         var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!, snapshot.BackupSource.Format!, crashed: true)).ToList();

@@ -11,7 +11,7 @@ public abstract class ZfsTest(LabHost host) : HostStorageTest(host)
     {
         var name = $"tank/vms/{Host.NewName("with blank")}";
         Host.Run("zfs", "create", "-o", options, name);
-        Afterwards(() => Host.TryRun("zfs", "destroy", "-r", name));
+        Afterwards("zfs", "destroy", "-r", name);
         return name;
     }
 
@@ -21,9 +21,8 @@ public abstract class ZfsTest(LabHost host) : HostStorageTest(host)
     protected string Zvol(string pool = "tank", bool isSparse = true, string size = "64M")
     {
         var name = $"{pool}/{Host.NewName("vol ume")}";
-        Host.Run([.. (string[])["zfs", "create"], .. isSparse ? (string[])["-s"] : [], "-V", size, name]);
-        Afterwards(() => Host.TryRun("zfs", "destroy", "-r", name));
-        Host.Run("sh", "-c", "until [ -b \"$1\" ]; do sleep 0.1; done", "sh", NodeOf(name));
+        Host.Run("sh", "-ec", "zfs create $1 -V \"$2\" \"$3\"; until [ -b \"$4\" ]; do sleep 0.1; done", "sh", isSparse ? "-s" : "", size, name, NodeOf(name));
+        Afterwards("zfs", "destroy", "-r", name);
         return name;
     }
 
@@ -34,17 +33,17 @@ public abstract class ZfsTest(LabHost host) : HostStorageTest(host)
     {
         var volume = Host.NewName("pool");
         var device = Host.MakeStorage("thick", volume, "256M");
-        Afterwards(() => Host.TryRun("lvremove", "-fy", device));
+        Afterwards("lvremove", "-fy", device);
         var pool = volume.Replace('-', '_');
         Host.Run("zpool", "create", "-m", $"/srv/{pool}", pool, device);
-        Afterwards(() => Host.TryRun("zpool", "destroy", "-f", pool));
+        Afterwards("zpool", "destroy", "-f", pool);
         return pool;
     }
 
     /// <summary>Snapshots in all pools, and clones of them.</summary>
     protected override IReadOnlyList<string> Ours() =>
     [
-        .. Host.Run("zfs", "list", "-H", "-t", "all", "-o", "name").Split('\n').Where(name => name.Contains("virtsnapshot", StringComparison.Ordinal)),
-        .. Host.Run("sh", "-c", "grep virtsnapshot /proc/self/mountinfo || :").Split('\n', StringSplitOptions.RemoveEmptyEntries),
+        .. Host.Run("sh", "-ec", "zfs list -H -t all -o name; cat /proc/self/mountinfo")
+            .Split('\n').Where(line => line.Contains("virtsnapshot", StringComparison.Ordinal)),
     ];
 }

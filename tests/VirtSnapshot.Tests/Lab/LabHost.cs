@@ -1,3 +1,4 @@
+using System.Xml.Linq;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
@@ -18,6 +19,7 @@ public sealed class LabHost : IDisposable
 
     private readonly Lazy<string> folder = new(() => Running ?? Directory.CreateTempSubdirectory("vs-host-").FullName);
     private readonly Lazy<string> uri;
+    private RecordingGuest? recording;
     private int volumes;
 
     public LabHost() => uri = new Lazy<string>(() => Running is null
@@ -49,15 +51,64 @@ public sealed class LabHost : IDisposable
     /// <returns>Its path.</returns>
     public string MakeStorage(params string[] arguments) => Run(["/lab/host/storage", .. arguments]).Trim();
 
-    /// <summary>A guest on it, with the given options of <c>domain.sh</c>. Gone when disposed of; what its disks lie on stays.</summary>
+    /// <summary>A running guest on it, with the given options of <c>domain.sh</c>.</summary>
     public LabHostGuest Guest(string name, params string[] options)
     {
         Run(["/lab/domain.sh", "qemu:///system", name, GuestFolder, .. options]);
         return new LabHostGuest(this, name);
     }
 
+    /// <summary>
+    /// A domain that is shut off and stays so, on disks as <c>raw:/dev/vg/a</c>: vda, vdb … Files are made, empty; what is there is taken as it is. One
+    /// session and few programs, for each is felt on an emulated host.
+    /// </summary>
+    public LabHostGuest Define(string name, params IReadOnlyList<string> disks)
+    {
+        var parts = disks.Select((disk, i) => (Target: $"vd{(char)('a' + i)}", Format: disk[..disk.IndexOf(':', StringComparison.Ordinal)], Path: disk[(disk.IndexOf(':', StringComparison.Ordinal) + 1)..])).ToList();
+        var definition = new XElement(
+            "domain",
+            new XAttribute("type", "qemu"),
+            new XElement("name", name),
+            new XElement("memory", new XAttribute("unit", "MiB"), 64),
+            new XElement("os", new XElement("type", new XAttribute("arch", "x86_64"), new XAttribute("machine", "q35"), "hvm")),
+            new XElement("devices", parts.Select(disk => new XElement(
+                "disk",
+                new XAttribute("type", IsDevice(disk.Path) ? "block" : "file"),
+                new XAttribute("device", "disk"),
+                new XElement("driver", new XAttribute("name", "qemu"), new XAttribute("type", disk.Format)),
+                new XElement("source", new XAttribute(IsDevice(disk.Path) ? "dev" : "file", disk.Path)),
+                new XElement("target", new XAttribute("dev", disk.Target), new XAttribute("bus", "virtio"))))));
+        const string Script = """
+            xml=$1
+            shift
+            while [ $# -gt 0 ]; do
+                if [ ! -e "$2" ]; then
+                    if [ "$1" = raw ]; then truncate -s 64M -- "$2"; else qemu-img create -q -f "$1" -- "$2" 64M; fi
+                fi
+                shift 2
+            done
+            printf %s "$xml" | virsh -q -c qemu:///system define /dev/stdin
+            """;
+        Run(["sh", "-ec", Script, "sh", definition.ToString(SaveOptions.DisableFormatting), .. parts.SelectMany(disk => (string[])[disk.Format, disk.Path])]);
+        return new LabHostGuest(this, name);
+
+        static bool IsDevice(string path) => path.StartsWith("/dev/", StringComparison.Ordinal);
+    }
+
+    /// <summary>The running guest of all tests that read records, awake until disposed of.</summary>
+    public RecordingGuest WakeRecordingGuest()
+    {
+        recording ??= RecordingGuest.Boot(this);
+        recording.Wake();
+        return recording;
+    }
+
     /// <summary>A power cut, and a boot from the same disks.</summary>
-    public void Restart() => LabScript.Run("host.sh", "restart", Folder);
+    public void Restart()
+    {
+        recording = null;
+        LabScript.Run("host.sh", "restart", Folder);
+    }
 
     public void Dispose()
     {

@@ -5,7 +5,7 @@ using Xunit;
 namespace VirtSnapshot.Tests.Lab;
 
 /// <summary>A real guest on the lab host, whose record writer is at work unless it was switched off.</summary>
-public sealed class LabHostGuest(LabHost host, string name) : IDisposable
+public sealed class LabHostGuest(LabHost host, string name)
 {
     public string Name => name;
 
@@ -19,7 +19,7 @@ public sealed class LabHostGuest(LabHost host, string name) : IDisposable
         int.TryParse(host.Run("tail", "-n", "1", $"{LabHost.GuestFolder}/{name}.acknowledged"), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var number) ? number : 0;
 
     /// <summary>Waits until the guest has written on.</summary>
-    public void WaitForMoreRecords(int atLeast = 3)
+    public void WaitForMoreRecords(int atLeast = 3) => TimeSpent.Waiting(() =>
     {
         var from = LastAcknowledged();
         var giveUp = DateTime.UtcNow.AddMinutes(3);
@@ -32,7 +32,7 @@ public sealed class LabHostGuest(LabHost host, string name) : IDisposable
 
             Thread.Sleep(100);
         }
-    }
+    });
 
     /// <summary>Runs a program in the guest through its agent.</summary>
     public string Run(params string[] command) => host.Run(["/lab/in-guest.sh", "qemu:///system", name, .. command]);
@@ -44,11 +44,5 @@ public sealed class LabHostGuest(LabHost host, string name) : IDisposable
         string[] mode = crashed ? ["--crashed"] : [];
         var lines = host.Run(["/lab/records.sh", .. mode, image, format]).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         return lines.Length == 0 ? 0 : int.Parse(lines[^1].AsSpan(0, 10), CultureInfo.InvariantCulture);
-    }
-
-    public void Dispose()
-    {
-        host.TryRun("virsh", "-q", "-c", "qemu:///system", "destroy", name);
-        host.TryRun("virsh", "-q", "-c", "qemu:///system", "undefine", name, "--managed-save", "--snapshots-metadata", "--checkpoints-metadata");
     }
 }

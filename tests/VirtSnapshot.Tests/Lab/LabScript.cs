@@ -10,8 +10,12 @@ public static class LabScript
     public static string Repository { get; } = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "../../.."));
 
     /// <summary>Runs a script of <c>tests/Lab</c> and returns what it printed; what it said in between is in the exception when it fails.</summary>
-    public static string Run(string script, params string[] arguments) =>
-        RunProgram("bash", [Path.Combine(Repository, "tests", "Lab", script), .. arguments]);
+    public static string Run(string script, params string[] arguments)
+    {
+        return script is "domain.sh" || arguments is ["start" or "restart", ..] ? TimeSpent.Booting(RunIt) : RunIt();
+
+        string RunIt() => RunProgram("bash", [Path.Combine(Repository, "tests", "Lab", script), .. arguments]);
+    }
 
     public static string RunProgram(string program, params string[] arguments)
     {

@@ -26,7 +26,7 @@ public sealed class TestGuest(LabFixture lab, string name, string? folder = null
     }
 
     /// <summary>Waits until the guest has written on.</summary>
-    public void WaitForMoreRecords(int atLeast = 3)
+    public void WaitForMoreRecords(int atLeast = 3) => TimeSpent.Waiting(() =>
     {
         var from = LastAcknowledged();
         var giveUp = DateTime.UtcNow.AddSeconds(60);
@@ -39,7 +39,7 @@ public sealed class TestGuest(LabFixture lab, string name, string? folder = null
 
             Thread.Sleep(50);
         }
-    }
+    });
 
     /// <summary>Runs a program in the guest through its agent.</summary>
     public string Run(params string[] command) => LabScript.Run("in-guest.sh", [lab.Uri, name, .. command]);

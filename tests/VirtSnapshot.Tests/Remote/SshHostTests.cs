@@ -411,7 +411,7 @@ public sealed class SshHostTests(SshServer server) : IDisposable
         var local = new LocalHost("test:///default");
         for (var i = 0; i < 6; i++)
         {
-            Thread.Sleep(1000);
+            TimeSpent.Sleep(TimeSpan.FromSeconds(1));
             hold.Tell(".");
             Assert.Null(local.TryLock(name));
         }
@@ -485,7 +485,7 @@ public sealed class SshHostTests(SshServer server) : IDisposable
         server.CutAll();
         Assert.NotNull(host.Stat("/"));
         server.CutAll();
-        Thread.Sleep(3000);
+        TimeSpent.Sleep(TimeSpan.FromSeconds(3));
         Assert.True(host.Run("true", [], Token).Succeeded);
         foreach (var master in LabScript.TryRunProgram("pgrep", "-f", $"ssh: {server.Connection().ControlPath(0)![..^2]}").Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
