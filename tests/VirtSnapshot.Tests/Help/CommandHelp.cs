@@ -60,13 +60,14 @@ internal sealed partial record CommandHelp(IReadOnlyList<ParameterHelp> Paramete
             CodeBlocks(page));
     }
 
-    public static CommandHelp OfMaml(string name)
+    /// <param name="fromSyntax">Reads the parameters as the syntax has them, which <c>Get-Help</c> shows apart from the list of parameters.</param>
+    public static CommandHelp OfMaml(string name, bool fromSyntax = false)
     {
         var command = Document.Root!.Elements(Command + "command").Single(command => NameOf(command) == name);
+        var syntax = command.Element(Command + "syntax")!.Elements().Single().Elements(Command + "parameter").ToList();
         return Of(
-            command.Element(Command + "parameters")!.Elements().Select(OfMaml),
-            command.Element(Command + "syntax")!.Elements().Single().Elements(Command + "parameter")
-                .Select(parameter => Token(OfMaml(parameter), parameter.Element(Command + "parameterValue")?.Value)),
+            (fromSyntax ? syntax : command.Element(Command + "parameters")!.Elements()).Select(OfMaml),
+            syntax.Select(parameter => Token(OfMaml(parameter), parameter.Element(Command + "parameterValue")?.Value)),
             [.. command.Descendants(Dev + "code").Select(code => code.Value)]);
     }
 
@@ -85,7 +86,7 @@ internal sealed partial record CommandHelp(IReadOnlyList<ParameterHelp> Paramete
     {
         var attribute = property.GetCustomAttribute<ParameterAttribute>()!;
         var value = property.GetValue(cmdlet);
-        var isUnset = value is null || (value is not SwitchParameter && value.Equals(Activator.CreateInstance(value.GetType())));
+        var isUnset = value is null or "" || (value is ValueType and not SwitchParameter && value.Equals(Activator.CreateInstance(value.GetType())));
         return new ParameterHelp(
             property.Name,
             $"{property.PropertyType}",

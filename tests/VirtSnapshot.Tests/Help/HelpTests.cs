@@ -30,6 +30,7 @@ public sealed class HelpTests
         var (code, page, maml) = (CommandHelp.OfCode(command), CommandHelp.OfPage(command), CommandHelp.OfMaml(command));
 
         Assert.Equal(page.Parameters, maml.Parameters);
+        Assert.Equal(page.Parameters, CommandHelp.OfMaml(command, fromSyntax: true).Parameters);
         Assert.Equal(code.Parameters.Select(parameter => parameter.Name), page.Parameters.Select(parameter => parameter.Name));
         Assert.Equal(code.Parameters.Zip(page.Parameters, (inCode, onPage) => inCode with { Default = inCode.Default ?? onPage.Default }), page.Parameters);
     }
