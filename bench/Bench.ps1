@@ -6,37 +6,38 @@
 .PARAMETER HostRuns
     The same on the host over ssh, where everything takes its time.
 .PARAMETER Cycles
-    Snapshots and merges in the memory measurement; 0 leaves it out.
+    Snapshots and merges in the memory measurement.
+.PARAMETER Part
+    Only these parts, with wildcards: Snapshots, Methods, Slow, Host, Import, Listing, Stacks, Memory.
 .NOTES
-    Run it by ./build.sh bench. A quiet machine is assumed, and the ratio is what counts.
+    Run it by ./build.sh bench. A quiet machine is assumed, and the ratio is what counts. The column Debian is the version of the hypervisor's host.
 #>
-param([int] $Runs = 9, [int] $HostRuns = 5, [int] $Cycles = 1000)
+param([int] $Runs = 9, [int] $HostRuns = 5, [int] $Cycles = 1000, [string[]] $Part = '*')
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 $PSNativeCommandUseErrorActionPreference = $true
 $ConfirmPreference = 'None'
 
-$root = [IO.Path]::GetDirectoryName($PSScriptRoot)
+$root = Split-Path $PSScriptRoot
 $lab = "$root/tests/Lab"
 $folder = [IO.Directory]::CreateTempSubdirectory('vs-bench-').FullName
+$debian = (Get-Content /etc/debian_version).Split('.')[0]
+$row = '{0,-52} {1,6} {2,9:0.0} {3,9:0.0} {4,6:0.00} {5,8}'
 
 function Measure-Milliseconds([scriptblock] $Action) {
-    $watch = [Diagnostics.Stopwatch]::StartNew()
-    $null = . $Action
-    $watch.Elapsed.TotalMilliseconds
+    (Measure-Command $Action).TotalMilliseconds
 }
 
 function Get-Median([double[]] $Values) {
-    $sorted = [double[]]$Values.Clone()
-    [Array]::Sort($sorted)
-    $middle = [int][Math]::Floor($sorted.Length / 2)
-    $sorted.Length % 2 ? $sorted[$middle] : ($sorted[$middle - 1] + $sorted[$middle]) / 2
+    $sorted = @($Values | Sort-Object)
+    $middle = [int][Math]::Floor($sorted.Count / 2)
+    $sorted.Count % 2 ? $sorted[$middle] : ($sorted[$middle - 1] + $sorted[$middle]) / 2
 }
 
-function Write-Row([string] $What, [double] $Ours, [double] $Theirs, [string] $Goal) {
-    $ratio = $Theirs -gt 0 ? '{0,6:0.00}' -f ($Ours / $Theirs) : '      '
-    $Host.UI.WriteLine(('{0,-52} {1,9:0.0} {2,9:0.0} {3} {4,8}' -f $What, $Ours, $Theirs, $ratio, $Goal))
+function Write-Row([string] $What, [double] $Ours, $Theirs, [string] $Goal) {
+    $ratio = $Theirs ? $Ours / $Theirs : $null
+    Write-Host ($row -f $What, $debian, $Ours, $Theirs, $ratio, $Goal)
 }
 
 # The length of the last freeze, as the guest's own agent logged it.
@@ -56,7 +57,7 @@ function Measure-Snapshots([string] $Name, [int] $Disks, [double] $TimeGoal, [do
         $theirs = Measure-Milliseconds { virsh -q -c $uri snapshot-create-as $Name "v$run" --disk-only --atomic --quiesce --no-metadata }
         $theirWindow = Get-FreezeWindow $Name
         $theirMerge = Measure-Milliseconds { foreach ($target in $targets) { virsh -q -c $uri blockcommit $Name $target --active --pivot --wait } }
-        foreach ($target in $targets) { [IO.File]::Delete("$folder/images/$Name-$target.v$run") }
+        foreach ($target in $targets) { Remove-Item "$folder/images/$Name-$target.v$run" }
 
         $ours = Measure-Milliseconds { $script:snapshots = New-DiskSnapshot $Name -QuiesceRequired }
         $ourWindow = Get-FreezeWindow $Name
@@ -100,25 +101,30 @@ function Measure-FileSystemMethods {
     $vms = "$mount/vms"
     truncate -s 1G "$mount.img"
     mkfs.btrfs -q "$mount.img" 2>$null
-    $null = [IO.Directory]::CreateDirectory($mount)
+    $null = New-Item -ItemType Directory $mount
     mount -o loop "$mount.img" $mount
     $null = btrfs subvolume create $vms
     & "$lab/domain.sh" $uri btrfs $vms --disks 1 --format raw
     $freeze = { virsh -q -c $uri domfsfreeze btrfs }
     $thaw = { virsh -q -c $uri domfsthaw btrfs }
-    Measure-Window btrfs btrfs { param($Run) . $freeze; btrfs subvolume snapshot -r $vms "$vms/by-hand$Run"; . $thaw } { param($Run) btrfs subvolume delete "$vms/by-hand$Run" }
-    Measure-Window btrfs reflink { param($Run) . $freeze; cp --reflink=always "$vms/images/btrfs-vda.raw" "$vms/by-hand$Run"; . $thaw } { param($Run) rm "$vms/by-hand$Run" }
+    Measure-Window btrfs btrfs {
+        param($Run) . $freeze; btrfs subvolume snapshot -r $vms "$vms/by-hand$Run"; . $thaw
+    } { param($Run) btrfs subvolume delete "$vms/by-hand$Run" }
+    Measure-Window btrfs reflink {
+        param($Run) . $freeze; cp --reflink=always "$vms/images/btrfs-vda.raw" "$vms/by-hand$Run"; . $thaw
+    } { param($Run) rm "$vms/by-hand$Run" }
     virsh -q -c $uri destroy btrfs
     umount $mount
 }
 
-# Storage that is slow by itself: XFS shares an image's extents one by one. By hand the guest is frozen all the while; behind the shield it is frozen for a switch.
+# Storage that is slow by itself: XFS shares an image's extents one by one. By hand the guest is frozen all the while;
+# behind temporary overlays it is frozen for a switch.
 function Measure-SlowMethod([int] $Extents) {
     $Runs = $HostRuns
     $mount = "$folder/images/xfs"
     truncate -s 8G "$mount.img"
     mkfs.xfs -q -m reflink=1 "$mount.img"
-    $null = [IO.Directory]::CreateDirectory($mount)
+    $null = New-Item -ItemType Directory $mount
     mount -o loop "$mount.img" $mount
     & "$lab/domain.sh" $uri slow $mount --disks 1 --format raw --records off
     $image = "$mount/images/slow-vda.raw"
@@ -126,7 +132,8 @@ function Measure-SlowMethod([int] $Extents) {
     # Behind what QEMU knows of it, every other block becomes a hole.
     sh -ec 'size=$(stat -c %s "$1")
         dd if=/dev/zero of="$1" bs=1M seek=$((size >> 20)) count=$((($2 >> 7) + 1)) conv=notrunc,fsync status=none
-        awk -v size="$size" -v extents="$2" ''BEGIN { for (i = 0; i < extents; i++) printf "fpunch %.0f 4096\n", size + i * 8192 }'' | xfs_io "$1" >/dev/null' sh $image $Extents
+        awk -v size="$size" -v extents="$2" ''BEGIN { for (i = 0; i < extents; i++) printf "fpunch %.0f 4096\n", size + i * 8192 }'' |
+            xfs_io "$1" >/dev/null' sh $image $Extents
     Measure-Window slow reflink {
         param($Run) virsh -q -c $uri domfsfreeze slow; cp --reflink=always $image "$mount/by-hand$Run"; virsh -q -c $uri domfsthaw slow
     } { param($Run) rm "$mount/by-hand$Run" } " of $Extents extents"
@@ -134,20 +141,26 @@ function Measure-SlowMethod([int] $Extents) {
     umount $mount
 }
 
-# Over ssh, on a host that is an emulated machine itself, beside a script over there: no journey is within its window.
+# Over ssh, on a host that is an emulated machine itself, beside a script over there: no round trip is within its window.
 function Measure-HostMethods {
     $hostFolder = "$folder/host"
     $Runs = $HostRuns
     $uri = & "$lab/host.sh" start $hostFolder $PID
     function Enter-Host { & "$lab/host.sh" enter $hostFolder @args }
+    $debian = (Enter-Host cat /etc/debian_version).Split('.')[0]
 
     $subvolume = Enter-Host /lab/host/storage subvolume bench
     $dataset = Enter-Host /lab/host/storage dataset bench
     $storage = [ordered]@{
-        'lvm' = (Enter-Host /lab/host/storage thick bench 128M), @('lvcreate', '-q', '-y', '-s', '-L', '64M', '-n', 'by-hand', 'vg/bench'), @('lvremove', '-q', '-y', 'vg/by-hand')
-        'lvm-thin' = (Enter-Host /lab/host/storage thin bench-thin 128M), @('lvcreate', '-q', '-y', '-s', '-n', 'by-hand', 'vg/bench-thin'), @('lvremove', '-q', '-y', 'vg/by-hand')
+        'lvm' = (Enter-Host /lab/host/storage thick bench 128M),
+            @('lvcreate', '-q', '-y', '-s', '-L', '64M', '-n', 'by-hand', 'vg/bench'),
+            @('lvremove', '-q', '-y', 'vg/by-hand')
+        'lvm-thin' = (Enter-Host /lab/host/storage thin bench-thin 128M),
+            @('lvcreate', '-q', '-y', '-s', '-n', 'by-hand', 'vg/bench-thin'),
+            @('lvremove', '-q', '-y', 'vg/by-hand')
         'zfs' = "$dataset/vda.raw", @('zfs', 'snapshot', 'tank/vms/bench@by-hand'), @('zfs', 'destroy', 'tank/vms/bench@by-hand')
-        'btrfs' = "$subvolume/vda.raw", @('btrfs', '-q', 'subvolume', 'snapshot', '-r', $subvolume, "$subvolume-by-hand"), @('btrfs', '-q', 'subvolume', 'delete', "$subvolume-by-hand")
+        'btrfs' = "$subvolume/vda.raw", @('btrfs', '-q', 'subvolume', 'snapshot', '-r', $subvolume, "$subvolume-by-hand"),
+            @('btrfs', '-q', 'subvolume', 'delete', "$subvolume-by-hand")
     }
     foreach ($method in $storage.Keys) {
         $disk, $act, $back = $storage[$method]
@@ -162,15 +175,17 @@ function Measure-HostMethods {
 }
 
 function Measure-Import {
+    # As a .NET tool, PowerShell is a program that dotnet runs.
     $shell = [Environment]::ProcessPath
+    $first = (Split-Path $shell -Leaf) -eq 'dotnet' ? @("$PSHOME/pwsh.dll") : @()
     $bare = @(); $with = @()
     foreach ($run in 0..$Runs) {
-        $bare += Measure-Milliseconds { & $shell -NoProfile -Command '$null' }
-        $with += Measure-Milliseconds { & $shell -NoProfile -Command "Import-Module '$root/out/VirtSnapshot/VirtSnapshot.psd1'" }
+        $bare += Measure-Milliseconds { & $shell @first -NoProfile -Command '$null' }
+        $with += Measure-Milliseconds { & $shell @first -NoProfile -Command "Import-Module '$root/out/VirtSnapshot/VirtSnapshot.psd1'" }
     }
 
     $extra = (Get-Median $with) - (Get-Median $bare)
-    $Host.UI.WriteLine(('{0,-52} {1,9:0.0} {2,9} {3,6} {4,8}' -f 'Import-Module beyond the bare shell, ms', $extra, '', '', '< 150'))
+    Write-Row 'Import-Module beyond the bare shell, ms' $extra $null '< 150'
 }
 
 function Measure-Listing([int] $Count) {
@@ -186,12 +201,12 @@ function Measure-Listing([int] $Count) {
     $text = $xml.ToString()
     $commands = "$folder/commands"
     $lines = @('list --all') + @(foreach ($i in 1..$Count) { "dumpxml d$i" })
-    [IO.File]::WriteAllLines($commands, $lines)
+    Set-Content $commands $lines
     $ours = @(); $theirs = @()
     foreach ($run in 0..$Runs) {
         # A file of its own for each run: both sides open a fresh connection.
         $file = "$folder/node-$Count-$run.xml"
-        [IO.File]::WriteAllText($file, $text)
+        Set-Content $file $text
         $virsh = Measure-Milliseconds { bash -c 'virsh -q -c "test://$1" < "$2" > /dev/null' bash $file $commands }
         $module = Measure-Milliseconds { Get-VmDomain -Uri "test://$file" }
         if ($run -gt 0) { $theirs += $virsh; $ours += $module }
@@ -203,24 +218,26 @@ function Measure-Listing([int] $Count) {
 # One after the other is how one would do it by hand: the images of each disk, the mount of each, and once the devices.
 function Measure-Storage([int] $Count) {
     $images = "$folder/stacks"
-    $null = [IO.Directory]::CreateDirectory($images)
+    $null = New-Item -ItemType Directory $images
     qemu-img create -q -f qcow2 "$images/base.qcow2" 1G
     qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 "$images/middle.qcow2"
     qemu-img create -q -f qcow2 -b middle.qcow2 -F qcow2 "$images/top.qcow2"
     $xml = [Text.StringBuilder]::new('<node>')
     foreach ($i in 1..$Count) {
-        $null = [IO.Directory]::CreateDirectory("$images/$i")
-        foreach ($name in 'base', 'middle', 'top') { [IO.File]::Copy("$images/$name.qcow2", "$images/$i/$name.qcow2") }
+        $null = New-Item -ItemType Directory "$images/$i"
+        Copy-Item "$images/*.qcow2" "$images/$i"
         $null = $xml.Append("<domain type='test'><name>d$i</name><memory>131072</memory><vcpu>1</vcpu><os><type>hvm</type></os><devices>" +
-            "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$images/$i/top.qcow2'/><target dev='vda' bus='virtio'/></disk></devices></domain>")
+            "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>" +
+            "<source file='$images/$i/top.qcow2'/><target dev='vda' bus='virtio'/></disk></devices></domain>")
     }
 
-    [IO.File]::WriteAllText("$folder/stacks.xml", $xml.Append('</node>').ToString())
+    Set-Content "$folder/stacks.xml" $xml.Append('</node>')
     $domains = @(Get-VmDomain -Uri "test://$folder/stacks.xml")
     $ours = @(); $theirs = @()
     foreach ($run in 0..$Runs) {
         $byHand = Measure-Milliseconds {
-            bash -c 'for top in "$1"/*/top.qcow2; do qemu-img info --backing-chain --output=json "$top"; findmnt -J -T "$top"; done > /dev/null; lsblk -J -b > /dev/null' bash $images
+            bash -c 'for top in "$1"/*/top.qcow2; do qemu-img info --backing-chain --output=json "$top"; findmnt -J -T "$top"; done > /dev/null
+                lsblk -J -b > /dev/null' bash $images
         }
         $module = Measure-Milliseconds { $domains | Get-DiskStorageStack }
         if ($run -gt 0) { $theirs += $byHand; $ours += $module }
@@ -230,48 +247,56 @@ function Measure-Storage([int] $Count) {
 }
 
 function Measure-Memory([string] $Name) {
-    $process = [Diagnostics.Process]::GetCurrentProcess()
+    $process = Get-Process -Id $PID
     $at = [ordered]@{}
     foreach ($cycle in 1..$Cycles) {
         New-DiskSnapshot $Name -NoQuiesce | Remove-DiskSnapshot
         if ($cycle -in [int]($Cycles / 10), [int]($Cycles / 2), $Cycles) {
             [GC]::Collect(); [GC]::WaitForPendingFinalizers(); [GC]::Collect()
             $process.Refresh()
-            $at["$cycle"] = '{0:0.0} MiB managed, {1:0.0} MiB resident, {2} handles' -f ([GC]::GetTotalMemory($true) / 1MB), ($process.WorkingSet64 / 1MB), [IO.Directory]::GetFileSystemEntries('/proc/self/fd').Count
+            $at["$cycle"] = '{0:0.0} MiB managed, {1:0.0} MiB resident, {2} handles' -f
+                ([GC]::GetTotalMemory($true) / 1MB), ($process.WorkingSet64 / 1MB), $process.HandleCount
         }
     }
 
     foreach ($cycle in $at.Keys) {
-        $Host.UI.WriteLine(('{0,-52} {1}' -f "after $cycle snapshots and merges", $at[$cycle]))
+        Write-Host ("{0,-52} {1,6}  {2}" -f "after $cycle snapshots and merges", $debian, $at[$cycle])
     }
+}
+
+$parts = [ordered]@{
+    Snapshots = {
+        Measure-Snapshots one 1 1.0 1.0
+        & "$lab/domain.sh" $uri eight $folder --disks 8 --records off
+        Measure-Snapshots eight 8 0.8 0.7
+        virsh -q -c $uri destroy eight
+
+        # Most of a freeze is the guest's kernel waiting: three RCU grace periods for each file system, one after the other, whoever asked.
+        # A guest that does not wait for them shows the rest.
+        & "$lab/domain.sh" $uri quick $folder --disks 8 --records off --cmdline rcupdate.rcu_expedited=1
+        Measure-Snapshots quick 8 0.8 0.7 ', rcu_expedited'
+        virsh -q -c $uri destroy quick
+    }
+    Methods = { Measure-FileSystemMethods }
+    Slow = { Measure-SlowMethod 400000 }
+    Host = { Measure-HostMethods }
+    Import = { Measure-Import }
+    Listing = { Measure-Listing 1000; Measure-Listing 5000 }
+    Stacks = { Measure-Storage 100 }
+    Memory = { Measure-Memory one }
 }
 
 try {
     $uri = & "$lab/libvirtd.sh" start $folder $PID
     $env:LIBVIRT_DEFAULT_URI = $uri
     & "$lab/domain.sh" $uri one $folder --disks 1 --records off
-    Import-Module "$root/out/VirtSnapshot/VirtSnapshot.psd1"
-    $Host.UI.WriteLine(('{0,-52} {1,9} {2,9} {3,6} {4,8}' -f "medians of $Runs alternating runs", 'ours', 'virsh', 'ratio', 'goal'))
-    Measure-Snapshots one 1 1.0 1.0
-    & "$lab/domain.sh" $uri eight $folder --disks 8 --records off
-    Measure-Snapshots eight 8 0.8 0.7
-    virsh -q -c $uri destroy eight
-
-    # Of a freeze, most is the guest's kernel waiting: three RCU grace periods for each file system, one after the other, whoever asked.
-    # A guest that does not wait for them shows the rest.
-    & "$lab/domain.sh" $uri quick $folder --disks 8 --records off --cmdline rcupdate.rcu_expedited=1
-    Measure-Snapshots quick 8 0.8 0.7 ', rcu_expedited'
-    virsh -q -c $uri destroy quick
-    Measure-FileSystemMethods
-    Measure-SlowMethod 400000
-    Measure-HostMethods
-    Measure-Import
-    Measure-Listing 1000
-    Measure-Listing 5000
-    Measure-Storage 100
-    if ($Cycles -gt 0) { Measure-Memory one }
+    Import-Module "$root/out/VirtSnapshot"
+    Write-Host ($row -f "medians of $Runs alternating runs", 'Debian', 'ours', 'virsh', 'ratio', 'goal')
+    foreach ($name in $parts.Keys) {
+        if ($Part | Where-Object { $name -like $_ }) { . $parts[$name] }
+    }
 }
 finally {
     & "$lab/libvirtd.sh" stop $folder
-    [IO.Directory]::Delete($folder, $true)
+    Remove-Item $folder -Recurse -Force
 }

@@ -1,11 +1,9 @@
 using System.Management.Automation;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
-using VirtSnapshot.PowerShell.Commands;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
-using VirtSnapshot.Tests.Shell;
 using Xunit;
 
 namespace VirtSnapshot.Tests.Cmdlets;
@@ -131,32 +129,6 @@ public sealed class PipelineTests : IDisposable
         Assert.Empty(engine.Run("$args[0] | Remove-DiskSnapshot -Confirm:$false", taken[0]).Errors);
         Assert.Equal(bare.Image(), bare.Domain.FindDisk("vda")!.Source.Path);
         Assert.Empty(engine.Run("Repair-DiskSnapshot cmdlets2 -Uri $args[0]", lab.Uri).Output);
-    }
-
-    [Fact]
-    public void Ctrl_c_in_the_middle_of_a_merge_says_how_to_go_on()
-    {
-        Assert.Empty(engine.Run("New-DiskSnapshot cmdlets2 -NoQuiesce -Uri $args[0]", lab.Uri).Errors);
-        bare.Write(7, "0", "4M");
-        var script = Path.Combine(lab.Images, "cmdlets2-merge.ps1");
-        File.WriteAllText(script, $"""
-            Import-Module '{typeof(NewDiskSnapshotCommand).Assembly.Location}'
-            Remove-DiskSnapshot cmdlets2 -Name * -Uri '{lab.Uri}' -Bandwidth 256KB -Confirm:$false
-            [Console]::Out.WriteLine('went on')
-            """);
-        using (var shell = ShellProcess.StartOnTerminal("-File", script))
-        {
-            shell.ReadUntil("Merging cmdlets2/vda");
-            shell.Type("\x03");
-            var ended = shell.Finish();
-            Assert.Equal(130, ended.ExitCode);
-            Assert.Contains("WARNING: Merging disk 'vda' of domain 'cmdlets2' was stopped.", ended.Output, StringComparison.Ordinal);
-            Assert.Contains("Go on with Remove-DiskSnapshot or Repair-DiskSnapshot.", ended.Output, StringComparison.Ordinal);
-            Assert.DoesNotContain("went on", ended.Output, StringComparison.Ordinal);
-        }
-
-        Assert.Empty(engine.Run("Remove-DiskSnapshot cmdlets2 -Name * -Uri $args[0] -Confirm:$false", lab.Uri).Errors);
-        Assert.Equal(bare.Image(), bare.Domain.FindDisk("vda")!.Source.Path);
     }
 
     private static List<T> Objects<T>(EngineResult result) => [.. result.Output.Select(item => Assert.IsType<T>(item.BaseObject))];

@@ -1,4 +1,3 @@
-using System.Xml.Linq;
 using Xunit;
 
 namespace VirtSnapshot.Tests.Cmdlets;
@@ -101,32 +100,5 @@ public sealed class SnapshotCommandTests : IDisposable
 
         Assert.Empty(result.Errors);
         Assert.Empty(result.Output);
-    }
-
-    [Fact]
-    public void Every_command_has_help_for_each_parameter()
-    {
-        var maml = XDocument.Load(Path.Combine(FindSources(), "en-US/VirtSnapshot.PowerShell.dll-Help.xml"));
-        var documented = maml.Descendants().Where(element => element.Name.LocalName == "command" && element.Parent?.Name.LocalName == "helpItems").ToDictionary(
-            command => command.Descendants().First(element => element.Name.LocalName == "name").Value.Trim(),
-            command => command.Elements().Where(element => element.Name.LocalName == "parameters").Descendants()
-                .Where(element => element.Name.LocalName == "name" && element.Parent!.Name.LocalName == "parameter").Select(element => element.Value.Trim()).ToHashSet());
-
-        foreach (var command in engine.Run("Get-Command -Module VirtSnapshot.PowerShell | ForEach-Object { \"$($_.Name) $($_.Parameters.Keys)\" }").Text.Select(line => line.Split(' ')))
-        {
-            var missing = command[1..].Except(System.Management.Automation.Cmdlet.CommonParameters).Except(documented[command[0]]).ToList();
-            Assert.True(missing.Count == 0, $"{command[0]} has no help for {string.Join(", ", missing)}.");
-        }
-    }
-
-    private static string FindSources()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "VirtSnapshot.psd1")))
-        {
-            folder = folder.Parent ?? throw new DirectoryNotFoundException("No VirtSnapshot.psd1 above the tests.");
-        }
-
-        return Path.Combine(folder.FullName, "src/VirtSnapshot.PowerShell");
     }
 }

@@ -1,4 +1,0 @@
-namespace VirtSnapshot.Shell;
-
-/// <summary>The command line cannot be understood.</summary>
-internal sealed class UsageException(string message) : Exception(message);
