@@ -12,12 +12,15 @@
 param([string] $Filter = '', [string] $File = '', [Parameter(Mandatory)] [string] $Report)
 
 Import-Module "$PSScriptRoot/../../out/Pester/Pester.psd1" -ErrorAction Stop
+$files = @(Get-ChildItem $PSScriptRoot -Filter "*$File*.Tests.ps1" | ForEach-Object FullName)
+if (-not $files) { throw "There is no file '*$File*.Tests.ps1' in $PSScriptRoot." }
+
 $clock = [Diagnostics.Stopwatch]::StartNew()
 . "$PSScriptRoot/Lab.ps1"
 try {
     $times = @("time $([int] $clock.Elapsed.TotalSeconds) (lab)")
     $configuration = New-PesterConfiguration
-    $configuration.Run.Path = @(Get-ChildItem $PSScriptRoot -Filter "*$File*.Tests.ps1" | ForEach-Object FullName)
+    $configuration.Run.Path = $files
     $configuration.Run.PassThru = $true
     $configuration.Output.Verbosity = 'Detailed'
     if ($Filter) { $configuration.Filter.FullName = "*$Filter*" }

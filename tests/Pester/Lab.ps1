@@ -39,7 +39,7 @@ function New-BareDomain([string] $Name, [string[]] $Target = 'vda', [switch] $St
 function Remove-BareDomain([string] $Name) {
     virsh -q -c $uri destroy $Name *> $null
     virsh -q -c $uri undefine $Name --managed-save --snapshots-metadata --checkpoints-metadata *> $null
-    Remove-Item "$lab/images/$Name-*"
+    Remove-Item "$lab/images/$Name-*" -Force
 }
 
 # Writes as the guest would: through the disk's device in QEMU, into whatever image it has at the moment.
@@ -47,6 +47,12 @@ function Write-Disk([string] $Domain, [int] $Pattern, [string] $Length = '64k') 
     foreach ($command in "write -P $Pattern 0 $Length", 'flush') {
         $null = Invoke-Virsh qemu-monitor-command --hmp $Domain "qemu-io -d /machine/peripheral/virtio-disk0/virtio-backend `"$command`""
     }
+}
+
+# Writes into the image of a disk of a shut-off domain.
+function Write-Image($Disk, [int] $Pattern) {
+    $PSNativeCommandUseErrorActionPreference = $true
+    $null = qemu-io -f qcow2 -c "write -P $Pattern 0 64k" $Disk.Source.Path
 }
 
 # Domains of libvirt's mock driver, as 'NAME:TARGET,TARGET' or 'NAME:TARGET:UUID'; the result is their URI. Commands that need no real disk are tested on them.

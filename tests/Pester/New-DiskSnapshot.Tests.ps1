@@ -210,7 +210,7 @@ Describe 'New-DiskSnapshot' {
             Before = { Invoke-Virsh metadata off1 urn:virtsnapshot:1:journal --key journal --set '<journal/>' --config }
             After = { Invoke-Virsh metadata off1 urn:virtsnapshot:1:journal --remove --config } }
         @{ Id = 'ManagedSave'; Where = 'the memory is saved'; Before = { Invoke-Virsh start off1; Invoke-Virsh managedsave off1 }
-            After = { Invoke-Virsh managedsave-remove off1 } }
+            After = { 'managedsave-remove', 'start', 'destroy' | ForEach-Object { Invoke-Virsh $_ off1 } } }
         @{ Id = 'DomainLocked'; Where = 'another process works on the domain'
             Before = {
                 New-DiskSnapshot off1 | Remove-DiskSnapshot -Confirm:$false
@@ -234,10 +234,13 @@ Describe 'New-DiskSnapshot' {
     It 'fails with <Id> on a running domain where <Where>' -ForEach @(
         @{ Id = 'GuestPaused'; Where = 'it is paused'; Before = { Invoke-Virsh suspend bare1 }; After = { Invoke-Virsh resume bare1 }; Options = @{ QuiesceRequired = $true } }
         @{ Id = 'BlockJobRunning'; Where = 'a block job runs'; Before = { $null = Invoke-Virsh blockcopy bare1 vda "$lab/images/bare1-copy" --transient-job --format qcow2 }
-            After = { Invoke-Virsh blockjob bare1 vda --abort; Remove-Item "$lab/images/bare1-copy" } }
+            After = { Invoke-Virsh blockjob bare1 vda --abort; Remove-Item "$lab/images/bare1-copy" -Force } }
         @{ Id = 'DomainJobRunning'; Where = 'a backup job runs'
             Before = {
-                Set-Content "$lab/backup.xml" "<domainbackup mode='pull'><server transport='unix' socket='$lab/images/backup.sock'/></domainbackup>"
+                # QEMU makes the socket, as a user of its own.
+                $folder = New-Item "$lab/images/backup" -ItemType Directory -Force
+                chmod 777 $folder
+                Set-Content "$lab/backup.xml" "<domainbackup mode='pull'><server transport='unix' socket='$folder/socket'/></domainbackup>"
                 $null = Invoke-Virsh backup-begin bare1 "$lab/backup.xml"
             }
             After = { Invoke-Virsh domjobabort bare1; Wait-Until { "$(Invoke-Virsh domjobinfo bare1)" -match 'None' } } }
