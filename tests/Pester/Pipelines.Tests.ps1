@@ -33,10 +33,10 @@ BeforeAll {
 
     # Which domains, disks or snapshots a command writes or would change; errors by their ids, for there must be none. Repair-DiskSnapshot passes over domains
     # that need none, so it is given a journal that it cannot read.
-    function Get-Meant([scriptblock] $Script) {
+    function Get-Meant([scriptblock] $Pipeline) {
         $ErrorActionPreference = 'Continue'
         $written = [Collections.Generic.List[object]]::new()
-        $asked = if ("$Script" -match 'parameters') { Get-WhatIf { & $Script 2>&1 | ForEach-Object { $written.Add($_) } } }
+        $asked = Get-WhatIf { & $Pipeline 2>&1 | ForEach-Object { $written.Add($_) } }
         foreach ($item in $written) {
             if ($item -isnot [Management.Automation.ErrorRecord]) {
                 $text = $item.GetType().Name -in 'VmDomain', 'VmDisk', 'DiskSnapshot' ? "$item" : "$($item.Domain)/$($item.Disk)"
@@ -73,11 +73,13 @@ Describe 'Objects in a pipeline' {
             stack = Get-DiskStorageStack off1 vda -Uri $uri
         }
         $given = foreach ($kind in $objects.Keys) {
-            foreach ($way in $ways.Keys) { [pscustomobject]@{ Kind = $kind; Way = $way; Object = & $ways[$way] $objects[$kind] } }
+            # A hashtable is read as the object of JSON is.
+            foreach ($way in $ways.Keys -ne 'a hashtable of JSON') { [pscustomobject]@{ Kind = $kind; Way = $way; Object = & $ways[$way] $objects[$kind] } }
         }
 
-        $ofJob = Start-Job { $input } -InputObject ([pscustomobject] $objects) | Receive-Job -Wait -AutoRemoveJob
-        $given += foreach ($kind in 'domain', 'snapshot') { [pscustomobject]@{ Kind = $kind; Way = 'a job'; Object = $ofJob.$kind } }
+        $domain, $snapshot = $objects.domain, $objects.snapshot | Start-Job { $input } | Receive-Job -Wait -AutoRemoveJob
+        $given += [pscustomobject]@{ Kind = 'domain'; Way = 'a job'; Object = $domain }
+        $given += [pscustomobject]@{ Kind = 'snapshot'; Way = 'a job'; Object = $snapshot }
     }
 
     AfterAll { Clear-Snapshot }
