@@ -20,6 +20,8 @@ function Invoke-Virsh {
 
 # A domain of real QEMU without an operating system: it starts in half a second. Its images are small and empty.
 function New-BareDomain([string] $Name, [string[]] $Target = 'vda', [switch] $Start, [string] $OtherDevices = '') {
+    # What a run left that was broken off.
+    Remove-BareDomain $Name
     $PSNativeCommandUseErrorActionPreference = $true
     $disks = foreach ($disk in $Target) {
         $image = "$lab/images/$Name-$disk.qcow2"

@@ -108,8 +108,8 @@ Describe 'Objects in a pipeline' {
         }
     }
 
-    It 'a snapshot is known by <_>' -ForEach @(, @('Id')), @(, @('Group')), @(, @('Name')), @(, @('Id', 'Name')), @(, @('Group', 'Name')) {
-        $properties = @('Domain', 'Disk', 'Uri') + $_
+    It 'a snapshot is known by <Left>' -ForEach @{ Left = 'Id' }, @{ Left = 'Group' }, @{ Left = 'Name' }, @{ Left = 'Id', 'Name' }, @{ Left = 'Group', 'Name' } {
+        $properties = @('Domain', 'Disk', 'Uri') + $Left
         foreach ($way in $ways.Keys) {
             $given = & $ways[$way] ($objects.snapshot | Select-Object $properties)
             $parameters = @{ WhatIf = $true }
