@@ -9,8 +9,9 @@ internal static class ChosenSnapshots
     public static IReadOnlyList<DiskSnapshot> Of(ChosenDomain chosen, SnapshotFilter filter, SnapshotListing listing)
     {
         var snapshots = SnapshotList.Of(chosen.Domain, listing);
+        var meant = chosen.Snapshot is { } one ? Find(chosen, one, snapshots) : OfDisks(chosen, snapshots);
         filter.IsUsed = true;
-        return [.. (chosen.Snapshot is { } one ? Find(chosen, one, snapshots) : OfDisks(chosen, snapshots)).Where(filter.Matches)];
+        return [.. meant.Where(filter.Matches)];
     }
 
     private static List<DiskSnapshot> Find(ChosenDomain chosen, SnapshotReference one, IReadOnlyList<DiskSnapshot> snapshots)

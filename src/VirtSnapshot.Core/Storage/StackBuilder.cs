@@ -46,7 +46,9 @@ internal sealed class StackBuilder(StorageFindings findings)
             Domain = disk.Domain,
             Disk = disk.Target,
             Uri = disk.Uri,
-            Layers = [.. layers.Select(layer => layer.Layer)],
+
+            // A list, and not what the compiler makes of a collection expression: PowerShell cannot index that.
+            Layers = layers.Select(layer => layer.Layer).ToList(),
             Depths = [.. layers.Select(layer => layer.Depth)],
             LvmSilence = findings.LvmSilence,
         };

@@ -5,8 +5,7 @@ namespace VirtSnapshot.Tests.Cmdlets;
 /// <summary>What a script wrote.</summary>
 /// <param name="Output">Its objects.</param>
 /// <param name="Errors">Its errors.</param>
-/// <param name="Said">What only a user would read.</param>
-internal sealed record EngineResult(IReadOnlyList<PSObject> Output, IReadOnlyList<ErrorRecord> Errors, IReadOnlyList<string> Said)
+internal sealed record EngineResult(IReadOnlyList<PSObject> Output, IReadOnlyList<ErrorRecord> Errors)
 {
     /// <summary>The error ids, without the command's name that PowerShell adds.</summary>
     public IReadOnlyList<string> ErrorIds => [.. Errors.Select(error => error.FullyQualifiedErrorId.Split(',')[0])];

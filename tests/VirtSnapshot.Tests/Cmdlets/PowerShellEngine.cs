@@ -8,14 +8,13 @@ namespace VirtSnapshot.Tests.Cmdlets;
 /// <summary>A real PowerShell engine with the module in it, as an administrator's script would find it.</summary>
 internal sealed class PowerShellEngine : IDisposable
 {
-    private readonly RecordingHost host = new();
     private readonly Runspace runspace;
 
     public PowerShellEngine()
     {
         var state = InitialSessionState.CreateDefault2();
         state.ImportPSModule(typeof(NewDiskSnapshotCommand).Assembly.Location);
-        runspace = RunspaceFactory.CreateRunspace(host, state);
+        runspace = RunspaceFactory.CreateRunspace(state);
         runspace.Open();
     }
 
@@ -41,24 +40,7 @@ internal sealed class PowerShellEngine : IDisposable
             errors.Add(e.ErrorRecord);
         }
 
-        return new EngineResult(output, [.. shell.Streams.Error, .. errors], host.TakeLines());
-    }
-
-    /// <summary>Runs a script and presses Ctrl+C after a while.</summary>
-    public void RunAndStop(string script, TimeSpan after, params object?[] input)
-    {
-        using var shell = Engine.Create();
-        shell.Runspace = runspace;
-        shell.AddScript(script);
-        foreach (var argument in input)
-        {
-            shell.AddArgument(argument);
-        }
-
-        var running = shell.BeginInvoke();
-        Thread.Sleep(after);
-        shell.Stop();
-        running.AsyncWaitHandle.WaitOne();
+        return new EngineResult(output, [.. shell.Streams.Error, .. errors]);
     }
 
     public void Dispose() => runspace.Dispose();

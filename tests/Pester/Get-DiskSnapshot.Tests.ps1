@@ -1,0 +1,126 @@
+BeforeAll {
+    . "$PSScriptRoot/Lab.ps1"
+    $WarningPreference = 'SilentlyContinue'
+}
+
+AfterAll { Exit-Lab }
+
+Describe 'Get-DiskSnapshot' {
+    BeforeAll {
+        $null = New-DiskSnapshot off1 -Name one
+        $null = New-DiskSnapshot off1 -Name two -Disk vda
+        $null = New-DiskSnapshot bare1 -Name one -NoQuiesce
+        $one = Get-DiskSnapshot off1 vda -Name one
+    }
+
+    AfterAll { Clear-Snapshot }
+
+    It 'writes <Expected>: <Do>' -ForEach @(
+        @{ Expected = 'bare1/vda@one', 'off1/vda@one', 'off1/vda@two', 'off1/vdb@one'; Do = { Get-DiskSnapshot } }
+        @{ Expected = 'off1/vda@one', 'off1/vda@two', 'off1/vdb@one'; Do = { Get-DiskSnapshot off1 } }
+        @{ Expected = 'off1/vdb@one'; Do = { Get-DiskSnapshot off1 vdb } }
+        @{ Expected = 'off1/vdb@one'; Do = { Get-DiskSnapshot -Domain off1 -Target vdb } }
+        @{ Expected = 'off1/vda@two'; Do = { Get-DiskSnapshot off1 -Name two } }
+        @{ Expected = 'off1/vda@two'; Do = { Get-DiskSnapshot off1 -Name t* } }
+        @{ Expected = 'off1/vda@two'; Do = { Get-DiskSnapshot off* -Name t*, nothing* } }
+        @{ Expected = @(); Do = { Get-DiskSnapshot off1 -Name z* } }
+        @{ Expected = @(); Do = { Get-DiskSnapshot z* } }
+        @{ Expected = 'off1/vda@one'; Do = { Get-DiskSnapshot -Id $one.Id } }
+        @{ Expected = 'off1/vda@one', 'off1/vdb@one'; Do = { Get-DiskSnapshot -Id "$($one.Group)/*" } }
+        @{ Expected = @(); Do = { Get-DiskSnapshot -Id $one.Id -Name t* } }
+        @{ Expected = 'bare1/vda@one', 'off1/vda@one', 'off1/vda@two'; Do = { Get-VmDomain bare1, off1 | Get-DiskSnapshot vda } }
+        @{ Expected = 'off1/vda@one', 'off1/vda@two'; Do = { Get-VmDisk off1 vda | Get-DiskSnapshot } }
+        @{ Expected = 'off1/vda@one'; Do = { Get-VmDisk off1 vda | Get-DiskSnapshot -Name one } }
+        @{ Expected = 'off1/vda@one', 'off1/vda@two', 'off1/vdb@one'; Do = { 'off1' | Get-DiskSnapshot } }
+        @{ Expected = 'off1/vda@one'; Do = { $one | Get-DiskSnapshot } }
+        @{ Expected = 'off1/vda@one', 'off1/vdb@one'; Do = { $one | Select-Object Domain, Group, Uri | Get-DiskSnapshot } }
+        @{ Expected = 'off1/vda@two'; Do = { [pscustomobject]@{ Domain = 'off1'; Disk = 'vda'; Name = 'two' } | Get-DiskSnapshot } }
+        @{ Expected = 'off1/vda@two', 'off1/vdb@one'; Do = { "Domain,Disk,Name`noff1,vda,two`noff1,vdb,one" | ConvertFrom-Csv | Get-DiskSnapshot } }
+        @{ Expected = 'bare1/vda@one', 'off1/vda@two'
+            Do = { "Host,Label`nbare1,one`noff1,two" | ConvertFrom-Csv | Get-DiskSnapshot -Domain { $_.Host } -Name { $_.Label } } }
+    ) {
+        & $Do | ForEach-Object ToString | Sort-Object | Should -Be $Expected
+    }
+
+    It 'a snapshot leads to its domain and its disk' {
+        ($one | Get-VmDomain).Name | Should -Be off1
+        ($one | Get-VmDisk).ToString() | Should -Be off1/vda
+        $one.Id | Should -Be "$($one.Group)/vda"
+    }
+
+    It 'prints a table' {
+        $shown = Get-DiskSnapshot off1 -Name two | Out-String -Width 160
+        $shown | Should -Match 'Domain +Disk +Name +Method +Consistency +State +Frozen +BackupSource'
+        $shown | Should -Match "off1 +vda +two +qemu +Offline +Available +$lab/images/off1-vda.one.qcow2"
+    }
+
+    It 'what is missing is an error, and the others are written' {
+        $found = 'off1', 'missing', 'bare1' | Get-DiskSnapshot -Name one, three -ErrorAction SilentlyContinue -ErrorVariable failures
+        $found | ForEach-Object ToString | Should -Be off1/vda@one, off1/vdb@one, bare1/vda@one
+        $failures.FullyQualifiedErrorId | ForEach-Object { $_.Split(',')[0] } | Sort-Object | Should -Be DomainNotFound, SnapshotNotFound
+        ($failures | Where-Object FullyQualifiedErrorId -Like SnapshotNotFound*).TargetObject | Should -Be three
+    }
+
+    It 'fails with <Id>: <Do>' -ForEach @(
+        @{ Id = 'DomainNotFound'; Do = { Get-DiskSnapshot missing } }
+        @{ Id = 'DiskNotFound'; Do = { Get-DiskSnapshot off1 vdz } }
+        @{ Id = 'SnapshotNotFound'; Do = { Get-DiskSnapshot off1 -Name three } }
+        @{ Id = 'SnapshotNotFound'; Do = { Get-DiskSnapshot bare1 -Id $one.Id } }
+        @{ Id = 'DomainGivenTwice'; Do = { Get-VmDomain off1 | Get-DiskSnapshot bare1 vda } }
+        @{ Id = 'DiskGivenTwice'; Do = { $one | Get-DiskSnapshot vda } }
+        @{ Id = 'InvalidWildcard'; Do = { Get-DiskSnapshot off1 -Name 'x[z-a]' } }
+        @{ Id = 'LibvirtUnreachable'; Do = { Get-DiskSnapshot off1 -Uri 'qemu:///system?socket=/nowhere' } }
+        @{ Id = 'InputNotUnderstood'; Do = { Get-DiskSnapshot -Name $null } }
+        @{ Id = 'InputNotUnderstood'; Do = { Get-DiskSnapshot -Name @() } }
+        @{ Id = 'InputNotUnderstood'; Do = { Get-DiskSnapshot -Id '' } }
+        @{ Id = 'InputNotUnderstood'; Do = { Get-Date | Get-DiskSnapshot } }
+    ) {
+        Get-ErrorId $Do | Should -Be $Id
+    }
+
+    It 'completes <Line>' -ForEach @(
+        @{ Line = 'Get-DiskSnapshot -I'; Expected = '-Id' }
+        @{ Line = 'Get-DiskSnapshot | Where-Object Consis'; Expected = 'Consistency' }
+    ) {
+        Get-Completion $Line | Should -Contain $Expected
+    }
+
+    Context 'the state' {
+        BeforeEach {
+            New-BareDomain state1
+            $definition = "$lab/state1-before.xml"
+            Invoke-Virsh dumpxml state1 --inactive > $definition
+            $snapshot = New-DiskSnapshot state1 -Name s1
+        }
+
+        AfterEach { Remove-BareDomain state1; Remove-BareDomain state2 }
+
+        It '<State>: <Where>' -ForEach @(
+            @{ State = 'Available'; Where = 'as it was taken'; Do = {} }
+            @{ State = 'Missing'; Where = 'the base is gone'; Do = { Remove-Item $snapshot.BackupSource.Path -Force } }
+            @{ State = 'Detached'; Where = 'the domain was defined from an old XML'; Do = { Write-Image $snapshot.ModifiedDisk 1; $null = Invoke-Virsh define $definition } }
+            @{ State = 'Unknown'; Where = 'the record is lost'; Do = { Invoke-Virsh metadata state1 "urn:virtsnapshot:1:set:$($snapshot.Group)" --remove --config } }
+        ) {
+            . $Do
+            $found = Get-DiskSnapshot state1
+            $found | ForEach-Object { "$($_.Name) $($_.State)" } | Should -Be "s1 $State"
+        }
+
+        It 'Foreign: the record was copied from another domain' {
+            New-BareDomain state2
+            $record = Invoke-Virsh metadata state1 "urn:virtsnapshot:1:set:$($snapshot.Group)" | Out-String
+            Invoke-Virsh metadata state2 "urn:virtsnapshot:1:set:$($snapshot.Group)" --key copied --set $record --config
+            (Get-DiskSnapshot state2).State | Should -Be Foreign
+            Get-ErrorId { Restore-DiskSnapshot state2 -Name s1 -Confirm:$false } | Should -Be SnapshotForeign
+            Remove-DiskSnapshot state2 -Name s1 -Confirm:$false -WarningVariable warnings
+            $warnings | Should -BeLike '*nothing was deleted*'
+            Get-DiskSnapshot state2 | Should -BeNullOrEmpty
+            (Get-DiskSnapshot state1).State | Should -Be Available
+        }
+
+        It 'CatalogDamaged is the error for a record that cannot be read' {
+            Invoke-Virsh metadata state1 "urn:virtsnapshot:1:set:$($snapshot.Group)" --key damaged --set '<set><disk/></set>' --config
+            Get-ErrorId { Get-DiskSnapshot state1 } | Should -Be CatalogDamaged
+        }
+    }
+}
