@@ -175,8 +175,8 @@ public static class DomainFinder
         FailureKind.OperationTimeout,
         "DomainNotResponding",
         name,
-        $"Domain '{name}' behind '{uri}' cannot be read: libvirt did not return its definition within {DomainSurvey.AnswerTime.TotalSeconds:0} s, since another call waits for its "
-        + $"QEMU, which may hang. 'virsh domcontrol {name}' and 'virsh domjobinfo {name}' show what it waits for. Try again when the domain responds.");
+        $"Domain '{name}' behind '{uri}' cannot be read: libvirt did not return its definition within {DomainSurvey.AnswerTime.TotalSeconds:0} s. "
+        + $"Its QEMU may hang, with another call waiting for it: 'virsh domcontrol {name}' and 'virsh domjobinfo {name}' show more. Try again when the domain responds.");
 
     private static VirtSnapshotException Unreachable(string uri, LibvirtException e) =>
         e.Code is LibvirtErrorCode.AccessDenied or LibvirtErrorCode.AuthenticationFailed or LibvirtErrorCode.OperationDenied

@@ -4,8 +4,8 @@ using VirtSnapshot.Libvirt;
 namespace VirtSnapshot.Domains;
 
 /// <summary>
-/// Reads many domains, none of which delays the others. Newer libvirt (11.3, not 9.0) returns a definition only while no other call waits for the domain's QEMU, or after
-/// 30 s. So a domain whose QEMU hangs comes last, and is not waited for that long.
+/// Reads many domains, none of which delays the others. Newer libvirt (11.3, not 9.0) returns a definition only while no other call waits for the
+/// domain's QEMU, or after 30 s. So a domain whose QEMU hangs comes last, and is not waited for that long.
 /// </summary>
 /// <param name="promptTime">How long the next domain waits for one.</param>
 /// <param name="answerTime">How long one is waited for in all.</param>
@@ -119,5 +119,6 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
         }
     }
 
-    private static bool HasEnded(Task task, TimeSpan limit, CancellationToken cancellation) => Task.WaitAny([task], (int)limit.TotalMilliseconds, cancellation) == 0;
+    private static bool HasEnded(Task task, TimeSpan limit, CancellationToken cancellation) =>
+        Task.WaitAny([task], (int)limit.TotalMilliseconds, cancellation) == 0;
 }

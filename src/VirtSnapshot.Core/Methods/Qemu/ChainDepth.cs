@@ -19,8 +19,8 @@ internal enum ChainVerdict
 }
 
 /// <summary>
-/// How many overlays a disk may have. QEMU describes a backing chain as nested JSON, and libvirt 10.8 to 12.0 reads only 32 levels of it ("failed to parse JSON: nesting too
-/// deep"): with 25 overlays a restart of libvirtd kills the guest, and it cannot be started again. Seen with libvirt 11.3; libvirt 9.0 works with 30.
+/// How many overlays a disk may have. QEMU describes a backing chain as nested JSON, whose depth libvirt 10.8 to 12.0 limits ("failed to parse JSON:
+/// nesting too deep"): with 25 overlays a restart of libvirtd kills the guest, and it cannot be started again. Seen with 11.3; 9.0 works with 30.
 /// </summary>
 internal static class ChainDepth
 {
@@ -57,15 +57,15 @@ internal static class ChainDepth
                     FailureKind.InvalidOperation,
                     "ChainTooDeep",
                     disk,
-                    $"{chain}, and libvirt {version} supports at most {Limit}: with more, a restart of libvirtd kills the guest, and it cannot be started again. "
-                    + $"Nothing was touched. Remove older snapshots first: {remedy}.");
+                    $"{chain}, and libvirt {version} supports at most {Limit}: with more, a restart of libvirtd kills the guest, and it cannot be "
+                    + $"started again. Nothing was touched. Remove older snapshots first: {remedy}.");
             case ChainVerdict.NearLimit:
                 warn?.Invoke($"{chain}, and libvirt {version} supports at most {Limit}. Remove older snapshots soon: {remedy}.");
                 break;
             case ChainVerdict.TooDeepAfterUpgrade:
                 warn?.Invoke(
-                    $"{chain}. libvirt {version} supports that, but {LimitedVersions} supports at most {Limit}: after such an upgrade, the domain cannot be started. "
-                    + $"Remove older snapshots before: {remedy}.");
+                    $"{chain}. libvirt {version} supports that, but {LimitedVersions} supports at most {Limit}: after such an upgrade, the domain cannot "
+                    + $"be started. Remove older snapshots before: {remedy}.");
                 break;
         }
     }
