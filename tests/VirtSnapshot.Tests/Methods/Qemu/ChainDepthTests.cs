@@ -1,6 +1,9 @@
 using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
+using VirtSnapshot.Methods;
 using VirtSnapshot.Methods.Qemu;
 using VirtSnapshot.Snapshots;
+using VirtSnapshot.Storage;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
@@ -63,12 +66,22 @@ public sealed class ChainDepthTests(LabFixture lab)
     [Fact]
     public void A_temporary_overlay_counts()
     {
-        using var domain = WithOverlays(Limit);
-        using var method = CopyDriver.Register(TimeSpan.Zero);
-        var error = Record.Exception(() => Engine.Take(domain.Domain, "copied", method: CopyDriver.MethodName, shield: ShieldUse.Always));
-        Assert.True((error as VirtSnapshotException)?.ErrorId == (IsLimited(domain) ? "ChainTooDeep" : null), $"{error}");
-        Assert.Equal(Limit, domain.Domain.FindDisk("vda")!.BackingChain.Count);
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        using var bare = WithOverlays(Limit);
+        using var native = DomainFinder.Open(bare.Domain, TestContext.Current.CancellationToken);
+        var (domain, host, reporter) = (bare.Domain, new LocalHost(lab.Uri), new HeardReporter());
+        var disk = new CandidateDisk(domain, domain.FindDisk("vda")!, new StorageProbe(() => host, domain.Disks));
+        var order = new SnapshotOrder(
+            native,
+            domain,
+            host,
+            SetIdentity.New(domain.Uuid, SnapshotName.Parse("slow")),
+            [(disk, DiskSnapshotMethod.Parse(MethodCatalog.Shield.Method))],
+            OverlayDirectory: null,
+            Recorded: [],
+            reporter.Warning);
+        var error = Record.Exception(() => MethodCatalog.Shield.Plan(order));
+        Assert.True((error as VirtSnapshotException)?.ErrorId == (IsLimited(bare) ? "ChainTooDeep" : null), $"{error}");
+        Assert.Equal(IsLimited(bare) ? 0 : 1, reporter.Warnings.Count(IsAboutDepth));
     }
 
     [Fact]
