@@ -41,7 +41,12 @@ internal sealed class DomainSearch(IReadOnlyList<string> uris, Action<VirtSnapsh
                     return;
                 }
 
-                unreachable.Add(uri);
+                // One domain that hangs says nothing about the others.
+                if (e.ErrorId != "DomainNotResponding")
+                {
+                    unreachable.Add(uri);
+                }
+
                 fail(e);
             }
         }
@@ -62,7 +67,7 @@ internal sealed class DomainSearch(IReadOnlyList<string> uris, Action<VirtSnapsh
 
     private IEnumerable<VmDomain> FindAt(string uri, DomainReference? reference, Action<VirtSnapshotException> failAt)
     {
-        using var domains = Look(uri, reference).GetEnumerator();
+        using var domains = Look(uri, reference, failAt).GetEnumerator();
         while (true)
         {
             try
@@ -82,15 +87,15 @@ internal sealed class DomainSearch(IReadOnlyList<string> uris, Action<VirtSnapsh
         }
     }
 
-    private IEnumerable<VmDomain> Look(string uri, DomainReference? reference)
+    private IEnumerable<VmDomain> Look(string uri, DomainReference? reference, Action<VirtSnapshotException> failAt)
     {
         if (reference is null)
         {
-            return DomainFinder.FindAll(uri, null, cancellation);
+            return DomainFinder.FindAll(uri, null, failAt, cancellation);
         }
 
         return reference.IsText && Wildcard.IsPattern(reference.Name)
-            ? DomainFinder.FindAll(uri, Wildcard.Parse(reference.Name), cancellation)
+            ? DomainFinder.FindAll(uri, Wildcard.Parse(reference.Name), failAt, cancellation)
             : One(uri, reference);
     }
 

@@ -8,44 +8,64 @@ public static class DomainFinder
     /// <summary>The URI where none is given: <c>LIBVIRT_DEFAULT_URI</c>, as for libvirt's own tools, else the system's QEMU.</summary>
     public static string DefaultUri => Environment.GetEnvironmentVariable("LIBVIRT_DEFAULT_URI") is { Length: > 0 } uri ? uri : "qemu:///system";
 
-    /// <summary>All domains behind a URI whose name fits, in the order of their names.</summary>
+    /// <summary>All domains behind a URI whose name fits, in the order of their names. One that does not respond delays none of the others.</summary>
     /// <param name="uri">The libvirt URI.</param>
     /// <param name="pattern">The pattern; null for all.</param>
+    /// <param name="fail">Hears of each domain that cannot be read: <c>DomainNotResponding</c>.</param>
     /// <param name="cancellation">Ends the waiting for libvirt.</param>
     /// <exception cref="VirtSnapshotException"><c>LibvirtUnreachable</c> or <c>AccessDenied</c>.</exception>
-    public static IEnumerable<VmDomain> FindAll(string uri, Wildcard? pattern, CancellationToken cancellation)
+    public static IEnumerable<VmDomain> FindAll(string uri, Wildcard? pattern, Action<VirtSnapshotException> fail, CancellationToken cancellation)
     {
+        ArgumentNullException.ThrowIfNull(fail);
         using var rented = Rent(uri, cancellation);
-        IReadOnlyList<LibvirtDomain> found;
-        try
+        using var answers = new DomainSurvey(DomainSurvey.PromptTime, DomainSurvey.AnswerTime)
+            .Read(rented.Connection, name => pattern?.Matches(name) ?? true, DomainReader.Read, cancellation)
+            .GetEnumerator();
+        while (MoveNext())
         {
-            found = rented.Connection.ListDomains();
-        }
-        catch (LibvirtException e)
-        {
-            throw Unreachable(uri, e);
-        }
-
-        var wanted = found
-            .Select(native => (Native: native, native.Name))
-            .Where(domain => pattern is null || pattern.Matches(domain.Name))
-            .OrderBy(domain => domain.Name, StringComparer.Ordinal);
-        try
-        {
-            foreach (var (native, _) in wanted)
+            var (name, answer) = answers.Current;
+            if (answer is null)
             {
-                cancellation.ThrowIfCancellationRequested();
-                if (TryRead(native, uri) is { } domain)
-                {
-                    yield return domain;
-                }
+                rented.Abandon();
+                fail(NotResponding(uri, name));
+            }
+            else if (Result(answer) is { } domain)
+            {
+                yield return domain;
             }
         }
-        finally
+
+        bool MoveNext()
         {
-            foreach (var native in found)
+            try
             {
-                native.Dispose();
+                return answers.MoveNext();
+            }
+            catch (OperationCanceledException)
+            {
+                rented.Abandon();
+                throw;
+            }
+            catch (LibvirtException e)
+            {
+                throw Unreachable(uri, e);
+            }
+        }
+
+        VmDomain? Result(Task<VmDomain> answer)
+        {
+            try
+            {
+                return answer.GetAwaiter().GetResult();
+            }
+            catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
+            {
+                // Gone since it was listed.
+                return null;
+            }
+            catch (LibvirtException e)
+            {
+                throw Unreachable(uri, e);
             }
         }
     }
@@ -54,7 +74,7 @@ public static class DomainFinder
     /// <param name="uri">The libvirt URI.</param>
     /// <param name="nameOrUuid">The name; a UUID where no domain has it as its name.</param>
     /// <param name="cancellation">Ends the waiting for libvirt.</param>
-    /// <exception cref="VirtSnapshotException"><c>DomainNotFound</c>, <c>LibvirtUnreachable</c> or <c>AccessDenied</c>.</exception>
+    /// <exception cref="VirtSnapshotException"><c>DomainNotFound</c>, <c>DomainNotResponding</c>, <c>LibvirtUnreachable</c> or <c>AccessDenied</c>.</exception>
     public static VmDomain FindOne(string uri, string nameOrUuid, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(nameOrUuid);
@@ -65,7 +85,7 @@ public static class DomainFinder
     /// <param name="uri">The libvirt URI.</param>
     /// <param name="uuid">The UUID.</param>
     /// <param name="cancellation">Ends the waiting for libvirt.</param>
-    /// <exception cref="VirtSnapshotException"><c>DomainNotFound</c>, <c>LibvirtUnreachable</c> or <c>AccessDenied</c>.</exception>
+    /// <exception cref="VirtSnapshotException"><c>DomainNotFound</c>, <c>DomainNotResponding</c>, <c>LibvirtUnreachable</c> or <c>AccessDenied</c>.</exception>
     public static VmDomain FindOne(string uri, Guid uuid, CancellationToken cancellation) =>
         FindOne(uri, uuid.ToString(), connection => connection.LookupByUuid(uuid), cancellation);
 
@@ -93,7 +113,18 @@ public static class DomainFinder
         {
             using var rented = Rent(uri, cancellation);
             using var native = lookUp(rented.Connection);
-            return DomainReader.Read(native);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            limit.CancelAfter(DomainSurvey.AnswerTime);
+            try
+            {
+                return InterruptibleCall.Run(() => DomainReader.Read(native), limit.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                rented.Abandon();
+                cancellation.ThrowIfCancellationRequested();
+                throw NotResponding(uri, nameOrUuid);
+            }
         }
         catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
         {
@@ -140,22 +171,12 @@ public static class DomainFinder
         }
     }
 
-    private static VmDomain? TryRead(LibvirtDomain native, string uri)
-    {
-        try
-        {
-            return DomainReader.Read(native);
-        }
-        catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
-        {
-            // Gone since it was listed.
-            return null;
-        }
-        catch (LibvirtException e)
-        {
-            throw Unreachable(uri, e);
-        }
-    }
+    private static VirtSnapshotException NotResponding(string uri, string name) => new(
+        FailureKind.OperationTimeout,
+        "DomainNotResponding",
+        name,
+        $"Domain '{name}' behind '{uri}' cannot be read: libvirt did not return its definition within {DomainSurvey.AnswerTime.TotalSeconds:0} s. "
+        + $"Its QEMU may hang, with another call waiting for it: 'virsh domcontrol {name}' and 'virsh domjobinfo {name}' show more. Try again when the domain responds.");
 
     private static VirtSnapshotException Unreachable(string uri, LibvirtException e) =>
         e.Code is LibvirtErrorCode.AccessDenied or LibvirtErrorCode.AuthenticationFailed or LibvirtErrorCode.OperationDenied

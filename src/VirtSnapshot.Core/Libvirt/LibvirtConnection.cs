@@ -10,6 +10,7 @@ internal sealed partial class LibvirtConnection : IDisposable
 
     private readonly ConnectHandle handle;
     private string? hostname;
+    private Version? libraryVersion;
 
     private LibvirtConnection(string uri, ConnectHandle handle)
     {
@@ -25,6 +26,9 @@ internal sealed partial class LibvirtConnection : IDisposable
 
     /// <summary>The name of the machine that the hypervisor runs on, as that machine calls itself.</summary>
     public string Hostname => hostname ??= ConnectApi.Hostname(handle);
+
+    /// <summary>The version of the libvirt behind the connection, which need not be the one in this process.</summary>
+    public Version LibraryVersion => libraryVersion ??= ConnectApi.LibraryVersion(handle);
 
     public bool IsAlive => ConnectApi.IsAlive(handle);
 

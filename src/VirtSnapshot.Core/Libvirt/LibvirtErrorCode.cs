@@ -71,4 +71,10 @@ public enum LibvirtErrorCode
 
     /// <summary>The agent answered something else than what was asked.</summary>
     AgentUnsynced = 97,
+
+    /// <summary>The agent did not answer a command in time. Before libvirt 11.2 that is <see cref="AgentUnresponsive"/>.</summary>
+    AgentCommandTimeout = 112,
+
+    /// <summary>The agent refused a command. Before libvirt 11.2 that is <see cref="InternalError"/>.</summary>
+    AgentCommandFailed = 113,
 }

@@ -13,5 +13,6 @@ public sealed class LibvirtException(LibvirtErrorCode code, string message, bool
 
     /// <summary>Whether the guest agent was asked and gave no answer that can be relied on: what was asked may still happen.</summary>
     public bool IsUnanswered => ConnectionLost
-        || Code is LibvirtErrorCode.AgentUnresponsive or LibvirtErrorCode.OperationTimeout or LibvirtErrorCode.AgentUnsynced;
+        || Code is LibvirtErrorCode.AgentUnresponsive or LibvirtErrorCode.AgentCommandTimeout
+            or LibvirtErrorCode.OperationTimeout or LibvirtErrorCode.AgentUnsynced;
 }

@@ -14,7 +14,8 @@ internal static class LibvirtFailure
             { Code: LibvirtErrorCode.NoDomain } => (FailureKind.ObjectNotFound, "DomainNotFound"),
             { Code: LibvirtErrorCode.AccessDenied or LibvirtErrorCode.OperationDenied or LibvirtErrorCode.AuthenticationFailed } => (FailureKind.PermissionDenied, "AccessDenied"),
             { ConnectionLost: true } => (FailureKind.ConnectionError, "LibvirtUnreachable"),
-            { Code: LibvirtErrorCode.AgentUnresponsive or LibvirtErrorCode.AgentUnsynced } => (FailureKind.ResourceUnavailable, "GuestAgentUnavailable"),
+            { Code: LibvirtErrorCode.AgentUnresponsive or LibvirtErrorCode.AgentCommandTimeout or LibvirtErrorCode.AgentUnsynced } =>
+                (FailureKind.ResourceUnavailable, "GuestAgentUnavailable"),
             { Code: LibvirtErrorCode.OperationTimeout } => (FailureKind.OperationTimeout, "LibvirtTimeout"),
             { Code: LibvirtErrorCode.BlockCopyActive } => (FailureKind.ResourceBusy, "BlockJobRunning"),
             { Code: LibvirtErrorCode.ResourceBusy } => (FailureKind.ResourceBusy, "LibvirtBusy"),

@@ -32,18 +32,11 @@ internal sealed class ImageUse
     }
 
     /// <param name="order">The domain whose images are asked about.</param>
-    public static ImageUse Read(RecordOrder order)
+    /// <param name="skipped">Hears the names of domains that do not respond. Where it is null, they are waited for.</param>
+    public static ImageUse Read(RecordOrder order, Action<string>? skipped = null)
     {
         var use = new ImageUse(order.Host, order.Domain.Uuid, order.Native.Connection);
-        var domains = new List<VmDomain>();
-        foreach (var native in order.Native.Connection.ListDomains())
-        {
-            using (native)
-            {
-                domains.AddRange(ReadDefinitions(native));
-            }
-        }
-
+        List<VmDomain> domains = [.. DomainSurvey.ReadAll(order.Native.Connection, ReadDefinitions, skipped).SelectMany(found => found)];
         using var ahead = ImageChain.ReadAhead(order.Host, domains.SelectMany(domain => domain.Disks).Select(disk => disk.Source));
         domains.ForEach(use.AddLayers);
         use.Learn(use.domainLayers.Select(used => used.Layer.Path!));
@@ -109,11 +102,11 @@ internal sealed class ImageUse
     }
 
     /// <summary>The running one and the stored one; none of a domain that was undefined or has gone since it was listed.</summary>
-    private static IEnumerable<VmDomain> ReadDefinitions(LibvirtDomain native)
+    private static IReadOnlyList<VmDomain> ReadDefinitions(LibvirtDomain native)
     {
         var current = Try(() => DomainReader.Read(native));
         var stored = current is { IsActive: true, IsPersistent: true } ? Try(() => DomainReader.ReadStored(native, current)) : null;
-        return new[] { current, stored }.OfType<VmDomain>();
+        return [.. new[] { current, stored }.OfType<VmDomain>()];
 
         static VmDomain? Try(Func<VmDomain> read)
         {

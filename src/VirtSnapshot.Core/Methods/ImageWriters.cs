@@ -20,18 +20,13 @@ internal sealed class ImageWriters
     {
     }
 
-    public static ImageWriters Read(RecordOrder order)
+    /// <param name="order">The domain that asks.</param>
+    /// <param name="skipped">Hears the names of domains that do not respond. Where it is null, they are waited for.</param>
+    public static ImageWriters Read(RecordOrder order, Action<string>? skipped = null)
     {
-        var read = new ImageWriters();
         var volumePath = DomainReader.VolumePaths(order.Native.Connection.Uri);
-        foreach (var native in order.Native.Connection.ListDomains())
-        {
-            using (native)
-            {
-                read.Add(native, volumePath);
-            }
-        }
-
+        var read = new ImageWriters();
+        read.writers.AddRange(DomainSurvey.ReadAll(order.Native.Connection, native => Of(native, volumePath), skipped).SelectMany(found => found));
         read.byPath = read.writers.Where(writer => writer.Source.HasPath).ToLookup(writer => writer.Source.Path!, StringComparer.Ordinal);
         var paths = read.byPath.Select(found => found.Key).ToList();
         using var ahead = order.Host.ReadAhead(paths);
@@ -81,28 +76,26 @@ internal sealed class ImageWriters
         }
     }
 
-    private void Add(LibvirtDomain native, Func<string, string, string?> volumePath)
+    private static List<ImageWriter> Of(LibvirtDomain native, Func<string, string, string?> volumePath)
     {
         try
         {
             var current = SafeXml.Parse(native.CurrentXml());
             var isRunning = current.Attribute("id") is not null;
             var (name, uuid) = (native.Name, native.Uuid);
-            Add(current, isRunning);
-            if (isRunning)
-            {
-                // Of a transient domain that is the same once more.
-                Add(SafeXml.Parse(native.StoredXml()), false);
-            }
 
-            void Add(XElement definition, bool runs) => writers.AddRange((definition.Element("devices")?.Elements("disk") ?? [])
+            // The stored definition of a transient domain is the running one once more.
+            return isRunning ? [.. Read(current, true), .. Read(SafeXml.Parse(native.StoredXml()), false)] : [.. Read(current, false)];
+
+            IEnumerable<ImageWriter> Read(XElement definition, bool runs) => (definition.Element("devices")?.Elements("disk") ?? [])
                 .Where(disk => disk.Element("readonly") is null && disk.Element("transient") is null && (string?)disk.Attribute("device") != "cdrom")
                 .Select(disk => new ImageWriter(
-                    uuid, name, (string?)disk.Element("target")?.Attribute("dev") ?? "", DiskSource.Read(disk, null, volumePath), runs)));
+                    uuid, name, (string?)disk.Element("target")?.Attribute("dev") ?? "", DiskSource.Read(disk, null, volumePath), runs));
         }
         catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
         {
             // Undefined or gone since it was listed.
+            return [];
         }
     }
 }

@@ -14,6 +14,14 @@ internal static unsafe partial class ConnectApi
 
     public static string Hostname(ConnectHandle connection) => ErrorApi.Check(GetHostname(connection), nameof(GetHostname));
 
+    /// <summary>The version of the libvirt that drives the hypervisor: the daemon's, wherever it runs.</summary>
+    public static Version LibraryVersion(ConnectHandle connection)
+    {
+        ErrorApi.Check(GetLibVersion(connection, out var version), nameof(GetLibVersion));
+        var number = (int)version;
+        return new Version(number / 1_000_000, number / 1_000 % 1_000, number % 1_000);
+    }
+
     /// <summary>Answered from the client's own state, without a round trip.</summary>
     public static bool IsAlive(ConnectHandle connection) => IsAliveNative(connection) == 1;
 
@@ -80,6 +88,9 @@ internal static unsafe partial class ConnectApi
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virConnectGetHostname")]
     private static partial nint GetHostname(ConnectHandle connection);
+
+    [LibraryImport(Library.Libvirt, EntryPoint = "virConnectGetLibVersion")]
+    private static partial int GetLibVersion(ConnectHandle connection, out nuint version);
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virConnectIsAlive")]
     private static partial int IsAliveNative(ConnectHandle connection);

@@ -31,7 +31,7 @@ internal static class Redefinition
             one.IsSameAs(other) || (one.Path is { } path && other.Path is { } same && order.IsSameFile(path, same));
     }
 
-    /// <summary>Snapshots that storage proves to be the domain's own, but for those that a run is working on.</summary>
+    /// <summary>Snapshots that storage proves to be the domain's own, but for those that a run is working on. Some may be useless.</summary>
     public static IReadOnlyList<LostDisk> FindLost(RecordOrder order, FolderListing listing)
     {
         if (order.Host.WhyNoShell is not null)
@@ -55,13 +55,17 @@ internal static class Redefinition
         + $"after its next start, everything written since the snapshot would be missing. Run 'Repair-DiskSnapshot {disk.Live.Domain}' while it runs.");
 
     /// <summary>What the user must hear of data that a disk does not use.</summary>
-    public static IEnumerable<string> Describe(VmDomain domain, IEnumerable<LostDisk> lost) => lost
-        .Where(disk => !disk.IsInChain)
+    public static IEnumerable<string> Describe(VmDomain domain, IReadOnlyList<LostDisk> lost) => lost
+        .Where(disk => disk is { IsInChain: false, WhyUseless: null })
         .GroupBy(disk => disk.Record.Target)
         .Select(disk => (Target: disk.Key, First: disk.First(), Names: string.Join(", ", disk.Select(layer => $"'{layer.File}'"))))
         .Select(disk =>
             $"Disk '{disk.Target}' of domain '{domain.Name}' does not use what was written after snapshot '{disk.First.Record.Set!.Name}' of "
             + $"{disk.First.TakenAt:u}, as after 'virsh define' of an old XML, or a merge by hand. "
             + $"It is in {disk.Names}: do not delete that. 'Repair-DiskSnapshot {domain.Name} -DetachedOverlay Reattach' lets the disk go on with it, "
-            + "'-DetachedOverlay KeepAside' keeps it in another file.");
+            + "'-DetachedOverlay KeepAside' keeps it in another file.")
+        .Concat(lost.Where(disk => disk.WhyUseless is not null).Select(disk =>
+            $"'{disk.File}' holds what disk '{disk.Record.Target}' of domain '{domain.Name}' wrote after snapshot '{disk.Record.Set!.Name}' of "
+            + $"{disk.TakenAt:u}, and the disk cannot use it again: {disk.WhyUseless}, as after 'virsh snapshot-revert'. Nothing was deleted. If no domain needs that data, delete the file; to keep it, "
+            + $"'Repair-DiskSnapshot {domain.Name} -DetachedOverlay KeepAside' gives it another name, and nothing looks for it any more."));
 }

@@ -58,11 +58,20 @@ internal sealed class RedefinitionRepair
         Redefinition.Describe(allBehind.Except(behind)).ToList().ForEach(reporter.Warning);
         var recorded = SnapshotCatalog.ReadDisks(session.Domain);
         var unrecorded = lost.Where(disk => disk.IsInChain && !recorded.Any(record => IsSame(record, disk.Record))).ToList();
-        IReadOnlyList<IReadOnlyList<LostDisk>> detached = [.. lost.Where(disk => !disk.IsInChain).GroupBy(disk => disk.Record.Target).Select(disk => disk.ToList())];
+        IReadOnlyList<IReadOnlyList<LostDisk>> detached =
+        [
+            .. lost.Where(disk => !disk.IsInChain && (disk.WhyUseless is null || choice == DetachedOverlay.KeepAside))
+                .GroupBy(disk => disk.Record.Target)
+                .Select(disk => disk.ToList()),
+        ];
         if (choice is null)
         {
             Redefinition.Describe(session.Domain, lost).ToList().ForEach(reporter.Warning);
             detached = [];
+        }
+        else if (choice == DetachedOverlay.Reattach)
+        {
+            Redefinition.Describe(session.Domain, [.. lost.Where(disk => disk.WhyUseless is not null)]).ToList().ForEach(reporter.Warning);
         }
 
         foreach (var disk in detached)
@@ -199,7 +208,8 @@ internal sealed class RedefinitionRepair
         session.Reread();
         RunSteps.Reached(RunStep.CatalogRewritten);
         var names = MethodCatalog.Selector.Find(records[0].Method, session.Domain).KeepAside(session.ToOrder(), records);
-        return $"Disk '{records[0].Target}': kept as {string.Join(", ", names.Select(name => $"'{name}'"))}. The disk goes on without it. It stands "
+        var kept = $"Disk '{records[0].Target}': kept as {string.Join(", ", names.Select(name => $"'{name}'"))}. The disk goes on without it.";
+        return disk.All(layer => layer.WhyUseless is not null) ? $"{kept} Its own base is missing from the disk: {disk[0].WhyUseless}." : $"{kept} It stands "
             + "on the disk's image: "
             + "where that was not written to since, 'qemu-img convert' makes an image of its own of it, before the domain is started again.";
     }

@@ -46,7 +46,7 @@ public sealed class RemovalPlan : IDisposable
             return new RemovalPlan(
                 session,
                 [
-                    .. snapshots.DistinctBy(snapshot => (snapshot.Group, snapshot.Disk))
+                    .. snapshots.DistinctBy(snapshot => (snapshot.Group, snapshot.Disk, IsUnnamed(snapshot) ? $"{snapshot.BackupSource}" : ""))
                         .OrderByDescending(snapshot => begun.Exists(entry => IsOf(entry, snapshot)))
                         .ThenBy(snapshot => snapshot.CreatedAt),
                 ],
@@ -78,7 +78,9 @@ public sealed class RemovalPlan : IDisposable
             results.AddRange(outcome.Select(result => Name(result, timeout.IsCancellationRequested && !cancellation.IsCancellationRequested, options)));
 
             // What stands on a snapshot that could not go is left alone: its turn would have come after it.
-            var failed = outcome.Where(result => result.Error is not null).ToDictionary(result => result.Snapshot.Disk, StringComparer.Ordinal);
+            // Not so on another tool's, which has no turn.
+            var failed = outcome.Where(result => result.Error is not null && !IsUnnamed(result.Snapshot))
+                .ToDictionary(result => result.Snapshot.Disk, StringComparer.Ordinal);
             results.AddRange(remaining
                 .Where(snapshot => failed.ContainsKey(snapshot.Disk))
                 .Select(snapshot => new RemovalResult(snapshot, NotReached(snapshot, failed[snapshot.Disk].Snapshot))));
@@ -90,6 +92,9 @@ public sealed class RemovalPlan : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => session.Dispose();
+
+    /// <summary>An overlay of another tool.</summary>
+    private static bool IsUnnamed(DiskSnapshot snapshot) => snapshot.Group == Guid.Empty;
 
     /// <summary>A removal that was stopped before may be taken up again, and comes first; any other unfinished run needs repairing first.</summary>
     private static List<JournalEntry> FindBegun(RecordOrder order, IReadOnlyList<DiskSnapshot> snapshots)

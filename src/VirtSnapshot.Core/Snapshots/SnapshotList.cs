@@ -48,8 +48,11 @@ public static class SnapshotList
             return recorded;
         }
 
-        var lost = Redefinition.FindLost(order, listing.FoldersOf(order));
-        listing.Warn(Redefinition.Describe(Redefinition.FindBehind(order)).Concat(Redefinition.Describe(domain, lost)));
+        var found = Redefinition.FindLost(order, listing.FoldersOf(order));
+        listing.Warn(Redefinition.Describe(Redefinition.FindBehind(order)).Concat(Redefinition.Describe(domain, found)));
+
+        // Of what a disk can never use again, nothing can be restored or removed.
+        IReadOnlyList<LostDisk> lost = [.. found.Where(disk => disk.WhyUseless is null)];
         return [.. WithLost(domain, recorded, lost), .. Unrecorded(domain, order, lost, listing)];
     }
 

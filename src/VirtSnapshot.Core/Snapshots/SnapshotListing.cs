@@ -13,6 +13,7 @@ public sealed class SnapshotListing
     private readonly Dictionary<string, FolderListing> folders = new(StringComparer.Ordinal);
     private readonly Dictionary<(Guid Domain, Guid Group, string Disk), string> warnings = [];
     private readonly List<string> told = [];
+    private readonly HashSet<(string Uri, string Domain)> skipped = [];
 
     /// <summary>What to tell the user about a snapshot of this listing; null where there is nothing.</summary>
     public string? FindWarning(DiskSnapshot snapshot)
@@ -37,7 +38,7 @@ public sealed class SnapshotListing
     {
         if (!writers.TryGetValue(order.Domain.Uri, out var found))
         {
-            writers.Add(order.Domain.Uri, found = ImageWriters.Read(order));
+            writers.Add(order.Domain.Uri, found = ImageWriters.Read(order, name => Skip(order, name)));
         }
 
         return found;
@@ -47,7 +48,7 @@ public sealed class SnapshotListing
     {
         if (!uses.TryGetValue(order.Domain.Uri, out var found))
         {
-            uses.Add(order.Domain.Uri, found = ImageUse.Read(order));
+            uses.Add(order.Domain.Uri, found = ImageUse.Read(order, name => Skip(order, name)));
         }
 
         return found.For(order);
@@ -61,5 +62,14 @@ public sealed class SnapshotListing
         }
 
         return found;
+    }
+
+    /// <summary>A list is not to wait for a domain that hangs, and not to hide that either.</summary>
+    private void Skip(RecordOrder order, string name)
+    {
+        if (skipped.Add((order.Domain.Uri, name)))
+        {
+            told.Add($"Domain '{name}' does not respond, so whether it uses images of these snapshots is not known. List them again when it responds.");
+        }
     }
 }

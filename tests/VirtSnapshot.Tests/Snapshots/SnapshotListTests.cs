@@ -1,5 +1,6 @@
 using VirtSnapshot.Methods;
 using VirtSnapshot.Snapshots;
+using VirtSnapshot.Tests.Cmdlets;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
@@ -136,6 +137,23 @@ public class SnapshotListTests(LabFixture lab)
             SnapshotList.Of(domain.Domain).Select(snapshot => (snapshot.Name, snapshot.State)));
         Engine.Remove(domain.Domain, [.. first, .. second]);
         Assert.Equal(SnapshotState.Unknown, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+    }
+
+    [Fact]
+    public void Removing_everything_leaves_other_tools_snapshots_with_one_error_each()
+    {
+        using var domain = new BareDomain(lab, "listed");
+        lab.Virsh("snapshot-create-as", domain.Name, "byhand1", "--disk-only");
+        lab.Virsh("snapshot-create-as", domain.Name, "byhand2", "--disk-only");
+        Engine.Take(domain.Domain, "ours1");
+        Engine.Take(domain.Domain, "ours2");
+        using var engine = new PowerShellEngine();
+        var result = engine.Run($"Get-DiskSnapshot listed -Uri '{lab.Uri}' | Remove-DiskSnapshot -Confirm:$false");
+
+        Assert.Equal(["SnapshotNotOurs", "SnapshotNotOurs"], result.ErrorIds);
+        Assert.All(["byhand1", "byhand2"], name => Assert.Single(
+            result.Errors, error => $"{error}".Contains($"'virsh snapshot-delete listed {name} --metadata'", StringComparison.Ordinal)));
+        Assert.Equal(["", ""], SnapshotList.Of(domain.Domain).Select(snapshot => snapshot.Name));
     }
 
     private string Clone(string image, string name)

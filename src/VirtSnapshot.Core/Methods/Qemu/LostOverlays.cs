@@ -122,18 +122,28 @@ internal static partial class LostOverlays
         var own = files.Select(file => Read(order, disk, file, Array.IndexOf(layers, file) >= 0)).OfType<FoundOverlay>().ToList();
         var standing = Standing(order, own, layers);
         return own
-            .Where(overlay => overlay.Lost.IsInChain || (standing.Contains(overlay) && CarriesData(overlay)))
+            .Where(overlay => overlay.Lost.IsInChain || CarriesData(overlay))
             .Where(overlay => !overlay.IsKept)
+            .Select(overlay => standing.Contains(overlay)
+                ? overlay
+                : overlay with { Lost = overlay.Lost with { WhyUseless = WhyUseless(order, overlay.Backing) } })
             .OrderByDescending(overlay => Array.IndexOf(layers, overlay.Path))
-            .ThenBy(overlay => Depth(overlay))
+            .ThenBy(overlay => standing.Contains(overlay) ? Depth(overlay) : int.MaxValue)
             .Select(overlay => overlay.Lost);
 
         FoundOverlay? Below(FoundOverlay overlay) => own.Find(other => other != overlay && order.IsSameFile(other.Path, overlay.Backing));
 
         int Depth(FoundOverlay overlay) => overlay.Lost.IsInChain ? 0 : 1 + (Below(overlay) is { } below ? Depth(below) : 0);
 
-        bool CarriesData(FoundOverlay overlay) => overlay.HoldsData || own.Exists(other => Below(other) == overlay && CarriesData(other));
+        // What stands on itself, over however many others, carries what it holds and no more.
+        bool CarriesData(FoundOverlay overlay) => overlay.HoldsData
+            || (standing.Contains(overlay) && own.Exists(other => Below(other) == overlay && CarriesData(other)));
     }
+
+    /// <summary>As after a revert by libvirt, which deletes what it takes for its own.</summary>
+    private static string WhyUseless(RecordOrder order, string backing) => order.Host.Stat(backing, followLink: true) is null
+        ? $"what it stands on, '{backing}', does not exist any more"
+        : $"what it stands on, '{backing}', is not part of the disk";
 
     /// <summary>
     /// Overlays that lead to the disk's chain, over others or at once. What names itself as its base, over however many others, leads nowhere.

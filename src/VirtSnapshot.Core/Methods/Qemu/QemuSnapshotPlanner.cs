@@ -25,6 +25,7 @@ internal static class QemuSnapshotPlanner
             RefuseOtherWriter(order, disk);
             RefuseNetworkBase(order, disk);
             RefuseSplitDefinitions(order, disk, stored?.FindDisk(disk.Target));
+            ChainDepth.Check(order, disk, ImageChain.Of(order.Host, order.Domain, disk).Count, order.Warn);
             var (path, stem) = ChoosePath(order, disk, overlays);
             overlays.Add(new Overlay(disk, path, stem, Capacity(order, disk), order.Set));
         }

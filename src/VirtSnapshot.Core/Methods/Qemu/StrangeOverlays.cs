@@ -14,9 +14,7 @@ internal sealed class StrangeOverlays(RecordOrder order, Func<ImageUse> use)
     /// stands on its base.
     /// </summary>
     public bool IsSnapshot(VmDisk disk, DiskSource overlay, DiskSource source) =>
-        libvirtSnapshots.Value
-            .SelectMany(xml => SafeXml.Parse(xml).Elements("disks").Elements("disk").Elements("source"))
-            .Any(named => (string?)named.Attribute("file") == overlay.Path)
+        FindLibvirtSnapshot(overlay) is not null
         || (IsNamedAsSnapshot(disk, overlay.Path!, source) && (source.Path is not { } path || use().FindForeignDisk(path, disk.Target) is null));
 
     /// <summary>How one can be merged with libvirt's own means, or why it must not be: as sentences.</summary>
@@ -38,8 +36,18 @@ internal sealed class StrangeOverlays(RecordOrder order, Func<ImageUse> use)
         // Without --shallow libvirt merges everything into the bottom of the chain.
         var command = $"virsh blockcommit {disk.Domain} {disk.Target} --shallow " + (position == 0 ? "--active --pivot" : $"--top {overlay} --wait");
         var start = order.Domain.IsActive ? "" : "start the domain and ";
-        return $"If you are sure that it is a snapshot that is no longer needed, {start}merge it into '{source}' with '{command}'.";
+        var record = FindLibvirtSnapshot(overlay) is { } name
+            ? $", and then remove libvirt's record of it with 'virsh snapshot-delete {disk.Domain} {name} --metadata'"
+            : "";
+        return $"If you are sure that it is a snapshot that is no longer needed, {start}merge it into '{source}' with '{command}'{record}.";
     }
+
+    /// <summary>The name of the snapshot that libvirt keeps and that made the overlay.</summary>
+    private string? FindLibvirtSnapshot(DiskSource overlay) => libvirtSnapshots.Value
+        .Select(xml => SafeXml.Parse(xml))
+        .Where(snapshot => snapshot.Elements("disks").Elements("disk").Elements("source").Any(named => (string?)named.Attribute("file") == overlay.Path))
+        .Select(snapshot => (string?)snapshot.Element("name"))
+        .FirstOrDefault();
 
     private static bool IsNamedAsSnapshot(VmDisk disk, string overlay, DiskSource source)
     {

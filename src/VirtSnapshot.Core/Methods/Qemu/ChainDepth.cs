@@ -1,0 +1,83 @@
+using VirtSnapshot.Domains;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>What a number of overlays on one disk means for its domain.</summary>
+internal enum ChainVerdict
+{
+    /// <summary>It works.</summary>
+    Fine,
+
+    /// <summary>It works, and the limit is near.</summary>
+    NearLimit,
+
+    /// <summary>This libvirt has no limit. A newer one has, and it is exceeded.</summary>
+    TooDeepAfterUpgrade,
+
+    /// <summary>The guest would be lost.</summary>
+    TooDeep,
+}
+
+/// <summary>
+/// How many overlays a disk may have. QEMU describes a backing chain as nested JSON, whose depth libvirt 10.8 to 12.0 limits ("failed to parse JSON:
+/// nesting too deep"): with 25 overlays a restart of libvirtd kills the guest, and it cannot be started again. Seen with 11.3; 9.0 works with 30.
+/// </summary>
+internal static class ChainDepth
+{
+    /// <summary>The most overlays that work with every libvirt.</summary>
+    public const int Limit = 24;
+
+    private const int WarnFrom = 16;
+    private const string LimitedVersions = "libvirt 10.8 to 12.0";
+
+    private static readonly Version FirstLimited = new(10, 8);
+    private static readonly Version FirstUnlimited = new(12, 1);
+
+    /// <summary>Refuses a new overlay where the chain would become too deep. Temporary overlays count, too: libvirtd may be restarted at any moment.</summary>
+    /// <param name="order">The domain.</param>
+    /// <param name="disk">The disk.</param>
+    /// <param name="overlays">How many overlays the disk has with the new one.</param>
+    /// <param name="warn">Hears that the limit is near.</param>
+    /// <exception cref="VirtSnapshotException"><c>ChainTooDeep</c>.</exception>
+    public static void Check(RecordOrder order, VmDisk disk, int overlays, Action<string>? warn = null)
+    {
+        if (overlays < WarnFrom)
+        {
+            // Nearly always: then libvirt is not asked for its version.
+            return;
+        }
+
+        var version = order.Native.Connection.LibraryVersion;
+        var chain = $"With this snapshot, disk '{disk.Target}' of domain '{order.Domain.Name}' has {overlays} overlays in its backing chain";
+        var remedy = $"'Get-DiskSnapshot {order.Domain.Name} {disk.Target} | Remove-DiskSnapshot' removes all of the disk's snapshots, -Name some of them";
+        switch (Judge(version, overlays))
+        {
+            case ChainVerdict.TooDeep:
+                throw new VirtSnapshotException(
+                    FailureKind.InvalidOperation,
+                    "ChainTooDeep",
+                    disk,
+                    $"{chain}, and libvirt {version} supports at most {Limit}: with more, a restart of libvirtd kills the guest, and it cannot be "
+                    + $"started again. Nothing was touched. Remove older snapshots first: {remedy}.");
+            case ChainVerdict.NearLimit:
+                warn?.Invoke($"{chain}, and libvirt {version} supports at most {Limit}. Remove older snapshots soon: {remedy}.");
+                break;
+            case ChainVerdict.TooDeepAfterUpgrade:
+                warn?.Invoke(
+                    $"{chain}. libvirt {version} supports that, but {LimitedVersions} supports at most {Limit}: after such an upgrade, the domain cannot "
+                    + $"be started. Remove older snapshots before: {remedy}.");
+                break;
+        }
+    }
+
+    /// <summary>The rule.</summary>
+    /// <param name="libvirt">The version of the connected libvirt.</param>
+    /// <param name="overlays">The overlays of one disk.</param>
+    public static ChainVerdict Judge(Version libvirt, int overlays) => overlays switch
+    {
+        < WarnFrom => ChainVerdict.Fine,
+        _ when libvirt >= FirstUnlimited => ChainVerdict.Fine,
+        <= Limit => libvirt < FirstLimited ? ChainVerdict.Fine : ChainVerdict.NearLimit,
+        _ => libvirt < FirstLimited ? ChainVerdict.TooDeepAfterUpgrade : ChainVerdict.TooDeep,
+    };
+}
