@@ -1,6 +1,6 @@
 using VirtSnapshot.Domains;
 using VirtSnapshot.Libvirt;
-using VirtSnapshot.Tests.Cmdlets;
+using VirtSnapshot.Tests.Lab;
 using Xunit;
 
 namespace VirtSnapshot.Tests.Domains;
