@@ -133,6 +133,7 @@ public sealed class SnapshotPlan : IDisposable
             reporter.Warning)
         {
             Writers = writers,
+            SwitchTime = request.Quiescing.SwitchTime,
         };
     }
 

@@ -13,7 +13,10 @@ namespace VirtSnapshot.Tests.HostStorage;
 public abstract class HostStorageTest(LabHost host) : IDisposable
 {
     /// <summary>An emulated host may be slow.</summary>
-    private protected static readonly QuiesceOptions Freezing = new() { Quiescence = Quiescence.Required, FreezeTimeout = TimeSpan.FromMinutes(5) };
+    private protected static readonly QuiesceOptions Freezing = new()
+    {
+        Quiescence = Quiescence.Required, FreezeTimeout = TimeSpan.FromMinutes(5), SwitchTime = TimeSpan.FromSeconds(30),
+    };
 
     private readonly List<string[]> undo = [];
 

@@ -9,7 +9,6 @@ namespace VirtSnapshot.Methods.Qemu;
 internal sealed class QemuSnapshotAct : ISnapshotAct
 {
     // A switch takes some 10 ms a disk; on a loaded host it can take a second. libvirt itself waits 30 s for a job that holds the domain.
-    private static readonly TimeSpan SwitchTime = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan SwitchTimeOfDisk = TimeSpan.FromMilliseconds(250);
 
     private readonly SnapshotOrder order;
@@ -86,7 +85,7 @@ internal sealed class QemuSnapshotAct : ISnapshotAct
         }
     }
 
-    public void Take() => InterruptibleCall.RunWithin(SwitchTime + (overlays.Count * SwitchTimeOfDisk), () =>
+    public void Take() => InterruptibleCall.RunWithin(order.SwitchTime + (overlays.Count * SwitchTimeOfDisk), () =>
     {
         try
         {
