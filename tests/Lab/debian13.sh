@@ -27,44 +27,41 @@ choose_tree() {
     fi
 }
 
-# Returns with a shared lock on the tree, so that nobody replaces it under a running command.
+# Returns with a shared lock on the tree, so that it is not replaced under a running command.
 build() {
-    local stamp sources=() scratch
+    local stamp sources folder
     [[ $EUID -eq 0 ]] || fail 'only root can make a Debian 13'
     mkdir -p "$cache"
-    exec 9>"$tree.lock"
-    scratch=$(mktemp -d "$cache/build.XXXXXX")
-    mapfile -t sources < <(debian_sources "$scratch" trixie)
+    folder=$(mktemp -d)
+    mapfile -t sources < <(debian_sources "$folder" trixie)
     stamp=$({ printf '%s\n' "${packages[@]}"; cat "${sources[@]}"; declare -f make_tree; } | sha256sum)
     is_made() { [[ -f $tree/stamp && $(<"$tree/stamp") == "$stamp" ]]; }
+    exec 9>"$tree.lock"
     flock --shared 9
     if ! is_made; then
         flock --unlock 9
         flock 9
         # It may have been made while this process waited.
-        if ! is_made; then
-            stamp=$stamp nice -n 19 bash "$0" make "$bare" "$scratch" "${sources[@]}"
-        fi
+        is_made || stamp=$stamp nice -n 19 bash "$0" make "$bare" "${sources[@]}"
         flock --shared 9
     fi
-    rm -rf "$scratch"
+    rm -rf "$folder"
 }
 
 # In a process of its own, with a log.
 make() {
     bare=$1
-    scratch=$2
-    shift 2
+    shift
     choose_tree
     "$here/install.sh" debian13
     log_to "$tree.log"
     step "making a Debian 13 with ${#packages[@]} packages and what they depend on"
+    scratch=$tree.new
+    rm -rf "$tree" "$scratch"
+    mkdir "$scratch"
     make_tree "$@"
     echo "$stamp" >"$scratch/stamp"
-    rm -rf "$tree"
-    mkdir "$tree"
-    mv "$scratch/root" "$tree/root"
-    mv "$scratch/stamp" "$tree/stamp"
+    mv "$scratch" "$tree"
 }
 
 make_tree() {
@@ -75,9 +72,18 @@ make_tree() {
 
 # The command's outer half stays here: it removes what was written, and passes on the end of either half.
 run() {
-    local scratch child code
+    local scratch child code old
     build
+    # A run that was killed leaves its folder, and nobody holds its lock.
+    exec 7>"$cache/runs.lock"
+    flock 7
+    for old in "$cache"/run.*; do
+        [[ ! -d $old ]] || flock --nonblock "$old" rm -rf "$old" || true
+    done
     scratch=$(mktemp -d "$cache/run.XXXXXX")
+    exec 6<"$scratch"
+    flock --shared 6
+    exec 7>&-
     # shellcheck disable=SC2064 # now
     trap "rm -rf '$scratch'" EXIT
     # Beside it rather than in its place, so that a signal is acted on at once. The background takes neither its input nor its interrupts away.
@@ -142,7 +148,7 @@ inside() {
     unset VIRTSNAPSHOT_LAB_CACHE TMPDIR
     # This shell stays and reaps who is orphaned here.
     code=0
-    "$@" 9<&- || code=$?
+    "$@" 6<&- 9<&- || code=$?
     exit "$code"
 }
 

@@ -11,6 +11,7 @@ using Xunit;
 namespace VirtSnapshot.Tests.Remote;
 
 /// <summary>The whole way over ssh. What is left afterwards is looked at without it.</summary>
+[Trait("Debian13", "yes")]
 public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest(lab)
 {
     private string Uri => server.UriOf(Lab);
