@@ -54,6 +54,8 @@ make() {
     shift
     choose_tree
     "$here/install.sh" debian13
+    # Debian's own tools, and none that stand before them in PATH: mmdebstrap starts a python for each package.
+    export PATH=/usr/sbin:/usr/bin:/sbin:/bin
     log_to "$tree.log"
     step "making a Debian 13 with ${#packages[@]} packages and what they depend on"
     scratch=$tree.new
@@ -73,6 +75,7 @@ make_tree() {
 # The command's outer half stays here: it removes what was written, and passes on the end of either half.
 run() {
     local scratch child code old
+    command -v dotnet >/dev/null || fail "there is no 'dotnet' in PATH"
     build
     # A run that was killed leaves its folder, and nobody holds its lock.
     exec 7>"$cache/runs.lock"

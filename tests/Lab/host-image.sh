@@ -27,6 +27,8 @@ stamp=$(cat "$here/host-image.sh" "$here/host"/{packages,initrd,storage,prepare,
 
 scratch=$(mktemp -d "$out/build.XXXXXX")
 cleanup() { rm -rf "$scratch"; }
+# Debian's own tools, and none that stand before them in PATH: mmdebstrap starts a python for each package.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 log_to "$out/build.log"
 root=$scratch/root
 # ZFS is in contrib.

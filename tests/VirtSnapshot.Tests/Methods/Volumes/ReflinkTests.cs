@@ -13,9 +13,10 @@ namespace VirtSnapshot.Tests.Methods.Volumes;
 public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
 {
     [Theory]
-    [InlineData("xfs", "raw", Traits = ["Debian13", "yes"])]
+    [InlineData("xfs", "raw")]
     [InlineData("xfs", "qcow2")]
     [InlineData("btrfs", "raw")]
+    [Trait("Debian13", "yes")]
     public void Every_image_is_cloned_beside_itself_and_the_clones_stand_still(string fileSystem, string format)
     {
         var folder = fileSystem == "xfs" ? Xfs().Folder : Btrfs(out _).Folder;
