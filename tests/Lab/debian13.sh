@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# debian13.sh build|run [--bare] [CMD...]: a Debian 13 on this machine, to run the tests and the demo in.
+# debian13.sh make|run [--bare] [CMD...]: a Debian 13 on this machine, to run the tests and the demo in.
 #
-#   build [--bare]        makes its root tree in the cache, once: again only when its packages or the machine's APT sources have changed
+#   make [--bare]         makes its root tree in the cache, once: again only when its packages or the machine's APT sources have changed
 #   run [--bare] CMD...   runs a command in it, in the current folder, and ends with the command's exit code
 #
 # The tree has the packages of install.sh and what .NET needs; --bare is another one, with the latter alone.
-# A command finds there this repository, the .NET SDK, NuGet's packages and configuration, and the machine's network, at the same paths as outside.
+# A command finds there, at the same paths as outside, this repository, the .NET SDK with its tools, and NuGet's packages and configuration. The network is
+# the machine's.
 # Everything else is its own, and what it writes elsewhere is thrown away; all that it has started ends with it.
 set -euo pipefail
 
@@ -28,7 +29,7 @@ choose_tree() {
 }
 
 # Returns with a shared lock on the tree, so that it is not replaced under a running command.
-build() {
+make() {
     local stamp sources folder
     [[ $EUID -eq 0 ]] || fail 'only root can make a Debian 13'
     mkdir -p "$cache"
@@ -42,14 +43,14 @@ build() {
         flock --unlock 9
         flock 9
         # It may have been made while this process waited.
-        is_made || stamp=$stamp nice -n 19 bash "$0" make "$bare" "${sources[@]}"
+        is_made || stamp=$stamp nice -n 19 bash "$0" make-anew "$bare" "${sources[@]}"
         flock --shared 9
     fi
     rm -rf "$folder"
 }
 
 # In a process of its own, with a log.
-make() {
+make_anew() {
     bare=$1
     shift
     choose_tree
@@ -76,7 +77,7 @@ make_tree() {
 run() {
     local scratch child code old
     command -v dotnet >/dev/null || fail "there is no 'dotnet' in PATH"
-    build
+    make
     # A run that was killed leaves its folder, and nobody holds its lock.
     exec 7>"$cache/runs.lock"
     flock 7
@@ -133,7 +134,7 @@ inside() {
     done
     DOTNET_ROOT=${DOTNET_ROOT:-$(dirname "$(readlink -f "$(command -v dotnet)")")}
     export DOTNET_ROOT
-    for path in "$DOTNET_ROOT" "$HOME/.nuget" "$HOME/.config/NuGet" "$repository"; do
+    for path in "$DOTNET_ROOT" "$HOME"/{.nuget,.config/NuGet,.dotnet} "$repository"; do
         share "$path"
     done
 
@@ -174,8 +175,9 @@ verb=$1 bare=no
 shift
 if [[ ${1:-} == --bare ]]; then bare=yes; shift; fi
 case $verb in
-    build) [[ $# -eq 0 ]] || usage; choose_tree; build ;;
+    make) [[ $# -eq 0 ]] || usage; choose_tree; make ;;
     run) [[ $# -gt 0 ]] || usage; choose_tree; run "$@" ;;
-    make | inside) "$verb" "$@" ;;
+    make-anew) make_anew "$@" ;;
+    inside) inside "$@" ;;
     *) usage ;;
 esac
