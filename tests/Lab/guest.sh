@@ -4,6 +4,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=SCRIPTDIR/lib.sh
+. "$here/lib.sh"
 out=${1:-${VIRTSNAPSHOT_LAB_CACHE:-/var/cache/virtsnapshot-lab}}
 
 # One at a time; the others then find it done.
@@ -17,14 +19,17 @@ flock 9
 stamp=$(
     {
         cat "$here/guest.sh" "$here"/guest/*
-        dpkg-query -W busybox-static libc6 libglib2.0-0
+        # Its name ends in t64 since Debian 13.
+        dpkg-query -W busybox-static libc6 'libglib2.0-0*'
     } | sha256sum
 )
 [[ ! -f $out/stamp || $(<"$out/stamp") != "$stamp" ]] || exit 0
 
 # Beside the result, so that moving it into place is atomic.
 scratch=$(mktemp -d "$out/build.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
+cleanup() { rm -rf "$scratch"; }
+log_to "$out/guest.log"
+step 'building the guest'
 root=$scratch/root packages=$scratch/packages
 mkdir -p "$root"/{bin,dev,etc,lib/modules,mnt,proc,run,sys,tmp} "$packages"
 cd "$packages"
@@ -33,11 +38,10 @@ download() {
     local kernel
     kernel=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p')
     # An empty name here means that there are no lists at all, which is a failure and not the shell's end.
-    [[ -n $kernel ]] && apt-get -qq -o APT::Sandbox::User=root download qemu-guest-agent "$kernel" >&2
+    [[ -n $kernel ]] && apt-get -qq -o APT::Sandbox::User=root download qemu-guest-agent "$kernel"
 }
-echo 'lab: building the guest' >&2
 # Lists that were never fetched, or are too old, are the usual reason for a failure.
-download 2>/dev/null || { apt-get -qq update >&2 && download; }
+download || { apt-get -q update && download; }
 for package in *.deb; do
     dpkg -x "$package" .
 done
@@ -50,15 +54,14 @@ done
 
 # The agent, with the libraries where its loader will look for them.
 cp usr/sbin/qemu-ga "$root/bin/"
-for library in $(ldd usr/sbin/qemu-ga | grep -o '/[^ ]*'); do
+ldd usr/sbin/qemu-ga >libraries
+if grep 'not found' libraries; then fail 'the guest agent needs a library that this machine does not have'; fi
+for library in $(grep -o '/[^ ]*' libraries); do
     install -D "$library" "$root$library"
 done
 
-while read -r module; do
-    find lib/modules -name "$module.ko" -exec cp {} "$root/lib/modules/" \;
-    [[ -f $root/lib/modules/$module.ko ]]
-done <"$here/guest/modules"
-cp "$here/guest/modules" "$root/lib/modules.order"
+# "modules_of" is in lib.sh, for the lab host has the same modules.
+modules_of . "$root" <"$here/guest/modules"
 
 install -m 755 "$here/guest/init" "$root/init"
 install -m 755 "$here"/guest/{write-records,hang-agent} "$root/bin/"

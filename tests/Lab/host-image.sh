@@ -2,12 +2,16 @@
 # host-image.sh [OUTDIR]: builds what host.sh starts the lab host from, into OUTDIR (below the cache): vmlinuz,
 # initrd.img, root.qcow2, and vdb.qcow2 and vdc.qcow2, the disks with its storage. Done once, in minutes: again only
 # when the recipe has changed.
+#
+# It is a Debian 12, whatever the machine is: its libvirt, LVM and ZFS are the same everywhere, and the tests on Debian 13 itself are those of debian13.sh.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${VIRTSNAPSHOT_LAB_CACHE:-/var/cache/virtsnapshot-lab}
 out=${1:-$cache/host}
-fail() { echo "lab: $*" >&2; exit 1; }
+# shellcheck source=SCRIPTDIR/lib.sh
+. "$here/lib.sh"
+release=bookworm
 
 # One at a time; the others then find it done.
 mkdir -p "$out"
@@ -20,29 +24,18 @@ stamp=$(cat "$here/host-image.sh" "$here/host"/{packages,initrd,storage,prepare,
 
 [[ $EUID -eq 0 ]] || fail 'only root can build the lab host'
 "$here/install.sh" host
-started=$SECONDS
-say() { echo "lab: $* ($((SECONDS - started)) s)" >&2; }
 
 scratch=$(mktemp -d "$out/build.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
+cleanup() { rm -rf "$scratch"; }
+# Debian's own tools, and none that stand before them in PATH: mmdebstrap starts a python for each package.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+log_to "$out/build.log"
 root=$scratch/root
-release=$(. /etc/os-release && echo "$VERSION_CODENAME")
-
-# The machine's own sources of this release, in their order; ZFS is in contrib. Others' sources are none of the lab's.
-sources=()
-for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
-    source=$scratch/${#sources[@]}-${file##*/}
-    [[ -r $file ]] || continue
-    case $file in
-        *.list) sed -n "/^deb .* $release/s/\$/ contrib/p" "$file" >"$source" ;;
-        *.sources) awk -v RS= -v "release=$release" '
-            ("\n" $0) ~ "\nSuites:[^\n]*" release { gsub(/\nComponents:[^\n]*/, "& contrib"); print $0 "\n" }' "$file" >"$source" ;;
-    esac
-    if [[ -s $source ]]; then sources+=("$source"); fi
-done
+# ZFS is in contrib.
+mapfile -t sources < <(debian_sources "$scratch" "$release" contrib)
 
 # The Debian tree.
-say 'the lab host: packages'
+step 'making the lab host: packages'
 mapfile -t packages <"$here/host/packages"
 # libvirt-daemon-system wants a service manager: its files do without, and its users are made here. The kernel, installed,
 # would want an initramfs of its own.
@@ -75,34 +68,31 @@ recipe='
     rm -rf /tmp/* /etc/ssh/ssh_host_* /var/lib/apt/lists/* /var/cache/apt/*
     mkdir -p /lab
 '
-mmdebstrap --quiet --mode=root --variant=minbase --format=directory --aptopt='Apt::Install-Recommends "false"' \
+mmdebstrap --mode=root --variant=minbase --format=directory --aptopt='Apt::Install-Recommends "false"' \
     --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/{doc,man,locale}/*' --include="$(IFS=,; echo "${packages[*]}")" \
     --customize-hook="chroot \"\$1\" sh -c '${recipe//\'/\'\\\'\'}'" \
-    "$release" "$root" "${sources[@]}" >"$out/build.log" 2>&1 || fail "the lab host cannot be built, see $out/build.log"
+    "$release" "$root" "${sources[@]}"
 kernel=$(basename "$root"/lib/modules/*)
 
 # Its ZFS: kept for as long as there is neither another kernel nor another ZFS, nor another recipe for it.
 built_by=$(sha256sum <"$here/host/build-zfs")
 zfs=$out/zfs-$kernel-$(chroot "$root" dpkg-query -W -f '${source:Upstream-Version}' zfsutils-linux)-${built_by:0:8}.tar
 if [[ ! -f $zfs ]]; then
-    say 'the lab host: ZFS, for some minutes'
+    step 'making the lab host: ZFS, for some minutes'
     rm -f "$out"/zfs-*.tar
-    "$here/host/build-zfs" "$kernel" "$zfs" "${sources[@]}"
+    "$here/host/build-zfs" "$release" "$kernel" "$zfs" "${sources[@]}"
 fi
 mkdir "$root/lib/modules/$kernel/zfs"
 tar -C "$root/lib/modules/$kernel/zfs" -xf "$zfs"
 depmod -b "$root" "$kernel"
 
 # The first file system does nothing but find the disk that all is on.
-say 'the lab host: images'
+step 'making the lab host: images'
 first=$scratch/first
-mkdir -p "$first"/{bin,dev,lab,lib/modules,proc,root,sys}
+mkdir -p "$first"/{bin,dev,lab,proc,root,sys}
 cp "$root/bin/busybox" "$first/bin/busybox"
 for applet in cat findfs insmod mkdir mount sh sleep switch_root umount; do ln -s busybox "$first/bin/$applet"; done
-for module in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk; do
-    find "$root/lib/modules" -name "$module.ko" -exec cp {} "$first/lib/modules/" \;
-    echo "$module" >>"$first/lib/modules.order"
-done
+printf '%s\n' virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk | modules_of "$root" "$first"
 install -m 755 "$here/host/initrd" "$first/init"
 (cd "$first" && find . | cpio --quiet -o -H newc -R 0:0) >"$scratch/initrd.img"
 cp "$root"/boot/vmlinuz-* "$scratch/vmlinuz"
@@ -115,8 +105,7 @@ rm -rf "$scratch/root.raw" "$root"
 for disk in vdb vdc; do qemu-img create -q -f qcow2 "$scratch/$disk.qcow2" 16G; done
 
 # What takes time at a first boot is done here: its storage, libvirt's look at QEMU, AppArmor's profiles.
-say 'the lab host: first boot'
+step 'making the lab host: first boot'
 "$here/host.sh" prepare "$scratch" || { cp "$scratch/console.log" "$out/" || true; fail "it does not come up, see $out/console.log"; }
 for file in vmlinuz initrd.img root.qcow2 vdb.qcow2 vdc.qcow2; do mv "$scratch/$file" "$out/"; done
 echo "$stamp" >"$out/stamp"
-say 'the lab host: done'

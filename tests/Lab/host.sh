@@ -47,7 +47,7 @@ end_process() {
 make_lab_disk() {
     local tree=$dir/lab
     mkdir -p "$tree"/{guest,keys}
-    cp -r "$here"/{domain,guest,in-guest,records}.sh "$here/host" "$tree/"
+    cp -r "$here"/{domain,guest,in-guest,lib,records}.sh "$here/host" "$tree/"
     cp "$here"/guest/* "$tree/guest/"
     if [[ $1 == whole ]]; then
         cp "$cache"/{vmlinuz,initrd.img} "$tree/guest/"

@@ -34,12 +34,14 @@ pid_of() {
 enter() {
     local pid
     pid=$(pid_of holder) || fail "nothing runs in $dir"
-    nsenter --target "$pid" --mount --pid -- "$@"
+    # With its root: in a chroot, the mount namespace alone would lead to the root of the machine, and to the machine's own libvirt.
+    nsenter --target "$pid" --mount --pid --root --wd -- "$@"
 }
 
 # Run as the first process of the private world.
 hold() {
     [[ $$ -eq 1 ]] || fail 'that is for start alone'
+    cd /
     mount --make-rslave /
     for pair in run:/run/libvirt lib:/var/lib/libvirt log:/var/log/libvirt etc:/etc/libvirt; do
         mkdir -p "${pair#*:}"

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# sshd.sh start|stop DIR: an ssh server of this machine's own, reached over 127.0.0.1 with a throw-away key, with all its state below DIR.
+# sshd.sh start|disconnect|stop DIR: an ssh server of this machine's own, reached over 127.0.0.1 with a throw-away key, with all its state below DIR.
 #
 #   start DIR [PID]  starts it, and prints the program that goes where ssh goes (a URI's command=); with PID, it is stopped as
 #                    soon as there is no such process any more
-#   stop DIR         ends it and all its sessions
+#   disconnect DIR   ends all its connections, as a network does that goes away; what runs behind them is not ended; new ones can be made
+#   stop DIR         ends it and all its connections
 #
 # No configuration of the machine's or the user's own ssh is read or changed. DIR/sshd_config.d/*.conf is read for each new connection.
 set -euo pipefail
@@ -27,6 +28,9 @@ start() {
     install -m 644 "$dir/key.pub" "$dir/authorized_keys"
     echo "virtsnapshot-lab $(cut -d' ' -f1,2 "$dir/host-key.pub")" >"$dir/known_hosts"
     mkdir -p "$dir/sshd_config.d"
+    # Since 9.8 a server refuses an address for a while whose connections ended badly, as those of the tests do. An older one does not know the option.
+    local penalties='PerSourcePenalties no'
+    /usr/sbin/sshd -t -f /dev/null -h "$dir/host-key" -o "$penalties" 2>"$dir/sshd.log" || penalties=
     for ((tries = 0; tries < 20; tries++)); do
         local port=$((20000 + RANDOM % 20000))
         cat >"$dir/sshd_config" <<-CONF
@@ -42,6 +46,7 @@ start() {
 			PermitRootLogin yes
 			AllowTcpForwarding no
 			MaxStartups 100
+			$penalties
 		CONF
         # In a session of its own, for the interrupt that ends a test is not meant for it.
         setsid /usr/sbin/sshd -f "$dir/sshd_config" -E "$dir/sshd.log" || fail "sshd does not start: $(cat "$dir/sshd.log")"
@@ -71,18 +76,39 @@ start() {
     echo "$dir/ssh"
 }
 
-# Its sessions are its children, and what they have started goes with their ends of the pipes.
+# The pid of the server, if it is ours.
+server() {
+    local pid
+    pid=$(cat "$dir/sshd.pid" 2>/dev/null) && grep -qzF -- "$dir/sshd_config" "/proc/$pid/cmdline" 2>/dev/null && echo "$pid"
+}
+
+# The descendants of process $1 that are the server's own: a connection has up to three (sshd, sshd-session, sshd-auth), and each of them holds its socket.
+connections_of() {
+    local child
+    for child in $(pgrep -P "$1" '^sshd'); do
+        echo "$child"
+        connections_of "$child"
+    done
+}
+
+disconnect() {
+    local pid connections
+    pid=$(server) || fail "nothing runs in $dir"
+    mapfile -t connections < <(connections_of "$pid")
+    # One may have ended by itself in the meantime.
+    [[ ${#connections[@]} -eq 0 ]] || kill -KILL "${connections[@]}" 2>/dev/null || true
+}
+
 stop() {
     local pid
-    pid=$(cat "$dir/sshd.pid" 2>/dev/null) || return 0
-    if grep -qzF -- "$dir/sshd_config" "/proc/$pid/cmdline" 2>/dev/null; then
-        pkill -P "$pid" || true
+    if pid=$(server); then
+        disconnect
         kill "$pid"
     fi
     rm -f "$dir/sshd.pid"
 }
 
 case $verb in
-    start | stop) "$verb" "$@" ;;
+    start | disconnect | stop) "$verb" "$@" ;;
     *) usage ;;
 esac

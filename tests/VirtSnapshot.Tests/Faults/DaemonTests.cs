@@ -5,6 +5,7 @@ using Xunit;
 namespace VirtSnapshot.Tests.Faults;
 
 /// <summary>libvirtd goes away under us, and comes back.</summary>
+[Trait("Debian13", "yes")]
 public sealed class DaemonTests(LabFixture lab) : FaultTest(lab)
 {
     [Fact]

@@ -7,6 +7,7 @@ using Xunit;
 namespace VirtSnapshot.Tests.Faults;
 
 /// <summary>An agent that does not answer: in time for us, or ever.</summary>
+[Trait("Debian13", "yes")]
 public sealed class HungAgentTests(LabFixture lab) : FaultTest(lab)
 {
     [Fact]

@@ -55,7 +55,7 @@ public sealed class SshServer : IDisposable
     internal SshHost Host(string user = "root", string? command = null, bool isSession = false) => new(Connection(user, command), "test:///default", isSession);
 
     /// <summary>Cuts every connection, as a network does that goes away; new ones can be made.</summary>
-    public void CutAll() => LabScript.TryRunProgram("pkill", "-KILL", "-P", File.ReadAllText(Path.Combine(Folder, "sshd.pid")).Trim());
+    public void CutAll() => LabScript.Run("sshd.sh", "disconnect", Folder);
 
     public void Dispose()
     {

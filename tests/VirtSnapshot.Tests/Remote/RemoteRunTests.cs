@@ -11,6 +11,7 @@ using Xunit;
 namespace VirtSnapshot.Tests.Remote;
 
 /// <summary>The whole way over ssh. What is left afterwards is looked at without it.</summary>
+[Trait("Debian13", "yes")]
 public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest(lab)
 {
     private string Uri => server.UriOf(Lab);
@@ -68,9 +69,10 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
         TestContext.Current.TestOutputHelper?.WriteLine($"taking {forTaking}, listing {forListing}, removing {forRemoving}");
         Assert.Equal(2, listed.Count);
 
-        // Some of these look for other domains on the images, and for overlays that the disks do not use.
-        Assert.InRange(forTaking, 1, 13);
-        Assert.InRange(forListing, 1, 5);
+        // Some of these look for other domains on the images, and for overlays that the disks do not use. One of them is there only when other tests have left
+        // domains in this libvirt: without them it is 13, 5 and 29.
+        Assert.InRange(forTaking, 1, 14);
+        Assert.InRange(forListing, 1, 6);
         Assert.InRange(forRemoving, 1, 30);
     }
 

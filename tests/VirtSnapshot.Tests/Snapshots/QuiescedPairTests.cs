@@ -13,6 +13,7 @@ public partial class QuiescedPairTests(LabFixture lab)
     private TestGuest Guest => lab.Guest("records");
 
     [Fact]
+    [Trait("Debian13", "yes")]
     public void Both_disks_are_of_one_moment_time_and_again_and_after_the_merge_everything_is_there()
     {
         Guest.WaitForMoreRecords(1);

@@ -17,6 +17,7 @@ public sealed class LibvirtVolumeTests(LabFixture lab) : VolumeTest(lab)
     private const string Pool = RunningPool.Name;
 
     [Fact]
+    [Trait("Debian13", "yes")]
     public void A_running_guest_s_raw_disks_are_cloned_at_one_moment_and_the_clones_stand_still()
     {
         var folder = Xfs("1G").Folder;

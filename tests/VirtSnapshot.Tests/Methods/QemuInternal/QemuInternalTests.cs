@@ -16,6 +16,7 @@ public sealed class QemuInternalTests(LabFixture lab) : VolumeTest(lab)
     private const string Method = "qemu-internal";
 
     [Fact]
+    [Trait("Debian13", "yes")]
     public void What_was_taken_is_read_from_the_image_whatever_is_written_later_and_also_while_the_domain_runs()
     {
         var backing = Image("base.qcow2", content: 5);

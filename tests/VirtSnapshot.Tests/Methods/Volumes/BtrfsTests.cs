@@ -35,6 +35,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
     }
 
     [Fact]
+    [Trait("Debian13", "yes")]
     public void A_raw_image_on_a_subvolume_of_its_own_gets_it_by_default_and_the_source_stands_still()
     {
         Btrfs(out var root);

@@ -16,6 +16,7 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
     [InlineData("xfs", "raw")]
     [InlineData("xfs", "qcow2")]
     [InlineData("btrfs", "raw")]
+    [Trait("Debian13", "yes")]
     public void Every_image_is_cloned_beside_itself_and_the_clones_stand_still(string fileSystem, string format)
     {
         var folder = fileSystem == "xfs" ? Xfs().Folder : Btrfs(out _).Folder;
