@@ -67,7 +67,7 @@ function Get-Lane {
     , @(
         (New-XunitRun lab-host $xunit @('-namespace', $hostStorage))
         (New-XunitRun debian-13 "$lab/debian13.sh" @('run', $xunit, '-trait', 'Debian13=yes'))
-        (New-Run debian-13-demo "$lab/debian13.sh" @('run', "$root/build.sh", 'demo'))
+        (New-Run debian-13-demo "$lab/debian13.sh" @('run', 'dotnet', 'pwsh', '-NoProfile', '-File', "$root/demo/Demo.ps1"))
     )
 }
 
@@ -234,9 +234,9 @@ function Test-All {
     # Once more, where one looks first.
     $failed = @($tests | Where-Object Failure)
     foreach ($test in $failed) { Write-Host "FAILED $($test.Name): $($test.Failure)" -ForegroundColor Red }
-    $passed, $skipped = @($tests | Where-Object { -not $_.Failure } | Group-Object Skipped -AsHashTable | ForEach-Object {
-        ($_[$false] | Measure-Object Count -Sum).Sum; ($_[$true] | Measure-Object Count -Sum).Sum })
-    Write-Host "$([int]$passed) passed, $($failed.Count) failed, $([int]$skipped) skipped"
+    $passed, $skipped = 0, 0
+    $tests | Where-Object { -not $_.Failure } | ForEach-Object { if ($_.Skipped) { $skipped += $_.Count } else { $passed += $_.Count } }
+    Write-Host "$passed passed, $($failed.Count) failed, $skipped skipped"
     exit ($failed.Count -or -not $passed ? 1 : 0)
 }
 

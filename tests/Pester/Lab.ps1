@@ -39,6 +39,7 @@ function New-BareDomain([string] $Name, [string[]] $Target = 'vda', [switch] $St
 
 # Also of a domain that is not there any more, and without regard to its snapshots.
 function Remove-BareDomain([string] $Name) {
+    $PSNativeCommandUseErrorActionPreference = $false
     virsh -q -c $uri destroy $Name *> $null
     virsh -q -c $uri undefine $Name --managed-save --snapshots-metadata --checkpoints-metadata *> $null
     Remove-Item "$lab/images/$Name-*" -Force
