@@ -57,26 +57,29 @@ function Get-Lane {
     $pester = New-Run pester dotnet @('pwsh', '-NoProfile', '-NonInteractive', '-File', "$root/tests/Pester/Invoke-Tests.ps1", '-Report', "$results/pester.txt")
     if ($Filter) {
         $pester.Arguments += '-Filter', $Filter
-        return , @((New-XunitRun filtered $xunit @('-method', "*$Filter*")), $pester)
+        return , @((New-XunitRun filtered @($xunit) @('-method', "*$Filter*")), $pester)
     }
 
-    , @((New-XunitRun faults $xunit @('-namespace', $faults)))
-    , @($pester, (New-XunitRun others $xunit @('-namespace-', $faults, '-namespace-', $hostStorage)))
+    , @((New-XunitRun faults @($xunit) @('-namespace', $faults)))
+    , @($pester, (New-XunitRun others @($xunit) @('-namespace-', $faults, '-namespace-', $hostStorage)))
     if ($Quick) { return }
 
+    # The emulated host takes what the other lanes leave: they test what has to happen in time, and it does not.
     , @(
-        (New-XunitRun lab-host $xunit @('-namespace', $hostStorage))
-        (New-XunitRun debian-13 "$lab/debian13.sh" @('run', $xunit, '-trait', 'Debian13=yes'))
+        (New-XunitRun lab-host @('chrt', '--idle', '0', $xunit) @('-namespace', $hostStorage))
+        (New-XunitRun debian-13 @("$lab/debian13.sh", 'run', $xunit) @('-trait', 'Debian13=yes'))
         (New-Run debian-13-demo "$lab/debian13.sh" @('run', 'dotnet', 'pwsh', '-NoProfile', '-File', "$root/demo/Demo.ps1"))
     )
 }
 
 function New-Run([string] $Name, [string] $Program, [string[]] $Arguments) {
-    @{ Name = $Name; Program = $Program; Arguments = $Arguments; Xml = $null; Process = $null; Output = $null; Started = $null; Seconds = 0 }
+    @{ Name = $Name; Program = $Program; Arguments = $Arguments; Command = @(); Xml = $null; Process = $null; Output = $null; Started = $null; Seconds = 0 }
 }
 
-function New-XunitRun([string] $Name, [string] $Program, [string[]] $Choice) {
-    $run = New-Run $Name $Program ($Choice + @('-noLogo', '-noColor', '-reporter', 'verbose', '-xml', "$results/$Name.xml"))
+function New-XunitRun([string] $Name, [string[]] $Command, [string[]] $Choice) {
+    $arguments = @($Command | Select-Object -Skip 1) + $Choice + @('-noLogo', '-noColor', '-reporter', 'verbose', '-xml', "$results/$Name.xml")
+    $run = New-Run $Name $Command[0] $arguments
+    $run.Command = $Command
     $run.Xml = "$results/$Name.xml"
     $run
 }
@@ -147,8 +150,8 @@ function Read-Result([hashtable] $Run) {
     New-Result $Run.Name $Run.Name ($Run.Process.ExitCode ? "It ended with exit code $($Run.Process.ExitCode), see its output above." : '') $Run.Seconds
 }
 
-function New-Result([string] $Class, [string] $Name, [string] $Failure, [double] $Seconds, [int] $Count = 1, [switch] $Skipped) {
-    [pscustomobject]@{ Class = $Class; Name = $Name; Failure = $Failure; Seconds = $Seconds; Count = $Count; Skipped = [bool]$Skipped }
+function New-Result([string] $Class, [string] $Name, [string] $Failure, [double] $Seconds, [int] $Count = 1, [switch] $Skipped, [string] $Method = '') {
+    [pscustomobject]@{ Class = $Class; Name = $Name; Failure = $Failure; Seconds = $Seconds; Count = $Count; Skipped = [bool]$Skipped; Method = $Method }
 }
 
 function Read-XunitResult([hashtable] $Run) {
@@ -161,7 +164,8 @@ function Read-XunitResult([hashtable] $Run) {
             $failure = $test.SelectSingleNode('failure')
             $class = $test.GetAttribute('type') -replace '^VirtSnapshot\.Tests\.'
             $seconds = [double]::Parse($test.GetAttribute('time'), [cultureinfo]::InvariantCulture)
-            New-Result $class $test.GetAttribute('name') ($failure ? $failure.InnerText.Trim() : '') $seconds -Skipped:($test.GetAttribute('result') -eq 'Skip')
+            New-Result $class $test.GetAttribute('name') ($failure ? $failure.InnerText.Trim() : '') $seconds -Skipped:($test.GetAttribute('result') -eq 'Skip') `
+                -Method "$($test.GetAttribute('type')).$($test.GetAttribute('method'))"
         }
 
         # Fixtures that could not be cleaned up, and the like.
@@ -216,12 +220,24 @@ function Test-All {
         $null = New-Item $results -ItemType Directory
         if (-not ($Quick -or $Filter)) {
             # They take minutes where they are not there yet: with what the tests leave of the machine. Whoever needs one waits for it.
-            $null = Start-Program "$results/images.log" nice @('-n', '19', 'bash', '-c', '"$0/host-image.sh"; "$0/debian13.sh" make', $lab)
+            $null = Start-Program "$results/images.log" chrt @('--idle', '0', 'bash', '-c', '"$0/host-image.sh"; "$0/debian13.sh" make', $lab)
         }
 
         Write-Step 'Testing'
         $runs = @(Invoke-Lane @(Get-Lane))
-        $tests = @($runs | ForEach-Object { Read-Result $_ })
+        foreach ($run in $runs) {
+            $read = @(Read-Result $run)
+            $methods = @($read | Where-Object { $_.Failure -and $_.Method } | ForEach-Object Method | Sort-Object -Unique)
+            if ($methods) {
+                # What has to happen in time may fail beside the other lanes. By itself it has one more chance, and is named.
+                Write-Host "Failed, and tried once more: $($methods -join ', ')" -ForegroundColor Yellow
+                $again = @(Invoke-Lane (, @(New-XunitRun "$($run.Name)-again" $run.Command @($methods | ForEach-Object { '-method'; $_ }))))
+                $read = @($read | Where-Object Method -NotIn $methods) + @(Read-Result $again[0])
+                $runs += $again
+            }
+
+            $tests += $read
+        }
     }
     catch {
         $tests += New-Result build.ps1 build.ps1 "$_`n$($_.ScriptStackTrace)" 0

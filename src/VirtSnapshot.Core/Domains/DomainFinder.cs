@@ -24,7 +24,7 @@ public static class DomainFinder
         while (MoveNext())
         {
             var (name, answer) = answers.Current;
-            if (answer is null)
+            if (answer is null || DomainSurvey.IsGivenUp(answer))
             {
                 rented.Abandon();
                 fail(NotResponding(uri, name));
@@ -171,7 +171,7 @@ public static class DomainFinder
         }
     }
 
-    private static VirtSnapshotException NotResponding(string uri, string name) => new(
+    internal static VirtSnapshotException NotResponding(string uri, string name) => new(
         FailureKind.OperationTimeout,
         "DomainNotResponding",
         name,

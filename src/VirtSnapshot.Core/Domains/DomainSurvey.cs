@@ -30,16 +30,24 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
             {
                 using (native)
                 {
-                    results.Add(read(native));
+                    try
+                    {
+                        results.Add(read(native));
+                    }
+                    catch (LibvirtException e) when (e.Code == LibvirtErrorCode.OperationTimeout)
+                    {
+                        // What it uses must be known, and who reads the error looks at the right domain.
+                        throw DomainFinder.NotResponding(connection.Uri, native.Name);
+                    }
                 }
             }
 
             return results;
         }
 
-        foreach (var (name, answer) in new DomainSurvey(PromptTime, PromptTime).Read(connection, _ => true, read, CancellationToken.None))
+        foreach (var (name, answer) in new DomainSurvey(PromptTime, AnswerTime).Read(connection, _ => true, read, CancellationToken.None))
         {
-            if (answer is null)
+            if (answer is null || IsGivenUp(answer))
             {
                 skipped(name);
             }
@@ -51,6 +59,10 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
 
         return results;
     }
+
+    /// <summary>Whether libvirt itself has given up the call, after 30 s: no fault of the connection.</summary>
+    public static bool IsGivenUp(Task answer) =>
+        answer.Exception?.InnerException is LibvirtException { Code: LibvirtErrorCode.OperationTimeout };
 
     /// <summary>Reads the wanted domains of a connection in the order of their names, those that do not answer promptly last.</summary>
     /// <param name="connection">The connection. Where a domain did not answer, a call is still running on it.</param>

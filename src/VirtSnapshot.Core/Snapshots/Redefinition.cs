@@ -66,6 +66,7 @@ internal static class Redefinition
             + "'-DetachedOverlay KeepAside' keeps it in another file.")
         .Concat(lost.Where(disk => disk.WhyUseless is not null).Select(disk =>
             $"'{disk.File}' holds what disk '{disk.Record.Target}' of domain '{domain.Name}' wrote after snapshot '{disk.Record.Set!.Name}' of "
-            + $"{disk.TakenAt:u}, and the disk cannot use it again: {disk.WhyUseless}, as after 'virsh snapshot-revert'. Nothing was deleted. If no domain needs that data, delete the file; to keep it, "
+            + $"{disk.TakenAt:u}, but {disk.WhyUseless}, as after 'virsh snapshot-revert' or a change of the disk's source. Together they may be the newest data: "
+            + "if the disk is to go on with them, 'virsh edit' makes it use the file. "
             + $"'Repair-DiskSnapshot {domain.Name} -DetachedOverlay KeepAside' gives it another name, and nothing looks for it any more."));
 }

@@ -197,6 +197,9 @@ internal sealed class RedefinitionRepair
 
     private string KeepAside(IReadOnlyList<LostDisk> disk)
     {
+        // While the user was asked, the domain may have been defined with them again, and started.
+        session.Reread();
+        Refuse(session.ToOrder(), disk, choice);
         var records = disk.Select(layer => layer.Record).ToList();
 
         // First, for the overlays themselves tell all that it takes to do this again.

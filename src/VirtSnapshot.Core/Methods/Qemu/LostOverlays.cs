@@ -142,8 +142,8 @@ internal static partial class LostOverlays
 
     /// <summary>As after a revert by libvirt, which deletes what it takes for its own.</summary>
     private static string WhyUseless(RecordOrder order, string backing) => order.Host.Stat(backing, followLink: true) is null
-        ? $"what it stands on, '{backing}', does not exist any more"
-        : $"what it stands on, '{backing}', is not part of the disk";
+        ? $"what it stands on, '{backing}', is not there (deleted, or its file system is not mounted)"
+        : $"what it stands on, '{backing}', is not what the disk uses";
 
     /// <summary>
     /// Overlays that lead to the disk's chain, over others or at once. What names itself as its base, over however many others, leads nowhere.

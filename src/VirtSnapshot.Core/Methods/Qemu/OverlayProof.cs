@@ -68,10 +68,9 @@ internal static partial class OverlayProof
 
     /// <summary>A network base is not named in the file; and one without any base is ours, too: we may have died while it was being made.</summary>
     private static string? WhyOnOther(RecordOrder order, string path, RecordedDisk record) =>
-        record.Source.Path is { } source
-        && ImageChain.Resolve(path, ImageChain.ReadHeader(order.Host, path)?.BackingFile) is { } backing
-        && !order.IsSameFile(backing, source)
-            ? $"it backs on '{backing}', and not on '{source}'"
+        ImageChain.Resolve(path, ImageChain.ReadHeader(order.Host, path)?.BackingFile) is { } backing
+        && !(record.Source.Path is { } source && order.IsSameFile(backing, source))
+            ? $"it backs on '{backing}', and not on what it was made for"
             : null;
 
     /// <summary>

@@ -97,8 +97,8 @@ internal sealed class QemuProvider : ISnapshotProvider
     public IEnumerable<string>? ImagesOf(RecordedDisk record) => null;
 
     /// <summary>
-    /// The layer that the overlay stands on. One that is out of the chain counts only as far as the overlay itself names it: then it is shown, and never read
-    /// or written.
+    /// The layer that the overlay stands on. One that is out of the chain counts only where the overlay itself names it as well: then it is shown, and never
+    /// read or written.
     /// </summary>
     private static DiskSource SourceIn(RecordOrder order, RecordedDisk record, IReadOnlyList<DiskSource> chain)
     {
@@ -116,7 +116,7 @@ internal sealed class QemuProvider : ISnapshotProvider
         var backing = ImageChain.Resolve(overlay, header?.BackingFile);
         var layer = chain.FirstOrDefault(layer => layer.IsSameAs(record.Source) && (backing is null || (layer.Path is { } path && order.IsSameFile(path, backing))));
         return layer is not null ? Confirm(order, record, layer)
-            : backing is null ? DiskSource.None
+            : backing is null || record.Source.Path is not { } recorded || !order.IsSameFile(backing, recorded) ? DiskSource.None
             : DiskSource.ForPath(backing, header!.BackingFormat, order.Host.Stat(backing, followLink: true) is { IsBlockDevice: true });
     }
 

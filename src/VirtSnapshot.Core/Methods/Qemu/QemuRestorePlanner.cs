@@ -36,8 +36,6 @@ internal static class QemuRestorePlanner
             lost.Add(own.Find(other => OverlayData.PathOf(other) == layer.Path) ?? throw NotOurs(order, use, disk, chain, lost.Count));
         }
 
-        // The overlays that are lost make way for one.
-        ChainDepth.Check(order, disk, chain.Count - lost.Count - 1);
         var layers = chain.Where(layer => layer.HasPath).Select(layer => layer.Path!).ToList();
         foreach (var overlay in lost.Append(record).Select(OverlayData.PathOf))
         {

@@ -85,7 +85,7 @@ public sealed class ChainDepthTests(LabFixture lab)
     }
 
     [Fact]
-    public void The_overlay_that_a_restore_makes_counts()
+    public void Restoring_makes_no_chain_deeper()
     {
         using var domain = WithOverlays(Limit - 2, isRunning: false);
         var first = Engine.Take(domain.Domain, "first");
