@@ -19,14 +19,13 @@ public static class DomainFinder
         ArgumentNullException.ThrowIfNull(fail);
         using var rented = Rent(uri, cancellation);
         using var answers = new DomainSurvey(DomainSurvey.PromptTime, DomainSurvey.AnswerTime)
-            .Read(rented.Connection, name => pattern?.Matches(name) ?? true, DomainReader.Read, cancellation)
+            .Read(rented.Connection, name => pattern?.Matches(name) ?? true, DomainReader.Read, cancellation, rented.Abandon)
             .GetEnumerator();
         while (MoveNext())
         {
             var (name, answer) = answers.Current;
             if (answer is null || DomainSurvey.IsGivenUp(answer))
             {
-                rented.Abandon();
                 fail(NotResponding(uri, name));
             }
             else if (Result(answer) is { } domain)
@@ -40,11 +39,6 @@ public static class DomainFinder
             try
             {
                 return answers.MoveNext();
-            }
-            catch (OperationCanceledException)
-            {
-                rented.Abandon();
-                throw;
             }
             catch (LibvirtException e)
             {

@@ -69,9 +69,10 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
     /// <param name="isWanted">Which names are wanted.</param>
     /// <param name="read">Reads one, on another thread.</param>
     /// <param name="cancellation">Ends the waiting.</param>
+    /// <param name="abandon">Gives up the connection, at the end, where a call is still running on it.</param>
     /// <returns>The domains' names, each with a call that has ended; null where it has not.</returns>
     public IEnumerable<(string Name, Task<T>? Answer)> Read<T>(
-        LibvirtConnection connection, Predicate<string> isWanted, Func<LibvirtDomain, T> read, CancellationToken cancellation)
+        LibvirtConnection connection, Predicate<string> isWanted, Func<LibvirtDomain, T> read, CancellationToken cancellation, Action? abandon = null)
     {
         var listed = connection.ListDomains().ToDictionary(native => native.Uuid);
         var wanted = listed.Select(native => (native.Value.Name, Uuid: native.Key))
@@ -117,6 +118,11 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
             var isBusy = late.Exists(domain => !domain.Answer.IsCompleted);
             late.ForEach(domain => _ = domain.Answer.ContinueWith(static ended => _ = ended.Exception, TaskScheduler.Default));
             used.ForEach(native => native.Dispose());
+            if (isBusy)
+            {
+                abandon?.Invoke();
+            }
+
             foreach (var rented in fresh)
             {
                 if (isBusy)

@@ -16,7 +16,7 @@ internal static class TimeSpent
     {
         if (Environment.GetEnvironmentVariable("VIRTSNAPSHOT_TEST_TIMES") is { Length: > 0 } file)
         {
-            File.WriteAllLines(file, Sums.Order().Select(sum => string.Create(CultureInfo.InvariantCulture, $"{sum.Value.TotalSeconds:0} {sum.Key}")));
+            File.WriteAllLines(file, Sums.OrderBy(sum => sum.Key, StringComparer.Ordinal).Select(sum => string.Create(CultureInfo.InvariantCulture, $"{sum.Value.TotalSeconds:0} {sum.Key}")));
         }
     };
 
