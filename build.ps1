@@ -62,8 +62,8 @@ function Get-Lane {
         return , @((New-XunitRun filtered @($xunit) @('-method', "*$Filter*")), $pester)
     }
 
-    , @((New-XunitRun faults @($xunit) @('-namespace', $faults)))
-    , @($pester, (New-XunitRun others @($xunit) @('-namespace-', $faults, '-namespace-', $hostStorage)))
+    , @((New-XunitRun faults @($xunit) @('-namespace', $faults)), $pester)
+    , @(New-XunitRun others @($xunit) @('-namespace-', $faults, '-namespace-', $hostStorage))
 
     # The emulated host takes what the other lanes leave: they test what has to happen in time, and it does not.
     $last = @()
