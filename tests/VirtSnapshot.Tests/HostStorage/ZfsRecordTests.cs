@@ -56,7 +56,7 @@ public sealed class ZfsRecordTests(LabHost host) : ZfsTest(host)
         var guest = recording.Guest;
         guest.WaitForMoreRecords(1);
         var before = guest.LastAcknowledged();
-        var set = Engine.Take(guest.Domain, "moment", RecordingGuest.OnZfs, quiescing: Engine.NoQuiesce, method: "zfs");
+        var set = Engine.Take(guest.Domain, "moment", RecordingGuest.OnZfsWithQcow2, quiescing: Engine.NoQuiesce, method: "zfs");
         guest.WaitForMoreRecords(1);
 
         // The guest flushes each record to one disk before it writes it to the next.

@@ -6,14 +6,17 @@ namespace VirtSnapshot.Tests.Lab;
 /// </summary>
 public sealed class RecordingGuest : IDisposable
 {
-    /// <summary>On thick volumes: by itself, in files on btrfs (qcow2), ext4 and XFS, and one more by itself.</summary>
+    /// <summary>On thick volumes: by itself, and in files on btrfs (qcow2), ext4 and XFS.</summary>
     public static readonly IReadOnlyList<string> OnThick = ["vda", "vdb", "vdc", "vdd"];
 
     /// <summary>On a thin volume, and in a file on one.</summary>
     public static readonly IReadOnlyList<string> OnThin = ["vde", "vdf"];
 
-    /// <summary>In files of two datasets, the second of them qcow2, and on a zvol.</summary>
+    /// <summary>In raw files of two datasets, and on a zvol.</summary>
     public static readonly IReadOnlyList<string> OnZfs = ["vdg", "vdh", "vdi"];
+
+    /// <summary>In a raw file of a dataset, on a zvol, and in a qcow2 file of another dataset.</summary>
+    public static readonly IReadOnlyList<string> OnZfsWithQcow2 = ["vdg", "vdi", "vdk"];
 
     /// <summary>On thick volumes by themselves.</summary>
     public static readonly IReadOnlyList<string> OnVolumes = ["vda", "vdj"];
@@ -38,9 +41,10 @@ public sealed class RecordingGuest : IDisposable
             $"raw:{host.MakeStorage("thin", $"{name}-e", "128M")}",
             $"qcow2:/srv/{name}/deep.qcow2",
             $"raw:{first}/a.img",
-            $"qcow2:{second}/b.qcow2",
+            $"raw:{second}/b.img",
             $"raw:{host.MakeStorage("zvol", $"{name}-i", "64M")}",
             $"raw:{host.MakeStorage("thick", $"{name}-j", "128M")}",
+            $"qcow2:{second}/c.qcow2",
         ];
         var targets = disks.Select((_, i) => $"vd{(char)('a' + i)}").ToList();
         return new RecordingGuest(host.Guest(
