@@ -67,7 +67,7 @@ function Get-Lane {
 
     # The emulated host takes what the other lanes leave: they test what has to happen in time, and it does not.
     $last = @()
-    if (-not $Quick) { $last += New-XunitRun lab-host @('chrt', '--idle', '0', $xunit) @('-namespace', $hostStorage) }
+    if (-not $Quick) { $last += New-XunitRun lab-host @('nice', '-n', '19', $xunit) @('-namespace', $hostStorage) }
     if ($Debian13) {
         $last += New-XunitRun debian-13 @("$lab/debian13.sh", 'run', $xunit) @('-trait', 'Debian13=yes')
         $last += New-Run debian-13-demo "$lab/debian13.sh" @('run', 'dotnet', 'pwsh', '-NoProfile', '-File', "$root/demo/Demo.ps1")
@@ -226,7 +226,7 @@ function Test-All {
         $null = New-Item $results -ItemType Directory
         if (-not ($Quick -or $Filter)) {
             # It takes minutes where it is not there yet: with what the tests leave of the machine. Who needs it waits for it.
-            $null = Start-Program "$results/images.log" chrt @('--idle', '0', "$lab/host-image.sh")
+            $null = Start-Program "$results/images.log" nice @('-n', '19', "$lab/host-image.sh")
         }
 
         Write-Step 'Testing'
