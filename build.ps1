@@ -188,14 +188,18 @@ function Read-PesterResult([hashtable] $Run) {
     }
 
     $counts, $lines = Get-Content "$results/pester.txt"
-    $passed, $failed, $skipped = $counts.Split(' ')
-    if ([int]$passed) { New-Result Pester Pester '' 0 -Count $passed }
-    if ([int]$skipped) { New-Result Pester Pester '' 0 -Count $skipped -Skipped }
-    foreach ($line in $lines) {
-        switch -Regex ($line) {
-            '^time (\d+) (.+)$' { New-Result "Pester, $($Matches[2])" Pester '' $Matches[1] -Count 0 }
-            '^failed ([^:]+): (.+)$' { New-Result Pester $Matches[1] $Matches[2] 0 }
-        }
+    [int] $passed, [int] $failed, [int] $skipped = $counts.Split(' ')
+    if ($passed) { New-Result Pester Pester '' 0 -Count $passed }
+    if ($skipped) { New-Result Pester Pester '' 0 -Count $skipped -Skipped }
+    foreach ($line in $lines -match '^time ') {
+        $null, $seconds, $file = $line.Split(' ', 3)
+        New-Result "Pester, $file" Pester '' $seconds -Count 0
+    }
+
+    $told = @(@($lines) -match '^failed ')
+    $told | ForEach-Object { New-Result Pester Pester $_ 0 }
+    if ($failed -gt $told.Count -or ($Run.Process.ExitCode -and -not $failed)) {
+        New-Result Pester Pester "Pester counted $failed failures, told $($told.Count), and ended with exit code $($Run.Process.ExitCode)." 0
     }
 }
 

@@ -271,7 +271,7 @@ $parts = [ordered]@{
         Measure-Snapshots eight 8 0.8 0.7
         virsh -q -c $uri destroy eight
 
-        # Most of a freeze is the guest's kernel waiting: three RCU grace periods for each file system, one after the other, whoever asked.
+        # Most of a freeze is the guest's kernel waiting: three RCU grace periods for each file system, one after the other, with every tool.
         # A guest that does not wait for them shows the rest.
         & "$lab/domain.sh" $uri quick $folder --disks 8 --records off --cmdline rcupdate.rcu_expedited=1
         Measure-Snapshots quick 8 0.8 0.7 ', rcu_expedited'

@@ -78,7 +78,7 @@ run() {
     local scratch child code old
     command -v dotnet >/dev/null || fail "there is no 'dotnet' in PATH"
     make
-    # A run that was killed leaves its folder, and nobody holds its lock.
+    # A run that was killed leaves its folder, without a lock on it.
     exec 7>"$cache/runs.lock"
     flock 7
     for old in "$cache"/run.*; do

@@ -111,8 +111,7 @@ Describe 'Get-VmDisk' {
         @{ Id = 'InputNotUnderstood'; Do = { Get-VmDomain web1 | Get-VmDisk (Get-Date) } }
         @{ Id = 'InputNotUnderstood'; Do = { Get-VmDomain web1 | Get-VmDisk -Target { $_.Nothing } } }
     ) {
-        $failure = Get-Failure $Do
-        $failure | ForEach-Object { $_.FullyQualifiedErrorId.Split(',')[0] } | Should -Be $Id
+        Get-ErrorId $Do | Should -Be $Id
     }
 
     It 'prints a table' {

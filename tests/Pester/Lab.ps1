@@ -147,7 +147,7 @@ function Exit-Lab {
 }
 
 $ownsLab = -not $env:VIRTSNAPSHOT_PESTER_LAB
-$lab = $ownsLab ? "/tmp/vs-pester-$PID" : $env:VIRTSNAPSHOT_PESTER_LAB
+$lab = $ownsLab ? [IO.Directory]::CreateTempSubdirectory('vs-pester-').FullName : $env:VIRTSNAPSHOT_PESTER_LAB
 $uri = "qemu:///system?socket=$lab/run/libvirt-sock"
 $outerUri = $env:LIBVIRT_DEFAULT_URI
 $env:LIBVIRT_DEFAULT_URI = $uri

@@ -223,8 +223,7 @@ Describe 'New-DiskSnapshot' {
         $After ??= {}
         . $Before
         try {
-            $failure = Get-Failure { New-DiskSnapshot off1 -Name taken }
-            $failure | ForEach-Object { $_.FullyQualifiedErrorId.Split(',')[0] } | Should -Be $Id
+            Get-ErrorId { New-DiskSnapshot off1 -Name taken } | Should -Be $Id
         }
         finally {
             . $After
@@ -244,7 +243,7 @@ Describe 'New-DiskSnapshot' {
                 $null = Invoke-Virsh backup-begin bare1 "$lab/backup.xml"
             }
             After = { Invoke-Virsh domjobabort bare1; Wait-Until { "$(Invoke-Virsh domjobinfo bare1)" -match 'None' } } }
-        @{ Id = 'GuestAlreadyFrozen'; Where = 'somebody else has frozen the guest'; Domain = 'web2'; Before = { $null = Invoke-Virsh domfsfreeze web2 }
+        @{ Id = 'GuestAlreadyFrozen'; Where = 'another program has frozen the guest'; Domain = 'web2'; Before = { $null = Invoke-Virsh domfsfreeze web2 }
             After = { $null = Invoke-Virsh domfsthaw web2 }; Options = @{ QuiesceRequired = $true } }
     ) {
         $Options ??= @{}

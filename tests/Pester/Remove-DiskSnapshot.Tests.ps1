@@ -49,7 +49,7 @@ Describe 'Remove-DiskSnapshot' {
         (Get-VmDomain off1).Xml | Should -Be $before
     }
 
-    It 'asks for confirmation unless it is told not to, and cannot ask where nobody is' {
+    It 'asks for confirmation unless it is told not to, and cannot ask without a user' {
         $null = New-DiskSnapshot off1 vda -Name asked
         $shell = Start-Shell 'Remove-DiskSnapshot off1 -Name asked'
         $shell.WaitForExit()
@@ -97,7 +97,7 @@ Describe 'Remove-DiskSnapshot' {
     }
 
     It 'fails with <Id> where <Where>' -ForEach @(
-        @{ Id = 'SourceInUse'; Where = 'somebody reads the base'
+        @{ Id = 'SourceInUse'; Where = 'a process reads the base'
             Before = { $reader = Start-Process tail '-f', $snapshot.BackupSource.Path -PassThru -RedirectStandardOutput /dev/null
                 Wait-Until { (Get-Item "/proc/$($reader.Id)/fd/*").Target -contains $snapshot.BackupSource.Path } }
             After = { $reader.Kill($true); $reader.WaitForExit() } }

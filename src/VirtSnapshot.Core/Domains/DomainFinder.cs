@@ -24,7 +24,7 @@ public static class DomainFinder
         while (MoveNext())
         {
             var (name, answer) = answers.Current;
-            if (answer is null || DomainSurvey.IsGivenUp(answer))
+            if (answer is null)
             {
                 fail(NotResponding(uri, name));
             }
@@ -169,8 +169,9 @@ public static class DomainFinder
         FailureKind.OperationTimeout,
         "DomainNotResponding",
         name,
-        $"Domain '{name}' behind '{uri}' cannot be read: libvirt did not return its definition within {DomainSurvey.AnswerTime.TotalSeconds:0} s. "
-        + $"Its QEMU may hang, with another call waiting for it: 'virsh domcontrol {name}' and 'virsh domjobinfo {name}' show more. Try again when the domain responds.");
+        $"Domain '{name}' behind '{uri}' cannot be read: libvirt did not return its definition in time. "
+        + $"Its QEMU may hang, with another call waiting for it: 'virsh domcontrol {name}' and 'virsh domjobinfo {name}' show more. "
+        + "Try again when the domain responds.");
 
     private static VirtSnapshotException Unreachable(string uri, LibvirtException e) =>
         e.Code is LibvirtErrorCode.AccessDenied or LibvirtErrorCode.AuthenticationFailed or LibvirtErrorCode.OperationDenied

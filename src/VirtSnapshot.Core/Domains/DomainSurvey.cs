@@ -47,7 +47,7 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
 
         foreach (var (name, answer) in new DomainSurvey(PromptTime, AnswerTime).Read(connection, _ => true, read, CancellationToken.None))
         {
-            if (answer is null || IsGivenUp(answer))
+            if (answer is null)
             {
                 skipped(name);
             }
@@ -60,17 +60,13 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
         return results;
     }
 
-    /// <summary>Whether libvirt itself has given up the call, after 30 s: no fault of the connection.</summary>
-    public static bool IsGivenUp(Task answer) =>
-        answer.Exception?.InnerException is LibvirtException { Code: LibvirtErrorCode.OperationTimeout };
-
     /// <summary>Reads the wanted domains of a connection in the order of their names, those that do not answer promptly last.</summary>
     /// <param name="connection">The connection. Where a domain did not answer, a call is still running on it.</param>
     /// <param name="isWanted">Which names are wanted.</param>
     /// <param name="read">Reads one, on another thread.</param>
     /// <param name="cancellation">Ends the waiting.</param>
     /// <param name="abandon">Gives up the connection, at the end, where a call is still running on it.</param>
-    /// <returns>The domains' names, each with a call that has ended; null where it has not.</returns>
+    /// <returns>The domains' names, each with a call that has ended; null where it has not, or where libvirt itself gave up waiting for QEMU.</returns>
     public IEnumerable<(string Name, Task<T>? Answer)> Read<T>(
         LibvirtConnection connection, Predicate<string> isWanted, Func<LibvirtDomain, T> read, CancellationToken cancellation, Action? abandon = null)
     {
@@ -96,7 +92,7 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
                 late.Add((name, Task.Run(() => read(native), CancellationToken.None), Stopwatch.GetTimestamp()));
                 if (HasEnded(late[^1].Answer, promptTime, cancellation))
                 {
-                    yield return (name, late[^1].Answer);
+                    yield return (name, Answered(late[^1].Answer));
                     late.RemoveAt(late.Count - 1);
                     continue;
                 }
@@ -110,7 +106,7 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
             foreach (var (name, answer, start) in late)
             {
                 var rest = answerTime - Stopwatch.GetElapsedTime(start);
-                yield return (name, HasEnded(answer, rest > TimeSpan.Zero ? rest : TimeSpan.Zero, cancellation) ? answer : null);
+                yield return (name, HasEnded(answer, rest > TimeSpan.Zero ? rest : TimeSpan.Zero, cancellation) ? Answered(answer) : null);
             }
         }
         finally
@@ -136,6 +132,9 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
             }
         }
     }
+
+    private static Task<T>? Answered<T>(Task<T> answer) =>
+        answer.Exception?.InnerException is LibvirtException { Code: LibvirtErrorCode.OperationTimeout } ? null : answer;
 
     private static bool HasEnded(Task task, TimeSpan limit, CancellationToken cancellation) =>
         Task.WaitAny([task], (int)limit.TotalMilliseconds, cancellation) == 0;

@@ -24,7 +24,7 @@ internal interface IDiskRestoration
     void Prepare(CancellationToken cancellation);
 
     /// <summary>
-    /// Refuses what planning refuses, if it has come true since: another disk's image, somebody else who uses it. Asked right before <see cref="Switch"/>.
+    /// Refuses what planning refuses, if it has come true since: another disk's image, another user of it. Asked right before <see cref="Switch"/>.
     /// </summary>
     /// <exception cref="VirtSnapshotException">The disk must not be switched now.</exception>
     void Recheck()

@@ -25,8 +25,7 @@ internal interface ISnapshotProvider
 
     /// <summary>
     /// Holds a record of this domain against what is there: names, marks and paths must be those that this method gives to this set and disk. Records can be
-    /// forged, so nothing is
-    /// deleted, overwritten, switched to or read that has not passed here.
+    /// forged, so nothing is deleted, overwritten, switched to or read that has not passed here.
     /// </summary>
     /// <param name="order">The domain.</param>
     /// <param name="record">A record with an identity of this domain.</param>

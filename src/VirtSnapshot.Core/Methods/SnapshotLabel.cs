@@ -4,8 +4,7 @@ namespace VirtSnapshot.Methods;
 
 /// <summary>
 /// The names under which storage keeps what is ours: the snapshot's name, and 64 bits of the set's identity. That a thing has such a name proves that it was
-/// made for
-/// that set of that domain: see <see cref="SetIdentity"/>.
+/// made for that set of that domain: see <see cref="SetIdentity"/>.
 /// </summary>
 internal static class SnapshotLabel
 {

@@ -28,9 +28,8 @@ public enum SnapshotState
     Detached,
 
     /// <summary>
-    /// Its record does not fit this domain: it is a clone's copy of another domain's, was taken of another image, or names something that is not ours.
-    /// Removing takes the record
-    /// out of the metadata and deletes nothing else.
+    /// Its record does not fit this domain: it is a clone's copy of another domain's, was taken of another image, or names something that is not ours. Removing
+    /// takes the record out of the metadata and deletes nothing else.
     /// </summary>
     Foreign,
 }

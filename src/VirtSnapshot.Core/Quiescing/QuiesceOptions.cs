@@ -12,6 +12,6 @@ public sealed record QuiesceOptions
     /// <summary>Freeze only these of the guest's mount points; all where it is empty.</summary>
     public IReadOnlyList<string> MountPoints { get; init; } = [];
 
-    /// <summary>How long libvirt may take to switch a frozen guest's disks, beside a part for each disk. Longer on an emulated host alone.</summary>
-    internal TimeSpan SwitchTime { get; init; } = TimeSpan.FromSeconds(2);
+    /// <summary>How long libvirt may take to switch a frozen guest's disks, beside a part for each disk; null for the usual time. For emulated hosts.</summary>
+    internal TimeSpan? SwitchTime { get; init; }
 }

@@ -59,8 +59,7 @@ internal sealed class DomainSession : IDisposable
 
     /// <summary>
     /// The error for a domain whose memory is saved; null if it is not saved. The saved memory names the disks' images: the domain continues from it only on
-    /// the
-    /// same ones.
+    /// the same ones.
     /// </summary>
     /// <param name="native">The domain's calls.</param>
     /// <param name="domain">The domain.</param>

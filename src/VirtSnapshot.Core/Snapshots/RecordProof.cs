@@ -5,9 +5,8 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>
-/// Proves that a record belongs to a domain before anything is done with what it names: whoever may write a domain's metadata may write anything into it, and
-/// clones carry
-/// copies. Every way in (listing, removal, restore, repair) passes here.
+/// Proves that a record belongs to a domain before anything is done with what it names: write access to a domain's metadata is enough to write anything into
+/// it, and clones carry copies. Every way in (listing, removal, restore, repair) passes here.
 /// </summary>
 internal static class RecordProof
 {

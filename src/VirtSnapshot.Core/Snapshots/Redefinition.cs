@@ -5,8 +5,7 @@ namespace VirtSnapshot.Snapshots;
 
 /// <summary>
 /// A domain that was defined anew from an old XML while it had snapshots (virt-install, Terraform and Ansible do that): its stored definition starts from the
-/// base, and after the next start
-/// everything written since is silently missing.
+/// base, and after the next start everything written since is silently missing.
 /// </summary>
 internal static class Redefinition
 {
@@ -66,7 +65,8 @@ internal static class Redefinition
             + "'-DetachedOverlay KeepAside' keeps it in another file.")
         .Concat(lost.Where(disk => disk.WhyUseless is not null).Select(disk =>
             $"'{disk.File}' holds what disk '{disk.Record.Target}' of domain '{domain.Name}' wrote after snapshot '{disk.Record.Set!.Name}' of "
-            + $"{disk.TakenAt:u}, but {disk.WhyUseless}, as after 'virsh snapshot-revert' or a change of the disk's source. Together they may be the newest data: "
+            + $"{disk.TakenAt:u}, but {disk.WhyUseless}, as after 'virsh snapshot-revert' or a change of the disk's source. "
+            + "Together they may be the newest data: "
             + "if the disk is to go on with them, 'virsh edit' makes it use the file. "
             + $"'Repair-DiskSnapshot {domain.Name} -DetachedOverlay KeepAside' gives it another name, and nothing looks for it any more."));
 }

@@ -7,8 +7,7 @@ namespace VirtSnapshot.Snapshots;
 
 /// <summary>
 /// Brings a domain that was defined anew from an old XML back to its newest data, or keeps that aside. Each step may be repeated: records are written before a
-/// disk is switched, and a disk
-/// that is not switched yet is found again.
+/// disk is switched, and a disk that is not switched yet is found again.
 /// </summary>
 internal sealed class RedefinitionRepair
 {
@@ -212,9 +211,10 @@ internal sealed class RedefinitionRepair
         RunSteps.Reached(RunStep.CatalogRewritten);
         var names = MethodCatalog.Selector.Find(records[0].Method, session.Domain).KeepAside(session.ToOrder(), records);
         var kept = $"Disk '{records[0].Target}': kept as {string.Join(", ", names.Select(name => $"'{name}'"))}. The disk goes on without it.";
-        return disk.All(layer => layer.WhyUseless is not null) ? $"{kept} Its own base is missing from the disk: {disk[0].WhyUseless}." : $"{kept} It stands "
-            + "on the disk's image: "
-            + "where that was not written to since, 'qemu-img convert' makes an image of its own of it, before the domain is started again.";
+        return disk.All(layer => layer.WhyUseless is not null)
+            ? $"{kept} Its own base is missing from the disk: {disk[0].WhyUseless}."
+            : $"{kept} It stands on the disk's image: where that was not written to since, 'qemu-img convert' makes an image of its own of it, "
+                + "before the domain is started again.";
     }
 
     /// <summary>Whether the guest was frozen, nothing tells any more.</summary>

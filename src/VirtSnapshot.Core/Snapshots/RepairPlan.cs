@@ -198,7 +198,7 @@ public sealed class RepairPlan : IDisposable
     private static bool HasJournal(VmDomain domain) => RunJournal.Read(domain) is not null || RunJournal.IsForeign(domain);
 
     /// <summary>
-    /// The entries that are proven to be this domain's, and why the others are not. Those stay in the journal: if nobody has forged them, nothing else tells
+    /// The entries that are proven to be this domain's, and why the others are not. Those stay in the journal: where they are not forged, nothing else tells
     /// how far the run came.
     /// </summary>
     private (IReadOnlyList<JournalEntry> Proven, IReadOnlyList<string> Unfit) Prove()

@@ -51,7 +51,7 @@ public static class SnapshotList
         var found = Redefinition.FindLost(order, listing.FoldersOf(order));
         listing.Warn(Redefinition.Describe(Redefinition.FindBehind(order)).Concat(Redefinition.Describe(domain, found)));
 
-        // Of what a disk can never use again, nothing can be restored or removed.
+        // What the disk as it is cannot go on with is no snapshot of it: it is told of, and cannot be restored or removed.
         IReadOnlyList<LostDisk> lost = [.. found.Where(disk => disk.WhyUseless is null)];
         return [.. WithLost(domain, recorded, lost), .. Unrecorded(domain, order, lost, listing)];
     }

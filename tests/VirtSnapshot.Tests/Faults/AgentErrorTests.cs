@@ -19,7 +19,9 @@ public sealed class AgentErrorTests
     [Theory]
     [InlineData(86)]
     [InlineData(112)]
-    public void An_agent_s_silence_is_one_error_with_every_libvirt(int code) => Assert.Equal(
-        (FailureKind.ResourceUnavailable, "GuestAgentUnavailable"),
-        LibvirtFailure.Explain(new LibvirtException((LibvirtErrorCode)code, "x"), null, "asking", "Wait.") is var error ? (error.Kind, error.ErrorId) : default);
+    public void An_agent_s_silence_is_one_error_with_every_libvirt(int code)
+    {
+        var error = LibvirtFailure.Explain(new LibvirtException((LibvirtErrorCode)code, "x"), null, "asking", "Wait.");
+        Assert.Equal((FailureKind.ResourceUnavailable, "GuestAgentUnavailable"), (error.Kind, error.ErrorId));
+    }
 }

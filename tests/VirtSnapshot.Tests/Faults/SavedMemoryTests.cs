@@ -43,7 +43,7 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
         TimeSpent.Sleep(TimeSpan.FromSeconds(2));
 
         Restore(isManaged: false);
-        Poll.Until(() => Lab.Virsh("domstate", domain.Name).StartsWith("running", StringComparison.Ordinal), 30, "The domain is still paused.");
+        Poll.Until(() => Lab.Virsh("domstate", domain.Name).StartsWith("running", StringComparison.Ordinal), 10, "The domain is still paused.");
         Guard.AssertGone(Live);
     }
 

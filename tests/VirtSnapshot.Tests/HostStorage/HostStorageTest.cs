@@ -28,14 +28,17 @@ public abstract class HostStorageTest(LabHost host) : IDisposable
     {
         // In one session, for each takes its time.
         undo.Reverse();
-        host.TryRun("sh", "-c", string.Join('\n', undo.Select(command => string.Join(' ', command.Select(argument => $"'{argument.Replace("'", "'\\''", StringComparison.Ordinal)}'")))));
+        host.TryRun("sh", "-c", string.Join('\n', undo.Select(command => string.Join(' ', command.Select(Quote)))));
 
         if (TestContext.Current.TestState?.Result == TestResult.Failed)
         {
             Mend();
+            host.DropRecordingGuest();
         }
 
         GC.SuppressFinalize(this);
+
+        static string Quote(string argument) => $"'{argument.Replace("'", "'\\''", StringComparison.Ordinal)}'";
     }
 
     /// <summary>All storage that is ours, and where it is mounted.</summary>

@@ -29,20 +29,22 @@ public sealed class LibvirtVolumeHostTests : LvmTest
         using var recording = Host.WakeRecordingGuest();
         var guest = recording.Guest;
         Host.Virsh("pool-refresh", "vg");
-        guest.WaitForMoreRecords(1);
+        guest.WaitForMoreRecords();
         var before = guest.LastAcknowledged();
-        var set = Engine.Take(guest.Domain, "records", RecordingGuest.OnVolumes, quiescing: Freezing, method: $"<diskSnapshot method='{MethodName}'><size>50%</size></diskSnapshot>");
+        var method = $"<diskSnapshot method='{MethodName}'><size>50%</size></diskSnapshot>";
+        var set = Engine.Take(guest.Domain, "records", RecordingGuest.OnVolumes, quiescing: Freezing, method: method);
         Assert.All(set, snapshot => Assert.Equal((MethodName, Consistency.Quiesced, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State)));
-        guest.WaitForMoreRecords(1);
+        guest.WaitForMoreRecords();
         var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!)).ToList();
         Assert.All(last, number => Assert.True(number >= before, $"{number} records are there, and {before} had been acknowledged"));
         Assert.InRange(last.Max() - last.Min(), 0, 1);
         Assert.Equal("67108864", Host.Run("lvs", "--noheadings", "--units", "b", "--nosuffix", "-o", "lv_size", set[0].BackupSource.Path!).Trim());
-        Assert.Contains("no volume of a running", Engine.Refused(() => Engine.Take(Define($"raw:{Image("/srv/ext4")}").Domain, method: MethodName)).Message, StringComparison.Ordinal);
+        var error = Engine.Refused(() => Engine.Take(Define($"raw:{Image("/srv/ext4")}").Domain, method: MethodName));
+        Assert.Contains("no volume of a running", error.Message, StringComparison.Ordinal);
 
         Engine.Remove(guest.Domain, set);
         AssertNoVolumeLeft(guest);
-        guest.WaitForMoreRecords(1);
+        guest.WaitForMoreRecords();
     }
 
     [Fact]

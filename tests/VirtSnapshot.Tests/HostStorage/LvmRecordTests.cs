@@ -32,7 +32,7 @@ public sealed class LvmRecordTests(LabHost host) : LvmTest(host)
         Assert.Contains("<label>libvirt-", guest.Domain.Xml, StringComparison.Ordinal);
         foreach (var method in new[] { "qemu", "btrfs" })
         {
-            guest.WaitForMoreRecords(1);
+            guest.WaitForMoreRecords();
             var before = guest.LastAcknowledged();
             var snapshot = Assert.Single(Engine.Take(guest.Domain, method, ["vdb"], quiescing: Freezing, method: method));
             Assert.Equal((Consistency.Quiesced, method == "btrfs"), (snapshot.Consistency, snapshot.ModifiedDisk is null));
@@ -45,7 +45,7 @@ public sealed class LvmRecordTests(LabHost host) : LvmTest(host)
 
     private void AssertRecordsComeBack(LabHostGuest guest, string method, IReadOnlyList<string> disks)
     {
-        guest.WaitForMoreRecords(1);
+        guest.WaitForMoreRecords();
         var before = guest.LastAcknowledged();
         var sources = guest.Domain.Disks.Select(disk => disk.Source.Path).ToList();
         var set = Engine.Take(guest.Domain, "records", disks, quiescing: Freezing, method: method);
@@ -58,7 +58,7 @@ public sealed class LvmRecordTests(LabHost host) : LvmTest(host)
             Assert.StartsWith(isVolume ? "/dev/vg/" : "/run/virtsnapshot/mnt/", snapshot.BackupSource.Path, StringComparison.Ordinal);
         });
         Assert.Equal(sources, guest.Domain.Disks.Select(disk => disk.Source.Path));
-        guest.WaitForMoreRecords(1);
+        guest.WaitForMoreRecords();
 
         var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!, snapshot.BackupSource.Format!)).ToList();
         Assert.All(last, number => Assert.True(number >= before, $"{number} records are there, and {before} had been acknowledged"));
@@ -67,6 +67,6 @@ public sealed class LvmRecordTests(LabHost host) : LvmTest(host)
 
         Engine.Remove(guest.Domain, set);
         AssertNothingLeft(guest.Domain);
-        guest.WaitForMoreRecords(1);
+        guest.WaitForMoreRecords();
     }
 }

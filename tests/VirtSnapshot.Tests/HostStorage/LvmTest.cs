@@ -33,7 +33,10 @@ public abstract class LvmTest(LabHost host) : HostStorageTest(host)
 
     protected override IReadOnlyList<string> Ours() =>
     [
-        .. Host.Run("sh", "-ec", "lvs --noheadings -o vg_name,lv_name @virtsnapshot; ls -A /run/virtsnapshot/mnt 2>/dev/null || :; grep /run/virtsnapshot /proc/self/mountinfo || :")
+        .. Host.Run(
+            "sh",
+            "-ec",
+            "lvs --noheadings -o vg_name,lv_name @virtsnapshot; ls -A /run/virtsnapshot/mnt 2>/dev/null || :; grep /run/virtsnapshot /proc/self/mountinfo || :")
             .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
     ];
 

@@ -225,7 +225,8 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         var (dataset, zvol) = (Dataset(), Zvol());
         var guest = Define($"raw:{FolderOf(dataset)}/a.img", $"raw:{NodeOf(zvol)}");
         // In the midst of holding and cloning. What may be left of that, piece by piece: Deleting_goes_on_from_wherever_it_ended.
-        using (var victim = VictimProcess.Start(Host.Uri, guest.Name, Dying(VictimWork.Snapshot, RunStep.Thawed) with { End = VictimEnd.KilledLater, DelayMilliseconds = 900 }))
+        var order = Dying(VictimWork.Snapshot, RunStep.Thawed) with { End = VictimEnd.KilledLater, DelayMilliseconds = 900 };
+        using (var victim = VictimProcess.Start(Host.Uri, guest.Name, order))
         {
             victim.WaitForEnd();
         }

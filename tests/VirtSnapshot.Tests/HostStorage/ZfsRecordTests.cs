@@ -14,7 +14,7 @@ public sealed class ZfsRecordTests(LabHost host) : ZfsTest(host)
     {
         using var recording = Host.WakeRecordingGuest();
         var guest = recording.Guest;
-        guest.WaitForMoreRecords(1);
+        guest.WaitForMoreRecords();
         var before = guest.LastAcknowledged();
         var sources = guest.Domain.Disks.Select(disk => disk.Source.Path).ToList();
 
@@ -32,7 +32,7 @@ public sealed class ZfsRecordTests(LabHost host) : ZfsTest(host)
         var names = Snapshots();
         Assert.Equal(3, names.Count);
         Assert.Single(Host.Run(["zfs", "get", "-Hp", "-o", "value", "createtxg", .. names]).Split('\n', StringSplitOptions.RemoveEmptyEntries).Distinct());
-        guest.WaitForMoreRecords(1);
+        guest.WaitForMoreRecords();
 
         var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!, snapshot.BackupSource.Format!)).ToList();
         Assert.All(last, number => Assert.True(number >= before, $"{number} records are there, and {before} had been acknowledged"));
@@ -46,7 +46,7 @@ public sealed class ZfsRecordTests(LabHost host) : ZfsTest(host)
 
         Engine.Remove(guest.Domain, set);
         AssertNothingLeft(guest.Domain);
-        guest.WaitForMoreRecords(1);
+        guest.WaitForMoreRecords();
     }
 
     [Fact]
@@ -54,10 +54,10 @@ public sealed class ZfsRecordTests(LabHost host) : ZfsTest(host)
     {
         using var recording = Host.WakeRecordingGuest();
         var guest = recording.Guest;
-        guest.WaitForMoreRecords(1);
+        guest.WaitForMoreRecords();
         var before = guest.LastAcknowledged();
         var set = Engine.Take(guest.Domain, "moment", RecordingGuest.OnZfsWithQcow2, quiescing: Engine.NoQuiesce, method: "zfs");
-        guest.WaitForMoreRecords(1);
+        guest.WaitForMoreRecords();
 
         // The guest flushes each record to one disk before it writes it to the next.
         var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!, snapshot.BackupSource.Format!, crashed: true)).ToList();

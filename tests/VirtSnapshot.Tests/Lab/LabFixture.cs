@@ -37,8 +37,8 @@ public sealed class LabFixture : IDisposable
     public string Socket => Uri[(Uri.IndexOf('=', StringComparison.Ordinal) + 1)..];
 
     /// <summary>
-    /// A guest of that name, booted when it is asked for the first time with the given options of <c>domain.sh</c>. Those that the class at work has not asked for
-    /// are suspended: each that writes records takes a fifth of a processor.
+    /// A guest of that name, booted when it is asked for the first time with the given options of <c>domain.sh</c>. Those that the running class has not asked
+    /// for are suspended: each that writes records takes a fifth of a processor.
     /// </summary>
     public TestGuest Guest(string name, params string[] options)
     {

@@ -64,7 +64,7 @@ public sealed class LabHost : IDisposable
     /// </summary>
     public LabHostGuest Define(string name, params IReadOnlyList<string> disks)
     {
-        var parts = disks.Select((disk, i) => (Target: $"vd{(char)('a' + i)}", Format: disk[..disk.IndexOf(':', StringComparison.Ordinal)], Path: disk[(disk.IndexOf(':', StringComparison.Ordinal) + 1)..])).ToList();
+        var parts = disks.Select(disk => disk.Split(':', 2)).Select((disk, i) => (Target: $"vd{(char)('a' + i)}", Format: disk[0], Path: disk[1])).ToList();
         var definition = new XElement(
             "domain",
             new XAttribute("type", "qemu"),
@@ -101,6 +101,16 @@ public sealed class LabHost : IDisposable
         recording ??= RecordingGuest.Boot(this);
         recording.Wake();
         return recording;
+    }
+
+    /// <summary>For a test that failed: the next one gets a guest without what is left of it.</summary>
+    public void DropRecordingGuest()
+    {
+        if (recording is { } dropped)
+        {
+            recording = null;
+            TryRun("virsh", "-q", "-c", "qemu:///system", "destroy", dropped.Guest.Name);
+        }
     }
 
     /// <summary>A power cut, and a boot from the same disks.</summary>

@@ -9,7 +9,10 @@ public sealed class LibvirtdScriptTests : IDisposable
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
-    /// <summary>Its namespaces have the machine's root, and only its processes have the chroot's. What stands in the machine's place here is a stand-in, which a failure may ruin.</summary>
+    /// <summary>
+    /// Its namespaces have the machine's root, and only its processes have the chroot's. What stands in the machine's place here is a stand-in, which a
+    /// failure may ruin.
+    /// </summary>
     [Fact]
     [Trait("Debian13", "yes")]
     public void A_libvirtd_in_a_chroot_stays_in_it()
@@ -33,7 +36,9 @@ public sealed class LibvirtdScriptTests : IDisposable
             """;
 
         var output = LabScript.RunProgram(
-            "unshare", "--mount", "--propagation", "private", "bash", "-c", Script, "bash", folder, Path.Combine(LabScript.Repository, "tests", "Lab", "libvirtd.sh"));
+            "unshare", "--mount", "--propagation", "private", "bash", "-c", Script, "bash",
+            folder,
+            Path.Combine(LabScript.Repository, "tests", "Lab", "libvirtd.sh"));
 
         var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Contains("libvirt-sock", lines);

@@ -1,8 +1,8 @@
 namespace VirtSnapshot.Tests.Lab;
 
 /// <summary>
-/// A guest on the lab host that writes records to disks on all of its storage: booted once, for a boot takes an emulated host half a minute, and suspended while
-/// no test needs it. Disposing of it lets it rest.
+/// A guest on the lab host that writes records to disks on all of its storage. It is booted once, which takes an emulated host half a minute, and suspended
+/// while no test needs it: by disposing of this.
 /// </summary>
 public sealed class RecordingGuest : IDisposable
 {

@@ -6,7 +6,7 @@ namespace VirtSnapshot.Tests.Lab;
 
 /// <summary>
 /// What a run of the tests spends on anything but testing. At its end it is written to the file that <c>VIRTSNAPSHOT_TEST_TIMES</c> names, a line each, so that
-/// build.ps1 can show it and nobody makes the tests slow without seeing it.
+/// build.ps1 can show it, and slow tests are noticed.
 /// </summary>
 internal static class TimeSpent
 {
@@ -16,7 +16,8 @@ internal static class TimeSpent
     {
         if (Environment.GetEnvironmentVariable("VIRTSNAPSHOT_TEST_TIMES") is { Length: > 0 } file)
         {
-            File.WriteAllLines(file, Sums.OrderBy(sum => sum.Key, StringComparer.Ordinal).Select(sum => string.Create(CultureInfo.InvariantCulture, $"{sum.Value.TotalSeconds:0} {sum.Key}")));
+            var sums = Sums.OrderBy(sum => sum.Key, StringComparer.Ordinal);
+            File.WriteAllLines(file, sums.Select(sum => string.Create(CultureInfo.InvariantCulture, $"{sum.Value.TotalSeconds:0} {sum.Key}")));
         }
     };
 

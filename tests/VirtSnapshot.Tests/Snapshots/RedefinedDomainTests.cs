@@ -107,7 +107,8 @@ public sealed class RedefinedDomainTests(LabFixture lab)
         Assert.Equal("NotReattachable", error.ErrorId);
         Assert.Contains("was written to after", error.Message, StringComparison.Ordinal);
 
-        VictimProcess.Die(lab, domain.Name, new VictimOrder { Work = VictimWork.Repair, Detached = DetachedOverlay.KeepAside, Step = RunStep.CatalogRewritten });
+        var dying = new VictimOrder { Work = VictimWork.Repair, Detached = DetachedOverlay.KeepAside, Step = RunStep.CatalogRewritten };
+        VictimProcess.Die(lab, domain.Name, dying);
         Assert.All(SnapshotList.Of(domain.Domain), snapshot => Assert.Equal(SnapshotState.Detached, snapshot.State));
         Assert.Equal(RepairAction.KeptAside, Repair(domain, DetachedOverlay.KeepAside).Action);
         Assert.Empty(SnapshotList.Of(domain.Domain));

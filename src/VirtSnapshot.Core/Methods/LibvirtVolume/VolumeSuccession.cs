@@ -62,8 +62,7 @@ internal sealed partial record VolumeSuccession(string Pool, string Name, string
 
     /// <summary>
     /// Why it is none that restoring this set would plan, as the end of a sentence; null where it is. The name of the new volume carries the set's identity,
-    /// and from it follows the name of
-    /// the one that is deleted.
+    /// and from it follows the name of the one that is deleted.
     /// </summary>
     public string? WhyNotOurs(RecordOrder order, VolumeCopy copy, RecordedDisk record)
     {

@@ -8,8 +8,7 @@ namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>
 /// Overlays of a domain that are marked as its own. Where the metadata is lost, the marks are the record; and where a domain was defined anew from an old XML,
-/// its disks start from the
-/// base again, and overlays that hold what was written since lie beside it or in a pool.
+/// its disks start from the base again, and overlays that hold what was written since lie beside it or in a pool.
 /// </summary>
 internal static partial class LostOverlays
 {

@@ -8,8 +8,7 @@ namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>
 /// What an overlay says of itself, in a header extension of its own that QEMU does not know and keeps (https://www.qemu.org/docs/master/interop/qcow2.html,
-/// "Header
-/// extensions"). It proves whose the file is, and survives a domain whose metadata is lost.
+/// "Header extensions"). It proves whose the file is, and survives a domain whose metadata is lost.
 /// </summary>
 /// <param name="Set">The set that it was made for.</param>
 /// <param name="Target">The disk.</param>

@@ -6,8 +6,7 @@ namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>
 /// Whether a file is the overlay that a record speaks of. The record may be forged, so the file decides: a regular file, reached without a link, named as we
-/// name
-/// overlays, and marked in its header as made for this set and disk.
+/// name overlays, and marked in its header as made for this set and disk.
 /// </summary>
 internal static partial class OverlayProof
 {

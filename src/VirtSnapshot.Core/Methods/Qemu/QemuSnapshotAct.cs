@@ -9,6 +9,7 @@ namespace VirtSnapshot.Methods.Qemu;
 internal sealed class QemuSnapshotAct : ISnapshotAct
 {
     // A switch takes some 10 ms a disk; on a loaded host it can take a second. libvirt itself waits 30 s for a job that holds the domain.
+    private static readonly TimeSpan SwitchTime = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan SwitchTimeOfDisk = TimeSpan.FromMilliseconds(250);
 
     private readonly SnapshotOrder order;
@@ -85,7 +86,7 @@ internal sealed class QemuSnapshotAct : ISnapshotAct
         }
     }
 
-    public void Take() => InterruptibleCall.RunWithin(order.SwitchTime + (overlays.Count * SwitchTimeOfDisk), () =>
+    public void Take() => InterruptibleCall.RunWithin((order.SwitchTime ?? SwitchTime) + (overlays.Count * SwitchTimeOfDisk), () =>
     {
         try
         {

@@ -42,8 +42,7 @@ internal interface IVolumeDriver
 
     /// <summary>
     /// Why a record's names, tags and places are not those that this driver gives to a snapshot of that set, as the end of a sentence; null where they are.
-    /// Records can be forged, and
-    /// what they name is deleted by <see cref="Delete"/>, read, and restored.
+    /// Records can be forged, and what they name is deleted by <see cref="Delete"/>, read, and restored.
     /// </summary>
     string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set);
 
