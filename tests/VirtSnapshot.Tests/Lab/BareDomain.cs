@@ -63,7 +63,7 @@ public sealed class BareDomain : IDisposable
     public static string Qcow2(LabFixture lab, string domain, string target, string size = "8M", string extra = "")
     {
         var image = ImageOf(lab, domain, target);
-        LabScript.RunProgram("qemu-img", "create", "-q", "-f", "qcow2", image, size);
+        File.Copy(lab.BlankQcow2(size), image, overwrite: true);
         return FileDisk(image, target, "qcow2", extra);
     }
 
@@ -90,8 +90,8 @@ public sealed class BareDomain : IDisposable
 
     public void Dispose()
     {
-        LabScript.TryRunProgram("virsh", "-q", "-c", lab.Uri, "destroy", Name);
-        LabScript.TryRunProgram("virsh", "-q", "-c", lab.Uri, "undefine", Name, "--managed-save", "--snapshots-metadata", "--checkpoints-metadata");
+        lab.TryVirsh("destroy", Name);
+        lab.TryVirsh("undefine", Name, "--managed-save", "--snapshots-metadata", "--checkpoints-metadata");
         foreach (var image in Directory.GetFiles(lab.Images, $"{Name}-*"))
         {
             File.Delete(image);

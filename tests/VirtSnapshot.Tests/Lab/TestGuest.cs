@@ -56,8 +56,8 @@ public sealed class TestGuest(LabFixture lab, string name, string? folder = null
     /// <summary>For guests of <see cref="LabFixture.Throwaway"/>.</summary>
     public void Dispose()
     {
-        LabScript.TryRunProgram("virsh", "-q", "-c", lab.Uri, "destroy", name);
-        LabScript.TryRunProgram("virsh", "-q", "-c", lab.Uri, "undefine", name, "--managed-save", "--snapshots-metadata");
+        lab.TryVirsh("destroy", name);
+        lab.TryVirsh("undefine", name, "--managed-save", "--snapshots-metadata");
         foreach (var image in Directory.GetFiles(Path.Combine(folder, "images"), $"{name}-*"))
         {
             File.Delete(image);
