@@ -55,15 +55,17 @@ function Build-Module {
 # The tests run in lanes beside each other, for they wait most of the time: for guests, agents and time limits. A lane's runs follow one another.
 function Get-Lane {
     $xunit = "$root/tests/VirtSnapshot.Tests/bin/Release/net10.0/VirtSnapshot.Tests"
+    $unit = "$root/tests/VirtSnapshot.UnitTests/bin/Release/net10.0/VirtSnapshot.UnitTests"
     $hostStorage, $faults = 'VirtSnapshot.Tests.HostStorage', 'VirtSnapshot.Tests.Faults'
     $pester = New-Run pester dotnet @('pwsh', '-NoProfile', '-NonInteractive', '-File', "$root/tests/Pester/Invoke-Tests.ps1", '-Report', "$results/pester.txt")
     if ($Filter) {
         $pester.Arguments += '-Filter', $Filter
-        return , @((New-XunitRun filtered @($xunit) @('-method', "*$Filter*")), $pester)
+        $choice = '-method', "*$Filter*"
+        return , @((New-XunitRun unit @($unit) $choice), (New-XunitRun filtered @($xunit) $choice), $pester)
     }
 
     , @((New-XunitRun faults @($xunit) @('-namespace', $faults)), $pester)
-    , @(New-XunitRun others @($xunit) @('-namespace-', $faults, '-namespace-', $hostStorage))
+    , @((New-XunitRun unit @($unit) @()), (New-XunitRun others @($xunit) @('-namespace-', $faults, '-namespace-', $hostStorage)))
 
     # The emulated host takes what the other lanes leave: they test what has to happen in time, and it does not.
     $last = @()
@@ -168,7 +170,7 @@ function Read-XunitResult([hashtable] $Run) {
     foreach ($assembly in ([xml](Get-Content $Run.Xml -Raw)).SelectNodes('/assemblies/assembly')) {
         foreach ($test in $assembly.SelectNodes('collection/test')) {
             $failure = $test.SelectSingleNode('failure')
-            $class = $test.GetAttribute('type') -replace '^VirtSnapshot\.Tests\.'
+            $class = $test.GetAttribute('type') -replace '^VirtSnapshot\.(Unit)?Tests\.'
             $seconds = [double]::Parse($test.GetAttribute('time'), [cultureinfo]::InvariantCulture)
             New-Result $class $test.GetAttribute('name') ($failure ? $failure.InnerText.Trim() : '') $seconds -Skipped:($test.GetAttribute('result') -eq 'Skip') `
                 -Method "$($test.GetAttribute('type')).$($test.GetAttribute('method'))"
@@ -223,6 +225,7 @@ function Test-All {
     try {
         Write-Step 'Building'
         Build-Module
+        Build-Project tests/VirtSnapshot.UnitTests
         Build-Project tests/VirtSnapshot.Tests
         Build-Project tests/Pester
         & "$lab/install.sh" ($Quick -or $Filter ? @() : @('host'))
