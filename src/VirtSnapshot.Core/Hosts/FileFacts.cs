@@ -10,10 +10,13 @@ internal sealed record FileFacts(ulong Device, ulong Inode, ushort Mode, uint Ow
 
     private const ushort TypeMask = 0xF000;
     private const ushort RegularFile = 0x8000;
+    private const ushort Link = 0xA000;
     private const ushort BlockDevice = 0x6000;
     private const ushort Directory = 0x4000;
 
     public bool IsRegularFile => (Mode & TypeMask) == RegularFile;
+
+    public bool IsLink => (Mode & TypeMask) == Link;
 
     public bool IsBlockDevice => (Mode & TypeMask) == BlockDevice;
 

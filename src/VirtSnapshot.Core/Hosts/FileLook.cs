@@ -32,12 +32,12 @@ internal sealed record FileLook
         var isItselfWhole = facts.Any(field => field is ["e", "i", "0"]);
         var isTargetWhole = facts.Any(field => field is ["e", "t", "0"]);
         var looks = paths.ToDictionary(
-            path => path, _ => new FileLook { IsItselfKnown = isItselfWhole, IsTargetKnown = isTargetWhole }, StringComparer.Ordinal);
+            path => path, _ => new FileLook { IsItselfKnown = isItselfWhole, IsTargetKnown = isItselfWhole }, StringComparer.Ordinal);
         foreach (var field in facts)
         {
             if (looks.TryGetValue(field[1], out var look))
             {
-                looks[field[1]] = look.With(field[0], field[2]);
+                looks[field[1]] = look.With(field[0], field[2], isTargetWhole);
             }
         }
 
@@ -47,9 +47,10 @@ internal sealed record FileLook
     public static long ParseFreeBytes(string[] blocksAndSize) =>
         checked(long.Parse(blocksAndSize[0], CultureInfo.InvariantCulture) * long.Parse(blocksAndSize[1], CultureInfo.InvariantCulture));
 
-    private FileLook With(string kind, string value) => kind switch
+    private FileLook With(string kind, string value, bool isTargetWhole) => kind switch
     {
-        "i" => this with { IsItselfKnown = true, Itself = FileFacts.Parse(value) },
+        "i" when FileFacts.Parse(value) is var itself =>
+            this with { IsItselfKnown = true, Itself = itself, IsTargetKnown = !itself.IsLink || isTargetWhole, Target = itself.IsLink ? null : itself },
         "t" => this with { IsTargetKnown = true, Target = FileFacts.Parse(value) },
         "h" => this with { Head = Convert.FromHexString(string.Concat(value.Where(char.IsAsciiHexDigit))) },
         "d" when value.Split(' ') is [var writable, .. var free] => this with { IsWritable = writable == "1", FreeBytes = ParseFreeBytes(free) },

@@ -9,11 +9,25 @@ namespace VirtSnapshot.Hosts;
 /// <param name="Holders">The locks without which it must not be run.</param>
 internal sealed record HostQuestion(string Script, IReadOnlyList<string> Arguments, byte[]? Input, IReadOnlyList<LockHolder> Holders)
 {
-    /// <summary>As the shell over there reads it.</summary>
-    public byte[] ToBytes(string mark)
+    private static readonly string[] Scripts = ["connect.sh", "create-file.sh", "list-files.sh", "look.sh", "open-files.sh", "run.sh", "run-stoppable.sh"];
+
+    /// <summary>What answers questions over there, with all scripts: a question need then only name one.</summary>
+    public static string Worker { get; } = HostScriptText.Read("worker.sh").Replace(
+        "@SCRIPTS@",
+        string.Join('\n', Scripts.Select(script => $"{FunctionOf(script)}() {{\n{HostScriptText.Read(script)}\n}}")),
+        StringComparison.Ordinal);
+
+    /// <summary>As <c>worker.sh</c> reads it.</summary>
+    /// <param name="mark">What the answer begins and ends with.</param>
+    /// <param name="readsOurs">Whether its input is all that is written from now on.</param>
+    public byte[] ToBytes(string mark, bool readsOurs)
     {
-        var holders = string.Concat(Holders.Select(holder => $"{holder.ProcessId} {holder.Name}\n"));
-        var body = HostScriptText.Read("ask.sh").Replace("@BODY@", HostScriptText.Read(Script), StringComparison.Ordinal);
-        return Encoding.UTF8.GetBytes($"mark={ShellText.Quote(mark)}\nholders={ShellText.Quote(holders)}\nset -- {ShellText.Join(Arguments)}\n{body}");
+        var input = readsOurs ? "-" : $"{Input?.Length ?? 0}";
+        var locks = string.Concat(Holders.Select(holder => $"vs_locked {holder.ProcessId} {ShellText.QuoteInLine(holder.Name)}; "));
+        var arguments = string.Concat(Arguments.Select(argument => $" {ShellText.QuoteInLine(argument)}"));
+        return [.. Encoding.UTF8.GetBytes($"{input} {mark} {locks}{FunctionOf(Script)}{arguments}\n"), .. Input ?? []];
     }
+
+    /// <summary>No program has such a name, which a script may be asked to run.</summary>
+    private static string FunctionOf(string script) => $"vs_{Path.GetFileNameWithoutExtension(script).Replace('-', '_')}";
 }

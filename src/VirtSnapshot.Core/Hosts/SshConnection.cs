@@ -118,7 +118,7 @@ internal sealed class SshConnection
         RequireSudo(asRoot);
         Interlocked.Increment(ref roundTrips);
         var mark = $"vs-{Guid.NewGuid():N}";
-        return new SshScript(StartSession("start.sh", ["start", mark, script, .. arguments], asRoot), mark, this);
+        return new SshScript(StartSession(HostScriptText.Read("start.sh"), ["start", mark, script, .. arguments], asRoot), mark, this);
     }
 
     /// <summary>ssh, or sudo behind it, has ended without having run what it should.</summary>
@@ -195,7 +195,7 @@ internal sealed class SshConnection
     {
         cancellation.ThrowIfCancellationRequested();
         Interlocked.Increment(ref roundTrips);
-        var worker = TakeIdle(asRoot) ?? new SshWorker(StartSession("worker.sh", ["worker"], asRoot));
+        var worker = TakeIdle(asRoot) ?? new SshWorker(StartSession(HostQuestion.Worker, ["worker"], asRoot));
         var isKept = false;
         using var patience = isLook ? new Timer(_ => worker.GiveUp(), null, LookPatience, Timeout.InfiniteTimeSpan) : null;
         try
@@ -295,7 +295,7 @@ internal sealed class SshConnection
             HostProgram.Start("setsid", [
                 address.Program,
                 .. address.Arguments(ControlPath(shared)),
-                "exec " + ShellText.Join([.. root, "sh", "-c", HostScriptText.Read(script), .. arguments]),
+                "exec " + ShellText.Join([.. root, "sh", "-c", script, .. arguments]),
             ]),
             () =>
             {

@@ -49,7 +49,7 @@ internal sealed class SshWorker : IDisposable
         errors.Forget();
         using (cancellation.Register(Stop))
         {
-            if (!TryWrite(question.ToBytes(mark), question.Input, readsOurs: cancellation.CanBeCanceled))
+            if (!TryWrite(question.ToBytes(mark, readsOurs: cancellation.CanBeCanceled)))
             {
                 return null;
             }
@@ -80,14 +80,12 @@ internal sealed class SshWorker : IDisposable
 
     public void Dispose() => session.Dispose();
 
-    private bool TryWrite(byte[] question, byte[]? input, bool readsOurs)
+    private bool TryWrite(byte[] question)
     {
         try
         {
             var stream = session.Process.StandardInput.BaseStream;
-            stream.Write(Encoding.ASCII.GetBytes($"{question.Length} {(readsOurs ? "-" : $"{input?.Length ?? 0}")}\n"));
             stream.Write(question);
-            stream.Write(input ?? []);
             stream.Flush();
             return true;
         }

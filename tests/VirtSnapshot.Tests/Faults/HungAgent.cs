@@ -11,28 +11,37 @@ internal sealed class HungAgent
     private static int number;
 
     private readonly string console;
-    private readonly string mark = $"agent {Interlocked.Increment(ref number)}";
+    private readonly string word = $"{Interlocked.Increment(ref number)}";
 
     private HungAgent(TestGuest guest) => console = Path.Combine(guest.Lab.Folder, $"{guest.Name}.console.log");
 
     /// <summary>Stops the agent, and returns when it is stopped.</summary>
     public static HungAgent For(TestGuest guest, int seconds)
     {
-        var hung = new HungAgent(guest);
-        guest.Run(
-            "/bin/sh",
-            "-c",
-            $"setsid sh -c 'agent=$(cat /run/qga.pid); sleep 0.5; kill -STOP $agent; echo {hung.mark} stopped >/dev/console; sleep {seconds}; "
-            + $"echo {hung.mark} goes on >/dev/console; kill -CONT $agent' </dev/null >/dev/null 2>&1 &");
-        Poll.Until(() => hung.HasSaid("stopped"), 30, "The agent does not stop.");
+        var hung = Tell(guest, seconds);
+        hung.WaitUntilStopped();
         return hung;
     }
 
+    /// <summary>
+    /// Has the agent stopped as soon as it has answered the next freeze. In a frozen guest nobody could be told any more: what asks the agent would find it frozen.
+    /// </summary>
+    public static HungAgent OnceFrozen(TestGuest guest, int seconds) => Tell(guest, seconds, "frozen");
+
+    public void WaitUntilStopped() => Poll.Until(() => HasSaid("stopped"), 30, "The agent does not stop.");
+
     public void WaitUntilItGoesOn() => Poll.Until(() => HasSaid("goes on"), 60, "The agent does not go on.");
 
-    private bool HasSaid(string word)
+    private static HungAgent Tell(TestGuest guest, int seconds, params string[] when)
+    {
+        var hung = new HungAgent(guest);
+        guest.Run(["/bin/hang-agent", $"{seconds}", hung.word, .. when]);
+        return hung;
+    }
+
+    private bool HasSaid(string what)
     {
         using var reader = new StreamReader(new FileStream(console, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
-        return reader.ReadToEnd().Contains($"{mark} {word}", StringComparison.Ordinal);
+        return reader.ReadToEnd().Contains($"agent {word} {what}", StringComparison.Ordinal);
     }
 }

@@ -93,16 +93,17 @@ public sealed class HungAgentTests(LabFixture lab) : FaultTest(lab)
     [Fact]
     public void A_thaw_that_is_not_answered_is_carried_on_by_the_guard()
     {
-        // Only a shell in the guest can stop a frozen guest's agent: it is told beforehand, and the window held open for it.
+        HungAgent? hung = null;
         RunSteps.Observer = step =>
         {
             if (step == RunStep.Prepared)
             {
-                Live.Run("/bin/hang-agent", "8");
+                hung = HungAgent.OnceFrozen(Live, 8);
             }
             else if (step == RunStep.Frozen)
             {
-                TimeSpent.Sleep(TimeSpan.FromSeconds(1.5));
+                // The window is held open for it.
+                hung!.WaitUntilStopped();
             }
         };
 
