@@ -10,11 +10,9 @@
 .PARAMETER Filter
     For Test: only the xUnit tests whose class or method name contains this, and the Pester tests whose name does.
 .PARAMETER Quick
-    For Test: without the lab host, a virtual machine with LVM and ZFS.
-.PARAMETER Debian13
-    For Test: a part of the tests, and the demo, on a Debian 13 as well.
+    For Test: without the lab host, a virtual machine with LVM and ZFS, and without the part on Debian 13.
 #>
-param([string] $Task = 'Build', [string] $Filter = '', [switch] $Quick, [switch] $Debian13)
+param([string] $Task = 'Build', [string] $Filter = '', [switch] $Quick)
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -64,28 +62,24 @@ function Get-Lane {
         return , @((New-XunitRun unit @($unit) $choice), (New-XunitRun filtered @($xunit) $choice), $pester)
     }
 
-    , @((New-XunitRun faults @($xunit) @('-namespace', $faults)), $pester)
-    , @((New-XunitRun unit @($unit) @()), (New-XunitRun others @($xunit) @('-namespace-', $faults, '-namespace-', $hostStorage)))
+    $first = @((New-XunitRun faults @($xunit) @('-namespace', $faults)), $pester)
+    $second = @((New-XunitRun unit @($unit) @()), (New-XunitRun others @($xunit) @('-namespace-', $faults, '-namespace-', $hostStorage)))
+    if ($Quick) { return $first, $second }
+
+    $first += New-XunitRun debian-13 @("$lab/debian13.sh", 'run', $xunit) @('-trait', 'Debian13=yes')
+    $first += New-Run debian-13-demo "$lab/debian13.sh" @('run', 'dotnet', 'pwsh', '-NoProfile', '-File', "$root/demo/Demo.ps1")
 
     # The emulated host takes what the other lanes leave: they test what has to happen in time, and it does not.
-    $last = @()
-    if (-not $Quick) { $last += New-XunitRun lab-host @('nice', '-n', '19', $xunit) @('-namespace', $hostStorage) }
-    if ($Debian13) {
-        $last += New-XunitRun debian-13 @("$lab/debian13.sh", 'run', $xunit) @('-trait', 'Debian13=yes')
-        $last += New-Run debian-13-demo "$lab/debian13.sh" @('run', 'dotnet', 'pwsh', '-NoProfile', '-File', "$root/demo/Demo.ps1")
-    }
-
-    if ($last) { , $last }
+    $first, $second, @(New-XunitRun lab-host @('nice', '-n', '19', $xunit) @('-namespace', $hostStorage))
 }
 
 function New-Run([string] $Name, [string] $Program, [string[]] $Arguments) {
-    @{ Name = $Name; Program = $Program; Arguments = $Arguments; Command = @(); Xml = $null; Process = $null; Output = $null; Started = $null; Seconds = 0 }
+    @{ Name = $Name; Program = $Program; Arguments = $Arguments; Xml = $null; Process = $null; Output = $null; Started = $null; Seconds = 0 }
 }
 
 function New-XunitRun([string] $Name, [string[]] $Command, [string[]] $Choice) {
     $arguments = @($Command | Select-Object -Skip 1) + $Choice + @('-noLogo', '-noColor', '-reporter', 'verbose', '-xml', "$results/$Name.xml")
     $run = New-Run $Name $Command[0] $arguments
-    $run.Command = $Command
     $run.Xml = "$results/$Name.xml"
     $run
 }
@@ -158,8 +152,8 @@ function Read-Result([hashtable] $Run) {
     New-Result $Run.Name $Run.Name ($Run.Process.ExitCode ? "It ended with exit code $($Run.Process.ExitCode), see its output above." : '') $Run.Seconds
 }
 
-function New-Result([string] $Class, [string] $Name, [string] $Failure, [double] $Seconds, [int] $Count = 1, [switch] $Skipped, [string] $Method = '') {
-    [pscustomobject]@{ Class = $Class; Name = $Name; Failure = $Failure; Seconds = $Seconds; Count = $Count; Skipped = [bool]$Skipped; Method = $Method }
+function New-Result([string] $Class, [string] $Name, [string] $Failure, [double] $Seconds, [int] $Count = 1, [switch] $Skipped) {
+    [pscustomobject]@{ Class = $Class; Name = $Name; Failure = $Failure; Seconds = $Seconds; Count = $Count; Skipped = [bool]$Skipped }
 }
 
 function Read-XunitResult([hashtable] $Run) {
@@ -172,8 +166,7 @@ function Read-XunitResult([hashtable] $Run) {
             $failure = $test.SelectSingleNode('failure')
             $class = $test.GetAttribute('type') -replace '^VirtSnapshot\.(Unit)?Tests\.'
             $seconds = [double]::Parse($test.GetAttribute('time'), [cultureinfo]::InvariantCulture)
-            New-Result $class $test.GetAttribute('name') ($failure ? $failure.InnerText.Trim() : '') $seconds -Skipped:($test.GetAttribute('result') -eq 'Skip') `
-                -Method "$($test.GetAttribute('type')).$($test.GetAttribute('method'))"
+            New-Result $class $test.GetAttribute('name') ($failure ? $failure.InnerText.Trim() : '') $seconds -Skipped:($test.GetAttribute('result') -eq 'Skip')
         }
 
         # Fixtures that could not be cleaned up, and the like.
@@ -228,29 +221,17 @@ function Test-All {
         Build-Project tests/VirtSnapshot.UnitTests
         Build-Project tests/VirtSnapshot.Tests
         Build-Project tests/Pester
-        & "$lab/install.sh" ($Quick -or $Filter ? @() : @('host'))
+        & "$lab/install.sh" ($Quick -or $Filter ? @() : @('host', 'debian13'))
         if (Test-Path $results) { Remove-Item $results -Recurse }
         $null = New-Item $results -ItemType Directory
         if (-not ($Quick -or $Filter)) {
-            # It takes minutes where it is not there yet: with what the tests leave of the machine. Who needs it waits for it.
-            $null = Start-Program "$results/images.log" nice @('-n', '19', "$lab/host-image.sh")
+            # They take minutes where they are not there yet: with what the tests leave of the machine. Who needs one waits for it.
+            $null = Start-Program "$results/images.log" nice @('-n', '19', 'bash', '-c', '"$0/host-image.sh"; "$0/debian13.sh" make', $lab)
         }
 
         Write-Step 'Testing'
         $runs = @(Invoke-Lane @(Get-Lane))
-        foreach ($run in $runs) {
-            $read = @(Read-Result $run)
-            $methods = @($read | Where-Object { $_.Failure -and $_.Method } | ForEach-Object Method | Sort-Object -Unique)
-            if ($methods) {
-                # What has to happen in time may fail beside the other lanes. By itself it has one more chance, and is named.
-                Write-Host "Failed, and tried once more: $($methods -join ', ')" -ForegroundColor Yellow
-                $again = @(Invoke-Lane (, @(New-XunitRun "$($run.Name)-again" $run.Command @($methods | ForEach-Object { '-method'; $_ }))))
-                $read = @($read | Where-Object Method -NotIn $methods) + @(Read-Result $again[0])
-                $runs += $again
-            }
-
-            $tests += $read
-        }
+        $tests = @($runs | ForEach-Object { Read-Result $_ })
     }
     catch {
         $tests += New-Result build.ps1 build.ps1 "$_`n$($_.ScriptStackTrace)" 0
@@ -258,7 +239,7 @@ function Test-All {
 
     Write-Table $tests $runs
     Write-Host ('{0,7:0} in all' -f ((Get-Date) - $started).TotalSeconds)
-    if ($Quick) { Write-Host 'The tests on the lab host were not run, as -Quick says.' }
+    if ($Quick) { Write-Host 'The tests on the lab host and on Debian 13 were not run, as -Quick says.' }
 
     # Once more, where one looks first.
     $failed = @($tests | Where-Object Failure)
