@@ -180,7 +180,7 @@ public abstract class FaultTest : IClassFixture<OwedProof>, IDisposable
         Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
         AssertAgreement(guest);
         Guard.AssertGone(guest);
-        TestContext.Current.GetFixture<OwedProof>()!.Owe(guest);
+        TestContext.Current.GetFixture<OwedProof>().AsTask().GetAwaiter().GetResult()!.Owe(guest);
     }
 
     /// <summary>Everything of a domain that we could have changed.</summary>

@@ -8,86 +8,22 @@ namespace VirtSnapshot.Tests.Faults;
 /// <summary>A process that removes a snapshot, one of three, dies by SIGKILL.</summary>
 public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
 {
-    public static TheoryData<string, string> LiveSteps => new()
+    [Fact]
+    public void Repair_finishes_it_under_a_running_guest()
     {
-        { "s3", nameof(RunStep.RemovalJournaled) },
-        { "s3", nameof(RunStep.MergeStarted) },
-        { "s3", nameof(RunStep.MergeReady) },
-        { "s3", nameof(RunStep.Pivoted) },
-        { "s3", nameof(RunStep.CatalogRewritten) },
-        { "s3", nameof(RunStep.Discarded) },
-        { "s2", nameof(RunStep.RemovalJournaled) },
-        { "s2", nameof(RunStep.MergeStarted) },
-        { "s2", nameof(RunStep.CatalogRewritten) },
-        { "s2", nameof(RunStep.Discarded) },
-    };
-
-    public static TheoryData<string, string> OfflineSteps => new()
-    {
-        { "s3", nameof(RunStep.RemovalJournaled) },
-        { "s3", nameof(RunStep.MergeStarted) },
-        { "s3", nameof(RunStep.MergeReady) },
-        { "s3", nameof(RunStep.Pivoted) },
-        { "s3", nameof(RunStep.CatalogRewritten) },
-        { "s3", nameof(RunStep.Discarded) },
-        { "s2", nameof(RunStep.RemovalJournaled) },
-        { "s2", nameof(RunStep.MergeStarted) },
-        { "s2", nameof(RunStep.MergeReady) },
-        { "s2", nameof(RunStep.Pivoted) },
-        { "s2", nameof(RunStep.CatalogRewritten) },
-        { "s2", nameof(RunStep.Discarded) },
-        { "s1", nameof(RunStep.Pivoted) },
-    };
-
-    [Theory]
-    [MemberData(nameof(LiveSteps))]
-    public void Repair_finishes_it_under_a_running_guest(string name, string step)
-    {
-        TakeThree(Live);
-        var others = Contents(Live, exceptName: name);
-
-        Kill(Live, name, step);
-        Live.WaitForMoreRecords(1);
-        Assert.Equal(RepairAction.Finished, Repair(Live).Action);
-
-        AssertAgreement(Live, [.. Others(name)]);
-        Assert.Equal(others, Contents(Live, exceptName: name));
-        AssertAllRecordsThere(Live);
+        RunStep[] newest = [RunStep.RemovalJournaled, RunStep.MergeStarted, RunStep.MergeReady, RunStep.Pivoted, RunStep.CatalogRewritten, RunStep.Discarded];
+        RunStep[] middle = [RunStep.RemovalJournaled, RunStep.MergeStarted, RunStep.CatalogRewritten, RunStep.Discarded];
+        AssertRemoved(newest.Select(step => (2, step)).Concat(middle.Select(step => (1, step))), (_, _) =>
+        {
+            Live.WaitForMoreRecords(1);
+            Assert.Equal(RepairAction.Finished, Repair(Live).Action);
+        });
     }
 
-    [Theory]
-    [MemberData(nameof(OfflineSteps))]
-    public void Repair_finishes_it_on_a_shut_off_domain(string name, string step)
-    {
-        TakeThree(ShutOff);
-        var others = Contents(ShutOff, exceptName: name);
-
-        Kill(ShutOff, name, step);
-        Assert.Equal(RepairAction.Finished, Repair(ShutOff).Action);
-
-        AssertAgreement(ShutOff, [.. Others(name)]);
-        Assert.Equal(others, Contents(ShutOff, exceptName: name));
-        RemoveAll(ShutOff);
-    }
-
-    [Theory]
-    [InlineData(nameof(RunStep.RemovalJournaled))]
-    [InlineData(nameof(RunStep.MergeReady))]
-    [InlineData(nameof(RunStep.CatalogRewritten))]
-    [InlineData(nameof(RunStep.Discarded))]
-    public void Removing_it_again_finishes_it_as_well(string step)
-    {
-        TakeThree(Live);
-        var removed = Named(Live, "s3");
-        var others = Contents(Live, exceptName: "s3");
-
-        Kill(Live, "s3", step);
-        Engine.Remove(Live.Domain, removed);
-
-        AssertAgreement(Live, "s1", "s2");
-        Assert.Equal(others, Contents(Live, exceptName: "s3"));
-        AssertAllRecordsThere(Live);
-    }
+    [Fact]
+    public void Removing_it_again_finishes_it_as_well() => AssertRemoved(
+        new[] { RunStep.RemovalJournaled, RunStep.MergeReady, RunStep.CatalogRewritten, RunStep.Discarded }.Select(step => (2, step)),
+        (removed, _) => Engine.Remove(Live.Domain, removed));
 
     [Fact]
     public void Removing_all_takes_up_the_one_that_had_begun_first()
@@ -102,25 +38,16 @@ public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
         AssertAllRecordsThere(Live);
     }
 
-    [Theory]
-    [InlineData(nameof(RunStep.MergeStarted))]
-    [InlineData(nameof(RunStep.Pivoted))]
-    [InlineData(nameof(RunStep.CatalogRewritten))]
-    [InlineData(nameof(RunStep.Discarded))]
-    public void A_repair_that_is_killed_itself_is_repaired(string step)
-    {
-        TakeThree(Live);
-        var others = Contents(Live, exceptName: "s3");
-        Kill(Live, "s3", nameof(RunStep.RemovalJournaled));
-
-        VictimProcess.Die(Lab, Live.Name, new VictimOrder { Work = VictimWork.Repair, Step = Enum.Parse<RunStep>(step) });
-        Live.WaitForMoreRecords(1);
-        Assert.Equal(RepairAction.Finished, Repair(Live).Action);
-
-        AssertAgreement(Live, "s1", "s2");
-        Assert.Equal(others, Contents(Live, exceptName: "s3"));
-        AssertAllRecordsThere(Live);
-    }
+    [Fact]
+    public void A_repair_that_is_killed_itself_is_repaired() => AssertRemoved(
+        Enumerable.Repeat((2, RunStep.RemovalJournaled), 4),
+        (_, round) =>
+        {
+            RunStep[] steps = [RunStep.MergeStarted, RunStep.Pivoted, RunStep.CatalogRewritten, RunStep.Discarded];
+            VictimProcess.Die(Lab, Live.Name, new VictimOrder { Work = VictimWork.Repair, Step = steps[round] });
+            Live.WaitForMoreRecords(1);
+            Assert.Equal((steps[round], RepairAction.Finished), (steps[round], Repair(Live).Action));
+        });
 
     [Fact]
     public void A_disk_that_cannot_be_finished_yet_is_not_forgotten_when_another_can()
@@ -219,6 +146,33 @@ public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
         RemoveAll(ShutOff);
     }
 
+    /// <summary>
+    /// Kills the removal of one of three sets again and again, and lets it be finished. The guest writes on meanwhile, and at the end all its records are there.
+    /// </summary>
+    /// <param name="kills">Which of the three, from 0 for the oldest, and where.</param>
+    /// <param name="finish">Given what was to be removed, and how many kills there were before.</param>
+    private void AssertRemoved(IEnumerable<(int Position, RunStep Step)> kills, Action<IReadOnlyList<DiskSnapshot>, int> finish)
+    {
+        TakeThree(Live);
+        List<string> names = ["s1", "s2", "s3"];
+        foreach (var (round, (position, step)) in kills.Index())
+        {
+            var name = names[position];
+            var (removed, others) = (Named(Live, name), Contents(Live, exceptName: name));
+            Kill(Live, name, $"{step}");
+            finish(removed, round);
+
+            names.RemoveAt(position);
+            AssertAgreement(Live, [.. names]);
+            Assert.Equal(others, Contents(Live, exceptName: name));
+            names.Add($"s{round + 4}");
+            Engine.Take(Live.Domain, names[^1]);
+            Live.WaitForMoreRecords(1);
+        }
+
+        AssertAllRecordsThere(Live);
+    }
+
     private void Kill(TestGuest guest, string name, string step, ulong bandwidth = 0)
     {
         VictimProcess.Die(Lab, guest.Name, new VictimOrder
@@ -241,6 +195,4 @@ public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
         AssertAgreement(guest);
         Assert.Equal(disks, guest.Domain.Disks.Select(disk => ImageDigest.Of(disk.Source)));
     }
-
-    private static IEnumerable<string> Others(string name) => Enumerable.Range(1, 3).Select(number => $"s{number}").Where(other => other != name);
 }

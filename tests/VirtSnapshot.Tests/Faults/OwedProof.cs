@@ -1,4 +1,4 @@
-using VirtSnapshot.Domains;
+using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
 using Xunit;

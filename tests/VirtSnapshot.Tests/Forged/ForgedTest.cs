@@ -83,7 +83,7 @@ public abstract class ForgedTest(LabFixture lab) : VolumeTest(lab)
     }
 
     /// <summary>Everything in folders: kinds, sizes, times and contents. What a test calls untouched has the same before and after.</summary>
-    private protected static string Evidence(params string[] folders) => string.Join('\n', folders.SelectMany(folder => new DirectoryInfo(folder)
+    internal static string Evidence(params string[] folders) => string.Join('\n', folders.SelectMany(folder => new DirectoryInfo(folder)
         .EnumerateFileSystemInfos("*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0, IgnoreInaccessible = false })
         .OrderBy(entry => entry.FullName, StringComparer.Ordinal)
         .Select(entry => Host.Stat(entry.FullName) is { } facts

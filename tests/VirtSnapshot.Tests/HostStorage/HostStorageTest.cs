@@ -18,7 +18,7 @@ public abstract class HostStorageTest(LabHost host) : IDisposable
         Quiescence = Quiescence.Required, FreezeTimeout = TimeSpan.FromMinutes(5), SwitchTime = TimeSpan.FromSeconds(30),
     };
 
-    private readonly List<string[]> undo = [];
+    private readonly HostScope scope = new(host);
 
     protected LabHost Host => host;
 
@@ -26,10 +26,7 @@ public abstract class HostStorageTest(LabHost host) : IDisposable
 
     public void Dispose()
     {
-        // In one session, for each takes its time.
-        undo.Reverse();
-        host.TryRun("sh", "-c", string.Join('\n', undo.Select(command => string.Join(' ', command.Select(Quote)))));
-
+        scope.Dispose();
         if (TestContext.Current.TestState?.Result == TestResult.Failed)
         {
             Mend();
@@ -37,8 +34,6 @@ public abstract class HostStorageTest(LabHost host) : IDisposable
         }
 
         GC.SuppressFinalize(this);
-
-        static string Quote(string argument) => $"'{argument.Replace("'", "'\\''", StringComparison.Ordinal)}'";
     }
 
     /// <summary>All storage that is ours, and where it is mounted.</summary>
@@ -50,15 +45,10 @@ public abstract class HostStorageTest(LabHost host) : IDisposable
     }
 
     /// <summary>What is to be run on the host when the test has ended, the last first, whether it works or not.</summary>
-    protected void Afterwards(params string[] command) => undo.Add(command);
+    protected void Afterwards(params string[] command) => scope.Afterwards(command);
 
     /// <summary>A domain that is shut off, whose disks lie there, as <c>raw:/dev/vg/a</c>: vda, vdb …</summary>
-    protected LabHostGuest Define(params string[] disks)
-    {
-        var guest = host.Define(host.NewName("guest"), disks);
-        Afterwards("virsh", "-q", "-c", "qemu:///system", "undefine", guest.Name, "--managed-save", "--snapshots-metadata", "--checkpoints-metadata");
-        return guest;
-    }
+    protected LabHostGuest Define(params string[] disks) => scope.Define(disks);
 
     private protected void AssertNothingLeft(VmDomain domain)
     {

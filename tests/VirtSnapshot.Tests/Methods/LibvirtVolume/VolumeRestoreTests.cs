@@ -88,11 +88,7 @@ public sealed class VolumeRestoreTests(LabFixture lab) : VolumeTest(lab)
     }
 
     [Theory]
-    [InlineData("other domain", "SourceShared")]
-    [InlineData("clone", "SourceShared")]
-    [InlineData("overlay", "SourceDiffers")]
     [InlineData("inner snapshot", "SourceShared")]
-    [InlineData("reader", "SourceInUse")]
     [InlineData("taken name", "OverlayExists")]
     [InlineData("elsewhere", "SnapshotForeign")]
     [InlineData("another volume", "SnapshotForeign")]
@@ -103,19 +99,8 @@ public sealed class VolumeRestoreTests(LabFixture lab) : VolumeTest(lab)
         using var pool = new RunningPool(Lab, folder);
         var domain = Define(Disk(image, format: "qcow2"));
         var group = Engine.Take(domain.Domain, "s1", method: Method)[0].Group.ToString("N")[..16];
-        using var reader = obstacle == "reader" ? File.OpenRead(image) : null;
         switch (obstacle)
         {
-            case "other domain":
-                Define(Disk(image, format: "qcow2"));
-                break;
-            case "clone":
-                LabScript.RunProgram("qemu-img", "create", "-q", "-f", "qcow2", "-b", image, "-F", "qcow2", Path.Combine(folder, "clone.qcow2"));
-                break;
-            case "overlay":
-                Engine.Take(domain.Domain, "newer", method: "qemu");
-                Lab.Virsh("pool-refresh", RunningPool.Name);
-                break;
             case "inner snapshot":
                 LabScript.RunProgram("qemu-img", "snapshot", "-c", "theirs", image);
                 break;
@@ -141,42 +126,6 @@ public sealed class VolumeRestoreTests(LabFixture lab) : VolumeTest(lab)
         Assert.Equal(entries, Entries(folder));
         Assert.Equal(source, domain.Domain.Disks[0].Source);
         Assert.Null(RunJournal.Read(domain.Domain));
-    }
-
-    [Theory]
-    [InlineData(nameof(RunStep.RestoreJournaled), 1, RepairAction.Undone)]
-    [InlineData(nameof(RunStep.RestorePrepared), 1, RepairAction.Undone)]
-    [InlineData(nameof(RunStep.DiskSwitched), 1, RepairAction.Finished)]
-    [InlineData(nameof(RunStep.DiskSwitched), 2, RepairAction.Finished)]
-    [InlineData(nameof(RunStep.AllSwitched), 1, RepairAction.Finished)]
-    [InlineData(nameof(RunStep.CatalogRewritten), 1, RepairAction.Finished)]
-    [InlineData(nameof(RunStep.Discarded), 1, RepairAction.Finished)]
-    public void Killed_anywhere_it_is_undone_or_finished(string step, int occurrence, RepairAction action)
-    {
-        var folder = Xfs().Folder;
-        var domain = Define(Disk(Raw(folder, "a.raw")), Disk(Raw(folder, "b.raw"), "vdb"));
-        using var pool = new RunningPool(Lab, folder);
-        Engine.Take(domain.Domain, "s1", method: Method);
-        Assert.All(domain.Domain.Disks, disk => WriteRaw(disk.Source.Path!, 2));
-        var before = Entries(folder);
-
-        VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Restore, Name = "s1", Step = Enum.Parse<RunStep>(step), Occurrence = occurrence });
-        using (var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), TestContext.Current.CancellationToken)!)
-        {
-            Assert.Equal(action, plan.Run(TestContext.Current.CancellationToken).Action);
-        }
-
-        Assert.Null(RunJournal.Read(domain.Domain));
-        Assert.All(domain.Domain.Disks, disk => Assert.Equal(action == RepairAction.Undone ? 2 : 1, Host.ReadHead(disk.Source.Path!, 1)[0]));
-        Assert.All(Recorded(domain.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
-        if (action == RepairAction.Undone)
-        {
-            Assert.Equal(before, Entries(folder));
-        }
-
-        Engine.Restore(domain.Domain, Named(domain, "s1"));
-        Engine.Remove(domain.Domain, Recorded(domain.Domain));
-        Assert.Equal(domain.Domain.Disks.Select(disk => Path.GetFileName(disk.Source.Path)!).Order(StringComparer.Ordinal), Entries(folder));
     }
 
     /// <summary>Whoever may edit the domain may write into its journal.</summary>

@@ -93,56 +93,6 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
         AssertNothingLeft(domain.Domain);
     }
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void A_full_file_system_is_refused_or_everything_is_undone(bool afterPlanning)
-    {
-        var mount = Xfs();
-        var domain = Define(Disk(Raw(mount.Folder, "a.raw")), Disk(Raw(mount.Folder, "b.raw"), "vdb"));
-        void Fill() => LabScript.TryRunProgram("dd", "if=/dev/zero", $"of={mount.Folder}/filler", "bs=64k", "conv=fsync");
-        if (!afterPlanning)
-        {
-            Fill();
-        }
-
-        RunSteps.Observer = step =>
-        {
-            if (step == RunStep.Journaled)
-            {
-                Fill();
-            }
-        };
-        try
-        {
-            Assert.Equal("NoSpace", Engine.Refused(() => Engine.Take(domain.Domain, method: "reflink")).ErrorId);
-        }
-        finally
-        {
-            RunSteps.Observer = null;
-        }
-
-        AssertNothingLeft(domain.Domain);
-    }
-
-    [Theory]
-    [InlineData("with space and 'quotes\" $(id) `id` \\")]
-    [InlineData("-r")]
-    [InlineData("zeilen\num\tbruch")]
-    [InlineData("größer 🐘 [x]")]
-    public void Names_are_only_names(string name)
-    {
-        var mount = Xfs();
-        var folder = Directory.CreateDirectory(Path.Combine(mount.Folder, name)).FullName;
-        var domain = Define(LinkedDisk(Raw(folder, name)));
-        var before = ImageDigest.OfFile(Path.Combine(folder, name));
-        var snapshot = Assert.Single(Engine.Take(domain.Domain, "one", method: "reflink"));
-        Assert.Equal(before, ImageDigest.OfFile(snapshot.BackupSource.Path!));
-        Engine.Remove(domain.Domain, snapshot);
-        AssertNothingLeft(domain.Domain);
-        Assert.Equal([name], Entries(folder));
-    }
-
     [Fact]
     public void It_is_not_removed_while_somebody_reads_it()
     {
