@@ -138,6 +138,7 @@ boot() {
         pid_of qemu >/dev/null || break
         sleep 0.1
     done
+    tail -n 20 "$dir/console.log" >&2 || true
     fail "it does not come up, see $dir/console.log"
 }
 
