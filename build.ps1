@@ -11,8 +11,10 @@
     For Test: only the xUnit tests whose class or method name contains this, and the Pester tests whose name does.
 .PARAMETER Quick
     For Test: without the lab host, a virtual machine with LVM and ZFS, and without the part on Debian 13.
+.PARAMETER Whole
+    For Test: the conformance suite on that machine as well, which takes an hour.
 #>
-param([string] $Task = 'Build', [string] $Filter = '', [switch] $Quick)
+param([string] $Task = 'Build', [string] $Filter = '', [switch] $Quick, [switch] $Whole)
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -54,7 +56,7 @@ function Build-Module {
 function Get-Lane {
     $xunit = "$root/tests/VirtSnapshot.Tests/bin/Release/net10.0/VirtSnapshot.Tests"
     $unit = "$root/tests/VirtSnapshot.UnitTests/bin/Release/net10.0/VirtSnapshot.UnitTests"
-    $hostStorage, $faults = 'VirtSnapshot.Tests.HostStorage', 'VirtSnapshot.Tests.Faults'
+    $hostStorage, $hostSuite, $faults = 'HostStorage', 'HostSuite', 'Faults' | ForEach-Object { "VirtSnapshot.Tests.$_" }
     $pester = New-Run pester dotnet @('pwsh', '-NoProfile', '-NonInteractive', '-File', "$root/tests/Pester/Invoke-Tests.ps1", '-Report', "$results/pester.txt")
     if ($Filter) {
         $pester.Arguments += '-Filter', $Filter
@@ -63,14 +65,15 @@ function Get-Lane {
     }
 
     $first = @((New-XunitRun faults @($xunit) @('-namespace', $faults)), $pester)
-    $second = @((New-XunitRun unit @($unit) @()), (New-XunitRun others @($xunit) @('-namespace-', $faults, '-namespace-', $hostStorage)))
+    $second = @((New-XunitRun unit @($unit) @()), (New-XunitRun others @($xunit) @($faults, $hostStorage, $hostSuite | ForEach-Object { '-namespace-', $_ })))
     if ($Quick) { return $first, $second }
 
     $first += New-XunitRun debian-13 @("$lab/debian13.sh", 'run', $xunit) @('-trait', 'Debian13=yes')
     $first += New-Run debian-13-demo "$lab/debian13.sh" @('run', 'dotnet', 'pwsh', '-NoProfile', '-File', "$root/demo/Demo.ps1")
 
     # The emulated host takes less than the other lanes: they test what has to happen in time, and it does not. With what they leave alone it would not even boot.
-    $first, $second, @(New-XunitRun lab-host @('nice', '-n', '5', $xunit) @('-namespace', $hostStorage))
+    $onHost = $Whole ? @($hostStorage, $hostSuite) : @($hostStorage)
+    $first, $second, @(New-XunitRun lab-host @('nice', '-n', '5', $xunit) @($onHost | ForEach-Object { '-namespace', $_ }))
 }
 
 function New-Run([string] $Name, [string] $Program, [string[]] $Arguments) {

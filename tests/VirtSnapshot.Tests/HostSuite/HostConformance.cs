@@ -1,10 +1,14 @@
 using VirtSnapshot.Tests.Conformance;
+using VirtSnapshot.Tests.HostStorage;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
-namespace VirtSnapshot.Tests.HostStorage;
+namespace VirtSnapshot.Tests.HostSuite;
 
-/// <summary>The suite for a method whose storage only the lab host has. Its domains stay shut off: the emulated host would need a minute for each.</summary>
+/// <summary>
+/// The suite for a method whose storage only the lab host has. Its domains stay shut off: the emulated host would need a minute for each. Each of its tests takes
+/// minutes there, so only <c>./build.sh test -Whole</c> runs it; what every run proves on the lab host is in <c>HostStorage</c>.
+/// </summary>
 public abstract class HostConformance(LabHost host) : MethodConformance, IDisposable
 {
     private readonly HostScope scope = new(host);
