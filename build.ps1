@@ -73,7 +73,7 @@ function Get-Lane {
 
     # The emulated host takes less than the other lanes: they test what has to happen in time, and it does not. With what they leave alone it would not even boot.
     $onHost = $Whole ? @($hostStorage, $hostSuite) : @($hostStorage)
-    $first, $second, @(New-XunitRun lab-host @('nice', '-n', '5', $xunit) @($onHost | ForEach-Object { '-namespace', $_ }))
+    $first, $second, @(New-XunitRun lab-host @('nice', '-n', '3', $xunit) @($onHost | ForEach-Object { '-namespace', $_ }))
 }
 
 function New-Run([string] $Name, [string] $Program, [string[]] $Arguments) {
