@@ -42,7 +42,7 @@ public sealed class RecordTests : IDisposable
         ];
         var targets = disks.Select((_, i) => $"vd{(char)('a' + i)}").ToList();
         var options = targets.Zip(disks).SelectMany(disk => (string[])["--disk", $"{disk.First}={disk.Second}"]);
-        guest = lab.Throwaway("recorder", [.. options, "--records", string.Join(',', targets)]);
+        guest = lab.Throwaway("recorder", [.. options, "--records", string.Join(',', targets), .. TestGuest.WritesFast]);
         pool = new RunningPool(lab, inPool);
     }
 

@@ -5,6 +5,12 @@ namespace VirtSnapshot.Tests.Lab;
 /// <summary>A real guest with a real agent, whose record writer is at work unless it was switched off.</summary>
 public sealed class TestGuest(LabFixture lab, string name, string? folder = null) : IDisposable
 {
+    /// <summary>
+    /// For <c>domain.sh</c>: a guest that writes as fast as it may without starving the others, for tests of what is of one moment. Two moments are told apart by a
+    /// record between them.
+    /// </summary>
+    public static readonly IReadOnlyList<string> WritesFast = ["--cmdline", "pace=0.04"];
+
     private readonly string folder = folder ?? lab.Folder;
 
     public string Name => name;

@@ -6,7 +6,7 @@ namespace VirtSnapshot.Tests.Snapshots;
 
 public class MountPointTests(LabFixture lab)
 {
-    private TestGuest Guest => lab.Guest("records");
+    private TestGuest Guest => lab.Guest("records", [.. TestGuest.WritesFast]);
 
     [Fact]
     public void Only_the_disk_whose_file_system_was_frozen_is_quiesced()

@@ -10,7 +10,7 @@ namespace VirtSnapshot.Tests.Snapshots;
 /// <summary>A guest that never stops writing to both of its disks.</summary>
 public partial class QuiescedPairTests(LabFixture lab)
 {
-    private TestGuest Guest => lab.Guest("records");
+    private TestGuest Guest => lab.Guest("records", [.. TestGuest.WritesFast]);
 
     [Fact]
     [Trait("Debian13", "yes")]

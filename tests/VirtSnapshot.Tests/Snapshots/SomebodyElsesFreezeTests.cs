@@ -6,7 +6,7 @@ namespace VirtSnapshot.Tests.Snapshots;
 
 public sealed class SomebodyElsesFreezeTests(LabFixture lab) : IDisposable
 {
-    private TestGuest Guest => lab.Guest("records");
+    private TestGuest Guest => lab.Guest("records", [.. TestGuest.WritesFast]);
 
     public void Dispose() => RunSteps.Observer = null;
 
