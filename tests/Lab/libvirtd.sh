@@ -85,7 +85,7 @@ end() {
     enter bash -c '
         pid=$(cat /run/libvirt/libvirtd.pid 2>/dev/null) || exit 0
         kill -"$1" "$pid" 2>/dev/null || exit 0
-        for ((i = 0; i < 500; i++)); do
+        for ((i = 0; i < 3000; i++)); do
             kill -0 "$pid" 2>/dev/null || exit 0
             sleep 0.02
         done

@@ -54,6 +54,7 @@ internal sealed partial class DirectVirsh(string uri) : IDisposable
             {
                 // The libvirtd has been restarted since.
                 connection?.Dispose();
+                connection = null;
                 command(connection = Open());
             }
         }
