@@ -133,10 +133,10 @@ boot() {
     make_ssh "$port"
     # A daemon is a session of its own, and the kernel shares the processors out among sessions first: what "nice" has said must be said once more.
     nice 2>/dev/null >"/proc/$(pid_of qemu)/autogroup" || true
-    for ((i = 0; i < 1800; i++)); do
+    for ((i = 0; i < 3000; i++)); do
         ! grep -q '^lab: up' "$dir/console.log" || return 0
         pid_of qemu >/dev/null || break
-        sleep 0.1
+        sleep 0.2
     done
     tail -n 20 "$dir/console.log" >&2 || true
     fail "it does not come up, see $dir/console.log"
