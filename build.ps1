@@ -71,12 +71,9 @@ function Get-Lane {
     $first += New-XunitRun debian-13 @("$lab/debian13.sh", 'run', $xunit) @('-trait', 'Debian13=yes')
     $first += New-Run debian-13-demo "$lab/debian13.sh" @('run', 'dotnet', 'pwsh', '-NoProfile', '-File', "$root/demo/Demo.ps1")
 
-    # The emulated hosts take less than the other lanes: they test what has to happen in time, and those do not. With what these leave alone they would not even boot.
-    # One host has work for less than two processors: ZFS gets another one.
-    $slowly = 'nice', '-n', '3', $xunit
+    # The emulated host takes less than the other lanes: they test what has to happen in time, and it does not. With what they leave alone it would not even boot.
     $onHost = $Whole ? @($hostStorage, $hostSuite) : @($hostStorage)
-    $second += New-XunitRun lab-zfs $slowly @('-class', "$hostStorage.Zfs*")
-    $first, $second, @(New-XunitRun lab-lvm $slowly @(($onHost | ForEach-Object { '-namespace', $_ }) + @('-class-', "$hostStorage.Zfs*")))
+    $first, $second, @(New-XunitRun lab-host @('nice', '-n', '3', $xunit) @($onHost | ForEach-Object { '-namespace', $_ }))
 }
 
 function New-Run([string] $Name, [string] $Program, [string[]] $Arguments) {
