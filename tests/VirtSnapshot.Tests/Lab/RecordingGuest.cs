@@ -49,7 +49,7 @@ public sealed class RecordingGuest : IDisposable
         var targets = disks.Select((_, i) => $"vd{(char)('a' + i)}").ToList();
         return new RecordingGuest(host.Guest(
             name,
-            [.. targets.Zip(disks).SelectMany(disk => (string[])["--disk", $"{disk.First}={disk.Second}"]), "--records", string.Join(',', targets), .. TestGuest.WritesFast]));
+            [.. targets.Zip(disks).SelectMany(disk => (string[])["--disk", $"{disk.First}={disk.Second}"]), "--records", string.Join(',', targets)]));
     }
 
     public void Wake() => Guest.Host.TryRun("virsh", "-q", "-c", "qemu:///system", "resume", Guest.Name);
