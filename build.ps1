@@ -71,7 +71,7 @@ function Get-Lane {
     $first += New-XunitRun debian-13 @("$lab/debian13.sh", 'run', $xunit) @('-trait', 'Debian13=yes')
     $first += New-Run debian-13-demo "$lab/debian13.sh" @('run', 'dotnet', 'pwsh', '-NoProfile', '-File', "$root/demo/Demo.ps1")
 
-    # The emulated host takes less than the other lanes: they test what has to happen in time, and it does not. With what they leave alone it would not even boot.
+    # The emulated host takes less than the other lanes: they test what has to happen in time, and it does not. On what they leave it would not even boot.
     $onHost = $Whole ? @($hostStorage, $hostSuite) : @($hostStorage)
     $first, $second, @(New-XunitRun lab-host @('nice', '-n', '3', $xunit) @($onHost | ForEach-Object { '-namespace', $_ }))
 }
@@ -228,8 +228,8 @@ function Test-All {
         if (Test-Path $results) { Remove-Item $results -Recurse }
         $null = New-Item $results -ItemType Directory
         if (-not ($Quick -or $Filter)) {
-            # They take minutes where they are not there yet: with what the tests leave of the machine. Who needs one waits for it.
-            $null = Start-Program "$results/images.log" nice @('-n', '19', 'bash', '-c', '"$0/host-image.sh"; "$0/debian13.sh" make', $lab)
+            # They take minutes where they are not there yet. Who needs one waits for it; with what the other tests leave alone, it would wait until those have ended.
+            $null = Start-Program "$results/images.log" nice @('-n', '5', 'bash', '-c', '"$0/host-image.sh"; "$0/debian13.sh" make', $lab)
         }
 
         Write-Step 'Testing'
