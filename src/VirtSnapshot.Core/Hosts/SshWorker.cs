@@ -35,7 +35,7 @@ internal sealed class SshWorker : IDisposable
     /// <summary>Whether its answer was not waited for.</summary>
     public bool IsGivenUp { get; private set; }
 
-    /// <summary>What was complained of since the last question, to the end: what ssh says last is heard after it has ended.</summary>
+    /// <summary>What was said on stderr since the last answer, to the end: what ssh says last is heard after it has ended.</summary>
     public string Complaints => Encoding.UTF8.GetString(errors.WaitForEnd(EndPatience));
 
     /// <param name="question">What to do.</param>
@@ -45,8 +45,14 @@ internal sealed class SshWorker : IDisposable
     {
         var nonce = Convert.ToHexString(RandomNumberGenerator.GetBytes(12));
         var mark = $"vs-{nonce}";
-        output.Forget();
-        errors.Forget();
+
+        // Before the first answer nothing is dropped: ssh may already have said why it fails.
+        if (HasAnswered)
+        {
+            output.Forget();
+            errors.Forget();
+        }
+
         using (cancellation.Register(Stop))
         {
             if (!TryWrite(question.ToBytes(mark, readsOurs: cancellation.CanBeCanceled)))
