@@ -11,7 +11,7 @@ using Xunit;
 namespace VirtSnapshot.Tests.Forged;
 
 /// <summary>
-/// Records, journals and sets that chance has forged, others in each run. <c>VIRTSNAPSHOT_FUZZ_SEED</c> repeats a run, <c>VIRTSNAPSHOT_FUZZ_CASES</c> makes it
+/// Records, journals and sets that chance has forged, by the thousand. <c>VIRTSNAPSHOT_FUZZ_SEED</c> repeats a run, <c>VIRTSNAPSHOT_FUZZ_CASES</c> makes it
 /// longer.
 /// </summary>
 public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
@@ -29,7 +29,7 @@ public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
     public void Forged_records_change_nothing_of_others_and_end_in_documented_errors()
     {
         var seed = Setting("VIRTSNAPSHOT_FUZZ_SEED", Random.Shared.Next());
-        var cases = Setting("VIRTSNAPSHOT_FUZZ_CASES", 300);
+        var cases = Setting("VIRTSNAPSHOT_FUZZ_CASES", 2_000);
         var folder = Xfs().Folder;
         Btrfs(out var subvolume);
         using var pool = new RunningPool(Lab, folder);

@@ -47,9 +47,8 @@ public sealed class RecordingGuest : IDisposable
             $"qcow2:{second}/c.qcow2",
         ];
         var targets = disks.Select((_, i) => $"vd{(char)('a' + i)}").ToList();
-        return new RecordingGuest(host.Guest(
-            name,
-            [.. targets.Zip(disks).SelectMany(disk => (string[])["--disk", $"{disk.First}={disk.Second}"]), "--records", string.Join(',', targets)]));
+        var options = targets.Zip(disks).SelectMany(disk => (string[])["--disk", $"{disk.First}={disk.Second}"]);
+        return new RecordingGuest(host.Guest(name, [.. options, "--records", string.Join(',', targets), "--cmdline", "pace=0.08"]));
     }
 
     public void Wake() => Guest.Host.TryRun("virsh", "-q", "-c", "qemu:///system", "resume", Guest.Name);
