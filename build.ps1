@@ -12,7 +12,7 @@
 .PARAMETER Quick
     For Test: without the lab host, a virtual machine with LVM and ZFS, and without the part on Debian 13.
 .PARAMETER Whole
-    For Test: the conformance suite on that machine as well, which takes an hour.
+    For Test: the conformance suite on that machine as well, which takes minutes for each test.
 #>
 param([string] $Task = 'Build', [string] $Filter = '', [switch] $Quick, [switch] $Whole)
 

@@ -11,7 +11,7 @@ internal sealed record HostQuestion(string Script, IReadOnlyList<string> Argumen
 {
     private static readonly string[] Scripts = ["connect.sh", "create-file.sh", "list-files.sh", "look.sh", "open-files.sh", "run.sh", "run-stoppable.sh"];
 
-    /// <summary>What answers questions over there, with all scripts: a question need then only name one.</summary>
+    /// <summary>The script that answers questions on the other host. It contains all other scripts, so that a question only names one.</summary>
     public static string Worker { get; } = HostScriptText.Read("worker.sh").Replace(
         "@SCRIPTS@",
         string.Join('\n', Scripts.Select(script => $"{FunctionOf(script)}() {{\n{HostScriptText.Read(script)}\n}}")),

@@ -228,7 +228,7 @@ public abstract class LocalConformance : MethodConformance, IDisposable
             return;
         }
 
-        // By the time that it is made, somebody else has filled it.
+        // It is filled after planning, before the snapshot is made.
         AssertNoSpace(() => RunSteps.Observer = step =>
         {
             if (step == RunStep.Journaled)
@@ -320,11 +320,5 @@ public abstract class LocalConformance : MethodConformance, IDisposable
     {
         made.Push(something);
         return something;
-    }
-
-    /// <summary>Something to be done when the scope is left.</summary>
-    private protected sealed class Undo(Action undo) : IDisposable
-    {
-        public void Dispose() => undo();
     }
 }

@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
@@ -244,65 +243,16 @@ public abstract class MethodConformance
         AssertNothingLeft(domain, storage);
     }
 
-    /// <summary>A clone that carries a domain's records, and one that claims them with an identity of its own, lose their records and touch nothing.</summary>
     [Fact]
     public void A_clone_or_a_forged_record_deletes_nothing()
     {
         var domain = Make(Traits.Disks);
         domain.Write(1);
         var (storage, disks, set) = (domain.Storage(), domain.ReadDisks(), Take(domain, "one"));
-        var evidence = domain.Evidence();
-        var recorded = Assert.Single(SnapshotCatalog.Read(domain.Domain));
-        WriteJournal(domain.Domain, RunOperation.Removal, recorded);
-        using (var clone = new ClonedDomain(domain))
-        {
-            ClearJournal(domain.Domain);
-
-            // The journal that came along is taken out, and so are the records.
-            Assert.Equal(RepairAction.Cleared, Repair(clone.Domain)!.Action);
-            Assert.Null(Repair(clone.Domain));
-            AssertForgotten(clone);
-
-            var identity = SetIdentity.New(clone.Domain.Uuid, recorded.Name);
-            var claimed = recorded with
-            {
-                Group = identity.Group,
-                Identity = identity,
-                Uri = MetadataUri.Set(identity.Group),
-                Disks = [.. recorded.Disks.Select(disk => disk with { Record = disk.Record with { Set = identity } })],
-            };
-            using (var native = DomainFinder.Open(clone.Domain, Token))
-            {
-                SnapshotCatalog.Write(native, clone.Domain, claimed);
-            }
-
-            AssertForgotten(clone);
-            foreach (var operation in new[] { RunOperation.Snapshot, RunOperation.Removal, RunOperation.Restore, RunOperation.RestoreEnding })
-            {
-                WriteJournal(clone.Domain, operation, claimed);
-                Assert.Equal((operation, RepairAction.Incomplete), (operation, Repair(clone.Domain)!.Action));
-                ClearJournal(clone.Domain);
-            }
-        }
-
-        Assert.Equal(evidence, domain.Evidence());
+        ClonedDomain.AssertNobodyElseCanClaim(domain);
         Assert.Equal(disks, domain.Read(set));
-        Assert.All(domain.Snapshots, snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
         Engine.Remove(domain.Domain, domain.Snapshots);
         AssertNothingLeft(domain, storage);
-
-        void AssertForgotten(ClonedDomain clone)
-        {
-            var snapshots = SnapshotList.Of(clone.Domain).Where(snapshot => snapshot.State != SnapshotState.Unknown).ToList();
-            Assert.Equal(Traits.Disks, snapshots.Count);
-            Assert.All(snapshots, snapshot => Assert.Equal((SnapshotState.Foreign, null), (snapshot.State, snapshot.BackupSource.Path)));
-            Assert.Equal("SnapshotForeign", Engine.Refused(() => Engine.Restore(clone.Domain, snapshots)).ErrorId);
-            var heard = new HeardReporter();
-            Assert.All(Engine.TryRemove(clone.Domain, snapshots, reporter: heard, cancellation: Token), result => Assert.Null(result.Error));
-            Assert.Equal(Traits.Disks, heard.Warnings.Count(warning => warning.Contains("nothing was deleted", StringComparison.Ordinal)));
-            Assert.DoesNotContain("urn:virtsnapshot:1:set", clone.Domain.Xml, StringComparison.Ordinal);
-            Assert.Equal(evidence, domain.Evidence());
-        }
     }
 
     private protected IReadOnlyList<DiskSnapshot> Take(MethodDomain domain, string name, IReadOnlyList<string>? disks = null) =>
@@ -388,41 +338,4 @@ public abstract class MethodConformance
     }
 
     private void AssertNothingElseBegins(MethodDomain domain) => Assert.Equal("UnfinishedRun", Engine.Refused(() => Take(domain, "next")).ErrorId);
-
-    private static void WriteJournal(VmDomain domain, RunOperation operation, SnapshotSet set)
-    {
-        using var native = DomainFinder.Open(domain, Token);
-        var entries = set.Disks.Select(disk => new JournalEntry(set.Group, set.Name, disk.Record, WasRecorded: true, Becomes: disk.Record));
-        new RunJournal(operation, DateTimeOffset.UtcNow, [.. entries]).Write(native, domain);
-    }
-
-    private static void ClearJournal(VmDomain domain)
-    {
-        using var native = DomainFinder.Open(domain, Token);
-        RunJournal.Clear(native, DomainReader.Read(native));
-    }
-
-    /// <summary>A domain with another name and no UUID of its own yet, as an administrator defines it: records, journal and disks are the original's.</summary>
-    private sealed class ClonedDomain : IDisposable
-    {
-        private readonly MethodDomain original;
-        private readonly string name;
-
-        public ClonedDomain(MethodDomain original)
-        {
-            this.original = original;
-            name = $"{original.Name}-clone";
-            var definition = Path.GetTempFileName();
-            var xml = original.Virsh("dumpxml", "--inactive", original.Name);
-            File.WriteAllText(
-                definition,
-                Regex.Replace(xml, "<uuid>.*</uuid>", "").Replace($"<name>{original.Name}</name>", $"<name>{name}</name>", StringComparison.Ordinal));
-            original.Virsh("define", definition);
-            File.Delete(definition);
-        }
-
-        public VmDomain Domain => DomainFinder.FindOne(original.Uri, name, Token);
-
-        public void Dispose() => LabScript.TryRunProgram("virsh", "-q", "-c", original.Uri, "undefine", name);
-    }
 }

@@ -35,7 +35,7 @@ internal abstract class MethodDomain
     /// <summary>As <see cref="Storage"/>, with all content: what is called untouched has the same before and after.</summary>
     public virtual string Evidence() => string.Join('\n', Storage());
 
-    /// <summary>Lets a process of somebody else read a snapshot until the result is disposed of.</summary>
+    /// <summary>Has another process read a snapshot until the result is disposed of.</summary>
     public abstract IDisposable Open(DiskSnapshot snapshot);
 
     /// <summary>Deletes a snapshot's data with the storage's own tools.</summary>

@@ -41,7 +41,7 @@ internal sealed record MethodTraits(string Method)
     /// <summary>The error with which a running domain is refused; null where the method snapshots those.</summary>
     public string? RunningError { get; init; }
 
-    /// <summary>Whether a snapshot that somebody reads is not removed. A method that only asks libvirt does not see who has a file open.</summary>
+    /// <summary>Whether removing a snapshot that another process has open is refused. A method that only queries libvirt cannot know.</summary>
     public bool SeesReaders { get; init; } = true;
 
     /// <summary>What becomes of the snapshots of a disk that is restored to one of them.</summary>

@@ -24,7 +24,7 @@ internal sealed class HungAgent
     }
 
     /// <summary>
-    /// Has the agent stopped as soon as it has answered the next freeze. In a frozen guest nobody could be told any more: what asks the agent would find it frozen.
+    /// Has the guest stop the agent once it has answered the next freeze. This is arranged beforehand: a frozen agent starts no programs.
     /// </summary>
     public static HungAgent OnceFrozen(TestGuest guest, int seconds) => Tell(guest, seconds, "frozen");
 

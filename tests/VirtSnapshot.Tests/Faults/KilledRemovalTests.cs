@@ -147,7 +147,8 @@ public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
     }
 
     /// <summary>
-    /// Kills the removal of one of three sets again and again, and lets it be finished. The guest writes on meanwhile, and at the end all its records are there.
+    /// Kills the removal of one of three sets repeatedly, each time at another step, and lets it be finished. The guest keeps writing, and at the end all its
+    /// records are there.
     /// </summary>
     /// <param name="kills">Which of the three, from 0 for the oldest, and where.</param>
     /// <param name="finish">Given what was to be removed, and how many kills there were before.</param>

@@ -6,9 +6,8 @@ using Xunit;
 namespace VirtSnapshot.Tests.Faults;
 
 /// <summary>
-/// The proof that no record is lost and that the engine can go on, once for all tests of a class, when the last of them has run: the guest's records follow on
-/// from each other, so what any test has lost is missed then. It is a quiesced set of both disks, read on the host and removed. A failure is a class's that could
-/// not be cleaned up.
+/// Proves, when the last test of a class has run, that no record is lost and that the engine still works: a quiesced set of both disks is read on the host and
+/// removed. Records are numbered consecutively, so one that any of the tests lost is missing then. A failure is reported as the class's clean-up failure.
 /// </summary>
 public sealed class OwedProof : IDisposable
 {

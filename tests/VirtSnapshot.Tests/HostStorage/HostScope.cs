@@ -1,3 +1,4 @@
+using VirtSnapshot.Hosts;
 using VirtSnapshot.Tests.Lab;
 
 namespace VirtSnapshot.Tests.HostStorage;
@@ -22,9 +23,7 @@ internal sealed class HostScope(LabHost host) : IDisposable
     {
         // In one session, for each takes its time.
         undo.Reverse();
-        host.TryRun("sh", "-c", string.Join('\n', undo.Select(command => string.Join(' ', command.Select(Quote)))));
+        host.TryRun("sh", "-c", string.Join('\n', undo.Select(ShellText.Join)));
         undo.Clear();
-
-        static string Quote(string argument) => $"'{argument.Replace("'", "'\\''", StringComparison.Ordinal)}'";
     }
 }

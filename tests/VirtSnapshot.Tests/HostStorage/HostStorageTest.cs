@@ -1,8 +1,8 @@
-using System.Text.RegularExpressions;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
+using VirtSnapshot.Tests.Conformance;
 using VirtSnapshot.Tests.Faults;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
@@ -89,57 +89,13 @@ public abstract class HostStorageTest(LabHost host) : IDisposable
         AssertNothingLeft(guest.Domain);
     }
 
-    /// <summary>
-    /// A clone that carries a domain's records, and one that claims them with an identity of its own, lose their records and touch nothing; then the
-    /// original's snapshots are removed.
-    /// </summary>
+    /// <summary>Nobody else can claim the domain's one set, which is then removed.</summary>
     private protected void AssertNobodyElseCanClaim(LabHostGuest original)
     {
         var before = Ours();
-        var name = host.NewName("clone");
-        var definition = Path.GetTempFileName();
-        var xml = LabScript.RunProgram("virsh", "-q", "-c", host.Uri, "dumpxml", "--inactive", original.Name);
-        File.WriteAllText(definition, Regex.Replace(xml, "<uuid>.*</uuid>", "").Replace($"<name>{original.Name}</name>", $"<name>{name}</name>", StringComparison.Ordinal));
-        LabScript.RunProgram("virsh", "-q", "-c", host.Uri, "define", definition);
-        File.Delete(definition);
-        Afterwards("virsh", "-q", "-c", "qemu:///system", "undefine", name);
-        VmDomain Clone() => DomainFinder.FindOne(host.Uri, name, Token);
-
-        AssertForgotten(Clone());
-        var set = Assert.Single(SnapshotCatalog.Read(original.Domain));
-        var identity = SetIdentity.New(Clone().Uuid, set.Name);
-        var claimed = set with
-        {
-            Group = identity.Group,
-            Identity = identity,
-            Uri = MetadataUri.Set(identity.Group),
-            Disks = [.. set.Disks.Select(disk => disk with { Record = disk.Record with { Set = identity } })],
-        };
-        using (var native = DomainFinder.Open(Clone(), Token))
-        {
-            SnapshotCatalog.Write(native, Clone(), claimed);
-            AssertForgotten(Clone());
-            foreach (var operation in new[] { RunOperation.Snapshot, RunOperation.Removal, RunOperation.Restore, RunOperation.RestoreEnding })
-            {
-                new RunJournal(operation, DateTimeOffset.UtcNow, [.. claimed.Disks.Select(disk => new JournalEntry(identity.Group, identity.Name, disk.Record, WasRecorded: true, Becomes: disk.Record))]).Write(native, Clone());
-                Assert.Equal((operation, RepairAction.Incomplete), (operation, Repair(Clone())!.Action));
-                RunJournal.Clear(native, Clone());
-            }
-        }
-
+        ClonedDomain.AssertNobodyElseCanClaim(new HostDomain(host, original, destroy: ""));
         Assert.Equal(before, Ours());
-        Assert.All(SnapshotList.Of(original.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
         Engine.Remove(original.Domain, SnapshotList.Of(original.Domain));
         AssertNothingLeft(original.Domain);
-
-        void AssertForgotten(VmDomain clone)
-        {
-            var snapshots = SnapshotList.Of(clone);
-            Assert.All(snapshots, snapshot => Assert.Equal((SnapshotState.Foreign, null), (snapshot.State, snapshot.BackupSource.Path)));
-            Assert.Equal("SnapshotForeign", Engine.Refused(() => Engine.Restore(clone, snapshots)).ErrorId);
-            Engine.Remove(clone, snapshots);
-            Assert.Empty(SnapshotList.Of(Clone()));
-            Assert.Equal(before, Ours());
-        }
     }
 }

@@ -6,8 +6,8 @@ using Xunit;
 namespace VirtSnapshot.Tests.HostSuite;
 
 /// <summary>
-/// The suite for a method whose storage only the lab host has. Its domains stay shut off: the emulated host would need a minute for each. Each of its tests takes
-/// minutes there, so only <c>./build.sh test -Whole</c> runs it; what every run proves on the lab host is in <c>HostStorage</c>.
+/// The suite for a method whose storage only the lab host has. Its domains stay shut off: starting one takes the emulated host a minute. Each test takes
+/// minutes there, so only <c>./build.sh test -Whole</c> runs them; what every run proves on the lab host is in <c>HostStorage</c>.
 /// </summary>
 public abstract class HostConformance(LabHost host) : MethodConformance, IDisposable
 {
@@ -25,10 +25,10 @@ public abstract class HostConformance(LabHost host) : MethodConformance, IDispos
     private protected abstract string Storage { get; }
 
     /// <summary>The script that takes away the volume at <c>$1</c> with all its snapshots.</summary>
-    private protected abstract string Delete { get; }
+    private protected virtual string Delete => "lvremove -fy \"$1\"";
 
     /// <summary>The script that deletes the snapshot at <c>$1</c> with the storage's own tools.</summary>
-    private protected abstract string DeleteSnapshot { get; }
+    private protected virtual string DeleteSnapshot => Delete;
 
     public void Dispose()
     {
@@ -90,10 +90,6 @@ public sealed class LvmConformance(LabHost host) : HostConformance(host)
 
     private protected override string Storage => "thick";
 
-    private protected override string Delete => "lvremove -fy \"$1\"";
-
-    private protected override string DeleteSnapshot => Delete;
-
     private protected override string MakeOther() => $"raw:{Volume("thin", Delete)}";
 }
 
@@ -103,10 +99,6 @@ public sealed class LvmThinConformance(LabHost host) : HostConformance(host)
     private protected override MethodTraits Traits { get; } = Short("lvm-thin") with { Other = "lvm" };
 
     private protected override string Storage => "thin";
-
-    private protected override string Delete => "lvremove -fy \"$1\"";
-
-    private protected override string DeleteSnapshot => Delete;
 
     private protected override string MakeOther() => $"raw:{Image("/srv/ext4")}";
 }

@@ -43,7 +43,7 @@ public sealed class SshServer : IDisposable
         var file = Path.Combine(Path.GetDirectoryName(Command)!, "sshd_config.d", $"{name}.conf");
         File.WriteAllText(file, lines);
         Reload();
-        return new Undoing(() =>
+        return new Undo(() =>
         {
             File.Delete(file);
             Reload();
@@ -76,10 +76,5 @@ public sealed class SshServer : IDisposable
         {
             Thread.Sleep(50);
         }
-    }
-
-    private sealed class Undoing(Action undo) : IDisposable
-    {
-        public void Dispose() => undo();
     }
 }

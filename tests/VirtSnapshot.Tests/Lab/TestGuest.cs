@@ -6,8 +6,8 @@ namespace VirtSnapshot.Tests.Lab;
 public sealed class TestGuest(LabFixture lab, string name, string? folder = null) : IDisposable
 {
     /// <summary>
-    /// For <c>domain.sh</c>: a guest that writes as fast as it may without starving the others, for tests of what is of one moment. Two moments are told apart by a
-    /// record between them.
+    /// For <c>domain.sh</c>: a short pause between records, for tests that prove that several disks are of one moment. Two moments can be told apart only if a
+    /// record was written between them.
     /// </summary>
     public static readonly IReadOnlyList<string> WritesFast = ["--cmdline", "pace=0.04"];
 

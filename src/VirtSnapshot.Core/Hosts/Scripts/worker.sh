@@ -1,12 +1,12 @@
-# Answers questions for as long as somebody asks: a login on this host can be slow, one for all of them is enough. A question is one line: the length of its input,
-# or "-" where it reads what we read; a mark; and shell text that calls one of the scripts below. Then comes its input.
+# Answers questions until its input ends: a login on this host can be slow, one is enough for all of them. A question is one line: the length of its input, or "-" if
+# it reads the rest of ours; a mark; and shell text that calls one of the scripts below. Its input follows.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin LC_ALL=C
 export PATH LC_ALL
-# Stands in a question for the end of a line.
+# A newline, which a question of one line cannot contain.
 nl='
 '
 @SCRIPTS@
-# The question must not be done without a lock. Arguments: the process that has it, and its name.
+# Ends the question unless a lock is still held. Arguments: the process that holds it, and its name.
 vs_locked() {
     grep -q -x -z -F -e "$2" "/proc/$1/cmdline" 2>/dev/null || { printf %s "${mark#*-} unlocked" >&2; exit 1; }
 }
@@ -19,7 +19,7 @@ vs_answer() {
     printf %s "$mark"
     printf '%s%s\n' "$mark" "$result" >&2
 }
-# Not a byte more than the line is read: what comes next is read by somebody else. A line without its end is not obeyed.
+# read takes exactly one line: the bytes after it are the question's input. A line that was cut off is not run.
 while read -r input mark question; do
     case $input in
     -) vs_answer ;;
