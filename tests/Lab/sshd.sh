@@ -46,6 +46,8 @@ start() {
 			PermitRootLogin yes
 			AllowTcpForwarding no
 			MaxStartups 100
+			# Debian's bash takes a command over ssh for a login, and reads ~/.bashrc first, which may take a second. Not where it is not the outermost shell.
+			SetEnv SHLVL=1
 			$penalties
 		CONF
         # In a session of its own, for the interrupt that ends a test is not meant for it.

@@ -210,6 +210,7 @@ internal sealed class SshConnection
                 }
 
                 var exitCode = worker.ExitCode;
+                DropIdle();
                 throw worker.HasAnswered ? Unreachable(Lost, new EndOfStreamException()) : Failure(worker.Complaints, exitCode);
             }
 
@@ -271,6 +272,16 @@ internal sealed class SshConnection
             {
                 sweep.Change(Timeout.Infinite, Timeout.Infinite);
             }
+        }
+    }
+
+    /// <summary>Most likely they hung on the connection that was just lost: who asks next must not find that out again, for a change is not asked twice.</summary>
+    private void DropIdle()
+    {
+        lock (idle)
+        {
+            idle.ForEach(kept => kept.Worker.Dispose());
+            idle.Clear();
         }
     }
 

@@ -475,6 +475,7 @@ public sealed class SshHostTests(SshServer server) : IDisposable
                 Thread.Sleep(20);
             }
         });
+        Assert.NotNull(host.Stat(folder));
     }
 
     [Fact]
@@ -494,6 +495,33 @@ public sealed class SshHostTests(SshServer server) : IDisposable
 
         // Its socket is still there, and nobody behind it.
         Assert.NotNull(host.Stat("/"));
+    }
+
+    [Fact]
+    public async Task What_hung_on_a_lost_connection_is_not_asked_again()
+    {
+        var host = server.Host(command: server.AnotherCommand("exec \"$real\" \"$@\""));
+        Assert.True(host.Run("true", [], CancellationToken.None).Succeeded);
+        var first = Clients();
+
+        // Beside a question, another one takes a client of its own, which then waits longest.
+        var running = Task.Run(() => host.Run("sleep", ["2.125"], CancellationToken.None), Token);
+        Assert.True(SpinWait.SpinUntil(() => LabScript.TryRunProgram("pgrep", "-fx", "sleep 2.125").ExitCode == 0, 20_000));
+        Assert.NotNull(host.Stat("/"));
+        var client = Assert.Single(Clients().Except(first));
+        await running;
+
+        // It does not hear that the connection is gone: the next question does, and the one after that is asked on a new one.
+        LabScript.RunProgram("kill", "-STOP", client);
+        try
+        {
+            CutAndNotice(host);
+            Assert.True(host.Run("true", [], CancellationToken.None).Succeeded);
+        }
+        finally
+        {
+            LabScript.TryRunProgram("kill", "-KILL", client);
+        }
     }
 
     [Fact]
@@ -618,6 +646,10 @@ public sealed class SshHostTests(SshServer server) : IDisposable
         var longest = new string('x', 100_000);
         Assert.Equal(longest, host.Run("printf", ["%s", longest], Token).Output);
     }
+
+    /// <summary>The ssh processes that we have started.</summary>
+    private static string[] Clients() =>
+        LabScript.TryRunProgram("pgrep", "-x", "ssh", "-P", $"{Environment.ProcessId}").Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
     private static IDisposable TakeSoon(LocalHost local, string name)
     {
