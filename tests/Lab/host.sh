@@ -97,11 +97,12 @@ qemu() {
     local port=$1 append=$2 disk
     shift 2
     # shellcheck disable=SC2054 # they are QEMU's commas
+    # norandmaps: code that is at the same address in each process need not be translated anew by the emulator for each: programs start three times as fast.
     local arguments=(
         -name "$mark" -machine q35 -m "$memory" -smp "$cpus"
         -display none -nodefaults -no-user-config -no-reboot -serial "file:$dir/console.log"
         -kernel "$dir/vmlinuz" -initrd "$dir/initrd.img"
-        -append "console=ttyS0 panic=1 quiet net.ifnames=0 mitigations=off tsc=reliable $append"
+        -append "console=ttyS0 panic=1 quiet net.ifnames=0 mitigations=off norandmaps tsc=reliable $append"
         -netdev "user,id=net,restrict=on${port:+,hostfwd=tcp:127.0.0.1:$port-:22}" -device virtio-net-pci,netdev=net,romfile=
     )
     if [[ ${VIRTSNAPSHOT_LAB_KVM:-0} == 1 ]]; then

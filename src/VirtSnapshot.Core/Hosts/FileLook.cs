@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace VirtSnapshot.Hosts;
 
@@ -22,23 +23,36 @@ internal sealed record FileLook
 
     public long? FreeBytes { get; private init; }
 
-    /// <param name="fields">The script's words: kind, path, value, and again.</param>
-    /// <param name="paths">The paths that were asked about. Of others nothing is believed.</param>
-    public static IReadOnlyDictionary<string, FileLook> Parse(IReadOnlyList<string> fields, IReadOnlyList<string> paths)
+    private bool HasHead => Target is { IsRegularFile: true } or { IsBlockDevice: true };
+
+    private int LengthOfHead => Target!.IsBlockDevice ? HeadLength : (int)Math.Min(Target.Size, HeadLength);
+
+    /// <param name="told">What the script has printed.</param>
+    /// <param name="paths">The paths that were asked about, in that order. Of others nothing is believed.</param>
+    public static IReadOnlyDictionary<string, FileLook> Parse(ReadOnlySpan<byte> told, IReadOnlyList<string> paths)
     {
-        var facts = fields.Chunk(3).Where(field => field.Length == 3).ToList();
+        var facts = new List<(string Kind, string Path, string Value)>();
+        while (TakeField(ref told) is { } kind && kind != "h" && TakeField(ref told) is { } path && TakeField(ref told) is { } value)
+        {
+            facts.Add((kind, path, value));
+        }
 
         // Where some could not be looked at, silence on a path does not mean that nothing is there.
-        var isItselfWhole = facts.Any(field => field is ["e", "i", "0"]);
-        var isTargetWhole = facts.Any(field => field is ["e", "t", "0"]);
+        var isItselfWhole = facts.Contains(("e", "i", "0"));
+        var isTargetWhole = facts.Contains(("e", "t", "0"));
         var looks = paths.ToDictionary(
             path => path, _ => new FileLook { IsItselfKnown = isItselfWhole, IsTargetKnown = isItselfWhole }, StringComparer.Ordinal);
-        foreach (var field in facts)
+        foreach (var (kind, path, value) in facts)
         {
-            if (looks.TryGetValue(field[1], out var look))
+            if (looks.TryGetValue(path, out var look))
             {
-                looks[field[1]] = look.With(field[0], field[2], isTargetWhole);
+                looks[path] = look.With(kind, value, isTargetWhole);
             }
+        }
+
+        foreach (var (path, head) in ParseHeads(told, paths.Where(path => looks[path].HasHead).Select(path => (path, looks[path].LengthOfHead))))
+        {
+            looks[path] = looks[path] with { Head = head };
         }
 
         return looks;
@@ -52,8 +66,49 @@ internal sealed record FileLook
         "i" when FileFacts.Parse(value) is var itself =>
             this with { IsItselfKnown = true, Itself = itself, IsTargetKnown = !itself.IsLink || isTargetWhole, Target = itself.IsLink ? null : itself },
         "t" => this with { IsTargetKnown = true, Target = FileFacts.Parse(value) },
-        "h" => this with { Head = Convert.FromHexString(string.Concat(value.Where(char.IsAsciiHexDigit))) },
-        "d" when value.Split(' ') is [var writable, .. var free] => this with { IsWritable = writable == "1", FreeBytes = ParseFreeBytes(free) },
+        "w" => this with { IsWritable = value == "1" },
+        "d" => this with { FreeBytes = ParseFreeBytes(value.Split(' ')) },
         _ => this,
     };
+
+    /// <summary>
+    /// What head prints of several files. What stands in them may look like its titles, so the lengths alone tell where each begins; where they do not fit, as
+    /// with a file that has shrunk meanwhile, nothing is believed. Of what cannot be read, it prints nothing.
+    /// </summary>
+    private static List<(string Path, byte[] Head)> ParseHeads(ReadOnlySpan<byte> told, IEnumerable<(string Path, int Length)> files)
+    {
+        var heads = new List<(string, byte[])>();
+        foreach (var (path, length) in files)
+        {
+            var title = Encoding.UTF8.GetBytes($"{(heads.Count > 0 ? "\n" : "")}==> {path} <==\n");
+            if (!told.StartsWith(title))
+            {
+                continue;
+            }
+
+            if (told.Length < title.Length + length)
+            {
+                return [];
+            }
+
+            heads.Add((path, told.Slice(title.Length, length).ToArray()));
+            told = told[(title.Length + length)..];
+        }
+
+        return told.IsEmpty ? heads : [];
+    }
+
+    /// <summary>The text up to the next NUL.</summary>
+    private static string? TakeField(ref ReadOnlySpan<byte> told)
+    {
+        var end = told.IndexOf((byte)0);
+        if (end < 0)
+        {
+            return null;
+        }
+
+        var field = Encoding.UTF8.GetString(told[..end]);
+        told = told[(end + 1)..];
+        return field;
+    }
 }

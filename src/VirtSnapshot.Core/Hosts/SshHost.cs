@@ -39,7 +39,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
 
         foreach (var part in InParts(fresh))
         {
-            foreach (var (path, look) in FileLook.Parse(Ask("look.sh", part).Fields, part))
+            foreach (var (path, look) in FileLook.Parse(Ask("look.sh", part).Output, part))
             {
                 looks.TryAdd(path, look);
             }

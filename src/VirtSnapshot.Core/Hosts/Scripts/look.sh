@@ -1,9 +1,10 @@
 # Tells of each path what stands there, in fields that end with NUL: kind, path, value.
 #   i  the facts (see FileFacts), a link not followed      t  of a link: the facts, the link followed
-#   h  a file's first bytes, in hexadecimal                d  a folder: 1 where it can be written to, free blocks, their size
+#   w  a folder: 1 where it can be written to              d  a folder: free blocks, their size
 #   e  (path: i or t) how many paths failed otherwise than that nothing stands there: then the silence on a path says nothing
+#   h  no path or value: the first bytes of all files follow, as head prints them
+# A look happens often, and on a slow host each program that is started is felt: one is started for all paths together, and the shell does the rest.
 facts='%d %i %f %u %g %s %t %T'
-# The shell itself does what it can: a look happens often, and on a slow host each process that is started is felt.
 tell_facts() {
     kind=$1
     shift
@@ -19,20 +20,37 @@ $said
 SAID
     printf 'e\0%s\0%s\0' "$kind" "$failed"
 }
+tell_links() {
+    for path; do
+        shift
+        [ -h "$path" ] && set -- "$@" "$path"
+    done
+    follow=-L
+    tell_facts t "$@"
+}
+tell_folders() {
+    for path; do
+        shift
+        [ -d "$path" ] || continue
+        writable=0
+        [ -w "$path" ] && [ -x "$path" ] && writable=1
+        printf 'w\0%s\0%s\0' "$path" "$writable"
+        set -- "$@" "$path"
+    done
+    [ $# -eq 0 ] || stat -f --printf='d\0%n\0%a %S\0' -- "$@" 2>/dev/null
+}
+tell_heads() {
+    for path; do
+        shift
+        { [ -f "$path" ] || [ -b "$path" ]; } && set -- "$@" "$path"
+    done
+    printf 'h\0'
+    [ $# -eq 0 ] || head -v -c 4096 -- "$@" 2>/dev/null
+}
 exec 4>&1
 follow=
 tell_facts i "$@"
-for path; do
-    shift
-    [ -h "$path" ] && set -- "$@" "$path"
-    if [ -f "$path" ] || [ -b "$path" ]; then
-        head=$(od -An -v -tx1 -N 4096 -- "$path" 2>/dev/null) && printf 'h\0%s\0%s\0' "$path" "$head"
-    elif [ -d "$path" ]; then
-        writable=0
-        [ -w "$path" ] && [ -x "$path" ] && writable=1
-        stat -f --printf="d\\0%n\\000$writable %a %S\\0" -- "$path" 2>/dev/null
-    fi
-done
-follow=-L
-tell_facts t "$@"
+tell_links "$@"
+tell_folders "$@"
+tell_heads "$@"
 exit 0
