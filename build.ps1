@@ -10,7 +10,7 @@
 .PARAMETER Filter
     For Test: only the xUnit tests whose class or method name contains this, and the Pester tests whose name does.
 .PARAMETER Quick
-    For Test: without the lab host, a virtual machine with LVM and ZFS, and without the part on Debian 13.
+    For Test: without the lab host, a virtual machine with LVM and ZFS, without the part on Debian 13, and with 300 forged records instead of 2,000.
 .PARAMETER Whole
     For Test: the conformance suite on that machine as well, which takes minutes for each test.
 #>
@@ -52,28 +52,34 @@ function Build-Module {
     Copy-Item "$sources/en-US" $module -Recurse
 }
 
-# The tests run in lanes beside each other, for they wait most of the time: for guests, agents and time limits. A lane's runs follow one another.
-function Get-Lane {
+# In the order in which they are started, those first that take longest: what is left to the end should be short.
+function Get-Run {
     $xunit = "$root/tests/VirtSnapshot.Tests/bin/Release/net10.0/VirtSnapshot.Tests"
     $unit = "$root/tests/VirtSnapshot.UnitTests/bin/Release/net10.0/VirtSnapshot.UnitTests"
-    $hostStorage, $hostSuite, $faults = 'HostStorage', 'HostSuite', 'Faults' | ForEach-Object { "VirtSnapshot.Tests.$_" }
     $pester = New-Run pester dotnet @('pwsh', '-NoProfile', '-NonInteractive', '-File', "$root/tests/Pester/Invoke-Tests.ps1", '-Report', "$results/pester.txt")
     if ($Filter) {
         $pester.Arguments += '-Filter', $Filter
         $choice = '-method', "*$Filter*"
-        return , @((New-XunitRun unit @($unit) $choice), (New-XunitRun filtered @($xunit) $choice), $pester)
+        return (New-XunitRun unit @($unit) $choice), (New-XunitRun filtered @($xunit) $choice), $pester
     }
 
-    $first = @((New-XunitRun faults @($xunit) @('-namespace', $faults)), $pester)
-    $second = @((New-XunitRun unit @($unit) @()), (New-XunitRun others @($xunit) @($faults, $hostStorage, $hostSuite | ForEach-Object { '-namespace-', $_ })))
-    if ($Quick) { return $first, $second }
+    $methods, $faults, $onHost = @('Conformance', 'Forged'), @('Faults'), @('HostStorage', 'HostSuite')
+    if (-not $Quick) {
+        # The emulated host takes less than the others: they test what has to happen in time, and it does not. On what they leave it would not even boot.
+        New-XunitRun lab-host @('nice', '-n', '3', $xunit) (Select-Namespace ($Whole ? $onHost : 'HostStorage'))
+    }
 
-    $first += New-XunitRun debian-13 @("$lab/debian13.sh", 'run', $xunit) @('-trait', 'Debian13=yes')
-    $first += New-Run debian-13-demo "$lab/debian13.sh" @('run', 'dotnet', 'pwsh', '-NoProfile', '-File', "$root/demo/Demo.ps1")
+    New-XunitRun others @($xunit) (Select-Namespace ($methods + $faults + $onHost) -Not)
+    New-XunitRun faults @($xunit) (Select-Namespace $faults)
+    New-XunitRun methods @($xunit) (Select-Namespace $methods)
+    if (-not $Quick) { New-XunitRun debian-13 @("$lab/debian13.sh", 'run', $xunit) @('-trait', 'Debian13=yes') }
+    $pester
+    if (-not $Quick) { New-Run debian-13-demo "$lab/debian13.sh" @('run', 'dotnet', 'pwsh', '-NoProfile', '-File', "$root/demo/Demo.ps1") }
+    New-XunitRun unit @($unit) @()
+}
 
-    # The emulated host takes less than the other lanes: they test what has to happen in time, and it does not. On what they leave it would not even boot.
-    $onHost = $Whole ? @($hostStorage, $hostSuite) : @($hostStorage)
-    $first, $second, @(New-XunitRun lab-host @('nice', '-n', '3', $xunit) @($onHost | ForEach-Object { '-namespace', $_ }))
+function Select-Namespace([string[]] $Names, [switch] $Not) {
+    foreach ($name in $Names) { ($Not ? '-namespace-' : '-namespace'), "VirtSnapshot.Tests.$name" }
 }
 
 function New-Run([string] $Name, [string] $Program, [string[]] $Arguments) {
@@ -110,33 +116,32 @@ function Show-Output([hashtable] $Run) {
     }
 }
 
-function Invoke-Lane([object[]] $Lanes) {
-    $next = @(0) * $Lanes.Count
-    $running = @($null) * $Lanes.Count
+# Several at a time, for they wait much of the time: for guests, agents and time limits.
+function Invoke-Run([object[]] $Runs, [int] $AtOnce) {
+    $waiting = [Collections.Generic.Queue[object]]::new($Runs)
+    $running = [Collections.Generic.List[object]]::new()
     try {
-        do {
-            for ($i = 0; $i -lt $Lanes.Count; $i++) {
-                if (-not $running[$i] -and $next[$i] -lt $Lanes[$i].Count) {
-                    $running[$i] = $Lanes[$i][$next[$i]++]
-                    Start-Run $running[$i]
-                }
+        while ($waiting.Count -or $running.Count) {
+            while ($waiting.Count -and $running.Count -lt $AtOnce) {
+                $running.Add($waiting.Dequeue())
+                Start-Run $running[-1]
+            }
 
-                if (-not ($run = $running[$i])) { continue }
+            foreach ($run in @($running)) {
                 $hasEnded = $run.Process.HasExited
                 Show-Output $run
                 if ($hasEnded) {
                     $run.Seconds = [int]((Get-Date) - $run.Started).TotalSeconds
                     $run.Output.Dispose()
-                    $running[$i] = $null
-                    $run
+                    $null = $running.Remove($run)
                 }
             }
 
             Start-Sleep -Milliseconds 200
-        } while (@(0..($Lanes.Count - 1) | Where-Object { $running[$_] -or $next[$_] -lt $Lanes[$_].Count }).Count)
+        }
     }
     finally {
-        $running | Where-Object { $_ -and $_.Process } | ForEach-Object { $_.Process.Kill($true) }
+        $running | Where-Object Process | ForEach-Object { $_.Process.Kill($true) }
     }
 }
 
@@ -233,7 +238,9 @@ function Test-All {
         }
 
         Write-Step 'Testing'
-        $runs = @(Invoke-Lane @(Get-Lane))
+        if ($Quick) { $env:VIRTSNAPSHOT_FUZZ_CASES ??= '300' }
+        $runs = @(Get-Run)
+        Invoke-Run $runs ($Filter ? 1 : 3)
         $tests = @($runs | ForEach-Object { Read-Result $_ })
     }
     catch {

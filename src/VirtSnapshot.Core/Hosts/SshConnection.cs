@@ -21,8 +21,6 @@ internal sealed class SshConnection
     private const string Lost = "the connection was lost before an answer came";
     private const int LongestSocketPath = 107;
 
-    /// <summary>For a look at files, which takes a moment; what changes something may take hours.</summary>
-    private static readonly TimeSpan LookPatience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan KeepFor = TimeSpan.FromSeconds(60);
     private static readonly ConcurrentDictionary<SshAddress, SshConnection> Known = new();
 
@@ -40,6 +38,9 @@ internal sealed class SshConnection
         this.address = address;
         sweep = new Timer(_ => Sweep());
     }
+
+    /// <summary>For a look at files, which takes a moment; what changes something may take hours.</summary>
+    public TimeSpan LookPatience { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>How often the other host was asked something.</summary>
     public int RoundTrips => roundTrips;

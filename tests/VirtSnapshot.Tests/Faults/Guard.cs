@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.RegularExpressions;
+using System.Text;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
@@ -15,10 +15,30 @@ internal static class Guard
     /// <summary>The guards at work in the guest's lab (one test works at a time), without what they have started themselves.</summary>
     public static IReadOnlyList<int> ProcessesOf(TestGuest guest)
     {
-        var found = LabScript.TryRunProgram("pgrep", "-f", $"virtsnapshot-freeze-guard {Regex.Escape(guest.Lab.Uri)}").Output
-            .Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        var parents = found.Select(id => LabScript.TryRunProgram("ps", "-o", "ppid=", "-p", id).Output.Trim()).ToList();
-        return [.. found.Where((_, i) => !found.Contains(parents[i])).Select(id => int.Parse(id, CultureInfo.InvariantCulture))];
+        // Their script is an argument of theirs, and all that they start has it as well.
+        var mark = Encoding.UTF8.GetBytes($"virtsnapshot-freeze-guard\0{guest.Lab.Uri}");
+        var found = Directory.GetDirectories("/proc")
+            .Select(folder => int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : 0)
+            .Where(id => id > 0 && Read(id, "cmdline").AsSpan().IndexOf(mark) >= 0)
+            .ToDictionary(id => id, ParentOf);
+        return [.. found.Where(process => !found.ContainsKey(process.Value)).Select(process => process.Key).Order()];
+
+        // The command's name, in parentheses, may hold anything.
+        static int ParentOf(int id) =>
+            Encoding.UTF8.GetString(Read(id, "stat")) is { Length: > 0 } stat ? int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1], CultureInfo.InvariantCulture) : 0;
+
+        static byte[] Read(int id, string file)
+        {
+            try
+            {
+                return File.ReadAllBytes($"/proc/{id}/{file}");
+            }
+            catch (IOException)
+            {
+                // It has ended.
+                return [];
+            }
+        }
     }
 
     public static void AssertGone(TestGuest guest, double withinSeconds = 10) =>
@@ -55,9 +75,8 @@ internal static class Guard
         return freezes;
     }
 
-    private static bool IsThawed(TestGuest guest) => LabScript.TryRunProgram(
-        "virsh", "-q", "-c", guest.Lab.Uri, "qemu-agent-command", guest.Name, "--timeout", "2", """{"execute":"guest-fsfreeze-status"}""")
-        .Output.Contains("\"thawed\"", StringComparison.Ordinal);
+    private static bool IsThawed(TestGuest guest) =>
+        guest.TryAsk("""{"execute":"guest-fsfreeze-status"}""", timeoutSeconds: 2)?.Contains("\"thawed\"", StringComparison.Ordinal) == true;
 }
 
 /// <summary>Waiting for something that has to come, and no longer than it may take.</summary>

@@ -19,7 +19,7 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
             {
                 Lab.Virsh("start", guest.Name);
                 Poll.Until(
-                    () => LabScript.TryRunProgram("virsh", "-q", "-c", Lab.Uri, "qemu-agent-command", guest.Name, "--timeout", "1", """{"execute":"guest-ping"}""").ExitCode == 0,
+                    () => guest.TryAsk("""{"execute":"guest-ping"}""", timeoutSeconds: 1) is not null,
                     60,
                     "The guest does not come up.");
             }

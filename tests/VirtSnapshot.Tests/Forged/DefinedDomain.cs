@@ -27,7 +27,7 @@ internal sealed class DefinedDomain : IDisposable
 
     public void Dispose()
     {
-        LabScript.TryRunProgram("virsh", "-q", "-c", lab.Uri, "destroy", Name);
-        LabScript.TryRunProgram("virsh", "-q", "-c", lab.Uri, "undefine", Name);
+        lab.TryVirsh("destroy", Name);
+        lab.TryVirsh("undefine", Name);
     }
 }

@@ -176,7 +176,10 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         Host.Run("sh", "-c", "{ dd if=/dev/urandom of=\"$1\" bs=1M count=1; zpool sync \"$2\"; } >/dev/null 2>&1 &", "sh", $"/srv/{pool}/x", pool);
         Host.Run("sh", "-c", "until [ \"$(zpool list -H -o health \"$1\")\" = SUSPENDED ]; do sleep 0.2; done", "sh", pool);
         // Whoever asks for anything in it gets no answer, nor can he be stopped.
-        Assert.Equal((FailureKind.OperationTimeout, "HostSilent"), Fields(Engine.RemovalRefused(guest.Domain, set)));
+        using (Host.Impatient(TimeSpan.FromSeconds(15)))
+        {
+            Assert.Equal((FailureKind.OperationTimeout, "HostSilent"), Fields(Engine.RemovalRefused(guest.Domain, set)));
+        }
 
         Host.Run("dmsetup", "suspend", "flaky");
         Host.Run("dmsetup", "load", "flaky", "--table", $"0 {sectors} linear {device} 0");

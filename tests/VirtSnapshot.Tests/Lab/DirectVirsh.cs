@@ -45,25 +45,42 @@ internal sealed partial class DirectVirsh(string uri) : IDisposable
             return false;
         }
 
+        Call(to =>
+        {
+            command(to);
+            return true;
+        });
+        return true;
+    }
+
+    /// <summary>Tells a domain's agent a command, as <c>qemu-agent-command</c> does.</summary>
+    /// <returns>The answer, as JSON.</returns>
+    /// <exception cref="LibvirtException">It failed, or no answer came in time.</exception>
+    public string AskAgent(string name, string command, int timeoutSeconds) => Call(to =>
+    {
+        using var domain = DomainApi.LookupByName(to, name);
+        return DomainApi.AgentCommand(domain, command, timeoutSeconds);
+    });
+
+    public void Dispose() => connection?.Dispose();
+
+    private T Call<T>(Func<ConnectHandle, T> call)
+    {
         lock (one)
         {
             try
             {
-                command(connection ??= Open());
+                return call(connection ??= Open());
             }
             catch (LibvirtException error) when (error.ConnectionLost)
             {
                 // The libvirtd has been restarted since.
                 connection?.Dispose();
                 connection = null;
-                command(connection = Open());
+                return call(connection = Open());
             }
         }
-
-        return true;
     }
-
-    public void Dispose() => connection?.Dispose();
 
     private static UndefineFlags? Parse(ReadOnlySpan<string> options)
     {

@@ -110,6 +110,11 @@ public sealed class LabFixture : IDisposable
     public string Virsh(params string[] arguments) =>
         direct.Value.TryRun(arguments) ? "" : LabScript.RunProgram("virsh", ["-q", "-c", Uri, .. arguments]);
 
+    /// <summary>Tells a guest's agent a command.</summary>
+    /// <returns>Its answer, as JSON.</returns>
+    /// <exception cref="LibvirtException">It refused, or no answer came in time.</exception>
+    public string AskAgent(string name, string command, int timeoutSeconds = 60) => direct.Value.AskAgent(name, command, timeoutSeconds);
+
     /// <summary>Runs a command of virsh that may fail.</summary>
     /// <returns>Whether it worked.</returns>
     public bool TryVirsh(params string[] arguments)

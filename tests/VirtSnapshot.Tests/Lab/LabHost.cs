@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using VirtSnapshot.Hosts;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
@@ -120,6 +121,15 @@ public sealed class LabHost : IDisposable
             recording = null;
             TryRun("virsh", "-q", "-c", "qemu:///system", "destroy", dropped.Guest.Name);
         }
+    }
+
+    /// <summary>An answer to a look at files is waited for no longer than this, until disposed of.</summary>
+    public IDisposable Impatient(TimeSpan patience)
+    {
+        var connection = SshConnection.To(SshAddress.Of(LibvirtUri.TryParse(Uri)!));
+        var usual = connection.LookPatience;
+        connection.LookPatience = patience;
+        return new Undo(() => connection.LookPatience = usual);
     }
 
     /// <summary>A power cut, and a boot from the same disks.</summary>

@@ -193,7 +193,7 @@ public sealed partial class SharedImageTests(LabFixture lab) : VolumeTest(lab)
         {
             Assert.Empty(SnapshotList.Of(domain.Domain));
             Assert.Null(RunJournal.Read(domain.Domain));
-            LabScript.TryRunProgram("virsh", "-q", "-c", Lab.Uri, "destroy", domain.Name);
+            Lab.TryVirsh("destroy", domain.Name);
             Lab.Virsh("start", domain.Name);
             Lab.Virsh("destroy", domain.Name);
             Assert.Equal(before[number], ImageDigest.Of(domain.Domain.FindDisk("vda")!.Source));
