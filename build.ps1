@@ -65,8 +65,8 @@ function Get-Run {
 
     $methods, $faults, $onHost = @('Conformance', 'Forged'), @('Faults'), @('HostStorage', 'HostSuite')
     if (-not $Quick) {
-        # The emulated host takes less than the others: they test what has to happen in time, and it does not. On what they leave it would not even boot.
-        New-XunitRun lab-host @('nice', '-n', '3', $xunit) (Select-Namespace ($Whole ? $onHost : 'HostStorage'))
+        # The emulated host is preferred: it has most to do, and one test at a time is all that it can do. At the end it would be alone, with half of the machine idle.
+        New-XunitRun lab-host @('nice', '-n', '-5', $xunit) (Select-Namespace ($Whole ? $onHost : 'HostStorage'))
     }
 
     New-XunitRun others @($xunit) (Select-Namespace ($methods + $faults + $onHost) -Not)

@@ -98,8 +98,10 @@ Describe 'Get-DiskSnapshot' {
         It '<State>: <Where>' -ForEach @(
             @{ State = 'Available'; Where = 'as it was taken'; Do = {} }
             @{ State = 'Missing'; Where = 'the base is gone'; Do = { Remove-Item $snapshot.BackupSource.Path -Force } }
-            @{ State = 'Detached'; Where = 'the domain was defined from an old XML'; Do = { Write-Image $snapshot.ModifiedDisk 1; $null = Invoke-Virsh define $definition } }
-            @{ State = 'Unknown'; Where = 'the record is lost'; Do = { Invoke-Virsh metadata state1 "urn:virtsnapshot:1:set:$($snapshot.Group)" --remove --config } }
+            @{ State = 'Detached'; Where = 'the domain was defined from an old XML'
+                Do = { Write-Image $snapshot.ModifiedDisk 1; $null = Invoke-Virsh define $definition } }
+            @{ State = 'Unknown'; Where = 'the record is lost'
+                Do = { Invoke-Virsh metadata state1 "urn:virtsnapshot:1:set:$($snapshot.Group)" --remove --config } }
         ) {
             . $Do
             $found = Get-DiskSnapshot state1

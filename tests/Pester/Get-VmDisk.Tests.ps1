@@ -40,9 +40,10 @@ Describe 'Get-VmDisk' {
         @{ Expected = 'web1/vdb'; Do = { [pscustomobject]@{ Domain = (Get-VmDomain web1 -Uri $node); Disk = (Get-VmDisk web1 vdb -Uri $node) } | Get-VmDisk } }
         @{ Expected = 'web1/vda'; Do = { [pscustomobject]@{ Name = 'web1'; Group = 'production'; Uri = $node } | Get-VmDisk vda } }
         @{ Expected = 'web1/vdb'; Do = { [pscustomobject]@{ Host = 'web1'; Disk = 'vdb'; Uri = $node } | Get-VmDisk -Domain { $_.Host } } }
-        @{ Expected = 'web1/vdb'; Do = { [pscustomobject]@{ Host = 'web1'; Uri = $node } | Get-VmDisk -InputObject { $_.Host } -Uri { $_.Uri } -Target { 'vdb' } } }
+        @{ Expected = 'web1/vdb'
+            Do = { [pscustomobject]@{ Host = 'web1'; Uri = $node } | Get-VmDisk -InputObject { $_.Host } -Uri { $_.Uri } -Target { 'vdb' } } }
         @{ Expected = 'web1/vdb', 'web2/vda'; Do = { "Domain,Disk,Uri`nweb1,vdb,$node`nweb2,vda,$node" | ConvertFrom-Csv | Get-VmDisk } }
-        @{ Expected = 'web2/vdb'; Do = { [Management.Automation.PSSerializer]::Deserialize([Management.Automation.PSSerializer]::Serialize((Get-VmDisk web2 vdb -Uri $node))) | Get-VmDisk } }
+        @{ Expected = 'web2/vdb'; Do = { Get-Deserialized (Get-VmDisk web2 vdb -Uri $node) | Get-VmDisk } }
     ) {
         $disks = & $Do
         $disks | ForEach-Object ToString | Should -Be $Expected

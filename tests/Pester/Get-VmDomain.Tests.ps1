@@ -35,7 +35,7 @@ Describe 'Get-VmDomain' {
         @{ Way = 'by the property Uuid'; Do = { $domain | Select-Object Uuid, Uri | Get-VmDomain } }
         @{ Way = 'by the entries of a hashtable'; Do = { @{ Name = 'web1'; Uri = $node } | Get-VmDomain } }
         @{ Way = 'of a row of CSV'; Do = { "Name,Uri`nweb1,$node" | ConvertFrom-Csv | Get-VmDomain } }
-        @{ Way = 'of a deserialized object'; Do = { [Management.Automation.PSSerializer]::Deserialize([Management.Automation.PSSerializer]::Serialize($domain)) | Get-VmDomain } }
+        @{ Way = 'of a deserialized object'; Do = { Get-Deserialized $domain | Get-VmDomain } }
         @{ Way = 'by a script block'; Do = { [pscustomobject]@{ Machine = 'web1' } | Get-VmDomain -Name { $_.Machine } -Uri $node } }
     ) {
         $domain = Get-VmDomain web1 -Uri $node

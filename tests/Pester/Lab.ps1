@@ -66,7 +66,8 @@ function New-TestNode {
             "<disk type='file'><driver name='qemu' type='qcow2'/><source file='/images/$name-$target.qcow2'/><target dev='$target' bus='virtio'/></disk>"
         }
 
-        "<domain type='test'><name>$name</name>$(if ($uuid) { "<uuid>$uuid</uuid>" })<memory>8192</memory><os><type>hvm</type></os><devices>$disks</devices></domain>"
+        $identity = "<name>$name</name>$(if ($uuid) { "<uuid>$uuid</uuid>" })"
+        "<domain type='test'>$identity<memory>8192</memory><os><type>hvm</type></os><devices>$disks</devices></domain>"
     }
 
     $file = "$lab/node-$(New-Guid).xml"
@@ -102,13 +103,19 @@ function Get-WhatIf([scriptblock] $Script) {
     (Get-Content $transcript -Raw) -split '(?m)^What if: ' | Select-Object -Skip 1 | ForEach-Object { ($_ -split '(?m)^\*{10}')[0].Trim() }
 }
 
+# An object as another process gets it.
+function Get-Deserialized($Thing) {
+    [Management.Automation.PSSerializer]::Deserialize([Management.Automation.PSSerializer]::Serialize($Thing))
+}
+
 # Texts that the user may choose from where the cursor is at the end of a line.
 function Get-Completion([string] $Line) { (TabExpansion2 $Line $Line.Length).CompletionMatches.CompletionText }
 
 # Starts another PowerShell of this same version, as a process of its own.
 function Start-Shell([string] $Command) {
     $shell = [Environment]::ProcessPath
-    $arguments = @('-NoProfile', '-NonInteractive', '-EncodedCommand', [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes("Import-Module '$module'; $Command")))
+    $encoded = [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes("Import-Module '$module'; $Command"))
+    $arguments = @('-NoProfile', '-NonInteractive', '-EncodedCommand', $encoded)
     if ([IO.Path]::GetFileName($shell) -eq 'dotnet') { $arguments = @("$PSHOME/pwsh.dll") + $arguments }
     Start-Process $shell $arguments -PassThru
 }

@@ -13,7 +13,11 @@ Describe 'New-DiskSnapshot' {
         $taken | ForEach-Object { "$($_.Domain)/$($_.Disk) $($_.Consistency) $($_.State)" } | Should -Be @(
             'web1/vda Quiesced Available', 'web1/vdb Quiesced Available', 'web2/vda Quiesced Available', 'web2/vdb Quiesced Available')
         @($taken.Group | Select-Object -Unique) | Should -HaveCount 2
-        $taken | ForEach-Object { $_.FreezeWindow.TotalSeconds | Should -BeGreaterThan 0 -Because 'the guest was frozen'; $_.FreezeWindow.TotalSeconds | Should -BeLessThan 30 }
+        foreach ($snapshot in $taken) {
+            $snapshot.FreezeWindow.TotalSeconds | Should -BeGreaterThan 0 -Because 'the guest was frozen'
+            $snapshot.FreezeWindow.TotalSeconds | Should -BeLessThan 30
+        }
+
         $shown = $taken | Out-String -Width 160
         $shown | Should -Match 'Domain +Disk +Name +Method +Consistency +State +Frozen +BackupSource'
         $shown | Should -Match 'web1 +vda +\S+ +qemu +Quiesced +Available +\d+ ms'
@@ -34,7 +38,7 @@ Describe 'New-DiskSnapshot' {
         @{ Way = 'by properties'; Do = { [pscustomobject]@{ Domain = 'off1'; Disk = 'vdb'; Uri = $uri } | New-DiskSnapshot } }
         @{ Way = 'of a row of CSV'; Do = { "Domain,Disk`noff1,vdb" | ConvertFrom-Csv | New-DiskSnapshot } }
         @{ Way = 'by script blocks'; Do = { [pscustomobject]@{ Host = 'off1'; Volume = 'vdb' } | New-DiskSnapshot -Domain { $_.Host } -Disk { $_.Volume } } }
-        @{ Way = 'of a deserialized object'; Do = { [Management.Automation.PSSerializer]::Deserialize([Management.Automation.PSSerializer]::Serialize((Get-VmDisk off1 vdb))) | New-DiskSnapshot } }
+        @{ Way = 'of a deserialized object'; Do = { Get-Deserialized (Get-VmDisk off1 vdb) | New-DiskSnapshot } }
     ) {
         & $Do | ForEach-Object { "$($_.Domain)/$($_.Disk) $($_.Method) $($_.Consistency)" } | Should -Be 'off1/vdb qemu Offline'
     }
@@ -117,7 +121,8 @@ Describe 'New-DiskSnapshot' {
         @{ Given = '00:01:30'; Seconds = 90 }
         @{ Given = [timespan]::FromSeconds(7); Seconds = 7 }
     ) {
-        $attribute = (Get-Command New-DiskSnapshot).Parameters['FreezeTimeout'].Attributes.Where{ $_ -is [Management.Automation.ArgumentTransformationAttribute] }[0]
+        $attributes = (Get-Command New-DiskSnapshot).Parameters['FreezeTimeout'].Attributes
+        $attribute = $attributes.Where{ $_ -is [Management.Automation.ArgumentTransformationAttribute] }[0]
         $attribute.Transform($null, $Given) | Should -Be ([timespan]::FromSeconds($Seconds))
     }
 
@@ -231,9 +236,20 @@ Describe 'New-DiskSnapshot' {
     }
 
     It 'fails with <Id> on a running domain where <Where>' -ForEach @(
-        @{ Id = 'GuestPaused'; Where = 'it is paused'; Before = { Invoke-Virsh suspend bare1 }; After = { Invoke-Virsh resume bare1 }; Options = @{ QuiesceRequired = $true } }
-        @{ Id = 'BlockJobRunning'; Where = 'a block job runs'; Before = { $null = Invoke-Virsh blockcopy bare1 vda "$lab/images/bare1-copy" --transient-job --format qcow2 }
+        @{ Id = 'GuestPaused'; Where = 'it is paused'; Options = @{ QuiesceRequired = $true }
+            Before = { Invoke-Virsh suspend bare1 }; After = { Invoke-Virsh resume bare1 } }
+        @{ Id = 'BlockJobRunning'; Where = 'a block job runs'
+            Before = { $null = Invoke-Virsh blockcopy bare1 vda "$lab/images/bare1-copy" --transient-job --format qcow2 }
             After = { Invoke-Virsh blockjob bare1 vda --abort; Remove-Item "$lab/images/bare1-copy" -Force } }
+        @{ Id = 'DefinitionsDiffer'; Where = 'its stored definition has another name for the image'
+            Before = {
+                $stored = "$lab/bare1-stored.xml"
+                Invoke-Virsh dumpxml bare1 --inactive | Set-Content $stored
+                $null = New-Item "$lab/images/alias.qcow2" -ItemType SymbolicLink -Target "$lab/images/bare1-vda.qcow2"
+                Set-Content "$lab/alias.xml" ((Get-Content $stored -Raw) -replace 'bare1-vda', 'alias')
+                $null = Invoke-Virsh define "$lab/alias.xml"
+            }
+            After = { $null = Invoke-Virsh define $stored; Remove-Item "$lab/images/alias.qcow2" } }
         @{ Id = 'DomainJobRunning'; Where = 'a backup job runs'
             Before = {
                 # QEMU makes the socket, as a user of its own.
@@ -259,13 +275,23 @@ Describe 'New-DiskSnapshot' {
 
     Context 'of a domain with other disks' {
         BeforeAll {
+            $null = New-Item "$lab/images/odd1-block.raw"
+            truncate --size 8M "$lab/images/odd1-block.raw"
+            $loop = losetup --find --show "$lab/images/odd1-block.raw"
             New-BareDomain odd1 vda -OtherDevices ("<disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>" +
-                "<disk type='network' device='disk'><driver name='qemu' type='raw'/><source protocol='nbd' name='x'><host name='127.0.0.1' port='1'/></source><target dev='vdn' bus='virtio'/></disk>")
+                "<disk type='block' device='disk'><driver name='qemu' type='raw'/><source dev='$loop'/><target dev='vdo' bus='virtio'/></disk>" +
+                "<disk type='network' device='disk'><driver name='qemu' type='raw'/>" +
+                "<source protocol='nbd' name='x'><host name='127.0.0.1' port='1'/></source><target dev='vdn' bus='virtio'/></disk>")
         }
 
-        AfterAll { Remove-BareDomain odd1 }
+        AfterAll {
+            Remove-BareDomain odd1
+            losetup --detach $loop
+            Remove-Item "$lab/images/odd1-block.raw"
+        }
 
         It 'fails with <Id>: <Do>' -ForEach @(
+            @{ Id = 'OverlayDirectoryNeeded'; Do = { New-DiskSnapshot odd1 vdo } }
             @{ Id = 'DiskNotSnapshottable'; Do = { New-DiskSnapshot odd1 sda } }
             @{ Id = 'NoDiskToSnapshot'; Do = { New-DiskSnapshot odd1 sd* } }
             @{ Id = 'DomainNotRunning'; Do = { New-DiskSnapshot odd1 vdn } }

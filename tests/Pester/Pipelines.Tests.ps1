@@ -98,7 +98,8 @@ Describe 'Objects in a pipeline' {
                 $expected = if ($known.ContainsKey('Id')) { $disks | ForEach-Object { "$_@s1" } }
                 elseif ($known.ContainsKey('Disk') -or $known.ContainsKey('Target')) { $disks }
                 else { 'off1' }
-                Get-Meant { $one.Object | & $command @parameters } | Select-Object -Unique | Should -Be $expected -Because "that is the $($one.Kind) through $($one.Way)"
+                $meant = Get-Meant { $one.Object | & $command @parameters } | Select-Object -Unique
+                $meant | Should -Be $expected -Because "that is the $($one.Kind) through $($one.Way)"
             }
         }
         finally {
@@ -108,7 +109,9 @@ Describe 'Objects in a pipeline' {
         }
     }
 
-    It 'a snapshot is known by <Left>' -ForEach @{ Left = 'Id' }, @{ Left = 'Group' }, @{ Left = 'Name' }, @{ Left = 'Id', 'Name' }, @{ Left = 'Group', 'Name' } {
+    It 'a snapshot is known by <Left>' -ForEach @(
+        @{ Left = 'Id' }, @{ Left = 'Group' }, @{ Left = 'Name' }, @{ Left = 'Id', 'Name' }, @{ Left = 'Group', 'Name' }
+    ) {
         $properties = @('Domain', 'Disk', 'Uri') + $Left
         foreach ($way in $ways.Keys) {
             $given = & $ways[$way] ($objects.snapshot | Select-Object $properties)
@@ -150,7 +153,8 @@ Describe 'Objects in a pipeline' {
         Get-WhatIf {
             foreach ($thing in $things) {
                 $failure = Get-Failure { & $thing | & $command @parameters }
-                $failure | ForEach-Object { "$($_.FullyQualifiedErrorId.Split(',')[0]) $($_.CategoryInfo.Category)" } | Should -Be 'InputNotUnderstood InvalidArgument' -Because "$thing"
+                $failure | ForEach-Object { "$($_.FullyQualifiedErrorId.Split(',')[0]) $($_.CategoryInfo.Category)" } |
+                    Should -Be 'InputNotUnderstood InvalidArgument' -Because "$thing"
             }
         } | Should -BeNullOrEmpty
     }
@@ -176,8 +180,9 @@ Describe 'Objects in a pipeline' {
     It 'script blocks say for each object what its domain and its snapshot are' {
         $rows = "Host,Label,Uri`noff1,s2,$uri`nbare1,s1,$uri" | ConvertFrom-Csv
         $parameters = @{ WhatIf = $true }
-        $rows | Get-DiskSnapshot -Domain { $_.Host } -Name { $_.Label } | ForEach-Object ToString | Sort-Object | Should -Be bare1/vda@s1, off1/vda@s2, off1/vdb@s2
-        Get-Meant { $rows | Remove-DiskSnapshot -Domain { $_.Host } -Name { $_.Label } @parameters } | Sort-Object | Should -Be bare1/vda@s1, off1/vda@s2, off1/vdb@s2
+        $expected = 'bare1/vda@s1', 'off1/vda@s2', 'off1/vdb@s2'
+        $rows | Get-DiskSnapshot -Domain { $_.Host } -Name { $_.Label } | ForEach-Object ToString | Sort-Object | Should -Be $expected
+        Get-Meant { $rows | Remove-DiskSnapshot -Domain { $_.Host } -Name { $_.Label } @parameters } | Sort-Object | Should -Be $expected
     }
 
     It 'an overlay without a record is SnapshotNotOurs, also after it has left the process' {

@@ -17,9 +17,13 @@ Describe 'Remove-DiskSnapshot' {
         @{ Way = 'of a piped domain'; Remove = { Get-VmDomain off1 | Remove-DiskSnapshot vda -Name s1 -Confirm:$false } }
         @{ Way = 'of a piped disk'; Remove = { Get-VmDisk off1 vda | Remove-DiskSnapshot -Name s1 -Confirm:$false } }
         @{ Way = 'by properties'; Remove = { $snapshot | Select-Object Domain, Disk, Name, Uri | Remove-DiskSnapshot -Confirm:$false } }
-        @{ Way = 'by a deserialized object'; Remove = { [Management.Automation.PSSerializer]::Deserialize([Management.Automation.PSSerializer]::Serialize($snapshot)) | Remove-DiskSnapshot -Confirm:$false } }
+        @{ Way = 'by a deserialized object'; Remove = { Get-Deserialized $snapshot | Remove-DiskSnapshot -Confirm:$false } }
         @{ Way = 'by a row of CSV'; Remove = { "Domain,Disk,Name`noff1,vda,s1" | ConvertFrom-Csv | Remove-DiskSnapshot -Confirm:$false } }
-        @{ Way = 'by script blocks'; Remove = { "Host,Volume,Label`noff1,vda,s1" | ConvertFrom-Csv | Remove-DiskSnapshot -Domain { $_.Host } -Disk { $_.Volume } -Name { $_.Label } -Confirm:$false } }
+        @{ Way = 'by script blocks'
+            Remove = {
+                "Host,Volume,Label`noff1,vda,s1" | ConvertFrom-Csv |
+                    Remove-DiskSnapshot -Domain { $_.Host } -Disk { $_.Volume } -Name { $_.Label } -Confirm:$false
+            } }
         @{ Way = 'where $ConfirmPreference asks for nothing'; Remove = { $ConfirmPreference = 'None'; $snapshot | Remove-DiskSnapshot } }
     ) {
         $null = New-DiskSnapshot off1 -Name s1
@@ -45,7 +49,8 @@ Describe 'Remove-DiskSnapshot' {
         $null = New-DiskSnapshot off1 -Name kept
         $before = (Get-VmDomain off1).Xml
         Get-WhatIf { Get-DiskSnapshot off1 | Remove-DiskSnapshot -WhatIf } | Should -Be @(
-            'Performing the operation "Remove-DiskSnapshot" on target "off1/vda@kept".', 'Performing the operation "Remove-DiskSnapshot" on target "off1/vdb@kept".')
+            'Performing the operation "Remove-DiskSnapshot" on target "off1/vda@kept".',
+            'Performing the operation "Remove-DiskSnapshot" on target "off1/vdb@kept".')
         (Get-VmDomain off1).Xml | Should -Be $before
     }
 
@@ -102,7 +107,10 @@ Describe 'Remove-DiskSnapshot' {
                 Wait-Until { (Get-Item "/proc/$($reader.Id)/fd/*").Target -contains $snapshot.BackupSource.Path } }
             After = { $reader.Kill($true); $reader.WaitForExit() } }
         @{ Id = 'SourceShared'; Where = 'another domain uses the base'
-            Before = { Set-Content "$lab/sharer.xml" ((Get-Content "$lab/bare1.xml" -Raw) -replace '<name>bare1', '<name>bare2'); $null = Invoke-Virsh define "$lab/sharer.xml" }
+            Before = {
+                Set-Content "$lab/sharer.xml" ((Get-Content "$lab/bare1.xml" -Raw) -replace '<name>bare1', '<name>bare2')
+                $null = Invoke-Virsh define "$lab/sharer.xml"
+            }
             After = { $null = Invoke-Virsh undefine bare2 } }
         @{ Id = 'BlockJobRunning'; Where = 'a block job runs'
             Before = { $null = Invoke-Virsh blockcopy bare1 vda "$lab/images/bare1-copy" --transient-job --format qcow2 }
@@ -121,9 +129,12 @@ Describe 'Remove-DiskSnapshot' {
     }
 
     It 'fails with <Id> on a shut-off domain where <Where>' -ForEach @(
-        @{ Id = 'SnapshotNotRecorded'; Where = 'the record is lost'; Before = { Invoke-Virsh metadata state1 "urn:virtsnapshot:1:set:$($snapshot.Group)" --remove --config } }
-        @{ Id = 'SnapshotDetached'; Where = 'the domain was defined from an old XML'; Before = { Write-Image $snapshot.ModifiedDisk 1; $null = Invoke-Virsh define $definition } }
-        @{ Id = 'OverlayHasSnapshots'; Where = 'the overlay has snapshots of its own'; Before = { qemu-img snapshot -c inner $snapshot.ModifiedDisk.Source.Path } }
+        @{ Id = 'SnapshotNotRecorded'; Where = 'the record is lost'
+            Before = { Invoke-Virsh metadata state1 "urn:virtsnapshot:1:set:$($snapshot.Group)" --remove --config } }
+        @{ Id = 'SnapshotDetached'; Where = 'the domain was defined from an old XML'
+            Before = { Write-Image $snapshot.ModifiedDisk 1; $null = Invoke-Virsh define $definition } }
+        @{ Id = 'OverlayHasSnapshots'; Where = 'the overlay has snapshots of its own'
+            Before = { qemu-img snapshot -c inner $snapshot.ModifiedDisk.Source.Path } }
         @{ Id = 'SnapshotNotOurs'; Where = 'another tool made the overlay'
             Before = { $snapshot | Remove-DiskSnapshot -Confirm:$false; $null = Invoke-Virsh snapshot-create-as state1 other --disk-only --no-metadata } }
     ) {
@@ -150,7 +161,8 @@ Describe 'Remove-DiskSnapshot' {
         It 'gives up after -Timeout, and says so of the snapshots whose turn did not come; it can be done again' {
             $null = New-DiskSnapshot bare1 -Name next -NoQuiesce
             Write-Disk bare1 8 4M
-            Get-ErrorId { Remove-DiskSnapshot bare1 -Name slow, next -Bandwidth 256KB -Timeout 1 -Confirm:$false } | Sort-Object | Should -Be OlderSnapshotRemains, RemovalTimedOut
+            Get-ErrorId { Remove-DiskSnapshot bare1 -Name slow, next -Bandwidth 256KB -Timeout 1 -Confirm:$false } | Sort-Object |
+                Should -Be OlderSnapshotRemains, RemovalTimedOut
             Remove-DiskSnapshot bare1 -Name * -Confirm:$false
             Get-DiskPath bare1 | Should -Be $base
         }

@@ -97,7 +97,11 @@ Describe 'Repair-DiskSnapshot' {
             Test-Path $overlay | Should -BeTrue
             (Repair-DiskSnapshot repaired1 -DetachedOverlay $Way).Action | Should -Be $Action
             if ($Way -eq 'Reattach') { Get-DiskPath repaired1 | Should -Be $overlay; (Get-DiskSnapshot repaired1).State | Should -Be Available }
-            else { Get-DiskPath repaired1 | Should -Be $snapshot.BackupSource.Path; Test-Path $overlay | Should -BeFalse; Get-ChildItem "$lab/images/repaired1-*" | Should -HaveCount 2 }
+            else {
+                Get-DiskPath repaired1 | Should -Be $snapshot.BackupSource.Path
+                Test-Path $overlay | Should -BeFalse
+                Get-ChildItem "$lab/images/repaired1-*" | Should -HaveCount 2
+            }
         }
 
         It 'DomainRunning is the error for a detached overlay of a running domain' {

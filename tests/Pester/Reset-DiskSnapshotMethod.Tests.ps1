@@ -27,13 +27,15 @@ Describe 'Reset-DiskSnapshotMethod' {
     }
 
     It 'writes the settings that result with -PassThru, also where nothing was set' {
-        Reset-DiskSnapshotMethod off1 -PassThru | ForEach-Object { "$($_.Domain)/$($_.Disk) $($_.Method) $($_.IsDefault)" } | Should -Be 'off1/vda qemu True', 'off1/vdb qemu True'
+        Reset-DiskSnapshotMethod off1 -PassThru | ForEach-Object { "$($_.Domain)/$($_.Disk) $($_.Method) $($_.IsDefault)" } |
+            Should -Be 'off1/vda qemu True', 'off1/vdb qemu True'
         (Reset-DiskSnapshotMethod off1 vda -PassThru).IsDefault | Should -BeTrue
     }
 
     It 'with -WhatIf changes nothing' {
         Get-WhatIf { Reset-DiskSnapshotMethod off1 -WhatIf } | Should -Be @(
-            'Performing the operation "Reset-DiskSnapshotMethod" on target "off1/vda".', 'Performing the operation "Reset-DiskSnapshotMethod" on target "off1/vdb".')
+            'Performing the operation "Reset-DiskSnapshotMethod" on target "off1/vda".',
+            'Performing the operation "Reset-DiskSnapshotMethod" on target "off1/vdb".')
         Get-Configured | Should -Be bare1/vda, off1/vda, off1/vdb
     }
 

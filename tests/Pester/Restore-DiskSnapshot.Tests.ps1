@@ -34,10 +34,12 @@ Describe 'Restore-DiskSnapshot' {
         @{ Way = 'as objects'; Restore = { Get-DiskSnapshot restored1 -Name s1 | Restore-DiskSnapshot -Confirm:$false } }
         @{ Way = 'of a piped domain'; Restore = { Get-VmDomain restored1 | Restore-DiskSnapshot -Name s1 -Confirm:$false } }
         @{ Way = 'of piped disks'; Restore = { Get-VmDisk restored1 | Restore-DiskSnapshot -Name s1 -Confirm:$false } }
-        @{ Way = 'by properties'; Restore = { Get-DiskSnapshot restored1 -Name s1 | Select-Object Domain, Disk, Name, Uri | Restore-DiskSnapshot -Confirm:$false } }
-        @{ Way = 'by rows of CSV'; Restore = { "Domain,Disk,Name`nrestored1,vda,s1`nrestored1,vdb,s1" | ConvertFrom-Csv | Restore-DiskSnapshot -Confirm:$false } }
+        @{ Way = 'by properties'
+            Restore = { Get-DiskSnapshot restored1 -Name s1 | Select-Object Domain, Disk, Name, Uri | Restore-DiskSnapshot -Confirm:$false } }
+        @{ Way = 'by rows of CSV'
+            Restore = { "Domain,Disk,Name`nrestored1,vda,s1`nrestored1,vdb,s1" | ConvertFrom-Csv | Restore-DiskSnapshot -Confirm:$false } }
         @{ Way = 'by deserialized objects'
-            Restore = { [Management.Automation.PSSerializer]::Deserialize([Management.Automation.PSSerializer]::Serialize((Get-DiskSnapshot restored1 -Name s1))) | Restore-DiskSnapshot -Confirm:$false } }
+            Restore = { Get-Deserialized (Get-DiskSnapshot restored1 -Name s1) | Restore-DiskSnapshot -Confirm:$false } }
     ) {
         & $Restore | Should -BeNullOrEmpty
         Get-DiskSnapshot restored1 | ForEach-Object ToString | Should -Be restored1/vda@s1, restored1/vdb@s1
@@ -86,7 +88,11 @@ Describe 'Restore-DiskSnapshot' {
         @{ Id = 'DomainRunning'; Do = { Invoke-Virsh start restored1; Restore-DiskSnapshot restored1 -Name s1 -Confirm:$false } }
         @{ Id = 'SnapshotNotFound'; Do = { $snapshot | Remove-DiskSnapshot -Confirm:$false; $snapshot | Restore-DiskSnapshot -Confirm:$false } }
         @{ Id = 'SnapshotInvalid'; Do = { Remove-Item "$lab/images/restored1-vda.qcow2" -Force; Restore-DiskSnapshot restored1 -Name s1 -Confirm:$false } }
-        @{ Id = 'JournalDamaged'; Do = { Invoke-Virsh metadata restored1 urn:virtsnapshot:1:journal --key journal --set '<journal/>' --config; Restore-DiskSnapshot restored1 -Name s1 -Confirm:$false } }
+        @{ Id = 'JournalDamaged'
+            Do = {
+                Invoke-Virsh metadata restored1 urn:virtsnapshot:1:journal --key journal --set '<journal/>' --config
+                Restore-DiskSnapshot restored1 -Name s1 -Confirm:$false
+            } }
         @{ Id = 'SnapshotNotOurs'
             Do = { Remove-DiskSnapshot restored1 -Name * -Confirm:$false; $null = Invoke-Virsh snapshot-create-as restored1 other --disk-only --no-metadata
                 Get-DiskSnapshot restored1 vda | Restore-DiskSnapshot -Confirm:$false } }

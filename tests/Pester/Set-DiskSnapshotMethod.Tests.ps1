@@ -2,7 +2,9 @@ BeforeAll {
     . "$PSScriptRoot/Lab.ps1"
     $node = New-TestNode 'web1:vda'
 
-    function Get-Configured { Get-DiskSnapshotMethod bare1, off1 | Where-Object IsDefault -EQ $false | ForEach-Object { "$($_.Domain)/$($_.Disk)=$($_.Method)" } }
+    function Get-Configured {
+        Get-DiskSnapshotMethod bare1, off1 | Where-Object IsDefault -EQ $false | ForEach-Object { "$($_.Domain)/$($_.Disk)=$($_.Method)" }
+    }
 }
 
 AfterAll { Exit-Lab }

@@ -9,6 +9,9 @@ internal sealed record FileLook
     /// <summary>As many bytes of a file are shown.</summary>
     public const int HeadLength = 4096;
 
+    // A UUID, and the end of its line.
+    private const int LengthOfBootId = 37;
+
     public bool IsItselfKnown { get; private init; }
 
     public FileFacts? Itself { get; private init; }
@@ -23,12 +26,8 @@ internal sealed record FileLook
 
     public long? FreeBytes { get; private init; }
 
-    private bool HasHead => Target is { IsRegularFile: true } or { IsBlockDevice: true };
-
-    private int LengthOfHead => Target!.IsBlockDevice ? HeadLength : (int)Math.Min(Target.Size, HeadLength);
-
     /// <param name="told">What the script has printed.</param>
-    /// <param name="paths">The paths that were asked about, in that order. Of others nothing is believed.</param>
+    /// <param name="paths">The paths that were asked about. Of others nothing is believed.</param>
     public static IReadOnlyDictionary<string, FileLook> Parse(ReadOnlySpan<byte> told, IReadOnlyList<string> paths)
     {
         var facts = new List<(string Kind, string Path, string Value)>();
@@ -50,9 +49,13 @@ internal sealed record FileLook
             }
         }
 
-        foreach (var (path, head) in ParseHeads(told, paths.Where(path => looks[path].HasHead).Select(path => (path, looks[path].LengthOfHead))))
+        foreach (var (path, head) in ParseHeads(told, [.. facts.Where(fact => fact.Kind == "r").Select(fact => fact.Path)]))
         {
-            looks[path] = looks[path] with { Head = head };
+            // Nothing can also mean that it could not be read.
+            if (looks.TryGetValue(path, out var look) && (head.Length > 0 || look.Target is { IsRegularFile: true, Size: 0 }))
+            {
+                looks[path] = look with { Head = head };
+            }
         }
 
         return looks;
@@ -71,28 +74,27 @@ internal sealed record FileLook
         _ => this,
     };
 
-    /// <summary>
-    /// What head prints of several files. What stands in them may look like its titles, so the lengths alone tell where each begins; where they do not fit, as
-    /// with a file that has shrunk meanwhile, nothing is believed. Of what cannot be read, it prints nothing.
-    /// </summary>
-    private static List<(string Path, byte[] Head)> ParseHeads(ReadOnlySpan<byte> told, IEnumerable<(string Path, int Length)> files)
+    /// <summary>The first bytes of several files, with a word before, between and behind them that is nowhere else.</summary>
+    private static List<(string Path, byte[] Head)> ParseHeads(ReadOnlySpan<byte> told, List<string> paths)
     {
         var heads = new List<(string, byte[])>();
-        foreach (var (path, length) in files)
+        if (told.Length < LengthOfBootId)
         {
-            var title = Encoding.UTF8.GetBytes($"{(heads.Count > 0 ? "\n" : "")}==> {path} <==\n");
-            if (!told.StartsWith(title))
-            {
-                continue;
-            }
+            return heads;
+        }
 
-            if (told.Length < title.Length + length)
+        var between = told[..LengthOfBootId];
+        told = told[LengthOfBootId..];
+        foreach (var path in paths)
+        {
+            var end = told.IndexOf(between);
+            if (end is < 0 or > HeadLength)
             {
                 return [];
             }
 
-            heads.Add((path, told.Slice(title.Length, length).ToArray()));
-            told = told[(title.Length + length)..];
+            heads.Add((path, told[..end].ToArray()));
+            told = told[(end + LengthOfBootId)..];
         }
 
         return told.IsEmpty ? heads : [];

@@ -43,6 +43,26 @@ public class RemovalOrderTests(LabFixture lab)
         Assert.Equal(domain.Image(), domain.Domain.FindDisk("vda")!.Source.Path);
     }
 
+    [Fact]
+    public void What_is_out_of_sight_is_not_taken_for_merged()
+    {
+        using var domain = new BareDomain(lab, "orders", isRunning: false);
+        TakeThree(domain);
+        var overlay = domain.Domain.FindDisk("vda")!.Source.Path!;
+        var away = $"{overlay}-away";
+
+        // As with a file system that is not mounted.
+        File.Move(overlay, away);
+        var set = SnapshotList.Of(domain.Domain);
+        Assert.Equal(3, set.Count);
+        Assert.All(set, snapshot => Assert.Equal("SourceMissing", Engine.RemovalRefused(domain.Domain, [snapshot]).ErrorId));
+        Assert.Null(RunJournal.Read(domain.Domain));
+        File.Move(away, overlay);
+        Assert.Equal(set.Select(snapshot => snapshot.Id), SnapshotList.Of(domain.Domain).Select(snapshot => snapshot.Id));
+        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.AssertNothingLeft(domain.Domain);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

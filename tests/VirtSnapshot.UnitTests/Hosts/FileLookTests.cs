@@ -6,30 +6,37 @@ namespace VirtSnapshot.UnitTests.Hosts;
 
 public sealed class FileLookTests
 {
+    private const string BootId = "3d0f0c5e-2f43-4f4d-9c6b-2a6a3a1f7f01\n";
+
     [Fact]
-    public void The_lengths_tell_where_each_file_begins_whatever_stands_in_it()
+    public void Each_file_has_its_own_first_bytes_whatever_stands_in_it()
     {
-        const string forged = "x\n==> /b <==\nforged";
-        var looks = Parse(["/a", "/b", "/empty", "/d"], File("/a", forged.Length), File("/b", 3), File("/empty", 0), Device("/d"), Heads(("/a", forged), ("/b", "abc"), ("/empty", ""), ("/d", Full)));
-        Assert.Equal([forged, "abc", "", Full], looks.Values.Select(look => Encoding.ASCII.GetString(look.Head!)));
+        const string strange = "x\0h\0i\0/b\0\n==> /b <==\n3d0f0c5e-2f43-4f4d-9c6b-2a6a3a1f7f01";
+        var looks = Parse(["/a", "/b", "/d"], File("/a"), File("/b"), Device("/d"), Heads(("/a", strange), ("/b", "abc"), ("/d", Full)));
+        Assert.Equal([strange, "abc", Full], Shown(looks));
     }
 
     [Fact]
     public void What_cannot_be_read_has_no_first_bytes_and_takes_none_from_others()
     {
-        var looks = Parse(["/a", "/b", "/folder"], File("/a", 5), File("/b", 5000), "i\0/folder\00 1 41ed 0 0 4096 0 0\0w\0/folder\01\0d\0/folder\07 512\0", Heads(("/b", Full)));
-        Assert.Equal([null, Full, null], looks.Values.Select(look => look.Head is { } head ? Encoding.ASCII.GetString(head) : null));
+        const string folder = "i\0/folder\00 1 41ed 0 0 4096 0 0\0w\0/folder\01\0d\0/folder\07 512\0";
+        var looks = Parse(
+            ["/a", "/empty", "/b", "/gone", "/device", "/folder"],
+            File("/a", 5), File("/empty", 0), File("/b"), Device("/device"), folder, Heads(("/a", ""), ("/empty", ""), ("/b", Full), ("/device", "")));
+        Assert.Equal([null, "", Full, null, null, null], Shown(looks));
         Assert.Equal((true, 7 * 512L), (looks["/folder"].IsWritable, looks["/folder"].FreeBytes));
     }
 
     [Theory]
-    [InlineData("abcde", "fgh")]
-    [InlineData("ab", "fgh")]
-    [InlineData("abc", "fg")]
-    [InlineData("abc", "fghi")]
-    [InlineData("", "")]
-    public void Where_a_file_has_changed_meanwhile_no_first_bytes_are_believed(string first, string second) =>
-        Assert.All(Parse(["/a", "/b"], File("/a", 3), File("/b", 3), Heads(("/a", first), ("/b", second))).Values, look => Assert.Null(look.Head));
+    [InlineData("")]
+    [InlineData("3d0f0c5e")]
+    [InlineData(BootId)]
+    [InlineData(BootId + "abc" + BootId)]
+    [InlineData(BootId + "abc" + BootId + "abc")]
+    [InlineData(BootId + "abc" + BootId + "abc" + BootId + "x")]
+    [InlineData(BootId + "abc" + BootId + "abc" + BootId + "abc" + BootId)]
+    public void Of_words_that_do_not_fit_none_is_believed(string told) =>
+        Assert.Equal([null, null], Shown(Parse(["/a", "/b"], File("/a"), File("/b"), $"r\0/a\0\0r\0/b\0\0h\0{told}")));
 
     [Fact]
     public void Words_that_are_cut_off_tell_nothing()
@@ -40,12 +47,15 @@ public sealed class FileLookTests
 
     private static string Full => new('x', FileLook.HeadLength);
 
-    private static string File(string path, int size) => $"i\0{path}\00 1 8180 0 0 {size} 0 0\0";
+    private static string File(string path, int size = 5000) => $"i\0{path}\00 1 8180 0 0 {size} 0 0\0";
 
     private static string Device(string path) => $"i\0{path}\00 1 6180 0 0 0 fd 1\0";
 
     private static string Heads(params (string Path, string Content)[] files) =>
-        "e\0i\00\0h\0" + string.Join('\n', files.Select(file => $"==> {file.Path} <==\n{file.Content}"));
+        "e\0i\00\0" + string.Concat(files.Select(file => $"r\0{file.Path}\0\0")) + "h\0" + BootId + string.Concat(files.Select(file => file.Content + BootId));
+
+    private static IEnumerable<string?> Shown(IReadOnlyDictionary<string, FileLook> looks) =>
+        looks.Values.Select(look => look.Head is { } head ? Encoding.ASCII.GetString(head) : null);
 
     private static IReadOnlyDictionary<string, FileLook> Parse(string[] paths, params string[] told) => FileLook.Parse(Encoding.UTF8.GetBytes(string.Concat(told)), paths);
 }

@@ -2,7 +2,9 @@
 #   i  the facts (see FileFacts), a link not followed      t  of a link: the facts, the link followed
 #   w  a folder: 1 where it can be written to              d  a folder: free blocks, their size
 #   e  (path: i or t) how many paths failed otherwise than that nothing stands there: then the silence on a path says nothing
-#   h  no path or value: the first bytes of all files follow, as head prints them
+#   r  a file that can be read: no value; its first bytes are among those that follow, which are in this order
+#   h  the last one, no path or value: what follows is the host's boot_id, and then, of each file, its first bytes and the boot_id again. A guest does not
+#      know the boot_id, so nothing that it writes to its disks is taken for the end of a file.
 # A look happens often, and on a slow host each program that is started is felt: one is started for all paths together, and the shell does the rest.
 facts='%d %i %f %u %g %s %t %T'
 tell_facts() {
@@ -40,12 +42,15 @@ tell_folders() {
     [ $# -eq 0 ] || stat -f --printf='d\0%n\0%a %S\0' -- "$@" 2>/dev/null
 }
 tell_heads() {
+    between=/proc/sys/kernel/random/boot_id
     for path; do
         shift
-        { [ -f "$path" ] || [ -b "$path" ]; } && set -- "$@" "$path"
+        { [ -f "$path" ] || [ -b "$path" ]; } && [ -r "$path" ] || continue
+        printf 'r\0%s\0\0' "$path"
+        set -- "$@" "$path" "$between"
     done
     printf 'h\0'
-    [ $# -eq 0 ] || head -v -c 4096 -- "$@" 2>/dev/null
+    [ $# -eq 0 ] || [ ! -r "$between" ] || head -q -c 4096 -- "$between" "$@" 2>/dev/null
 }
 exec 4>&1
 follow=

@@ -28,7 +28,7 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
     /// <summary>The layer that stands on the overlay.</summary>
     public DiskSource? Child => Position > 0 ? Chain[Position.Value - 1] : null;
 
-    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>, <c>SnapshotInvalid</c>, <c>DomainNotRunning</c>, <c>SourceShared</c>, <c>SourceInUse</c> or <c>BlockJobRunning</c>.</exception>
+    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>, <c>SourceMissing</c>, <c>SnapshotInvalid</c>, <c>DomainNotRunning</c>, <c>SourceShared</c>, <c>SourceInUse</c> or <c>BlockJobRunning</c>.</exception>
     public static MergeStep Plan(RemovalOrder order, ImageUse use, RecordedDisk record)
     {
         var disk = order.Domain.FindDisk(record.Target) ?? throw new VirtSnapshotException(
@@ -40,6 +40,11 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         var chain = ImageChain.Of(order.Host, order.Domain, disk);
         var position = OverlayData.FindIn(chain, record);
         var step = new MergeStep(record, disk, overlay, chain, position);
+        if (position is null)
+        {
+            step.RefuseMissingImage(order);
+        }
+
         if (position is null && !step.StandsAlone)
         {
             RefuseUnproven(order, record, disk, overlay, chain);
@@ -89,6 +94,20 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
                 $"A run died while it removed the overlay '{overlay}' of disk '{disk.Target}' of domain '{order.Domain.Name}'. The disk no longer uses it, but the domain was restarted since, "
                 + "so nothing proves that its data was merged, and it is kept. Compare both images with 'qemu-img compare'; "
                 + "then move the overlay to another folder, to keep it, and run Repair-DiskSnapshot again.");
+        }
+    }
+
+    /// <summary>A chain that cannot be read to its end looks like one without the overlay.</summary>
+    private void RefuseMissingImage(RemovalOrder order)
+    {
+        if (Chain.FirstOrDefault(layer => layer.Path is { } path && order.Host.Stat(path, followLink: true) is null) is { } missing)
+        {
+            throw new VirtSnapshotException(
+                FailureKind.ObjectNotFound,
+                "SourceMissing",
+                Disk,
+                $"The image '{missing}' of disk '{Disk.Target}' of domain '{Disk.Domain}' is not there, so whether the overlay '{Overlay}' is merged cannot be told. "
+                + "Nothing was touched. Make it visible again (mount its file system), and try again.");
         }
     }
 
