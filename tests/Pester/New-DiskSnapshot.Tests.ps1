@@ -275,9 +275,9 @@ Describe 'New-DiskSnapshot' {
 
     Context 'of a domain with other disks' {
         BeforeAll {
-            $null = New-Item "$lab/images/odd1-block.raw"
-            truncate --size 8M "$lab/images/odd1-block.raw"
-            $loop = losetup --find --show "$lab/images/odd1-block.raw"
+            $null = New-Item "$lab/images/block.raw"
+            truncate --size 8M "$lab/images/block.raw"
+            $loop = losetup --find --show "$lab/images/block.raw"
             New-BareDomain odd1 vda -OtherDevices ("<disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>" +
                 "<disk type='block' device='disk'><driver name='qemu' type='raw'/><source dev='$loop'/><target dev='vdo' bus='virtio'/></disk>" +
                 "<disk type='network' device='disk'><driver name='qemu' type='raw'/>" +
@@ -287,7 +287,7 @@ Describe 'New-DiskSnapshot' {
         AfterAll {
             Remove-BareDomain odd1
             losetup --detach $loop
-            Remove-Item "$lab/images/odd1-block.raw"
+            Remove-Item "$lab/images/block.raw"
         }
 
         It 'fails with <Id>: <Do>' -ForEach @(
