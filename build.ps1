@@ -63,15 +63,15 @@ function Get-Run {
         return (New-XunitRun unit @($unit) $choice), (New-XunitRun filtered @($xunit) $choice), $pester
     }
 
-    $methods, $faults, $onHost = @('Conformance', 'Forged'), @('Faults'), @('HostStorage', 'HostSuite')
+    $conformance, $faults, $onHost = @('Conformance', 'Forged'), @('Faults'), @('HostStorage', 'HostSuite')
     if (-not $Quick) {
-        # The emulated host is preferred: it has most to do, and one test at a time is all that it can do. At the end it would be alone, with half of the machine idle.
+        # The lab host gets a higher priority: it has the most to do, and runs its tests one at a time.
         New-XunitRun lab-host @('nice', '-n', '-5', $xunit) (Select-Namespace ($Whole ? $onHost : 'HostStorage'))
     }
 
-    New-XunitRun others @($xunit) (Select-Namespace ($methods + $faults + $onHost) -Not)
+    New-XunitRun others @($xunit) (Select-Namespace ($conformance + $faults + $onHost) -Not)
     New-XunitRun faults @($xunit) (Select-Namespace $faults)
-    New-XunitRun methods @($xunit) (Select-Namespace $methods)
+    New-XunitRun conformance @($xunit) (Select-Namespace $conformance)
     if (-not $Quick) { New-XunitRun debian-13 @("$lab/debian13.sh", 'run', $xunit) @('-trait', 'Debian13=yes') }
     $pester
     if (-not $Quick) { New-Run debian-13-demo "$lab/debian13.sh" @('run', 'dotnet', 'pwsh', '-NoProfile', '-File', "$root/demo/Demo.ps1") }
@@ -249,7 +249,7 @@ function Test-All {
 
     Write-Table $tests $runs
     Write-Host ('{0,7:0} in all' -f ((Get-Date) - $started).TotalSeconds)
-    if ($Quick) { Write-Host 'The tests on the lab host and on Debian 13 were not run, as -Quick says.' }
+    if ($Quick) { Write-Host 'Without the tests on the lab host and on Debian 13, and with fewer forged records, as -Quick says.' }
 
     # Once more, where one looks first.
     $failed = @($tests | Where-Object Failure)

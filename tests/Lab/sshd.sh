@@ -46,7 +46,7 @@ start() {
 			PermitRootLogin yes
 			AllowTcpForwarding no
 			MaxStartups 100
-			# Debian's bash takes a command over ssh for a login, and reads ~/.bashrc first, which may take a second. Not where it is not the outermost shell.
+			# Debian's bash reads ~/.bashrc for each command over ssh, unless SHLVL says that it runs in another shell. That can take a second.
 			SetEnv SHLVL=1
 			$penalties
 		CONF

@@ -286,7 +286,7 @@ Describe 'New-DiskSnapshot' {
 
         AfterAll {
             Remove-BareDomain odd1
-            losetup --detach $loop
+            if ($loop) { losetup --detach $loop }
             Remove-Item "$lab/images/block.raw"
         }
 

@@ -51,8 +51,8 @@ internal sealed record FileLook
 
         foreach (var (path, head) in ParseHeads(told, [.. facts.Where(fact => fact.Kind == "r").Select(fact => fact.Path)]))
         {
-            // Nothing can also mean that it could not be read.
-            if (looks.TryGetValue(path, out var look) && (head.Length > 0 || look.Target is { IsRegularFile: true, Size: 0 }))
+            // Less than there should be can also mean that it could not be read.
+            if (looks.TryGetValue(path, out var look) && IsWhole(head, look.Target))
             {
                 looks[path] = look with { Head = head };
             }
@@ -74,7 +74,17 @@ internal sealed record FileLook
         _ => this,
     };
 
-    /// <summary>The first bytes of several files, with a word before, between and behind them that is nowhere else.</summary>
+    private static bool IsWhole(byte[] head, FileFacts? file) => file switch
+    {
+        { IsRegularFile: true } => (ulong)head.Length == Math.Min(file.Size, HeadLength),
+        { IsBlockDevice: true } => head.Length == HeadLength,
+        _ => false,
+    };
+
+    /// <summary>
+    /// The first bytes of several files, with the boot id before, between and behind them. Where a file contains it as well, something is left over, and none
+    /// of them is believed.
+    /// </summary>
     private static List<(string Path, byte[] Head)> ParseHeads(ReadOnlySpan<byte> told, List<string> paths)
     {
         var heads = new List<(string, byte[])>();

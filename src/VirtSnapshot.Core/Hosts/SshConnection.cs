@@ -32,6 +32,7 @@ internal sealed class SshConnection
     private readonly Timer sweep;
     private HostUser? user;
     private int roundTrips;
+    private int losses;
 
     private SshConnection(SshAddress address)
     {
@@ -40,7 +41,8 @@ internal sealed class SshConnection
     }
 
     /// <summary>For a look at files, which takes a moment; what changes something may take hours.</summary>
-    public TimeSpan LookPatience { get; set; } = TimeSpan.FromSeconds(60);
+    /// <remarks>Set by tests alone.</remarks>
+    internal TimeSpan LookPatience { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>How often the other host was asked something.</summary>
     public int RoundTrips => roundTrips;
@@ -196,6 +198,7 @@ internal sealed class SshConnection
     {
         cancellation.ThrowIfCancellationRequested();
         Interlocked.Increment(ref roundTrips);
+        var lossesBefore = Volatile.Read(ref losses);
         var worker = TakeIdle(asRoot) ?? new SshWorker(StartSession(HostQuestion.Worker, ["worker"], asRoot));
         var isKept = false;
         using var patience = isLook ? new Timer(_ => worker.GiveUp(), null, LookPatience, Timeout.InfiniteTimeSpan) : null;
@@ -210,9 +213,19 @@ internal sealed class SshConnection
                     throw Silent();
                 }
 
+                if (worker.HasAnswered)
+                {
+                    ForgetLost();
+                    throw Unreachable(Lost, new EndOfStreamException());
+                }
+
                 var exitCode = worker.ExitCode;
-                DropIdle();
-                throw worker.HasAnswered ? Unreachable(Lost, new EndOfStreamException()) : Failure(worker.Complaints, exitCode);
+                if (exitCode is SshFailed or (-1))
+                {
+                    ForgetLost();
+                }
+
+                throw Failure(worker.Complaints, exitCode);
             }
 
             isKept = true;
@@ -222,7 +235,7 @@ internal sealed class SshConnection
         {
             if (isKept)
             {
-                Keep(worker, asRoot);
+                Keep(worker, asRoot, lossesBefore);
             }
             else
             {
@@ -235,7 +248,7 @@ internal sealed class SshConnection
     {
         lock (idle)
         {
-            idle.RemoveAll(kept => kept.Worker.HasEnded);
+            DropIdle(worker => worker.HasEnded);
             var found = idle.FindLastIndex(kept => kept.AsRoot == asRoot);
             if (found < 0)
             {
@@ -248,11 +261,17 @@ internal sealed class SshConnection
         }
     }
 
-    private void Keep(SshWorker worker, bool asRoot)
+    private void Keep(SshWorker worker, bool asRoot, int lossesBefore)
     {
         worker.IdleSince = DateTime.UtcNow;
         lock (idle)
         {
+            if (losses != lossesBefore)
+            {
+                worker.Dispose();
+                return;
+            }
+
             idle.Add((worker, asRoot));
             sweep.Change(KeepFor, KeepFor);
         }
@@ -263,12 +282,7 @@ internal sealed class SshConnection
     {
         lock (idle)
         {
-            foreach (var (worker, _) in idle.Where(kept => kept.Worker.IdleSince + KeepFor < DateTime.UtcNow).ToList())
-            {
-                worker.Dispose();
-            }
-
-            idle.RemoveAll(kept => kept.Worker.HasEnded);
+            DropIdle(worker => worker.HasEnded || worker.IdleSince + KeepFor < DateTime.UtcNow);
             if (idle.Count == 0)
             {
                 sweep.Change(Timeout.Infinite, Timeout.Infinite);
@@ -276,14 +290,26 @@ internal sealed class SshConnection
         }
     }
 
-    /// <summary>Most likely they hung on the connection that was just lost: who asks next must not find that out again, for a change is not asked twice.</summary>
-    private void DropIdle()
+    /// <summary>
+    /// The idle sessions most likely used the connection that was just lost. A change is not repeated, so it must not be sent on one of them.
+    /// </summary>
+    private void ForgetLost()
     {
         lock (idle)
         {
-            idle.ForEach(kept => kept.Worker.Dispose());
-            idle.Clear();
+            losses++;
+            DropIdle(_ => true);
         }
+    }
+
+    private void DropIdle(Predicate<SshWorker> isDue)
+    {
+        foreach (var (worker, _) in idle.FindAll(kept => isDue(kept.Worker)))
+        {
+            worker.Dispose();
+        }
+
+        idle.RemoveAll(kept => kept.Worker.HasEnded);
     }
 
     private SshSession StartSession(string script, IReadOnlyList<string> arguments, bool asRoot)

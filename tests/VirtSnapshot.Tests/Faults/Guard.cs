@@ -24,8 +24,9 @@ internal static class Guard
         return [.. found.Where(process => !found.ContainsKey(process.Value)).Select(process => process.Key).Order()];
 
         // The command's name, in parentheses, may hold anything.
-        static int ParentOf(int id) =>
-            Encoding.UTF8.GetString(Read(id, "stat")) is { Length: > 0 } stat ? int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1], CultureInfo.InvariantCulture) : 0;
+        static int ParentOf(int id) => Encoding.UTF8.GetString(Read(id, "stat")) is { Length: > 0 } stat
+            ? int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1], CultureInfo.InvariantCulture)
+            : 0;
 
         static byte[] Read(int id, string file)
         {

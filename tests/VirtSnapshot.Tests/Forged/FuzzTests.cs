@@ -11,8 +11,8 @@ using Xunit;
 namespace VirtSnapshot.Tests.Forged;
 
 /// <summary>
-/// Records, journals and sets that chance has forged, by the thousand. <c>VIRTSNAPSHOT_FUZZ_SEED</c> repeats a run, <c>VIRTSNAPSHOT_FUZZ_CASES</c> makes it
-/// longer.
+/// Records, journals and sets that chance has forged. <c>VIRTSNAPSHOT_FUZZ_SEED</c> repeats a run, <c>VIRTSNAPSHOT_FUZZ_CASES</c> sets how many there are
+/// (2,000).
 /// </summary>
 public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
 {

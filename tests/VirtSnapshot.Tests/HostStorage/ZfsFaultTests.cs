@@ -154,6 +154,13 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         var guest = Define($"raw:/srv/{pool}/a.img");
         var set = Engine.Take(guest.Domain, "kept");
 
+        // As long as all is well, it is answered in that time.
+        var patience = TimeSpan.FromSeconds(15);
+        using (Host.Impatient(patience))
+        {
+            Assert.Equal(SnapshotState.Available, StateOf(guest.Domain));
+        }
+
         // Not there: a snapshot in it is missing, and is not taken for deleted.
         Host.Run("zpool", "export", pool);
         Assert.Equal(SnapshotState.Missing, Assert.Single(SnapshotList.Of(guest.Domain)).State);
@@ -176,7 +183,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         Host.Run("sh", "-c", "{ dd if=/dev/urandom of=\"$1\" bs=1M count=1; zpool sync \"$2\"; } >/dev/null 2>&1 &", "sh", $"/srv/{pool}/x", pool);
         Host.Run("sh", "-c", "until [ \"$(zpool list -H -o health \"$1\")\" = SUSPENDED ]; do sleep 0.2; done", "sh", pool);
         // Whoever asks for anything in it gets no answer, nor can he be stopped.
-        using (Host.Impatient(TimeSpan.FromSeconds(15)))
+        using (Host.Impatient(patience))
         {
             Assert.Equal((FailureKind.OperationTimeout, "HostSilent"), Fields(Engine.RemovalRefused(guest.Domain, set)));
         }

@@ -66,6 +66,7 @@ public sealed class ZfsRecordTests(LabHost host) : ZfsTest(host)
         Assert.InRange(last[0] - last[2], 0, 1);
         Engine.Remove(guest.Domain, set);
         AssertNothingLeft(guest.Domain);
+        guest.WaitForMoreRecords();
     }
 
     private List<string> Snapshots() => [.. Ours().Where(name => name.StartsWith("tank/", StringComparison.Ordinal) && name.Contains('@', StringComparison.Ordinal))];

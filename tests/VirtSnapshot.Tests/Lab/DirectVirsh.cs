@@ -56,11 +56,12 @@ internal sealed partial class DirectVirsh(string uri) : IDisposable
     /// <summary>Tells a domain's agent a command, as <c>qemu-agent-command</c> does.</summary>
     /// <returns>The answer, as JSON.</returns>
     /// <exception cref="LibvirtException">It failed, or no answer came in time.</exception>
-    public string AskAgent(string name, string command, int timeoutSeconds) => Call(to =>
+    public string AskAgent(string name, string command, int timeoutSeconds)
     {
-        using var domain = DomainApi.LookupByName(to, name);
+        // Only the lookup is repeated where the connection is lost: what the agent was told, it may have done. And nobody else waits for its answer.
+        using var domain = Call(to => DomainApi.LookupByName(to, name));
         return DomainApi.AgentCommand(domain, command, timeoutSeconds);
-    });
+    }
 
     public void Dispose() => connection?.Dispose();
 

@@ -102,10 +102,10 @@ public sealed class LabHost : IDisposable
         recording ??= RecordingGuest.Boot(this);
         recording.Wake();
 
-        // Seen once: its processor stays at one instruction after it was suspended, which is a matter of the emulation below it and of nothing that is tested here.
         if (!recording.Guest.TryWaitForMoreRecords(1, TimeSpan.FromMinutes(1)))
         {
-            TestContext.Current.SendDiagnosticMessage($"Guest '{recording.Guest.Name}' did not wake up, and another one is booted.");
+            recording.Guest.AssertHangs();
+            TestContext.Current.AddWarning($"Guest '{recording.Guest.Name}' did not wake up, and another one was booted.");
             DropRecordingGuest();
             recording = RecordingGuest.Boot(this);
         }

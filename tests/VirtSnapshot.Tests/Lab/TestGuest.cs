@@ -53,9 +53,11 @@ public sealed class TestGuest(LabFixture lab, string name, string? folder = null
     /// <summary>Runs a program in the guest through its agent, as <c>in-guest.sh</c> does.</summary>
     /// <returns>What it printed.</returns>
     /// <exception cref="InvalidOperationException">Its exit code is not 0.</exception>
+    /// <exception cref="LibvirtException">The agent refused, as it does in a freeze, or did not answer.</exception>
     public string Run(params string[] command)
     {
-        var id = Ask("guest-exec", new() { ["path"] = command[0], ["arg"] = new JsonArray([.. command[1..].Select(word => (JsonNode)word)]), ["capture-output"] = true });
+        var words = new JsonArray([.. command[1..].Select(word => (JsonNode)word)]);
+        var id = Ask("guest-exec", new() { ["path"] = command[0], ["arg"] = words, ["capture-output"] = true });
         while (true)
         {
             var state = Ask("guest-exec-status", new() { ["pid"] = (int)id["pid"]! });

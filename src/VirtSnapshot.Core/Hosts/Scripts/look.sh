@@ -3,13 +3,13 @@
 #   w  a folder: 1 where it can be written to              d  a folder: free blocks, their size
 #   e  (path: i or t) how many paths failed otherwise than that nothing stands there: then the silence on a path says nothing
 #   r  a file that can be read: no value; its first bytes are among those that follow, which are in this order
-#   h  the last one, no path or value: what follows is the host's boot_id, and then, of each file, its first bytes and the boot_id again. A guest does not
-#      know the boot_id, so nothing that it writes to its disks is taken for the end of a file.
-# A look happens often, and on a slow host each program that is started is felt: one is started for all paths together, and the shell does the rest.
+#   h  the last one, no path or value: what follows is the host's boot_id, and then, of each file, its first bytes and the boot_id again. Whoever writes
+#      the boot_id into a file gains nothing: then there is one too many, and none of the bytes are used.
+# This is run often, and on a slow host each program that is started is felt: at most four are started, each for all paths, and the shell does the rest.
 facts='%d %i %f %u %g %s %t %T'
 tell_facts() {
-    kind=$1
-    shift
+    kind=$1 follow=$2
+    shift 2
     failed=0 said=
     [ $# -eq 0 ] || said=$(stat $follow --printf="$kind\\0%n\\0$facts\\0" -- "$@" 2>&1 >&4)
     while IFS= read -r line; do
@@ -27,8 +27,7 @@ tell_links() {
         shift
         [ -h "$path" ] && set -- "$@" "$path"
     done
-    follow=-L
-    tell_facts t "$@"
+    tell_facts t -L "$@"
 }
 tell_folders() {
     for path; do
@@ -53,8 +52,7 @@ tell_heads() {
     [ $# -eq 0 ] || [ ! -r "$between" ] || head -q -c 4096 -- "$between" "$@" 2>/dev/null
 }
 exec 4>&1
-follow=
-tell_facts i "$@"
+tell_facts i '' "$@"
 tell_links "$@"
 tell_folders "$@"
 tell_heads "$@"

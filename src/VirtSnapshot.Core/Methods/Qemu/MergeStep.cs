@@ -1,4 +1,5 @@
 using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
 using VirtSnapshot.Libvirt;
 using VirtSnapshot.Storage;
 
@@ -28,7 +29,10 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
     /// <summary>The layer that stands on the overlay.</summary>
     public DiskSource? Child => Position > 0 ? Chain[Position.Value - 1] : null;
 
-    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>, <c>SourceMissing</c>, <c>SnapshotInvalid</c>, <c>DomainNotRunning</c>, <c>SourceShared</c>, <c>SourceInUse</c> or <c>BlockJobRunning</c>.</exception>
+    /// <exception cref="VirtSnapshotException">
+    /// <c>DiskNotFound</c>, <c>SourceMissing</c>, <c>SnapshotInvalid</c>, <c>DomainNotRunning</c>, <c>SourceShared</c>, <c>SourceInUse</c> or
+    /// <c>BlockJobRunning</c>.
+    /// </exception>
     public static MergeStep Plan(RemovalOrder order, ImageUse use, RecordedDisk record)
     {
         var disk = order.Domain.FindDisk(record.Target) ?? throw new VirtSnapshotException(
@@ -40,9 +44,9 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         var chain = ImageChain.Of(order.Host, order.Domain, disk);
         var position = OverlayData.FindIn(chain, record);
         var step = new MergeStep(record, disk, overlay, chain, position);
-        if (position is null)
+        if (position is null && !order.Domain.IsActive)
         {
-            step.RefuseMissingImage(order);
+            step.RefuseUnreadableChain(order);
         }
 
         if (position is null && !step.StandsAlone)
@@ -97,17 +101,31 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         }
     }
 
-    /// <summary>A chain that cannot be read to its end looks like one without the overlay.</summary>
-    private void RefuseMissingImage(RemovalOrder order)
+    /// <summary>The chain of a domain that is shut off is read from its images, and one whose image is missing looks like one without the overlay.</summary>
+    private void RefuseUnreadableChain(RemovalOrder order)
     {
-        if (Chain.FirstOrDefault(layer => layer.Path is { } path && order.Host.Stat(path, followLink: true) is null) is { } missing)
+        if (Chain.Any(layer => layer.IsSameAs(Record.Source)) || Chain[^1].Path is not { } last || IsInSight(order.Host, last))
         {
-            throw new VirtSnapshotException(
-                FailureKind.ObjectNotFound,
-                "SourceMissing",
-                Disk,
-                $"The image '{missing}' of disk '{Disk.Target}' of domain '{Disk.Domain}' is not there, so whether the overlay '{Overlay}' is merged cannot be told. "
-                + "Nothing was touched. Make it visible again (mount its file system), and try again.");
+            return;
+        }
+
+        throw new VirtSnapshotException(
+            FailureKind.ObjectNotFound,
+            "SourceMissing",
+            Disk,
+            $"The image '{last}' of disk '{Disk.Target}' of domain '{Disk.Domain}' is missing or cannot be read, so VirtSnapshot cannot determine whether the "
+            + $"overlay '{Overlay}' is merged. Nothing was touched. Mount its file system or activate its volume, and try again.");
+    }
+
+    private static bool IsInSight(IHost host, string path)
+    {
+        try
+        {
+            return host.Stat(path, followLink: true) is not null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
         }
     }
 
