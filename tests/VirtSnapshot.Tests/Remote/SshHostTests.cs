@@ -69,11 +69,12 @@ public sealed class SshHostTests(SshServer server) : IDisposable
             Assert.Equal(File.ReadAllBytes("/etc/passwd").Take(100), host.ReadHead("/etc/passwd", 100));
             Assert.Null(host.Stat(NewFile + "-not"));
             Assert.True(host.CanWriteTo(folder) && host.FreeSpace(folder) > 0);
-            Assert.Equal(before, server.Connection(command: command).RoundTrips);
+
+            // What busybox' own stat cannot tell of all files together is asked of each.
+            Assert.Equal(shell == "bash", before == server.Connection(command: command).RoundTrips);
         }
 
         File.Delete(link);
-
         Assert.Equal([NewFile], host.ListFiles(folder));
         using (File.OpenRead(NewFile))
         {
