@@ -40,8 +40,7 @@ internal sealed class SshConnection
         sweep = new Timer(_ => Sweep());
     }
 
-    /// <summary>For a look at files, which takes a moment; what changes something may take hours.</summary>
-    /// <remarks>Set by tests alone.</remarks>
+    /// <summary>How long the answer to a query is awaited, which takes a moment. A change may take hours and has no limit. Only tests set it.</summary>
     internal TimeSpan LookPatience { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>How often the other host was asked something.</summary>

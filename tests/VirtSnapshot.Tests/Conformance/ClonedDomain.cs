@@ -31,8 +31,8 @@ internal sealed class ClonedDomain : IDisposable
     private VmDomain Domain => DomainFinder.FindOne(original.Uri, name, Token);
 
     /// <summary>
-    /// Defines a clone that carries the records of a domain with one set, and then records and journals that claim this set with the clone's identity. All of them
-    /// are removed, and the original's snapshots are as before.
+    /// Defines a clone that carries the records of a domain with one set, and then records and journals that claim this set with the clone's identity. All of
+    /// them are removed, and the original's snapshots are as before.
     /// </summary>
     public static void AssertNobodyElseCanClaim(MethodDomain original)
     {

@@ -89,7 +89,7 @@ public abstract class HostStorageTest(LabHost host) : IDisposable
         AssertNothingLeft(guest.Domain);
     }
 
-    /// <summary>Nobody else can claim the domain's one set, which is then removed.</summary>
+    /// <summary>Proves that no other domain can claim the domain's one set, and then removes the set.</summary>
     private protected void AssertNobodyElseCanClaim(LabHostGuest original)
     {
         var before = Ours();

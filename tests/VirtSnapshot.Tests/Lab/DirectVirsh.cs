@@ -58,7 +58,7 @@ internal sealed partial class DirectVirsh(string uri) : IDisposable
     /// <exception cref="LibvirtException">It failed, or no answer came in time.</exception>
     public string AskAgent(string name, string command, int timeoutSeconds)
     {
-        // Only the lookup is repeated where the connection is lost: what the agent was told, it may have done. And nobody else waits for its answer.
+        // Only the lookup is repeated after a lost connection: the agent may have run the command already. Other calls do not wait for its answer.
         using var domain = Call(to => DomainApi.LookupByName(to, name));
         return DomainApi.AgentCommand(domain, command, timeoutSeconds);
     }

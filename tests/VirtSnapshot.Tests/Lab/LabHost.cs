@@ -123,7 +123,7 @@ public sealed class LabHost : IDisposable
         }
     }
 
-    /// <summary>An answer to a look at files is waited for no longer than this, until disposed of.</summary>
+    /// <summary>Limits the time for which the answer to a query is awaited, until the result is disposed of.</summary>
     public IDisposable Impatient(TimeSpan patience)
     {
         var connection = SshConnection.To(SshAddress.Of(LibvirtUri.TryParse(Uri)!));

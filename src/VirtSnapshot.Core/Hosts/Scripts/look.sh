@@ -3,8 +3,8 @@
 #   w  a folder: 1 where it can be written to              d  a folder: free blocks, their size
 #   e  (path: i or t) how many paths failed otherwise than that nothing stands there: then the silence on a path says nothing
 #   r  a file that can be read: no value; its first bytes are among those that follow, which are in this order
-#   h  the last one, no path or value: what follows is the host's boot_id, and then, of each file, its first bytes and the boot_id again. Whoever writes
-#      the boot_id into a file gains nothing: then there is one too many, and none of the bytes are used.
+#   h  the last one, without path and value: the host's boot_id follows, then the first bytes of each file, each followed by the boot_id. If a file contains
+#      the boot_id as well, there is one too many, and none of the bytes are used.
 # This is run often, and on a slow host each program that is started is felt: at most four are started, each for all paths, and the shell does the rest.
 facts='%d %i %f %u %g %s %t %T'
 tell_facts() {

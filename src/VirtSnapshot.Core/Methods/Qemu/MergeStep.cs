@@ -44,17 +44,15 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         var chain = ImageChain.Of(order.Host, order.Domain, disk);
         var position = OverlayData.FindIn(chain, record);
         var step = new MergeStep(record, disk, overlay, chain, position);
-        if (position is null && !order.Domain.IsActive)
+        if (position is null)
         {
             step.RefuseUnreadableChain(order);
+            if (!step.StandsAlone)
+            {
+                RefuseUnproven(order, record, disk, overlay, chain);
+            }
         }
-
-        if (position is null && !step.StandsAlone)
-        {
-            RefuseUnproven(order, record, disk, overlay, chain);
-        }
-
-        if (position is not null)
+        else
         {
             step.RefuseNetworkBase(order);
             EncryptedDisk.RefuseOfflineMerge(order, disk, record);
@@ -104,7 +102,7 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
     /// <summary>The chain of a domain that is shut off is read from its images, and one whose image is missing looks like one without the overlay.</summary>
     private void RefuseUnreadableChain(RemovalOrder order)
     {
-        if (Chain.Any(layer => layer.IsSameAs(Record.Source)) || Chain[^1].Path is not { } last || IsInSight(order.Host, last))
+        if (order.Domain.IsActive || Chain.Any(layer => layer.IsSameAs(Record.Source)) || Chain[^1].Path is not { } last || IsInSight(order.Host, last))
         {
             return;
         }
