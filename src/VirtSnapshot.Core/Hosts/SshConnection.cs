@@ -247,7 +247,11 @@ internal sealed class SshConnection
     {
         lock (idle)
         {
-            DropIdle(worker => worker.HasEnded);
+            if (idle.Exists(kept => kept.Worker.HasEnded))
+            {
+                ForgetLost();
+            }
+
             var found = idle.FindLastIndex(kept => kept.AsRoot == asRoot);
             if (found < 0)
             {
@@ -290,7 +294,8 @@ internal sealed class SshConnection
     }
 
     /// <summary>
-    /// The idle sessions most likely used the connection that was just lost. A change is not repeated, so it must not be sent on one of them.
+    /// A session has ended by itself. The idle ones most likely used the connection that was lost with it, whether they have heard of that or not.
+    /// A change is not repeated, so it must not be sent on one of them.
     /// </summary>
     private void ForgetLost()
     {
