@@ -145,7 +145,7 @@ boot() {
 
 start() {
     local watched='' apparmor=apparmor=0
-    memory=2048 cpus=2
+    memory=2048 cpus=1
     while [[ $# -gt 0 ]]; do
         case $1 in
             --apparmor) apparmor='apparmor=1 security=apparmor' ;;
@@ -202,7 +202,7 @@ stop() {
 
 # For host-image.sh: DIR has the images themselves, and they are booted once for host/prepare.
 prepare() {
-    memory=2048 cpus=2
+    memory=2048 cpus=1
     make_lab_disk bare
     qemu '' 'apparmor=1 security=apparmor lab.prepare' timeout 600 </dev/null >&2
     rm "$dir/lab.raw"
