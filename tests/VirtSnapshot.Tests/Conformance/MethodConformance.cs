@@ -139,6 +139,7 @@ public abstract class MethodConformance
     }
 
     [Fact]
+    [Trait("Quick", "no")]
     public void A_killed_removal_is_finished_and_the_other_snapshots_stay()
     {
         var domain = Make(Traits.Disks);
@@ -164,6 +165,7 @@ public abstract class MethodConformance
     }
 
     [Fact]
+    [Trait("Quick", "no")]
     public void A_killed_restore_is_undone_or_finished()
     {
         var domain = Make(Traits.Disks);

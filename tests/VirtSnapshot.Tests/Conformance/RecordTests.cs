@@ -97,6 +97,7 @@ public sealed class RecordTests : IDisposable
     }
 
     [Fact]
+    [Trait("Quick", "no")]
     public void A_guest_boots_from_a_set_that_every_method_has_restored_a_part_of()
     {
         string[] methods = ["btrfs", "btrfs", "reflink", "libvirt-volume", "libvirt-volume", "qemu"];

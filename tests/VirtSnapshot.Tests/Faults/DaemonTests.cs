@@ -61,6 +61,7 @@ public sealed class DaemonTests(LabFixture lab) : FaultTest(lab)
     [InlineData(nameof(RunStep.MergeStarted), true)]
     [InlineData(nameof(RunStep.MergeReady), true)]
     [InlineData(nameof(RunStep.CatalogRewritten), true)]
+    [Trait("Quick", "no")]
     public void During_a_merge_it_ends_well_or_repair_finishes_it(string step, bool isKilled)
     {
         TakeThree(Live);

@@ -126,6 +126,7 @@ public sealed class DomainJobTests(LabFixture lab) : FaultTest(lab)
     }
 
     [Fact]
+    [Trait("Quick", "no")]
     public void A_job_that_begins_before_the_freeze_does_not_hold_the_guest_frozen()
     {
         var freezes = Guard.Freezes(Live).Count;

@@ -37,6 +37,7 @@ public sealed class KilledInternalTests(LabFixture lab) : FaultTest(lab)
     }
 
     [Fact]
+    [Trait("Quick", "no")]
     public void What_a_guest_has_written_to_a_half_restored_domain_is_kept()
     {
         using var domain = TwoDisks("half-inside");

@@ -9,6 +9,7 @@ namespace VirtSnapshot.Tests.Faults;
 public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
 {
     [Fact]
+    [Trait("Quick", "no")]
     public void Repair_finishes_it_under_a_running_guest()
     {
         RunStep[] newest = [RunStep.RemovalJournaled, RunStep.MergeStarted, RunStep.MergeReady, RunStep.Pivoted, RunStep.CatalogRewritten, RunStep.Discarded];
@@ -21,6 +22,7 @@ public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
     }
 
     [Fact]
+    [Trait("Quick", "no")]
     public void Removing_it_again_finishes_it_as_well() => AssertRemoved(
         new[] { RunStep.RemovalJournaled, RunStep.MergeReady, RunStep.CatalogRewritten, RunStep.Discarded }.Select(step => (2, step)),
         (removed, _) => Engine.Remove(Live.Domain, removed));
@@ -39,6 +41,7 @@ public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
     }
 
     [Fact]
+    [Trait("Quick", "no")]
     public void A_repair_that_is_killed_itself_is_repaired() => AssertRemoved(
         Enumerable.Repeat((2, RunStep.RemovalJournaled), 4),
         (_, round) =>

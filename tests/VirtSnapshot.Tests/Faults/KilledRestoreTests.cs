@@ -9,6 +9,7 @@ namespace VirtSnapshot.Tests.Faults;
 public sealed class KilledRestoreTests(LabFixture lab) : FaultTest(lab)
 {
     [Fact]
+    [Trait("Quick", "no")]
     public void A_repair_that_is_killed_itself_is_repaired()
     {
         foreach (var step in new[] { RunStep.AllSwitched, RunStep.CatalogRewritten, RunStep.Discarded })

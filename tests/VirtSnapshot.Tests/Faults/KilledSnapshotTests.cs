@@ -97,6 +97,7 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
     }
 
     [Fact]
+    [Trait("Quick", "no")]
     public void A_repair_that_is_killed_itself_is_repaired()
     {
         foreach (var step in new[] { RunStep.Recorded, RunStep.Discarded })

@@ -23,6 +23,7 @@ public sealed class KilledVolumeTests : FaultTest
 
     /// <summary>While it is frozen: at the other steps the guest has no part in it, and the conformance suite kills there with the domain shut off.</summary>
     [Fact]
+    [Trait("Quick", "no")]
     public void A_running_guest_is_thawed_and_repair_clears_everything_away()
     {
         guest = Lab.ThrowawayIn(folder, "killed-volumes", "--format", "raw");
@@ -47,6 +48,7 @@ public sealed class KilledVolumeTests : FaultTest
     }
 
     [Fact]
+    [Trait("Quick", "no")]
     public void A_repair_that_is_killed_itself_is_repaired()
     {
         guest = Lab.ThrowawayIn(folder, "killed-volumes", "--format", "raw", "--define-only");

@@ -58,6 +58,7 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
     }
 
     [Fact]
+    [Trait("Quick", "no")]
     public void A_run_that_is_killed_together_with_the_guest_is_repaired()
     {
         var guest = Doomed;
@@ -78,6 +79,7 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
     }
 
     [Fact]
+    [Trait("Quick", "no")]
     public void A_set_that_was_being_undone_keeps_its_overlay_when_the_disk_was_moved_back_by_hand()
     {
         var guest = Doomed;
@@ -115,6 +117,7 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
     [InlineData(nameof(RunStep.RemovalJournaled))]
     [InlineData(nameof(RunStep.MergeStarted))]
     [InlineData(nameof(RunStep.MergeReady))]
+    [Trait("Quick", "no")]
     public void In_a_merge_repair_finishes_it_on_the_shut_off_domain(string step)
     {
         var guest = Doomed;

@@ -9,6 +9,7 @@ namespace VirtSnapshot.Tests.Faults;
 public sealed class OrdinaryUserTests(LabFixture lab) : FaultTest(lab)
 {
     [Fact]
+    [Trait("Quick", "no")]
     public void Who_has_sudo_does_it_all_and_who_has_not_is_told_so_and_nothing_is_touched()
     {
         using (var unable = new HostAccount(hasSudo: false))

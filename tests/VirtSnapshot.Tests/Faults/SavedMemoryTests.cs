@@ -11,6 +11,7 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
     private string MemoryFile => Path.Combine(Lab.Images, "faults-memory");
 
     [Fact]
+    [Trait("Quick", "no")]
     public void The_guard_thaws_a_guest_that_was_saved_frozen_when_it_is_back()
     {
         using var victim = VictimProcess.Start(Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Frozen, End = VictimEnd.Waits });
@@ -31,6 +32,7 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    [Trait("Quick", "no")]
     public void The_guard_resumes_a_domain_that_was_saved_paused(bool isTransient)
     {
         using var domain = new BareDomain(Lab, "faults-paused", isTransient: isTransient);

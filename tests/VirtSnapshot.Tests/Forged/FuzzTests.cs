@@ -26,6 +26,7 @@ public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
     private readonly List<BareDomain> others = [];
 
     [Fact]
+    [Trait("Quick", "no")]
     public void Forged_records_change_nothing_of_others_and_end_in_documented_errors()
     {
         var seed = Setting("VIRTSNAPSHOT_FUZZ_SEED", Random.Shared.Next());

@@ -125,6 +125,7 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
     }
 
     [Fact]
+    [Trait("Quick", "no")]
     public void A_host_that_stays_away_leaves_a_thawed_guest_and_a_journal()
     {
         using var victim = VictimProcess.Start(Uri, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Frozen, End = VictimEnd.Waits });

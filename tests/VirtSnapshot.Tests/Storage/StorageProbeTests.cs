@@ -311,6 +311,7 @@ public sealed class StorageProbeTests(LabFixture lab) : IDisposable
     }
 
     [Fact]
+    [Trait("Quick", "no")]
     public void A_hundred_domains_with_chains_of_three_images_take_three_round_trips()
     {
         var disks = Enumerable.Range(0, 100).SelectMany(number =>
