@@ -8,9 +8,26 @@ namespace VirtSnapshot.PowerShell;
 /// <param name="Snapshot">The one snapshot that is meant; null where none was given as an object.</param>
 internal sealed record ChosenDomain(VmDomain Domain, IReadOnlyList<DiskSelector> Disks, SnapshotReference? Snapshot)
 {
-    /// <summary>The disks that are meant.</summary>
-    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>.</exception>
-    public IReadOnlyList<VmDisk> MatchDisks() => Disks.Count == 0
+    /// <summary>All the disks that are meant, for a command that changes something.</summary>
+    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>, <c>DiskDiffers</c>.</exception>
+    public IReadOnlyList<VmDisk> MatchDisks() => MatchDisks(failure => throw failure);
+
+    /// <summary>Those of the disks that are there, for a command that only shows something.</summary>
+    /// <param name="fail">Hears of each of the others.</param>
+    public IReadOnlyList<VmDisk> MatchDisks(Action<VirtSnapshotException> fail) => Disks.Count == 0
         ? Domain.Disks
-        : [.. Disks.SelectMany(selector => selector.Match(Domain)).DistinctBy(disk => disk.Target)];
+        : [.. Disks.SelectMany(selector => Match(selector, fail)).DistinctBy(disk => disk.Target)];
+
+    private IReadOnlyList<VmDisk> Match(DiskSelector selector, Action<VirtSnapshotException> fail)
+    {
+        try
+        {
+            return selector.Match(Domain);
+        }
+        catch (VirtSnapshotException e)
+        {
+            fail(e);
+            return [];
+        }
+    }
 }

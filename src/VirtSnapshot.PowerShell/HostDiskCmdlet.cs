@@ -16,7 +16,7 @@ public abstract class HostDiskCmdlet : DiskCmdlet
         }
     }
 
-    private protected sealed override void Process(ChosenDomain chosen) => gathered.Add(chosen.Domain, chosen.MatchDisks());
+    private protected sealed override void Process(ChosenDomain chosen) => gathered.Add(chosen.Domain, chosen.MatchDisks(WriteFailure));
 
     /// <param name="disks">Disks of one host.</param>
     private protected abstract IEnumerable<object> Look(IReadOnlyList<DomainDisks> disks);

@@ -69,6 +69,7 @@ Describe 'Get-DiskSnapshot' {
         @{ Id = 'DomainGivenTwice'; Do = { Get-VmDomain off1 | Get-DiskSnapshot bare1 vda } }
         @{ Id = 'DiskGivenTwice'; Do = { $one | Get-DiskSnapshot vda } }
         @{ Id = 'InvalidWildcard'; Do = { Get-DiskSnapshot off1 -Name 'x[z-a]' } }
+        @{ Id = 'InvalidWildcard'; Do = { Get-DiskSnapshot off1 -Name 'ta[' } }
         @{ Id = 'LibvirtUnreachable'; Do = { Get-DiskSnapshot off1 -Uri 'qemu:///system?socket=/nowhere' } }
         @{ Id = 'InputNotUnderstood'; Do = { Get-DiskSnapshot -Name $null } }
         @{ Id = 'InputNotUnderstood'; Do = { Get-DiskSnapshot -Name @() } }

@@ -64,6 +64,14 @@ Describe 'Get-VmDisk' {
         $failures.CategoryInfo.Category | Should -Be ObjectNotFound
     }
 
+    It 'a missing disk beside others is one error about it, and the others are written' {
+        $disks = Get-VmDisk web1 vda, vdz -Uri $node -ErrorAction SilentlyContinue -ErrorVariable failures
+        $disks | ForEach-Object ToString | Should -Be web1/vda
+        $failures | Should -HaveCount 1
+        $failures.FullyQualifiedErrorId | Should -BeLike 'DiskNotFound,*'
+        $failures.TargetObject | Should -Be vdz
+    }
+
     It 'processes what is understood beside what is not: <Given>' -ForEach @(
         @{ Given = { $domain, (Get-Date), $null, $disk } }
         @{ Given = { , @($domain, (Get-Date), $null, $disk) } }
@@ -91,6 +99,7 @@ Describe 'Get-VmDisk' {
         @{ Id = 'InvalidXml'; Do = { Get-VmDisk web1 '<disk' -Uri $node } }
         @{ Id = 'InvalidXml'; Do = { Get-VmDisk web1 '<disk/>' -Uri $node } }
         @{ Id = 'InvalidWildcard'; Do = { Get-VmDisk web1 'vd[z-a]' -Uri $node } }
+        @{ Id = 'InvalidWildcard'; Do = { Get-VmDisk web1 'vd[' -Uri $node } }
         @{ Id = 'LibvirtUnreachable'; Do = { Get-VmDisk web1 -Uri 'qemu:///system?socket=/nowhere' } }
         @{ Id = 'DomainGivenTwice'; Do = { Get-VmDomain db -Uri $node | Get-VmDisk web1 vda } }
         @{ Id = 'DomainGivenTwice'; Do = { [pscustomobject]@{ Uri = $node } | Get-VmDisk -InputObject web1 } }

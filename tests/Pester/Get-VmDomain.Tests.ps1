@@ -93,6 +93,7 @@ Describe 'Get-VmDomain' {
         @{ Id = 'InputNotUnderstood'; Do = { Get-VmDomain -Uri @() } }
         @{ Id = 'InvalidUri'; Do = { Get-VmDomain -Uri ' ' } }
         @{ Id = 'InvalidWildcard'; Do = { Get-VmDomain 'web[9-1]' -Uri $node } }
+        @{ Id = 'InvalidWildcard'; Do = { Get-VmDomain 'web[' -Uri $node } }
         @{ Id = 'CannotConvertArgumentNoMessage'; Do = { Get-VmDomain -State Sleeping } }
         @{ Id = 'ParameterArgumentValidationError'; Do = { Get-VmDomain -State @() } }
     ) {

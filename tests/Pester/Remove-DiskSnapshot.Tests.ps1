@@ -93,6 +93,7 @@ Describe 'Remove-DiskSnapshot' {
         @{ Id = 'SnapshotNotFound'; Do = { Remove-DiskSnapshot off1 -Name x } }
         @{ Id = 'DomainGivenTwice'; Do = { Get-VmDomain off1 | Remove-DiskSnapshot bare1 vda -Name x } }
         @{ Id = 'InvalidWildcard'; Do = { Remove-DiskSnapshot off1 -Name 'x[z-a]' } }
+        @{ Id = 'InvalidWildcard'; Do = { Remove-DiskSnapshot off1 -Name 'ta[' } }
         @{ Id = 'InputNotUnderstood'; Do = { Remove-DiskSnapshot off1 -Name $null -WhatIf } }
         @{ Id = 'InputNotUnderstood'; Do = { Remove-DiskSnapshot off1 -Id @() -WhatIf } }
         @{ Id = 'ParameterArgumentValidationError'; Do = { Remove-DiskSnapshot off1 -Name x -Bandwidth (-1) } }

@@ -62,11 +62,12 @@ public sealed class DiskSelector
         var found = domain.Disks.Where(Fits).ToList();
         if (found.Count == 0 && !IsPattern)
         {
+            var named = element is null ? text : (string)element.Element("target")!.Attribute("dev")!;
             throw new VirtSnapshotException(
                 FailureKind.ObjectNotFound,
                 "DiskNotFound",
-                domain,
-                $"Domain '{domain.Name}' has no disk '{(element is null ? text : (string?)element.Element("target")!.Attribute("dev"))}'. "
+                named,
+                $"Domain '{domain.Name}' has no disk '{named}'. "
                 + $"Its disks are: {string.Join(", ", domain.Disks.Select(disk => disk.Target))}.");
         }
 

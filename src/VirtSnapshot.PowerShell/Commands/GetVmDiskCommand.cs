@@ -18,5 +18,5 @@ public sealed class GetVmDiskCommand : DomainCmdlet
 
     private protected override (string Parameter, string[]? Value)? NamedDisks => (nameof(Target), Target);
 
-    private protected override void Process(ChosenDomain chosen) => WriteObject(chosen.MatchDisks(), enumerateCollection: true);
+    private protected override void Process(ChosenDomain chosen) => WriteObject(chosen.MatchDisks(WriteFailure), enumerateCollection: true);
 }

@@ -100,13 +100,13 @@ public sealed class TerminalTests(LabFixture lab) : FaultTest(lab)
 
         public static SlowFreeze Of(TestGuest guest)
         {
-            // Only the guest's console tells of the freeze: its agent is in the midst of it.
+            // Only the guest's console tells of the freeze: its agent is in the midst of it. Deleting the file would shorten that.
             guest.Run(
                 "/bin/sh",
                 "-c",
                 "dd if=/dev/urandom of=/mnt/vdb/dirty bs=1M count=8 2>/dev/null; before=$(grep -c 'disabling command: guest-fsfreeze-freeze$' /run/qga.log); "
                 + "setsid sh -c \"until [ \\$(grep -c 'disabling command: guest-fsfreeze-freeze$' /run/qga.log) -gt $before ]; do sleep 0.1; done; "
-                + $"echo {Mark} >/dev/console; rm /mnt/vdb/dirty\" </dev/null >/dev/null 2>&1 &");
+                + $"echo {Mark} >/dev/console; sleep 20; rm /mnt/vdb/dirty\" </dev/null >/dev/null 2>&1 &");
             guest.Lab.Virsh("blkdeviotune", guest.Name, "vdb", "--total-bytes-sec", "65536", "--live");
             return new SlowFreeze(guest);
         }
