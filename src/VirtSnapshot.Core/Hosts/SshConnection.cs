@@ -197,8 +197,7 @@ internal sealed class SshConnection
     {
         cancellation.ThrowIfCancellationRequested();
         Interlocked.Increment(ref roundTrips);
-        var lossesBefore = Volatile.Read(ref losses);
-        var worker = TakeIdle(asRoot) ?? new SshWorker(StartSession(HostQuestion.Worker, ["worker"], asRoot));
+        var worker = TakeIdle(asRoot, out var lossesBefore) ?? new SshWorker(StartSession(HostQuestion.Worker, ["worker"], asRoot));
         var isKept = false;
         using var patience = isLook ? new Timer(_ => worker.GiveUp(), null, LookPatience, Timeout.InfiniteTimeSpan) : null;
         try
@@ -243,15 +242,12 @@ internal sealed class SshConnection
         }
     }
 
-    private SshWorker? TakeIdle(bool asRoot)
+    private SshWorker? TakeIdle(bool asRoot, out int lossesBefore)
     {
         lock (idle)
         {
-            if (idle.Exists(kept => kept.Worker.HasEnded))
-            {
-                ForgetLost();
-            }
-
+            NoticeLoss();
+            lossesBefore = losses;
             var found = idle.FindLastIndex(kept => kept.AsRoot == asRoot);
             if (found < 0)
             {
@@ -285,11 +281,21 @@ internal sealed class SshConnection
     {
         lock (idle)
         {
-            DropIdle(worker => worker.HasEnded || worker.IdleSince + KeepFor < DateTime.UtcNow);
+            NoticeLoss();
+            DropIdle(worker => worker.IdleSince + KeepFor < DateTime.UtcNow);
             if (idle.Count == 0)
             {
                 sweep.Change(Timeout.Infinite, Timeout.Infinite);
             }
+        }
+    }
+
+    /// <summary>Looks whether an idle session has ended.</summary>
+    private void NoticeLoss()
+    {
+        if (idle.Exists(kept => kept.Worker.HasEnded))
+        {
+            ForgetLost();
         }
     }
 
@@ -308,12 +314,11 @@ internal sealed class SshConnection
 
     private void DropIdle(Predicate<SshWorker> isDue)
     {
-        foreach (var (worker, _) in idle.FindAll(kept => isDue(kept.Worker)))
+        foreach (var kept in idle.FindAll(kept => isDue(kept.Worker)))
         {
-            worker.Dispose();
+            kept.Worker.Dispose();
+            idle.Remove(kept);
         }
-
-        idle.RemoveAll(kept => kept.Worker.HasEnded);
     }
 
     private SshSession StartSession(string script, IReadOnlyList<string> arguments, bool asRoot)

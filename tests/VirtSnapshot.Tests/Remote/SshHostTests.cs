@@ -516,6 +516,7 @@ public sealed class SshHostTests(SshServer server) : IDisposable
     [Fact]
     public async Task Idle_sessions_of_a_lost_connection_are_not_used()
     {
+        var others = Clients();
         var host = server.Host(command: server.AnotherCommand("exec \"$real\" \"$@\""));
         Assert.True(host.Run("true", [], CancellationToken.None).Succeeded);
         var first = Clients();
@@ -527,12 +528,18 @@ public sealed class SshHostTests(SshServer server) : IDisposable
         var client = Assert.Single(Clients().Except(first));
         await running;
 
-        // It does not hear that the connection is gone: the next question does, and the one after that is asked on a new one.
+        // It does not hear that the connection is gone. The other one does and ends, so neither is used again.
         LabScript.RunProgram("kill", "-STOP", client);
         try
         {
-            CutAndNotice(host);
+            server.CutAll();
+            Assert.True(SpinWait.SpinUntil(() => !Clients().Intersect(first.Except(others)).Any(), 20_000), "A client does not end with its connection.");
             Assert.True(host.Run("true", [], CancellationToken.None).Succeeded);
+
+            // The new one is kept.
+            var fresh = Clients();
+            Assert.True(host.Run("true", [], CancellationToken.None).Succeeded);
+            Assert.Empty(Clients().Except(fresh));
         }
         finally
         {
