@@ -84,6 +84,8 @@ public sealed record VmDisk
         { IsReadOnly: true } => "it is read-only",
         { IsShareable: true } => "it is shareable: other domains may be writing it",
         { IsTransient: true } => "it is transient: its writes are thrown away when the domain stops",
+        { Source: { Type: DiskSourceType.None, Xml.Length: > 0 } } =>
+            $"its source is of the type '{(string?)SafeXml.Parse(Xml).Attribute("type")}', which no method here snapshots",
         { Source.Type: DiskSourceType.None } => "it has no source",
         _ => null,
     };

@@ -50,6 +50,7 @@ internal sealed class StackBuilder(StorageFindings findings)
             // A list, and not what the compiler makes of a collection expression: PowerShell cannot index that.
             Layers = layers.Select(layer => layer.Layer).ToList(),
             Depths = [.. layers.Select(layer => layer.Depth)],
+            MissingSource = source.Path is { } named && findings.HasAsked(named) && !findings.Exists(named) ? named : null,
             LvmSilence = findings.LvmSilence,
         };
     }

@@ -42,6 +42,9 @@ public sealed record StorageStack
     /// <summary>How far down each layer is; without it each stands on the one before.</summary>
     internal IReadOnlyList<int> Depths { get; init; } = [];
 
+    /// <summary>The disk's image or device, where there is none at its path; null where it is there.</summary>
+    internal string? MissingSource { get; init; }
+
     /// <summary>Why LVM tells nothing about volumes that are there; null where it does, or where there are none.</summary>
     internal string? LvmSilence { get; init; }
 

@@ -45,6 +45,17 @@ public class MethodSettingsTests(LabFixture lab)
     }
 
     [Fact]
+    public void An_image_that_is_missing_is_said_to_be_missing()
+    {
+        using var domain = new BareDomain(lab, "methods", isRunning: false);
+        var path = domain.Domain.Disks[0].Source.Path!;
+        File.Delete(path);
+        var reasons = MethodSettings.GetOptions([new DomainDisks(domain.Domain, domain.Domain.Disks)]).ToDictionary(option => option.Method!, option => option.Reason);
+        Assert.All(["btrfs", "lvm", "lvm-thin", "reflink", "zfs"], method => Assert.Contains($"there is nothing at '{path}'", reasons[method], StringComparison.Ordinal));
+        Assert.Equal("SourceMissing", Engine.Refused(() => Engine.Take(domain.Domain)).ErrorId);
+    }
+
+    [Fact]
     public void The_configured_method_is_used_and_one_asked_for_goes_before_it()
     {
         using var domain = new BareDomain(lab, "methods", isRunning: false);

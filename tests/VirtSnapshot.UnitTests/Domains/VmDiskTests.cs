@@ -36,6 +36,9 @@ public class VmDiskTests
     [InlineData("<disk type='file'><source file='/a'/><target dev='vda'/><shareable/></disk>", "shareable")]
     [InlineData("<disk type='file'><source file='/a'/><target dev='vda'/><transient/></disk>", "transient")]
     [InlineData("<disk type='file'><target dev='vda'/></disk>", "no source")]
+    [InlineData("<disk type='nvme'><source type='pci' namespace='1'><address domain='0x0000'/></source><target dev='vda'/></disk>", "the type 'nvme'")]
+    [InlineData("<disk type='vhostuser'><source type='unix' path='/s'/><target dev='vda'/></disk>", "the type 'vhostuser'")]
+    [InlineData("<disk type='vhostvdpa'><source dev='/dev/vhost-vdpa-0'/><target dev='vda'/></disk>", "the type 'vhostvdpa'")]
     public void A_disk_that_cannot_be_snapshotted_says_why(string xml, string why) =>
         Assert.Contains(why, TestDomain.Disk(xml).WhyNotSnapshottable(), StringComparison.Ordinal);
 

@@ -13,6 +13,11 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
     public MethodFit Judge(CandidateDisk candidate)
     {
         var stack = candidate.Stack;
+        if (stack.MissingSource is { } missing)
+        {
+            return MethodFit.Impossible($"there is nothing at '{missing}' on the host");
+        }
+
         var fit = driver.Judge(stack);
         return fit.Volume is null
             ? MethodFit.Impossible(fit.Reason)
