@@ -8,11 +8,11 @@ namespace VirtSnapshot.PowerShell;
 /// <param name="Snapshot">The one snapshot that is meant; null where none was given as an object.</param>
 internal sealed record ChosenDomain(VmDomain Domain, IReadOnlyList<DiskSelector> Disks, SnapshotReference? Snapshot)
 {
-    /// <summary>All the disks that are meant, for a command that changes something.</summary>
+    /// <summary>The disks that are meant, for a command that does nothing where one is missing.</summary>
     /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>, <c>DiskDiffers</c>.</exception>
     public IReadOnlyList<VmDisk> MatchDisks() => MatchDisks(failure => throw failure);
 
-    /// <summary>Those of the disks that are there, for a command that only shows something.</summary>
+    /// <summary>Those of the disks that are there, for a command that shows them all the same.</summary>
     /// <param name="fail">Hears of each of the others.</param>
     public IReadOnlyList<VmDisk> MatchDisks(Action<VirtSnapshotException> fail) => Disks.Count == 0
         ? Domain.Disks

@@ -37,8 +37,8 @@ public sealed class DomainReference
     /// <summary>What was given.</summary>
     internal object? Given { get; }
 
-    /// <summary>Whether the name may be a pattern. An object's name is exact: a domain may be named like a pattern.</summary>
-    internal bool IsText { get; private set; }
+    /// <summary>The pattern that was typed; null where the name is exact, as an object's is: a domain may be named like a pattern.</summary>
+    internal Wildcard? Pattern { get; private set; }
 
     /// <summary>The UUID; null where only the name is known.</summary>
     internal Guid? Uuid { get; private set; }
@@ -85,7 +85,8 @@ public sealed class DomainReference
 
         if (ObjectProperties.TextOf(given) is { } text)
         {
-            (Name, IsText) = string.IsNullOrWhiteSpace(text) ? throw Nothing("An empty text") : (text, true);
+            Name = string.IsNullOrWhiteSpace(text) ? throw Nothing("An empty text") : text;
+            Pattern = Wildcard.IsPattern(text) ? Wildcard.Parse(text) : null;
             Uuid = ObjectProperties.Unwrap(given) as Guid?;
             return;
         }

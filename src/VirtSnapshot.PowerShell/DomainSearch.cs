@@ -94,8 +94,8 @@ internal sealed class DomainSearch(IReadOnlyList<string> uris, Action<VirtSnapsh
             return DomainFinder.FindAll(uri, null, failAt, cancellation);
         }
 
-        return reference.IsText && Wildcard.IsPattern(reference.Name)
-            ? DomainFinder.FindAll(uri, Wildcard.Parse(reference.Name), failAt, cancellation)
+        return reference.Pattern is { } pattern
+            ? DomainFinder.FindAll(uri, pattern, failAt, cancellation)
             : One(uri, reference);
     }
 

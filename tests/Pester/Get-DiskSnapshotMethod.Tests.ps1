@@ -47,6 +47,12 @@ Describe 'Get-DiskSnapshotMethod' {
         $shown | Should -Match 'off1 +vda +qemu +Image +True +True +Taken unless'
     }
 
+    It 'a missing disk beside others is one error about it, and the others are written' {
+        ((Get-DiskSnapshotMethod web1 vda, vdz -Uri $node -ErrorAction SilentlyContinue -ErrorVariable failures) | ForEach-Object Disk) | Should -Be vda
+        $failures | Should -HaveCount 1
+        $failures.TargetObject | Should -Be vdz
+    }
+
     It 'fails with <Id>: <Do>' -ForEach @(
         @{ Id = 'DomainNotFound'; Do = { Get-DiskSnapshotMethod missing } }
         @{ Id = 'DiskNotFound'; Do = { Get-DiskSnapshotMethod off1 vdz } }

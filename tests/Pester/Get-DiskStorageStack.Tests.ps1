@@ -42,6 +42,12 @@ Describe 'Get-DiskStorageStack' {
         $failures.FullyQualifiedErrorId | Should -BeLike 'LibvirtUnreachable,*'
     }
 
+    It 'a missing disk beside others is one error about it, and the others are written' {
+        ((Get-DiskStorageStack web1 vda, vdz -Uri $node -ErrorAction SilentlyContinue -ErrorVariable failures) | ForEach-Object Disk) | Should -Be vda
+        $failures | Should -HaveCount 1
+        $failures.TargetObject | Should -Be vdz
+    }
+
     It 'fails with <Id>: <Do>' -ForEach @(
         @{ Id = 'DomainNotFound'; Do = { Get-DiskStorageStack missing -Uri $node } }
         @{ Id = 'DiskNotFound'; Do = { Get-DiskStorageStack web1 vdz -Uri $node } }

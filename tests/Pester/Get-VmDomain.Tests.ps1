@@ -83,6 +83,15 @@ Describe 'Get-VmDomain' {
         $failures.FullyQualifiedErrorId | Should -BeLike 'LibvirtUnreachable,*'
     }
 
+    It 'a pattern that is not valid is one error, and the others are found: <Names>' -ForEach @(
+        @{ Names = 'web[', 'db' }
+        @{ Names = 'db', 'web[' }
+    ) {
+        (Get-VmDomain $Names -Uri $node -ErrorAction SilentlyContinue -ErrorVariable failures).Name | Should -Be db
+        $failures.FullyQualifiedErrorId | Should -BeLike 'InvalidWildcard,*'
+        ($Names | Get-VmDomain -Uri $node -ErrorAction SilentlyContinue).Name | Should -Be db
+    }
+
     It 'fails with <Id>: <Do>' -ForEach @(
         @{ Id = 'DomainGivenTwice'; Do = { Get-VmDomain web1 -Uri $node | Get-VmDomain web2 } }
         @{ Id = 'InputNotUnderstood'; Do = { Get-VmDomain $null } }

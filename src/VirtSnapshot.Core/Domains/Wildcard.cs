@@ -4,8 +4,11 @@ using System.Text.RegularExpressions;
 namespace VirtSnapshot.Domains;
 
 /// <summary>PowerShell's wildcards (<c>*</c>, <c>?</c>, <c>[a-c]</c>, a backtick before what is meant literally), without PowerShell.</summary>
-public sealed class Wildcard
+public sealed partial class Wildcard
 {
+    /// <summary>No name is longer, and the automaton behind it has a limit of its own.</summary>
+    private const int MostCharacters = 500;
+
     private readonly Regex regex;
 
     private Wildcard(string pattern, Regex regex)
@@ -21,15 +24,24 @@ public sealed class Wildcard
     public static bool IsPattern(string text) => text.AsSpan().IndexOfAny("*?[") >= 0;
 
     /// <summary>Reads a pattern.</summary>
-    /// <exception cref="VirtSnapshotException"><c>InvalidWildcard</c>: a bracket that is not closed or has nothing in it, a range that runs backwards, or far too much.</exception>
+    /// <exception cref="VirtSnapshotException">
+    /// <c>InvalidWildcard</c>: a bracket that is not closed, a range that runs backwards, or more than 500 characters.
+    /// </exception>
     public static Wildcard Parse(string pattern)
     {
         ArgumentNullException.ThrowIfNull(pattern);
+        if (pattern.Length > MostCharacters)
+        {
+            throw Invalid(pattern[..100] + "…", $"it has {pattern.Length} characters, and more than {MostCharacters} are not taken.");
+        }
+
         var regex = new StringBuilder("^");
         for (var i = 0; i < pattern.Length; i++)
         {
             var c = pattern[i];
-            var close = c == '[' ? pattern.IndexOf(']', i + 1) : -1;
+
+            // A bracket that follows at once is one of those that are meant, as in PowerShell.
+            var close = c == '[' && i + 2 < pattern.Length ? pattern.IndexOf(']', i + 2) : -1;
             switch (c)
             {
                 case '*':
@@ -38,13 +50,12 @@ public sealed class Wildcard
                 case '?':
                     regex.Append('.');
                     break;
-                case '[' when close > i + 1:
-                    regex.Append('[').Append(pattern[(i + 1)..close].Replace("\\", "\\\\", StringComparison.Ordinal).Replace("^", "\\^", StringComparison.Ordinal).Replace("[", "\\[", StringComparison.Ordinal)).Append(']');
+                case '[' when close > 0:
+                    regex.Append('[').Append(Literal().Replace(pattern[(i + 1)..close], @"\$0")).Append(']');
                     i = close;
                     break;
                 case '[':
-                    var state = close < 0 ? "not closed" : "empty";
-                    throw Invalid(pattern, $"the bracket at position {i + 1} is {state}. To mean the bracket itself, put a backtick before it: '`['.");
+                    throw Invalid(pattern, $"the bracket at position {i + 1} is not closed. To mean the bracket itself, put a backtick before it: '`['.");
                 case '`' when i + 1 < pattern.Length:
                     regex.Append(Regex.Escape(pattern[++i].ToString()));
                     break;
@@ -60,19 +71,19 @@ public sealed class Wildcard
                 regex.Append("\\z").ToString(),
                 RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.Singleline | RegexOptions.NonBacktracking));
         }
-        catch (Exception e) when (e is ArgumentException or NotSupportedException)
+        catch (ArgumentException e)
         {
-            // A range that runs backwards; or more than the automaton takes.
-            throw Invalid(pattern, e.Message, e);
+            throw Invalid(pattern, "a range in brackets runs backwards.", e);
         }
     }
 
     /// <summary>Whether the whole name fits; case does not matter.</summary>
     public bool Matches(string name) => regex.IsMatch(name);
 
-    private static VirtSnapshotException Invalid(string pattern, string why, Exception? inner = null)
-    {
-        var shown = pattern.Length <= 200 ? pattern : pattern[..200] + "…";
-        return new(FailureKind.InvalidArgument, "InvalidWildcard", pattern, $"'{shown}' is not a valid wildcard pattern: {why}", inner);
-    }
+    private static VirtSnapshotException Invalid(string pattern, string why, Exception? inner = null) =>
+        new(FailureKind.InvalidArgument, "InvalidWildcard", pattern, $"'{pattern}' is not a valid wildcard pattern: {why}", inner);
+
+    /// <summary>What means something in a regular expression's brackets, and itself in PowerShell's.</summary>
+    [GeneratedRegex(@"[\\^\[\]]")]
+    private static partial Regex Literal();
 }

@@ -22,6 +22,10 @@ public class WildcardTests
     [InlineData("web`[", "web[", true)]
     [InlineData("web`[]", "web[]", true)]
     [InlineData("web]", "web]", true)]
+    [InlineData("web[]a]", "web]", true)]
+    [InlineData("web[]a]", "webb", false)]
+    [InlineData("web[[]", "web[", true)]
+    [InlineData("web[\\]", "web\\", true)]
     [InlineData("*", "a\nb", true)]
     [InlineData("a", "a\n", false)]
     public void A_pattern_fits_the_whole_name(string pattern, string name, bool fits) =>
@@ -39,6 +43,7 @@ public class WildcardTests
     [InlineData("web[")]
     [InlineData("ta[*")]
     [InlineData("web[]")]
+    [InlineData("[")]
     public void What_cannot_be_meant_is_an_error_of_the_caller(string pattern)
     {
         var error = Assert.Throws<VirtSnapshotException>(() => Wildcard.Parse(pattern));
@@ -47,21 +52,16 @@ public class WildcardTests
     }
 
     [Theory]
-    [InlineData("a?")]
+    [InlineData("?")]
     [InlineData("*")]
-    [InlineData("[a-z]*")]
-    public void One_of_a_hundred_thousand_characters_works_or_is_an_error_of_the_caller(string part)
+    [InlineData("[a-z]")]
+    public void One_that_is_as_long_as_is_taken_works_and_a_longer_one_is_an_error_of_the_caller(string part)
     {
-        var pattern = string.Concat(Enumerable.Repeat(part, 100_000 / part.Length));
-        try
-        {
-            _ = Wildcard.Parse(pattern).Matches("web1");
-        }
-        catch (VirtSnapshotException e)
-        {
-            Assert.Equal("InvalidWildcard", e.ErrorId);
-            Assert.InRange(e.Message.Length, 1, 1_000);
-        }
+        var longest = string.Concat(Enumerable.Repeat(part, 500 / part.Length));
+        Assert.True(Wildcard.Parse(longest).Matches(new string('a', 500 / part.Length)));
+        var error = Assert.Throws<VirtSnapshotException>(() => Wildcard.Parse(string.Concat(Enumerable.Repeat(longest, 200)) + "[c-a]"));
+        Assert.Equal("InvalidWildcard", error.ErrorId);
+        Assert.InRange(error.Message.Length, 1, 300);
     }
 
     [Fact]
