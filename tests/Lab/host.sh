@@ -3,7 +3,8 @@
 #
 #   start DIR [PID] [--apparmor] [--memory MIB] [--cpus N]
 #                           starts it afresh, and prints its URI; what an earlier run left in DIR is removed;
-#                           with PID, it is stopped as soon as there is no such process any more
+#                           with PID, it is stopped as soon as there is no such process any more; without --memory and --cpus,
+#                           it has 2048 MiB and one processor
 #   kill DIR                ends it as a power cut would; its disks stay as they are
 #   restart DIR             the same, and boots it again from them
 #   stop DIR                ends it; DIR stays, without the disks

@@ -54,18 +54,7 @@ public sealed class FreezeGuardTests(LabFixture lab) : FaultTest(lab)
     {
         SpareGuards.IsEnabled = true;
         Engine.Take(Live.Domain, "first", quiescing: Engine.Required);
-        var (spare, last) = (0, 0);
-        Poll.Until(
-            () =>
-            {
-                // That of the run itself may still be ending.
-                (last, spare) = (spare, Guard.ProcessesOf(Live) is [var only] ? only : 0);
-                TimeSpent.Sleep(TimeSpan.FromMilliseconds(500));
-                return spare != 0 && spare == last;
-            },
-            30,
-            "No guard was made ahead.");
-        LabScript.RunProgram("kill", "-KILL", $"{spare}");
+        LabScript.RunProgram("kill", "-KILL", $"{Guard.WaitForSpare(Live)}");
         SpareGuards.IsEnabled = false;
 
         Assert.All(Engine.Take(Live.Domain, "second", quiescing: Engine.Required), snapshot => Assert.Equal(Consistency.Quiesced, snapshot.Consistency));

@@ -13,10 +13,19 @@ internal static class Guard
     private const string ThawIsDone = "enabling command: guest-fsfreeze-freeze";
 
     /// <summary>The guards at work in the guest's lab (one test works at a time), without what they have started themselves.</summary>
-    public static IReadOnlyList<int> ProcessesOf(TestGuest guest)
+    public static IReadOnlyList<int> ProcessesOf(TestGuest guest) => ProcessesWith(guest, "");
+
+    /// <summary>Waits for the guard that is made ahead after a run, while that run's own may still be ending.</summary>
+    public static int WaitForSpare(TestGuest guest)
+    {
+        Poll.Until(() => ProcessesWith(guest, "spare").Count == 1, 20, "No guard was made ahead.");
+        return ProcessesWith(guest, "spare")[0];
+    }
+
+    private static IReadOnlyList<int> ProcessesWith(TestGuest guest, string argument)
     {
         // Their script is an argument of theirs, and all that they start has it as well.
-        var mark = Encoding.UTF8.GetBytes($"virtsnapshot-freeze-guard\0{guest.Lab.Uri}");
+        var mark = Encoding.UTF8.GetBytes($"virtsnapshot-freeze-guard\0{guest.Lab.Uri}\0{argument}");
         var found = Directory.GetDirectories("/proc")
             .Select(folder => int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : 0)
             .Where(id => id > 0 && Read(id, "cmdline").AsSpan().IndexOf(mark) >= 0)

@@ -100,7 +100,8 @@ public sealed class TerminalTests(LabFixture lab) : FaultTest(lab)
 
         public static SlowFreeze Of(TestGuest guest)
         {
-            // Only the guest's console tells of the freeze: its agent is in the midst of it. Deleting the file would shorten that.
+            // Only the guest's console tells of the freeze: its agent is in the midst of it. Deleting the
+            // file before the file system is frozen would shorten the freeze, so it is deleted later.
             guest.Run(
                 "/bin/sh",
                 "-c",
