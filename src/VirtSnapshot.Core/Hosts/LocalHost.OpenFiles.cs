@@ -32,10 +32,23 @@ internal sealed partial class LocalHost
         foreach (var device in Directory.EnumerateDirectories("/sys/block", "loop*"))
         {
             var setting = Path.Combine(device, "loop", "backing_file");
-            if (File.Exists(setting) && FileApi.TryStat(File.ReadAllText(setting).TrimEnd('\n')) is { } file)
+            if (TryReadSetting(setting) is { } path && FileApi.TryStat(path) is { } file)
             {
                 yield return (file.Identity, new FileUser(0, $"/dev/{Path.GetFileName(device)}"), []);
             }
+        }
+    }
+
+    /// <summary>Null where the device has no file behind it, which may end at any moment.</summary>
+    private static string? TryReadSetting(string setting)
+    {
+        try
+        {
+            return File.Exists(setting) ? File.ReadAllText(setting).TrimEnd('\n') : null;
+        }
+        catch (IOException)
+        {
+            return null;
         }
     }
 

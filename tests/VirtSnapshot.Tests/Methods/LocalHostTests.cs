@@ -25,6 +25,27 @@ public sealed class LocalHostTests : IDisposable
     }
 
     [Fact]
+    public async Task Loop_devices_that_come_and_go_meanwhile_are_no_error()
+    {
+        // In the shell, for it must be often.
+        File.WriteAllBytes(NewFile, new byte[1 << 20]);
+        using var stop = new CancellationTokenSource();
+        var changing = Task.Run(() => Assert.Throws<OperationCanceledException>(() => host.Run(
+            "sh", ["-c", "while :; do losetup --detach \"$(losetup --find --show \"$1\")\"; done", "sh", NewFile], stop.Token)));
+        for (var watch = Stopwatch.StartNew(); watch.Elapsed < TimeSpan.FromSeconds(2);)
+        {
+            host.ReadOpenFiles();
+        }
+
+        await stop.CancelAsync();
+        await changing;
+        foreach (var device in LabScript.RunProgram("losetup", "--noheadings", "--output", "NAME", "--associated", NewFile).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            LabScript.RunProgram("losetup", "--detach", device.Trim());
+        }
+    }
+
+    [Fact]
     public void A_program_that_is_missing_names_itself()
     {
         var error = Assert.Throws<VirtSnapshotException>(() => host.Run("surely-no-such-program", [], TestContext.Current.CancellationToken));
