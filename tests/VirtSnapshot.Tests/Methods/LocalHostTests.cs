@@ -32,16 +32,22 @@ public sealed class LocalHostTests : IDisposable
         using var stop = new CancellationTokenSource();
         var changing = Task.Run(() => Assert.Throws<OperationCanceledException>(() => host.Run(
             "sh", ["-c", "while :; do losetup --detach \"$(losetup --find --show \"$1\")\"; done", "sh", NewFile], stop.Token)));
-        for (var watch = Stopwatch.StartNew(); watch.Elapsed < TimeSpan.FromSeconds(2);)
+        try
         {
-            host.ReadOpenFiles();
+            for (var watch = Stopwatch.StartNew(); watch.Elapsed < TimeSpan.FromSeconds(2);)
+            {
+                host.ReadOpenFiles();
+            }
         }
-
-        await stop.CancelAsync();
-        await changing;
-        foreach (var device in LabScript.RunProgram("losetup", "--noheadings", "--output", "NAME", "--associated", NewFile).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        finally
         {
-            LabScript.RunProgram("losetup", "--detach", device.Trim());
+            await stop.CancelAsync();
+            await changing;
+            var left = LabScript.RunProgram("losetup", "--noheadings", "--output", "NAME", "--associated", NewFile);
+            foreach (var device in left.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            {
+                LabScript.RunProgram("losetup", "--detach", device.Trim());
+            }
         }
     }
 

@@ -50,8 +50,11 @@ public class MethodSettingsTests(LabFixture lab)
         using var domain = new BareDomain(lab, "methods", isRunning: false);
         var path = domain.Domain.Disks[0].Source.Path!;
         File.Delete(path);
-        var reasons = MethodSettings.GetOptions([new DomainDisks(domain.Domain, domain.Domain.Disks)]).ToDictionary(option => option.Method!, option => option.Reason);
-        Assert.All(["btrfs", "lvm", "lvm-thin", "reflink", "zfs"], method => Assert.Contains($"there is nothing at '{path}'", reasons[method], StringComparison.Ordinal));
+        var options = MethodSettings.GetOptions([new DomainDisks(domain.Domain, domain.Domain.Disks)]);
+        var reasons = options.ToDictionary(option => option.Method!, option => option.Reason);
+        Assert.All(
+            ["btrfs", "lvm", "lvm-thin", "reflink", "zfs"],
+            method => Assert.Contains($"there is nothing at '{path}'", reasons[method], StringComparison.Ordinal));
         Assert.Equal("SourceMissing", Engine.Refused(() => Engine.Take(domain.Domain)).ErrorId);
     }
 
