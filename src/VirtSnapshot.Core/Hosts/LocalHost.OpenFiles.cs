@@ -6,8 +6,6 @@ namespace VirtSnapshot.Hosts;
 /// <summary>Who has which file open on this machine.</summary>
 internal sealed partial class LocalHost
 {
-    private const int NoSuchDevice = 19; // ENODEV
-
     public OpenFiles ReadOpenFiles() => ReadAsRoot() ?? new(
         ProcessFiles().Concat(LoopFiles()).ToLookup(found => found.File, found => (found.User, found.Arguments)),
         FileApi.TryStat);
@@ -48,7 +46,7 @@ internal sealed partial class LocalHost
         {
             return File.Exists(setting) ? File.ReadAllText(setting).TrimEnd('\n') : null;
         }
-        catch (IOException e) when (e is FileNotFoundException or DirectoryNotFoundException || e.HResult == NoSuchDevice)
+        catch (IOException e) when (FileApi.IsGone(e))
         {
             return null;
         }

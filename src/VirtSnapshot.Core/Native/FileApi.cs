@@ -12,6 +12,7 @@ internal static unsafe partial class FileApi
     private const int AtStatxDontSync = 0x4000;
     private const uint StatxBasic = 0x7ff;
     private const int ErrorNotPermitted = 1;
+    private const int ErrorNoDevice = 19;
     private const int ErrorNoEntry = 2;
     private const int ErrorDenied = 13;
     private const int ErrorNotDirectory = 20;
@@ -60,6 +61,9 @@ internal static unsafe partial class FileApi
 
     /// <summary>Whether it failed since we may not: EACCES, EPERM.</summary>
     public static bool IsDenied(Exception error) => error is UnauthorizedAccessException || (error is IOException && error.HResult is ErrorDenied or ErrorNotPermitted);
+
+    /// <summary>Whether there is no such file, or no longer the device that it tells of.</summary>
+    public static bool IsGone(IOException error) => error is FileNotFoundException or DirectoryNotFoundException || error.HResult == ErrorNoDevice;
 
     public static bool CanWriteTo(string directory) => Access(directory, WriteAndSearch) == 0;
 
