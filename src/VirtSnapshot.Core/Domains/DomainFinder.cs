@@ -17,9 +17,10 @@ public static class DomainFinder
     public static IEnumerable<VmDomain> FindAll(string uri, Wildcard? pattern, Action<VirtSnapshotException> fail, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(fail);
-        using var rented = Rent(uri, cancellation);
+        var (taken, listed) = Rent(uri, static rented => (rented, rented.Connection.ListDomains()), cancellation);
+        using var rented = taken;
         using var answers = new DomainSurvey(DomainSurvey.PromptTime, DomainSurvey.AnswerTime)
-            .Read(rented.Connection, name => pattern?.Matches(name) ?? true, DomainReader.Read, cancellation, rented.Abandon)
+            .Read(uri, listed, name => pattern?.Matches(name) ?? true, DomainReader.Read, cancellation, rented.Abandon)
             .GetEnumerator();
         while (MoveNext())
         {
@@ -86,18 +87,14 @@ public static class DomainFinder
     /// <summary>The domain's calls, through a connection that works now and is the caller's alone.</summary>
     internal static LibvirtDomain Open(VmDomain domain, CancellationToken cancellation = default)
     {
-        var rented = Rent(domain.Uri, cancellation);
         try
         {
-            return rented.Connection.LookupByUuid(domain.Uuid, rented);
+            return Rent(domain.Uri, rented => rented.Connection.LookupByUuid(domain.Uuid, rented), cancellation);
         }
-        catch (LibvirtException e)
+        catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
         {
-            rented.Dispose();
-            throw e.Code == LibvirtErrorCode.NoDomain
-                ? new VirtSnapshotException(
-                    FailureKind.ObjectNotFound, "DomainNotFound", domain, $"Domain '{domain.Name}' does not exist behind '{domain.Uri}' any more.", e)
-                : Unreachable(domain.Uri, e);
+            throw new VirtSnapshotException(
+                FailureKind.ObjectNotFound, "DomainNotFound", domain, $"Domain '{domain.Name}' does not exist behind '{domain.Uri}' any more.", e);
         }
     }
 
@@ -105,8 +102,9 @@ public static class DomainFinder
     {
         try
         {
-            using var rented = Rent(uri, cancellation);
-            using var native = lookUp(rented.Connection);
+            var (taken, found) = Rent(uri, rented => (rented, lookUp(rented.Connection)), cancellation);
+            using var rented = taken;
+            using var native = found;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             limit.CancelAfter(DomainSurvey.AnswerTime);
             try
@@ -135,7 +133,9 @@ public static class DomainFinder
         }
     }
 
-    private static RentedConnection Rent(string uri, CancellationToken cancellation)
+    /// <exception cref="VirtSnapshotException"><c>LibvirtUnreachable</c> or <c>AccessDenied</c>.</exception>
+    /// <exception cref="LibvirtException">With <see cref="LibvirtErrorCode.NoDomain"/> where the first call looks for one in vain.</exception>
+    private static T Rent<T>(string uri, Func<RentedConnection, T> first, CancellationToken cancellation)
     {
         if (string.IsNullOrWhiteSpace(uri))
         {
@@ -145,9 +145,9 @@ public static class DomainFinder
 
         try
         {
-            return InterruptibleCall.Run(() => ConnectionPool.Rent(uri), cancellation);
+            return InterruptibleCall.Run(() => ConnectionPool.Rent(uri, first), cancellation);
         }
-        catch (LibvirtException e)
+        catch (LibvirtException e) when (e.Code != LibvirtErrorCode.NoDomain)
         {
             throw Unreachable(uri, e);
         }

@@ -45,7 +45,7 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
             return results;
         }
 
-        foreach (var (name, answer) in new DomainSurvey(PromptTime, AnswerTime).Read(connection, _ => true, read, CancellationToken.None))
+        foreach (var (name, answer) in new DomainSurvey(PromptTime, AnswerTime).Read(connection.Uri, connection.ListDomains(), _ => true, read, CancellationToken.None))
         {
             if (answer is null)
             {
@@ -61,16 +61,22 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
     }
 
     /// <summary>Reads the wanted domains of a connection in the order of their names, those that do not answer promptly last.</summary>
-    /// <param name="connection">The connection. Where a domain did not answer, a call is still running on it.</param>
+    /// <param name="uri">The URI that the connection was asked for with.</param>
+    /// <param name="domains">All its domains; they are disposed of. Where one did not answer, a call is still running on the connection.</param>
     /// <param name="isWanted">Which names are wanted.</param>
     /// <param name="read">Reads one, on another thread.</param>
     /// <param name="cancellation">Ends the waiting.</param>
     /// <param name="abandon">Gives up the connection, at the end, where a call is still running on it.</param>
     /// <returns>The domains' names, each with a call that has ended; null where it has not, or where libvirt itself gave up waiting for QEMU.</returns>
     public IEnumerable<(string Name, Task<T>? Answer)> Read<T>(
-        LibvirtConnection connection, Predicate<string> isWanted, Func<LibvirtDomain, T> read, CancellationToken cancellation, Action? abandon = null)
+        string uri,
+        IReadOnlyList<LibvirtDomain> domains,
+        Predicate<string> isWanted,
+        Func<LibvirtDomain, T> read,
+        CancellationToken cancellation,
+        Action? abandon = null)
     {
-        var listed = connection.ListDomains().ToDictionary(native => native.Uuid);
+        var listed = domains.ToDictionary(native => native.Uuid);
         var wanted = listed.Select(native => (native.Value.Name, Uuid: native.Key))
             .Where(domain => isWanted(domain.Name))
             .OrderBy(domain => domain.Name, StringComparer.Ordinal)
@@ -98,7 +104,7 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
                 }
 
                 // Its connection is busy until libvirt answers.
-                fresh.Add(ConnectionPool.Rent(connection.Uri));
+                fresh.Add(ConnectionPool.Rent(uri));
                 listed = fresh[^1].Connection.ListDomains().ToDictionary(domain => domain.Uuid);
                 used.AddRange(listed.Values);
             }

@@ -15,8 +15,9 @@ internal static class HostFinder
     /// <exception cref="VirtSnapshotException"><c>LibvirtUnreachable</c>.</exception>
     public static IHost For(VmDomain domain)
     {
-        using var rented = ConnectionPool.Rent(domain.Uri);
-        return For(rented.Connection, domain);
+        var (rented, host) = ConnectionPool.Rent(domain.Uri, rented => (rented, For(rented.Connection, domain)));
+        rented.Dispose();
+        return host;
     }
 
     /// <summary>

@@ -29,13 +29,39 @@ internal static class ConnectionPool
         {
             if (kept.IsAlive)
             {
-                return new RentedConnection(kept);
+                return new RentedConnection(kept, isKept: true);
             }
 
             kept.Dispose();
         }
 
         return new RentedConnection(LibvirtConnection.Open(uri));
+    }
+
+    /// <summary>
+    /// A connection on which a first call has worked. libvirt may not know yet that a kept one is lost; its first call tells, and is made again on another.
+    /// </summary>
+    /// <param name="uri">The libvirt URI.</param>
+    /// <param name="first">A call that changes nothing.</param>
+    public static T Rent<T>(string uri, Func<RentedConnection, T> first)
+    {
+        while (true)
+        {
+            var rented = Rent(uri);
+            try
+            {
+                return first(rented);
+            }
+            catch (LibvirtException) when (rented.IsKept && !rented.Connection.IsAlive)
+            {
+                rented.Abandon();
+            }
+            catch
+            {
+                rented.Dispose();
+                throw;
+            }
+        }
     }
 
     public static void Return(LibvirtConnection connection) => Idle.GetOrAdd(connection.Uri, static _ => []).Add(connection);

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Methods;
@@ -176,6 +178,27 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
         Guard.AssertGone(Live);
         Engine.Remove(Remote, SnapshotList.Of(Remote));
         AssertAllRecordsThere(Live);
+    }
+
+    [Fact]
+    public void A_kept_connection_that_was_lost_a_moment_ago_is_replaced()
+    {
+        for (var times = 0; times < 3; times++)
+        {
+            Assert.NotNull(Remote);
+
+            // At once, before libvirt hears of it.
+            Array.ForEach(Connections(), static ssh => ssh.Kill());
+            Assert.Equal(Live.Name, Remote.Name);
+            Array.ForEach(Connections(), static ssh => ssh.Kill());
+            Assert.Contains(DomainFinder.FindAll(Uri, null, static error => throw error, Token), domain => domain.Name == Live.Name);
+        }
+
+        Process[] Connections()
+        {
+            var ids = LabScript.RunProgram("pgrep", "-f", "-P", $"{Environment.ProcessId}", Lab.Socket).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            return Array.ConvertAll(ids, static id => Process.GetProcessById(int.Parse(id, CultureInfo.InvariantCulture)));
+        }
     }
 
     [Fact]

@@ -25,7 +25,7 @@ public sealed class DomainSurveyTests : IDisposable
     {
         using var rented = ConnectionPool.Rent(node.Uri);
         var names = new List<string>();
-        foreach (var (_, answer) in new DomainSurvey(Prompt, TimeSpan.FromMinutes(1)).Read(rented.Connection, _ => true, Read, Token))
+        foreach (var (_, answer) in Survey(rented, new DomainSurvey(Prompt, TimeSpan.FromMinutes(1)), _ => true, Token))
         {
             names.Add(await answer!);
             if (names.Count == 2)
@@ -43,7 +43,7 @@ public sealed class DomainSurveyTests : IDisposable
         using var rented = ConnectionPool.Rent(node.Uri);
         Assert.Equal(
             [("b", true), ("c", true), ("a", false)],
-            new DomainSurvey(Prompt, Prompt * 2).Read(rented.Connection, _ => true, Read, Token).Select(read => (read.Name, read.Answer is not null)));
+            Survey(rented, new DomainSurvey(Prompt, Prompt * 2), _ => true, Token).Select(read => (read.Name, read.Answer is not null)));
     }
 
     [Fact]
@@ -52,8 +52,12 @@ public sealed class DomainSurveyTests : IDisposable
         using var rented = ConnectionPool.Rent(node.Uri);
         using var stop = new CancellationTokenSource(Prompt);
         Assert.Throws<OperationCanceledException>(
-            () => new DomainSurvey(TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)).Read(rented.Connection, name => name == "a", Read, stop.Token).Count());
+            () => Survey(rented, new DomainSurvey(TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)), name => name == "a", stop.Token).Count());
     }
+
+    private IEnumerable<(string Name, Task<string>? Answer)> Survey(
+        RentedConnection rented, DomainSurvey survey, Predicate<string> isWanted, CancellationToken token) =>
+        survey.Read(node.Uri, rented.Connection.ListDomains(), isWanted, Read, token);
 
     private string Read(LibvirtDomain native)
     {
