@@ -74,7 +74,7 @@ launch() {
 
 # Stops it all when the process that wanted it, $1, is gone.
 watch() {
-    while [[ -e /proc/$1 ]]; do sleep 0.5; done
+    tail --pid="$1" --follow /dev/null
     rm -f "$dir/watcher.pid"
     stop
 }
