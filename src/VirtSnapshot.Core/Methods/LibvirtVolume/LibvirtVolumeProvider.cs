@@ -20,7 +20,8 @@ namespace VirtSnapshot.Methods.LibvirtVolume;
 /// a second of work. One that has overflowed, libvirt no longer shows after it looked again: where its host can be reached it counts as invalid, else as missing, and <c>lvremove</c> is left to the administrator.</item>
 /// <item>libvirt refuses a name that is taken, also by a file or link that it does not know, and follows no link.</item>
 /// <item>It finds a volume by its plain path alone, among what it knew of the pool when it looked last (<c>virsh pool-refresh</c>).</item>
-/// <item>A file is deleted also while somebody reads it: the reader goes on with what is then nobody's. A logical volume in use is not.</item>
+/// <item>libvirt deletes a file also while somebody reads it: the reader goes on with what is then nobody's. So we look for readers, where we can look at
+/// the host. A logical volume in use is not deleted.</item>
 /// <item>Whoever has no path to the host reads the backup source with <c>virsh vol-download</c>.</item>
 /// </list>
 /// </remarks>
@@ -54,7 +55,7 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
         new VolumeCopyAct(order, [.. order.Disks.Select(chosen => Plan(order, chosen.Disk.Disk, chosen.Method))]);
 
     public IRemoval PlanRemoval(RemovalOrder order) => new DeletingRemoval(
-        order.Disks, record => RefuseShared(order, record), (now, record) => VolumeCopy.Read(record).Delete(now));
+        order.Disks, record => RefuseUsed(order, record), (now, record) => VolumeCopy.Read(record).Delete(now));
 
     public RecordedDisk Verify(RecordOrder order, RecordedDisk record, DiskSource? image)
     {
@@ -96,9 +97,10 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
 
     public IDiskRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) => new VolumeRestoration(order, disk);
 
-    private static void RefuseShared(RemovalOrder order, RecordedDisk record)
+    private static void RefuseUsed(RemovalOrder order, RecordedDisk record)
     {
         var copy = VolumeCopy.Read(record);
+        copy.RefuseReader(order);
         if (copy.Exists(order) && VolumeUse.FindDisk(order.Native.Connection, copy.Path) is { } disk)
         {
             throw new VirtSnapshotException(

@@ -109,6 +109,7 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
             return;
         }
 
+        RefuseReader(order);
         try
         {
             order.Native.Connection.DeleteVolume(Pool, Name);
@@ -116,6 +117,28 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
         catch (LibvirtException e)
         {
             throw Stays($"{e.Message.TrimEnd('.')}. If somebody reads it, let the backup finish", order, e);
+        }
+    }
+
+    /// <summary>libvirt deletes a file that is open. Where nobody can look who has it open, its word has to do.</summary>
+    /// <exception cref="VirtSnapshotException"><c>SourceInUse</c></exception>
+    public void RefuseReader(RecordOrder order)
+    {
+        try
+        {
+            if (order.Host.WhyNoShell is null && order.Host.ReadOpenFiles().FindUsers(Path) is [var user, ..])
+            {
+                throw new VirtSnapshotException(
+                    FailureKind.ResourceBusy,
+                    "SourceInUse",
+                    order.Domain,
+                    $"The volume '{this}' ('{Path}'), a snapshot of domain '{order.Domain.Name}', is not deleted while somebody reads it: {user}. "
+                    + "Let the backup finish, and try again.");
+            }
+        }
+        catch (VirtSnapshotException e) when (e.ErrorId is "SudoRefused" or "ProgramMissing")
+        {
+            // Nothing but libvirt is needed.
         }
     }
 

@@ -1,6 +1,7 @@
 using VirtSnapshot.Domains;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
+using VirtSnapshot.Tests.Faults;
 using VirtSnapshot.Tests.Lab;
 using VirtSnapshot.Tests.Methods.Volumes;
 using VirtSnapshot.Tests.Storage;
@@ -101,6 +102,48 @@ public sealed class LibvirtVolumeTests(LabFixture lab) : VolumeTest(lab)
         LabScript.RunProgram("qemu-img", "create", "-q", "-f", "qcow2", "-b", "/etc/passwd", "-F", "raw", known, "8M");
         Lab.Virsh("pool-refresh", Pool);
         Assert.Contains("libvirt takes its content for qcow2", AssertUnsuitable(domain, Method).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void It_is_not_removed_while_somebody_reads_it()
+    {
+        var folder = Xfs().Folder;
+        var domain = Define(Disk(Raw(folder, "a.raw")));
+        using var pool = StartPool(folder);
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, method: Method));
+        using (File.Open(snapshot.BackupSource.Path!, FileMode.Open, FileAccess.Read, FileShare.ReadWrite))
+        {
+            Assert.Equal("SourceInUse", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
+            Assert.True(File.Exists(snapshot.BackupSource.Path));
+            Assert.Equal(SnapshotState.Available, Assert.Single(Recorded(domain.Domain)).State);
+        }
+
+        Engine.Remove(domain.Domain, snapshot);
+        AssertNothing(domain.Domain, "a.raw");
+    }
+
+    [Fact]
+    public void A_volume_of_a_killed_run_stays_while_somebody_reads_it()
+    {
+        var folder = Xfs().Folder;
+        var domain = Define(Disk(Raw(folder, "a.raw")));
+        using var pool = StartPool(folder);
+        VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Snapshot, Method = Method, Step = RunStep.Taken });
+        var volume = Directory.GetFiles(folder, "virtsnapshot-*").Single();
+        using (File.Open(volume, FileMode.Open, FileAccess.Read, FileShare.ReadWrite))
+        {
+            Assert.Equal(RepairAction.Incomplete, TryRepair(domain));
+            Assert.True(File.Exists(volume));
+        }
+
+        Assert.Equal(RepairAction.Undone, TryRepair(domain));
+        AssertNothing(domain.Domain, "a.raw");
+
+        static RepairAction TryRepair(BareDomain domain)
+        {
+            using var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), TestContext.Current.CancellationToken)!;
+            return plan.Run(TestContext.Current.CancellationToken).Action;
+        }
     }
 
     [Fact]
