@@ -30,6 +30,9 @@ internal sealed record SnapshotOrder(
     /// <summary>Who writes to images, where a snapshot is really to be taken; null where only its data is checked.</summary>
     public ImageWriters? Writers { get; init; }
 
+    /// <summary>What other methods make for the same set: nothing else can have such a name.</summary>
+    public IReadOnlyCollection<string> Taken { get; init; } = [];
+
     /// <summary>How long libvirt may take to switch the disks of a frozen guest, beside a part for each disk; null for the usual time.</summary>
     public TimeSpan? SwitchTime { get; init; }
 }

@@ -42,9 +42,13 @@ internal sealed record SetActs(
         SetIdentity set, Func<IEnumerable<ChosenDisk>, SnapshotOrder> orderOf, IReadOnlyList<ChosenDisk> chosen, ShieldUse use, bool canWait, IRunReporter reporter)
     {
         string[] targets = [.. chosen.Select(disk => disk.Disk.Target)];
-        var parts = chosen.GroupBy(disk => disk.Choice.Provider)
-            .Select(part => (Provider: part.Key, Disks: part.ToList(), Act: part.Key.Plan(orderOf(part))))
-            .ToList();
+        var parts = new List<(ISnapshotProvider Provider, List<ChosenDisk> Disks, ISnapshotAct Act)>();
+        foreach (var part in chosen.GroupBy(disk => disk.Choice.Provider))
+        {
+            string[] taken = [.. parts.SelectMany(other => other.Act.Disks).SelectMany(disk => disk.Files)];
+            parts.Add((part.Key, part.ToList(), part.Key.Plan(orderOf(part) with { Taken = taken })));
+        }
+
         var acts = parts.Select(part => part.Act).ToList();
         var shielded = parts.Where(part => part.Act.NeedsStandstill && (use == ShieldUse.Always || part.Act.IsSlow || parts.Count > 1)).ToList();
         if (!canWait || use == ShieldUse.Never || shielded.Count == 0)

@@ -29,10 +29,14 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
     public ISnapshotAct Plan(SnapshotOrder order)
     {
         var label = SnapshotLabel.Of(order.Set);
+
+        // Another method may put its snapshots into the same folder.
+        var firstNumber = order.Taken.Count(name => name.Contains(label, StringComparison.Ordinal));
         var parts = order.Disks
             .GroupBy(chosen => driver.Judge(chosen.Disk.Stack).Volume!)
-            .Select((part, number) =>
+            .Select((part, index) =>
             {
+                var number = firstNumber + index;
                 var disks = part.Select(chosen => chosen.Disk).ToList();
                 var method = part.First().Method;
                 if (part.FirstOrDefault(chosen => chosen.Method.Xml != method.Xml).Disk is { } other)

@@ -35,6 +35,26 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
     }
 
     [Fact]
+    public void Another_method_s_snapshot_in_the_same_folder_gets_another_name()
+    {
+        Btrfs(out var root);
+        var domain = Define(Disk(Raw(root, "a.raw")), Disk(Raw(root, "b.raw", content: 2), "vdb"), Disk(Raw(root, "c.raw", content: 3), "vdc"));
+        foreach (var (target, method) in new[] { ("vda", "reflink"), ("vdb", "btrfs"), ("vdc", "reflink") })
+        {
+            MethodSettings.Set(domain.Domain, [DiskSelector.Parse(target)], DiskSnapshotMethod.Parse(method));
+        }
+
+        var snapshots = Engine.Take(domain.Domain, "one");
+        Assert.Equal(["reflink", "btrfs", "reflink"], snapshots.Select(snapshot => snapshot.Method));
+        Assert.Equal(
+            domain.Domain.Disks.Select(disk => ImageDigest.OfFile(disk.Source.Path!)),
+            snapshots.Select(snapshot => ImageDigest.OfFile(snapshot.BackupSource.Path!)));
+        Assert.All(SnapshotList.Of(domain.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
+        Engine.Remove(domain.Domain, snapshots);
+        AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
     [Trait("Debian13", "yes")]
     public void A_raw_image_on_a_subvolume_of_its_own_gets_it_by_default_and_the_source_stands_still()
     {
