@@ -31,6 +31,40 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             .FirstOrDefault(disk => disk.Failure is not null)?.Failure?.Error.Message;
     }
 
+    /// <summary>
+    /// Takes back a set that is not recorded: deletes what the domain does not use, merges back what it does, and clears the journal. Which of both a
+    /// disk needs, its method tells.
+    /// </summary>
+    /// <returns>What could not be taken back, and why: then the journal stays.</returns>
+    public static IReadOnlyList<string> Undo(
+        DomainSession session, IRunReporter reporter, IReadOnlyList<JournalEntry> entries, CancellationToken cancellation)
+    {
+        var parts = entries.GroupBy(entry => entry.Record.Method)
+            .Select(part => (Provider: MethodCatalog.Selector.Find(part.Key, session.Domain), Entries: part.ToList()))
+            .Select(part => (
+                part.Provider, part.Entries, Recovery: part.Provider.PlanRecovery(session.ToOrder(), [.. part.Entries.Select(entry => entry.Record)])))
+            .ToList();
+        if (parts.SelectMany(part => part.Recovery.CleanUp()).ToList() is { Count: > 0 } kept)
+        {
+            return kept;
+        }
+
+        // From here on it is a removal, for the journal as well: if we die within it, nobody must take a half-merged base for a snapshot.
+        foreach (var (provider, planned, recovery) in parts.Where(part => part.Recovery.Taken.Count > 0))
+        {
+            var failed = new JournaledRemoval(session, reporter)
+                .Run(provider, [.. planned.Where(entry => recovery.Taken.Contains(entry.Record))], bandwidth: 0, cancellation)
+                .Select(disk => disk.Failure?.Error.Message).OfType<string>().ToList();
+            if (failed.Count > 0)
+            {
+                return failed;
+            }
+        }
+
+        RunJournal.Clear(session.Native, session.Domain);
+        return [];
+    }
+
     public IReadOnlyList<RemovedDisk> Run(
         ISnapshotProvider provider, IReadOnlyList<JournalEntry> unproven, ulong bandwidth, CancellationToken cancellation)
     {

@@ -72,6 +72,9 @@ public sealed class RepairPlan : IDisposable
             ? $"{(finishesRestore ? "finish" : "undo")} restoring snapshot '{journal.Entries[0].Name}' of {string.Join(", ", journal.Entries.Where(entry => !entry.IsLost).Select(entry => entry.Record.Target))}"
         : Recorded is not null
             ? "clear the journal of a snapshot that is taken and recorded"
+            : Taken.Count > 0 && !IsWhole
+                ? $"undo the snapshot '{journal.Entries[0].Name}', of which not all disks can be recorded: merge back "
+                    + $"{string.Join(", ", Taken.Select(record => record.Target))}{(Leftovers.Count > 0 ? $", and delete {string.Join(", ", Leftovers)}" : "")}"
             : Taken.Count > 0
                 ? $"record the snapshot '{journal.Entries[0].Name}' of {string.Join(", ", Taken.Select(record => record.Target))} as crash-consistent"
                 : $"undo the snapshot '{journal.Entries[0].Name}' that was not taken{(Leftovers.Count > 0 ? $", and delete {string.Join(", ", Leftovers)}" : "")}";
@@ -84,6 +87,12 @@ public sealed class RepairPlan : IDisposable
     /// <summary>What was taken and is to be recorded: a shield is neither.</summary>
     private IReadOnlyList<RecordedDisk> Taken =>
         [.. parts.SelectMany(part => part.Recovery.Taken).Where(record => !proven.Any(entry => entry.IsShield && entry.Record == record))];
+
+    /// <summary>
+    /// Whether all that is to be recorded was taken: a set is all of its disks, or none. Methods whose snapshots may have been taken after the freeze had ended
+    /// name none.
+    /// </summary>
+    private bool IsWhole => unfit.Count == 0 && Taken.Count == proven.Count(entry => !entry.IsShield);
 
     private IReadOnlyList<string> Leftovers => [.. parts.SelectMany(part => part.Recovery.Leftovers)];
 
@@ -264,6 +273,10 @@ public sealed class RepairPlan : IDisposable
             SnapshotCatalog.Write(session.Native, session.Domain, recorded);
             action = RepairAction.Cleared;
         }
+        else if (Taken.Count > 0 && !IsWhole)
+        {
+            return UndoPart(thawed, cancellation);
+        }
         else if (Taken.Count > 0)
         {
             // Whether the freeze was held until the act, nobody can tell any more.
@@ -296,6 +309,18 @@ public sealed class RepairPlan : IDisposable
         return JournaledRemoval.DropShields(session, reporter, proven, cancellation) is { } why
             ? Result(RepairAction.Incomplete, [.. thawed, why])
             : Result(action, details);
+    }
+
+    /// <summary>As the run itself does when a part of its set cannot be taken. What is not proven, nothing is undone for: it may be a disk's.</summary>
+    private RepairResult UndoPart(IReadOnlyList<string> thawed, CancellationToken cancellation)
+    {
+        string[] details =
+        [
+            .. Leftovers.Select(leftover => $"Deleted '{leftover}'."),
+            .. Taken.Select(record => $"Disk '{record.Target}': what was taken is merged back."),
+        ];
+        var kept = unfit.Count > 0 ? unfit : JournaledRemoval.Undo(session, reporter, proven, cancellation);
+        return kept.Count > 0 ? Result(RepairAction.Incomplete, [.. thawed, .. kept]) : Result(RepairAction.Undone, [.. thawed, .. details]);
     }
 
     private RepairResult FinishRemoval(CancellationToken cancellation)

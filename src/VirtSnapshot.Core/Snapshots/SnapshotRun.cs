@@ -339,9 +339,9 @@ internal sealed class SnapshotRun(
                 return saved.Message.TrimEnd('.');
             }
 
-            if (mayHaveTaken && UndoTaken() is { } leftover)
+            if (mayHaveTaken)
             {
-                return leftover;
+                return JournaledRemoval.Undo(session, reporter, Entries, CancellationToken.None) is [var leftover, ..] ? leftover : null;
             }
 
             RunJournal.Clear(session.Native, Domain);
@@ -352,35 +352,6 @@ internal sealed class SnapshotRun(
             // Whatever it is: the journal stays, and repairing can be tried again.
             return e.Message;
         }
-    }
-
-    private string? UndoTaken()
-    {
-        foreach (var part in Entries.GroupBy(entry => entry.Record.Method))
-        {
-            var provider = MethodCatalog.Selector.Find(part.Key, Domain);
-            var recovery = provider.PlanRecovery(session.ToOrder(), [.. part.Select(entry => entry.Record)]);
-            if (recovery.CleanUp() is [{ } kept, ..])
-            {
-                return kept;
-            }
-
-            if (recovery.Taken.Count == 0)
-            {
-                continue;
-            }
-
-            // From here on it is a removal, for the journal as well: if we die within it, nobody must take a half-merged base for a snapshot.
-            var failed = new JournaledRemoval(session, reporter)
-                .Run(provider, [.. part.Where(entry => recovery.Taken.Contains(entry.Record))], bandwidth: 0, CancellationToken.None)
-                .FirstOrDefault(disk => disk.Failure is not null);
-            if (failed is not null)
-            {
-                return failed.Failure!.Error.Message;
-            }
-        }
-
-        return null;
     }
 
     private VirtSnapshotException Explain(Exception error, string? leftover)

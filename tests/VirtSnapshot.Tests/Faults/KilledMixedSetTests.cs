@@ -1,0 +1,80 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Methods;
+using VirtSnapshot.Quiescing;
+using VirtSnapshot.Snapshots;
+using VirtSnapshot.Tests.Lab;
+using VirtSnapshot.Tests.Storage;
+using Xunit;
+
+namespace VirtSnapshot.Tests.Faults;
+
+/// <summary>A process that snapshots one disk by an overlay and another one by a copy dies by SIGKILL.</summary>
+public sealed class KilledMixedSetTests : FaultTest
+{
+    private const string Name = "mixed";
+
+    private readonly LoopFileSystem mount;
+
+    public KilledMixedSetTests(LabFixture lab)
+        : base(lab) => mount = new LoopFileSystem(lab.Images, "mixed", ["mkfs.xfs", "-q", "-m", "reflink=1"]);
+
+    [Theory]
+    [InlineData(false, nameof(RunStep.Taken))]
+    [InlineData(true, nameof(RunStep.Taken))]
+    [InlineData(true, nameof(RunStep.ShieldedTaken))]
+    public void Repair_undoes_the_set_as_a_whole(bool isRunning, string step)
+    {
+        using var domain = Define(isRunning);
+        Die(new VictimOrder { Work = VictimWork.Snapshot, Quiescence = Quiescence.None, Step = Enum.Parse<RunStep>(step) });
+        if (isRunning)
+        {
+            domain.Write(7, "1M");
+        }
+
+        var result = Repair(domain);
+        Assert.Equal(RepairAction.Undone, result.Action);
+        Assert.Contains(result.Details, detail => detail.Contains("'vda'", StringComparison.Ordinal));
+        AssertUndone(domain);
+    }
+
+    [Fact]
+    [Trait("Quick", "no")]
+    public void A_repair_that_is_killed_itself_is_repaired()
+    {
+        using var domain = Define(isRunning: false);
+        foreach (var step in new[] { RunStep.RemovalJournaled, RunStep.Discarded })
+        {
+            Die(new VictimOrder { Work = VictimWork.Snapshot, Quiescence = Quiescence.None, Step = RunStep.Taken });
+            Die(new VictimOrder { Work = VictimWork.Repair, Step = step });
+            Assert.Equal((step, RepairAction.Finished), (step, Repair(domain).Action));
+            AssertUndone(domain);
+        }
+    }
+
+    protected override void CleanUp() => mount.Dispose();
+
+    private BareDomain Define(bool isRunning)
+    {
+        var domain = new BareDomain(
+            Lab, Name, [BareDomain.FileDisk(Raw("a.raw"), "vda", "raw"), BareDomain.FileDisk(Raw("b.raw"), "vdb", "raw")], isRunning: isRunning);
+        MethodSettings.Set(domain.Domain, [DiskSelector.Parse("vda")], DiskSnapshotMethod.Parse("qemu"));
+        MethodSettings.Set(domain.Domain, [DiskSelector.Parse("vdb")], DiskSnapshotMethod.Parse("reflink"));
+        return domain;
+    }
+
+    private string Raw(string name)
+    {
+        var image = Path.Combine(mount.Folder, name);
+        LabScript.RunProgram("truncate", "-s", "8M", image);
+        return image;
+    }
+
+    private void Die(VictimOrder order) => VictimProcess.Die(Lab, Name, order);
+
+    private void AssertUndone(BareDomain domain)
+    {
+        Engine.AssertNothingLeft(domain.Domain);
+        Assert.Equal(["a.raw", "b.raw"], domain.Domain.Disks.Select(disk => Path.GetFileName(disk.Source.Path)));
+        Assert.Equal(["a.raw", "b.raw"], Directory.GetFileSystemEntries(mount.Folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+}
