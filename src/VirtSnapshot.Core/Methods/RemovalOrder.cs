@@ -12,6 +12,7 @@ namespace VirtSnapshot.Methods;
 /// <param name="Recorded">All records of the domain, of every method, these included.</param>
 /// <param name="Bandwidth">Bytes per second and disk; 0 for no limit.</param>
 /// <param name="Begun">Targets of those disks whose removal an earlier run has begun: jobs that it left running are ours to finish.</param>
+/// <param name="SameRun">Targets of those among them whose domain has run without a break since.</param>
 /// <param name="Merged">Targets of those disks whose data has certainly been moved already, if it is no longer where the record says.</param>
 internal sealed record RemovalOrder(
     LibvirtDomain Native,
@@ -21,5 +22,6 @@ internal sealed record RemovalOrder(
     IReadOnlyList<RecordedDisk> Recorded,
     ulong Bandwidth,
     IReadOnlySet<string> Begun,
+    IReadOnlySet<string> SameRun,
     IReadOnlySet<string> Merged)
     : RecordOrder(Native, Domain, Host);

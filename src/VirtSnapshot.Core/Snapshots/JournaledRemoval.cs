@@ -82,9 +82,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
 
         var journal = RunJournal.Read(session.Domain);
         var recorded = SnapshotCatalog.Read(session.Domain);
-        var begunBefore = journal is { Operation: RunOperation.Removal }
-            ? entries.Where(entry => journal.Entries.Any(entry.IsSameAs)).Select(entry => entry.Record.Target).ToHashSet(StringComparer.Ordinal)
-            : [];
+        var isRemoval = journal is { Operation: RunOperation.Removal };
         var removal = provider.PlanRemoval(new RemovalOrder(
             session.Native,
             session.Domain,
@@ -92,8 +90,9 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             [.. entries.Select(entry => entry.Record)],
             RecordProof.Own(session.ToOrder(), recorded.SelectMany(set => set.Disks).Select(disk => disk.Record)),
             bandwidth,
-            begunBefore,
-            entries.Where(IsMerged).Select(entry => entry.Record.Target).ToHashSet(StringComparer.Ordinal)));
+            Targets(entry => isRemoval && BegunEntry(entry) is not null),
+            Targets(entry => isRemoval && IsSameRun(entry)),
+            Targets(IsMerged)));
         if (removal.Accepted.Count == 0)
         {
             return [.. unfit, .. removal.Refused];
@@ -135,10 +134,14 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
 
         return [.. unfit, .. removal.Refused, .. results];
 
+        HashSet<string> Targets(Predicate<JournalEntry> isMeant) =>
+            entries.Where(entry => isMeant(entry)).Select(entry => entry.Record.Target).ToHashSet(StringComparer.Ordinal);
+
         // Within one and the same run of the domain only a merge takes an overlay out of its chain; and the catalog forgets a snapshot that it
         // had only after its merge was verified.
-        bool IsMerged(JournalEntry entry) => BegunEntry(entry) is { } begun
-            && ((begun.Instance is { } instance && instance == session.Instance) || (begun.WasRecorded && !IsRecorded(entry)));
+        bool IsMerged(JournalEntry entry) => IsSameRun(entry) || (BegunEntry(entry) is { WasRecorded: true } && !IsRecorded(entry));
+
+        bool IsSameRun(JournalEntry entry) => BegunEntry(entry)?.Instance is { } instance && instance == session.Instance;
 
         JournalEntry? BegunEntry(JournalEntry entry) => journal?.Entries.FirstOrDefault(entry.IsSameAs);
 

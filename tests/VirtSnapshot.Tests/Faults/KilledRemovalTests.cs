@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
@@ -148,6 +150,79 @@ public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
         Assert.Equal(others, Contents(ShutOff, exceptName: "s3"));
         RemoveAll(ShutOff);
     }
+
+    /// <summary>A libvirtd that dies between QEMU's start of the job and its own note of it knows the job afterwards, but not what that writes to.</summary>
+    [Fact]
+    public void A_finished_commit_whose_mirror_libvirt_has_forgotten_is_pivoted()
+    {
+        using var domain = new BareDomain(Lab, "forgotten");
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, "one"));
+        domain.Write(7);
+        var content = ImageDigest.Of(domain.Domain.FindDisk("vda")!.Source);
+        VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Removal, Name = "one", Step = RunStep.RemovalJournaled });
+        ForgetMirror(domain.Name);
+
+        // Whoever is told to stop leaves the job alone: libvirt 9.0 crashes when it is to abort it.
+        using var stop = new CancellationTokenSource();
+        stop.Cancel();
+        Assert.Equal("RemovalStopped", Assert.Single(Engine.TryRemove(domain.Domain, [snapshot], cancellation: stop.Token)).Error!.ErrorId);
+        Assert.Equal(SnapshotState.Removing, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+
+        Assert.Equal(RepairAction.Finished, Repair(domain).Action);
+        Engine.AssertNothingLeft(domain.Domain);
+        Assert.Equal(domain.Image(), domain.Domain.FindDisk("vda")!.Source.Path);
+        Assert.Equal(content, ImageDigest.Of(domain.Image(), "qcow2"));
+    }
+
+    /// <summary>Starts the commit that the killed run was about to start, and kills libvirtd in the right millisecond.</summary>
+    private void ForgetMirror(string name)
+    {
+        const int attempts = 40;
+        var status = Path.Combine(Lab.Folder, "run/qemu", $"{name}.xml");
+        for (var attempt = 0; attempt < attempts; attempt++)
+        {
+            using var daemon = FindDaemon();
+            using var commit = Process.Start(
+                new ProcessStartInfo("virsh", ["-q", "-c", Lab.Uri, "blockcommit", name, "vda", "--active", "--shallow"]) { RedirectStandardError = true })!;
+            Assert.True(SpinWait.SpinUntil(() => TryRead(status).Contains("<blockjob name", StringComparison.Ordinal), 10_000), "The commit does not start.");
+            var sinceStart = Stopwatch.StartNew();
+            SpinWait.SpinUntil(() => sinceStart.Elapsed.TotalMilliseconds > 0.25 * (attempt % 10));
+            daemon.Kill();
+            commit.WaitForExit();
+            Lab.RestartDaemon(kill: true);
+            var (job, mirror) = (Lab.TryVirsh("blockjob", name, "vda", "--bandwidth", "0"), Mirror());
+            if (job && mirror.Length == 0)
+            {
+                return;
+            }
+
+            if (job)
+            {
+                Lab.Virsh("blockjob", name, "vda", "--abort");
+            }
+        }
+
+        Assert.Fail($"libvirt has kept the mirror {attempts} times.");
+
+        string Mirror() => DomainFinder.FindOne(Lab.Uri, name, Token).FindDisk("vda")!.MirrorTarget ?? "";
+    }
+
+    /// <summary>A file that may be replaced, or go, at any moment.</summary>
+    private static string TryRead(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
+
+    /// <summary>The lab's libvirtd: the one that sees the lab's folders in the place of libvirt's.</summary>
+    private Process FindDaemon() => Process.GetProcessesByName("libvirtd")
+        .Single(daemon => TryRead($"/proc/{daemon.Id}/mountinfo").Contains($"{Lab.Folder}/", StringComparison.Ordinal));
 
     /// <summary>
     /// Kills the removal of one of three sets repeatedly, each time at another step, and lets it be finished. The guest keeps writing, and at the end all its

@@ -145,7 +145,8 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
             }
 
             progress(new RemovalProgress(target, job.Current, job.End));
-            if (step.IsActiveLayer && !pivoting.Contains(step) && job.Current == job.End && (now ??= DomainReader.Read(order.Native)).FindDisk(target) is { IsMirrorReady: true })
+            if (step.IsActiveLayer && !pivoting.Contains(step) && job.Current == job.End
+                && (step.IsMirrorForgotten || (now ??= DomainReader.Read(order.Native)).FindDisk(target) is { IsMirrorReady: true }))
             {
                 Pivot(step);
             }
@@ -201,6 +202,12 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
 
     private void Abort(MergeStep step)
     {
+        if (step.IsMirrorForgotten)
+        {
+            // It goes on in QEMU, and whoever takes this up again pivots it.
+            return;
+        }
+
         try
         {
             order.Native.AbortJob(step.Disk.Target);

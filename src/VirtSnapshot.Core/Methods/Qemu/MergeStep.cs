@@ -13,6 +13,12 @@ namespace VirtSnapshot.Methods.Qemu;
 /// <param name="Position">The overlay's place in the chain, its base right behind it; null where it is out of the chain already.</param>
 internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overlay, IReadOnlyList<DiskSource> Chain, int? Position)
 {
+    /// <summary>
+    /// Whether libvirt has lost sight of what our job writes to, as 9.0 does when it is killed within the call that starts the job: it still pivots such a job,
+    /// and crashes when it is to abort it.
+    /// </summary>
+    public bool IsMirrorForgotten { get; private init; }
+
     public bool IsMerged => Position is null;
 
     public DiskSource Base => Record.Source;
@@ -58,7 +64,9 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
             EncryptedDisk.RefuseOfflineMerge(order, disk, record);
             step.RefuseForeignUsers(order, use);
             step.RefuseInnerSnapshots(order);
-            step.RefuseOtherJob(order);
+            var job = order.Domain.IsActive ? order.Native.FindJob(disk.Target) : null;
+            step = step with { IsMirrorForgotten = job?.Type == BlockJobType.ActiveCommit && !disk.HasMirror };
+            step.RefuseOtherJob(order, job);
         }
 
         return step;
@@ -189,17 +197,12 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         + "Let the backup finish, and try again.",
         inner);
 
-    private void RefuseOtherJob(RemovalOrder order)
+    private void RefuseOtherJob(RemovalOrder order, BlockJob? job)
     {
-        if (!order.Domain.IsActive)
-        {
-            return;
-        }
-
-        // Somebody else may have started a job since a run before us has died: pivoting that one is not ours to do.
-        var job = order.Native.FindJob(Disk.Target);
+        // Somebody else may have started a job since a run before us has died: pivoting that one is not ours to do. libvirt allows one job at a time, so
+        // one that has lost its mirror is the one that we had begun, if the domain was not restarted since.
         var isOurs = order.Begun.Contains(Disk.Target) && (IsActiveLayer
-            ? job?.Type == BlockJobType.ActiveCommit && Disk.MirrorTarget == Base.Path
+            ? job?.Type == BlockJobType.ActiveCommit && (IsMirrorForgotten ? order.SameRun.Contains(Disk.Target) : Disk.MirrorTarget == Base.Path)
             : job?.Type == BlockJobType.Commit);
         if ((job is not null || Disk.HasMirror) && !isOurs)
         {
