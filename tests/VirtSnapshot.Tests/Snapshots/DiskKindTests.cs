@@ -108,6 +108,23 @@ public class DiskKindTests(LabFixture lab)
     }
 
     [Fact]
+    public void A_chain_that_qemu_img_cannot_open_is_refused_before_anything_is_begun()
+    {
+        using var domain = new BareDomain(lab, "kinds", isRunning: false);
+        LabScript.RunProgram("qemu-img", "rebase", "-u", "-b", $"nbd+unix:///export?socket={lab.Images}/nowhere", "-F", "raw", domain.Image());
+        var snapshot = Assert.Single(Engine.Take(domain.Domain));
+        var error = Engine.RemovalRefused(domain.Domain, snapshot);
+        Assert.Equal((FailureKind.InvalidData, "SourceUnreadable"), (error.Kind, error.ErrorId));
+        Assert.Contains("Start the domain", error.Message, StringComparison.Ordinal);
+        Assert.Null(RunJournal.Read(domain.Domain));
+        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+
+        LabScript.RunProgram("qemu-img", "rebase", "-u", "-b", "", domain.Image());
+        Engine.Remove(domain.Domain, snapshot);
+        Engine.AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
     public void Two_images_of_the_same_name_but_for_their_extension()
     {
         var one = Path.Combine(lab.Images, "kinds-same.img");
