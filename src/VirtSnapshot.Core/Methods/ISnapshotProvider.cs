@@ -43,6 +43,12 @@ internal interface ISnapshotProvider
     /// <summary>Whether a snapshot's data is still what the record says.</summary>
     SnapshotState Check(RecordOrder order, RecordedDisk record);
 
+    /// <summary>
+    /// Why the domain has nothing of a snapshot any more that could be merged or deleted, as the end of a sentence: removing takes its record out, and deletes
+    /// no file. Null where there is something to remove, or that cannot be told now.
+    /// </summary>
+    string? WhyOnlyRecorded(RecordOrder order, RecordedDisk record) => null;
+
     /// <summary>How full the room is that was set aside for it, in percent; null where it has none of its own. Asked of what is available.</summary>
     double? ReadFill(RecordOrder order, RecordedDisk record) => null;
 

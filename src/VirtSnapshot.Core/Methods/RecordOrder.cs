@@ -35,6 +35,13 @@ internal record RecordOrder(LibvirtDomain Native, VmDomain Domain, IHost Host)
         }
     }
 
-    /// <summary>A disk's layers; where only libvirt leads to the host, as far as that tells.</summary>
-    public IReadOnlyList<DiskSource> ChainOf(VmDisk disk) => Host.WhyNoShell is null ? ImageChain.Of(Host, Domain, disk) : [disk.Source, .. disk.BackingChain];
+    /// <summary>A disk of the domain; one that was detached from the running domain alone as its stored definition has it.</summary>
+    public VmDisk? FindDisk(string target) => Domain.FindDisk(target) ?? (Domain is { IsActive: true, IsPersistent: true }
+        ? DomainReader.ReadStored(Native, Domain).FindDisk(target)
+        : null);
+
+    /// <summary>The layers of a disk that <see cref="FindDisk"/> has found; where only libvirt leads to the host, as far as that tells.</summary>
+    public IReadOnlyList<DiskSource> ChainOf(VmDisk disk) => Host.WhyNoShell is not null ? [disk.Source, .. disk.BackingChain]
+        : Domain.FindDisk(disk.Target) is null ? ImageChain.OfStored(Host, disk)
+        : ImageChain.Of(Host, Domain, disk);
 }

@@ -105,7 +105,7 @@ internal static class RecordProof
     /// <summary>The layer of the disk that the snapshot is of; null where the disk is gone.</summary>
     private static DiskSource? FindImage(RecordOrder order, ISnapshotProvider provider, RecordedDisk record)
     {
-        if (provider.ImagesOf(record)?.ToList() is not { } images || order.Domain.FindDisk(record.Target) is not { } disk)
+        if (provider.ImagesOf(record)?.ToList() is not { } images || order.FindDisk(record.Target) is not { } disk)
         {
             return null;
         }

@@ -167,26 +167,46 @@ public sealed class RemovalPlan : IDisposable
         }
     }
 
-    /// <summary>A record that is not this domain's is taken out of the metadata, and nothing else is touched.</summary>
+    /// <summary>A record that is not this domain's, or of which the domain uses nothing any more, is taken out; nothing else is touched.</summary>
     private bool TryForget(DiskSnapshot snapshot)
     {
-        var foreign = SnapshotCatalog.Read(session.Domain)
+        var order = session.ToOrder();
+        var forgotten = SnapshotCatalog.Read(session.Domain)
             .SelectMany(set => set.Disks, (set, disk) => (Set: set, disk.Record))
             .Where(found => found.Set.Group == snapshot.Group && found.Record.Target == snapshot.Disk)
-            .Select(found => (found.Set, found.Record, Why: RecordProof.WhyForeign(session.ToOrder(), found.Record)))
+            .Select(found => (found.Set, found.Record, Why: RecordProof.WhyForeign(order, found.Record) ?? WhyOnlyRecorded(order, found.Record)))
             .FirstOrDefault(found => found.Why is not null);
-        if (foreign.Why is not { } why)
+        if (forgotten.Why is not { } why)
         {
             return false;
         }
 
-        SnapshotCatalog.Forget(session.Native, session.Domain, foreign.Set, record => record == foreign.Record);
+        SnapshotCatalog.Forget(session.Native, session.Domain, forgotten.Set, record => record == forgotten.Record);
 
         // The next one of the same set must not write this one back.
         session.Reread();
         reporter.Warning($"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' was taken out of the metadata of domain '{session.Domain.Name}', and "
             + $"nothing was deleted: {why}.");
         return true;
+    }
+
+    /// <summary>What a removal has begun, its journal ends.</summary>
+    private static string? WhyOnlyRecorded(RecordOrder order, RecordedDisk record)
+    {
+        if (RunJournal.Read(order.Domain)?.Entries.Any(entry => entry.Record.Set == record.Set && entry.Record.IsSameAs(record)) == true)
+        {
+            return null;
+        }
+
+        try
+        {
+            return MethodCatalog.Selector.Find(record.Method, order.Domain).WhyOnlyRecorded(order, RecordProof.Verify(order, record));
+        }
+        catch (VirtSnapshotException)
+        {
+            // Removing it will tell.
+            return null;
+        }
     }
 
     /// <summary>A removal that died late has taken the record out already; its journal still knows it.</summary>

@@ -106,7 +106,16 @@ public static class SnapshotList
                 return written;
             }
 
-            return DiskSnapshot.From(domain, set, disk, found) with { FillPercent = found == SnapshotState.Available ? TryReadFill(provider, order!, disk.Record) : null };
+            var snapshot = DiskSnapshot.From(domain, set, disk, found);
+            if (domain.FindDisk(disk.Record.Target) is null && order!.FindDisk(disk.Record.Target) is not null)
+            {
+                listing.Warn(
+                    snapshot,
+                    $"Disk '{disk.Record.Target}' was detached from the running domain '{domain.Name}', and its stored definition still has it: the disk is "
+                    + $"back when the domain is started the next time, or when it is attached again. Until then its snapshot '{set.Name}' cannot be merged.");
+            }
+
+            return snapshot with { FillPercent = found == SnapshotState.Available ? TryReadFill(provider, order!, disk.Record) : null };
         });
     }
 

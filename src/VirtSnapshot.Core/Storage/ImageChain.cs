@@ -15,7 +15,10 @@ internal static class ImageChain
 
     public static IReadOnlyList<DiskSource> Of(IHost host, VmDomain domain, VmDisk disk) => domain.IsActive
         ? [disk.Source, .. disk.BackingChain]
-        : WithNetworkBase(FromImages(host, disk.Source), disk);
+        : OfStored(host, disk);
+
+    /// <summary>The layers of a disk that no QEMU has open, whether or not its domain runs.</summary>
+    public static IReadOnlyList<DiskSource> OfStored(IHost host, VmDisk disk) => WithNetworkBase(FromImages(host, disk.Source), disk);
 
     public static IReadOnlyList<DiskSource> FromImages(IHost host, DiskSource top)
     {

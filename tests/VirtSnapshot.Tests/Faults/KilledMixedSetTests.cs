@@ -8,7 +8,9 @@ using Xunit;
 
 namespace VirtSnapshot.Tests.Faults;
 
-/// <summary>A process that snapshots one disk by an overlay and another one by a copy dies by SIGKILL.</summary>
+/// <summary>
+/// A process that snapshots one disk by an overlay and another one by a copy, or that merges on a file system that is gone afterwards, dies by SIGKILL.
+/// </summary>
 public sealed class KilledMixedSetTests : FaultTest
 {
     private const string Name = "mixed";
@@ -49,6 +51,32 @@ public sealed class KilledMixedSetTests : FaultTest
             Assert.Equal((step, RepairAction.Finished), (step, Repair(domain).Action));
             AssertUndone(domain);
         }
+    }
+
+    [Theory]
+    [InlineData(nameof(RunStep.Pivoted))]
+    [InlineData(nameof(RunStep.CatalogRewritten))]
+    public void A_merged_overlay_that_is_out_of_sight_is_not_forgotten(string step)
+    {
+        using var domain = new BareDomain(Lab, Name, [BareDomain.FileDisk(Raw("a.raw"), "vda", "raw")], isRunning: false);
+        var overlay = Engine.Take(domain.Domain, "one")[0].ModifiedDisk!.Source.Path!;
+        Die(new VictimOrder { Work = VictimWork.Removal, Name = "one", Step = Enum.Parse<RunStep>(step) });
+        LabScript.RunProgram("umount", mount.Folder);
+        try
+        {
+            var result = Repair(domain);
+            Assert.Equal(RepairAction.Incomplete, result.Action);
+            Assert.Contains("is missing or cannot be read", Assert.Single(result.Details), StringComparison.Ordinal);
+        }
+        finally
+        {
+            LabScript.RunProgram("mount", mount.Device, mount.Folder);
+        }
+
+        Assert.True(File.Exists(overlay));
+        Assert.Equal(RepairAction.Finished, Repair(domain).Action);
+        Assert.Equal(["a.raw"], Directory.GetFileSystemEntries(mount.Folder).Select(Path.GetFileName));
+        Engine.AssertNothingLeft(domain.Domain);
     }
 
     protected override void CleanUp() => mount.Dispose();

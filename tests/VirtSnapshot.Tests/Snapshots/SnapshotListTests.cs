@@ -32,13 +32,19 @@ public class SnapshotListTests(LabFixture lab)
     }
 
     [Fact]
-    public void A_snapshot_that_somebody_has_merged_by_hand_is_invalid_and_is_not_merged_again()
+    public void A_snapshot_that_somebody_has_merged_by_hand_is_invalid_and_only_its_record_is_removed()
     {
         using var domain = new BareDomain(lab, "listed");
         var snapshot = Assert.Single(Engine.Take(domain.Domain));
         lab.Virsh("blockcommit", domain.Name, "vda", "--active", "--pivot", "--wait");
         Assert.Equal(SnapshotState.Invalid, Assert.Single(SnapshotList.Of(domain.Domain)).State);
-        Assert.Equal("SnapshotInvalid", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
+
+        var heard = new HeardReporter();
+        Assert.Null(Assert.Single(Engine.TryRemove(domain.Domain, [snapshot], reporter: heard, cancellation: TestContext.Current.CancellationToken)).Error);
+        Assert.Contains($"The file '{snapshot.ModifiedDisk!.Source.Path}' stays", Assert.Single(heard.Warnings), StringComparison.Ordinal);
+        Assert.True(File.Exists(snapshot.ModifiedDisk.Source.Path));
+        Assert.Empty(SnapshotList.Of(domain.Domain));
+        Assert.Null(RunJournal.Read(domain.Domain));
     }
 
     [Theory]

@@ -23,6 +23,8 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
 
     public DiskSource Base => Record.Source;
 
+    private string UndeterminedMerge => $"VirtSnapshot cannot determine whether the overlay '{Overlay}' is merged and deleted";
+
     /// <summary>
     /// Whether the overlay has become an image of its own, as <c>virsh blockpull</c> makes it: there is nothing to merge or to delete, and only
     /// the record goes.
@@ -36,16 +38,12 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
     public DiskSource? Child => Position > 0 ? Chain[Position.Value - 1] : null;
 
     /// <exception cref="VirtSnapshotException">
-    /// <c>DiskNotFound</c>, <c>SourceMissing</c>, <c>SnapshotInvalid</c>, <c>DomainNotRunning</c>, <c>SourceShared</c>, <c>SourceInUse</c> or
-    /// <c>BlockJobRunning</c>.
+    /// <c>DiskNotFound</c>, <c>SourceMissing</c>, <c>SourceUnreadable</c>, <c>SnapshotInvalid</c>, <c>DomainNotRunning</c>, <c>SourceShared</c>,
+    /// <c>SourceInUse</c> or <c>BlockJobRunning</c>.
     /// </exception>
     public static MergeStep Plan(RemovalOrder order, ImageUse use, RecordedDisk record)
     {
-        var disk = order.Domain.FindDisk(record.Target) ?? throw new VirtSnapshotException(
-            FailureKind.ObjectNotFound,
-            "DiskNotFound",
-            order.Domain,
-            $"Domain '{order.Domain.Name}' has no disk '{record.Target}' any more, so its snapshot cannot be merged. Nothing was touched.");
+        var disk = order.Domain.FindDisk(record.Target) ?? throw NoDisk(order, record);
         var overlay = OverlayData.PathOf(record);
         var chain = ImageChain.Of(order.Host, order.Domain, disk);
         var position = OverlayData.FindIn(chain, record);
@@ -55,6 +53,7 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
             step.RefuseUnreadableChain(order);
             if (!step.StandsAlone)
             {
+                step.RefuseHiddenOverlay(order);
                 RefuseUnproven(order, record, disk, overlay, chain);
             }
         }
@@ -64,6 +63,7 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
             EncryptedDisk.RefuseOfflineMerge(order, disk, record);
             step.RefuseForeignUsers(order, use);
             step.RefuseInnerSnapshots(order);
+            step.RefuseMissingBase(order);
             step.RefuseUnopenableChain(order);
             var job = order.Domain.IsActive ? order.Native.FindJob(disk.Target) : null;
             step = step with { IsMirrorForgotten = job?.Type == BlockJobType.ActiveCommit && !disk.HasMirror };
@@ -108,33 +108,51 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         }
     }
 
+    private static VirtSnapshotException NoDisk(RemovalOrder order, RecordedDisk record) => new(
+        FailureKind.ObjectNotFound,
+        "DiskNotFound",
+        order.Domain,
+        order.FindDisk(record.Target) is null
+            ? $"Domain '{order.Domain.Name}' has no disk '{record.Target}' any more, and a run died while it removed its snapshot. Nothing was touched. "
+                + $"Attach the disk again; or, if it is not needed any more, move '{OverlayData.PathOf(record)}' to another folder. "
+                + "Then run Repair-DiskSnapshot."
+            : $"Disk '{record.Target}' was detached from the running domain '{order.Domain.Name}', and its stored definition still has it, so its snapshot "
+                + "cannot be merged now. Nothing was touched. Attach the disk again, or shut the domain off, and try again.");
+
     /// <summary>The chain of a domain that is shut off is read from its images, and one whose image is missing looks like one without the overlay.</summary>
     private void RefuseUnreadableChain(RemovalOrder order)
     {
-        if (order.Domain.IsActive || Chain.Any(layer => layer.IsSameAs(Record.Source)) || Chain[^1].Path is not { } last || IsInSight(order.Host, last))
+        if (!order.Domain.IsActive && !Chain.Any(layer => layer.IsSameAs(Record.Source))
+            && Chain[^1].Path is { } last && !UnusedOverlay.IsInSight(order.Host, last))
         {
-            return;
+            throw Missing(last, UndeterminedMerge);
         }
-
-        throw new VirtSnapshotException(
-            FailureKind.ObjectNotFound,
-            "SourceMissing",
-            Disk,
-            $"The image '{last}' of disk '{Disk.Target}' of domain '{Disk.Domain}' is missing or cannot be read, so VirtSnapshot cannot determine whether the "
-            + $"overlay '{Overlay}' is merged. Nothing was touched. Mount its file system or activate its volume, and try again.");
     }
 
-    private static bool IsInSight(IHost host, string path)
+    /// <summary>An overlay that cannot be seen now may still have to be deleted: its record, or the journal, is all that knows of it.</summary>
+    private void RefuseHiddenOverlay(RemovalOrder order)
     {
-        try
+        if (order.Host.Stat(Overlay) is null && !UnusedOverlay.IsGone(order.Host, Overlay, Chain))
         {
-            return host.Stat(path, followLink: true) is not null;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return false;
+            var images = Chain.Select(layer => layer.Path).OfType<string>();
+            throw Missing(images.FirstOrDefault(image => !UnusedOverlay.IsInSight(order.Host, image)) ?? Path.GetDirectoryName(Overlay)!, UndeterminedMerge);
         }
     }
+
+    private void RefuseMissingBase(RemovalOrder order)
+    {
+        if (Base.Path is { } source && !UnusedOverlay.IsInSight(order.Host, source))
+        {
+            throw Missing(source, "its snapshot cannot be merged into it");
+        }
+    }
+
+    private VirtSnapshotException Missing(string path, string consequence) => new(
+        FailureKind.ObjectNotFound,
+        "SourceMissing",
+        Disk,
+        $"Of disk '{Disk.Target}' of domain '{Disk.Domain}', '{path}' is missing or cannot be read, so {consequence}. Nothing was touched. "
+        + "Mount its file system or activate its volume, and try again.");
 
     /// <summary>qemu-img finds a base by what is written in the overlay, and a network base is not.</summary>
     private void RefuseNetworkBase(RemovalOrder order)

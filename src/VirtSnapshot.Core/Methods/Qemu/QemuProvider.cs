@@ -53,7 +53,7 @@ internal sealed class QemuProvider : ISnapshotProvider
             throw record.ToForeign(order.Domain, why);
         }
 
-        var chain = order.Domain.FindDisk(record.Target) is { } disk ? order.ChainOf(disk) : [];
+        var chain = order.FindDisk(record.Target) is { } disk ? order.ChainOf(disk) : [];
         return record with { Source = SourceIn(order, record, chain) };
     }
 
@@ -65,13 +65,14 @@ internal sealed class QemuProvider : ISnapshotProvider
         }
 
         // Only while its overlay stands directly on the source does nobody write to the source.
-        var disk = order.Domain.FindDisk(record.Target);
-        var chain = disk is null ? [] : ImageChain.Of(order.Host, order.Domain, disk);
+        var chain = order.FindDisk(record.Target) is { } disk ? order.ChainOf(disk) : [];
         return OverlayData.FindIn(chain, record) is not null ? SnapshotState.Available : SnapshotState.Invalid;
     }
 
-    public IReadOnlyList<DiskSource> FindImages(RecordOrder order, RecordedDisk record) => order.Domain.FindDisk(record.Target) is { } disk
-        ? [.. ImageChain.Of(order.Host, order.Domain, disk).SkipWhile(layer => !layer.IsSameAs(record.Source))]
+    public string? WhyOnlyRecorded(RecordOrder order, RecordedDisk record) => UnusedOverlay.Describe(order, record);
+
+    public IReadOnlyList<DiskSource> FindImages(RecordOrder order, RecordedDisk record) => order.FindDisk(record.Target) is { } disk
+        ? [.. order.ChainOf(disk).SkipWhile(layer => !layer.IsSameAs(record.Source))]
         : [];
 
     public IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded, Func<ImageUse> use)

@@ -11,6 +11,9 @@ internal sealed class QemuRemoval : IRemoval
 {
     private readonly RemovalOrder order;
     private readonly List<MergeStep> steps = [];
+
+    // Of these only the record goes.
+    private readonly List<RecordedDisk> gone = [];
     private readonly List<RemovedDisk> refused = [];
     private ImageUse? useAfterMerge;
 
@@ -23,7 +26,14 @@ internal sealed class QemuRemoval : IRemoval
         {
             try
             {
-                steps.Add(MergeStep.Plan(order, use, record));
+                if (order.FindDisk(record.Target) is null && UnusedOverlay.IsGone(order.Host, OverlayData.PathOf(record), []))
+                {
+                    gone.Add(record);
+                }
+                else
+                {
+                    steps.Add(MergeStep.Plan(order, use, record));
+                }
             }
             catch (VirtSnapshotException e)
             {
@@ -34,7 +44,7 @@ internal sealed class QemuRemoval : IRemoval
 
     public IReadOnlyList<RemovedDisk> Refused => refused;
 
-    public IReadOnlyList<RecordedDisk> Accepted => [.. steps.Select(step => step.Record)];
+    public IReadOnlyList<RecordedDisk> Accepted => [.. gone, .. steps.Select(step => step.Record)];
 
     public IReadOnlyList<RemovedDisk> Merge(Action<RemovalProgress> progress, CancellationToken cancellation)
     {
@@ -44,6 +54,7 @@ internal sealed class QemuRemoval : IRemoval
             : new OfflineMerge(order).Run(pending, progress, cancellation);
         return
         [
+            .. gone.Select(record => new RemovedDisk(record, null, null, null)),
             .. steps.Select(step => step.StandsAlone
                 ? new RemovedDisk(step.Record, null, null, null)
                 : new RemovedDisk(
