@@ -11,6 +11,7 @@ Describe 'Get-DiskSnapshot' {
         $null = New-DiskSnapshot off1 -Name two -Disk vda
         $null = New-DiskSnapshot bare1 -Name one -NoQuiesce
         $one = Get-DiskSnapshot off1 vda -Name one
+        $two = Get-DiskSnapshot off1 vda -Name two
     }
 
     AfterAll { Clear-Snapshot }
@@ -46,6 +47,12 @@ Describe 'Get-DiskSnapshot' {
         ($one | Get-VmDomain).Name | Should -Be off1
         ($one | Get-VmDisk).ToString() | Should -Be off1/vda
         $one.Id | Should -Be "$($one.Group)/vda"
+    }
+
+    It 'what is written cannot be changed: <_>' -ForEach 'Name', 'Disk', 'Domain', 'Group', 'State', 'Uri' {
+        $property, $before = $_, $one.$_
+        { $one.$property = $two.$property } | Should -Throw '*ReadOnly*'
+        $one.$property | Should -Be $before
     }
 
     It 'prints a table' {

@@ -6,28 +6,28 @@ namespace VirtSnapshot.Domains;
 public sealed record DiskSource
 {
     /// <summary>What kind of thing it is.</summary>
-    public required DiskSourceType Type { get; init; }
+    public DiskSourceType Type { get; internal init; }
 
     /// <summary>The file's or device's path on the hypervisor's host; of a volume, the path it was translated to. Null for network disks.</summary>
-    public string? Path { get; init; }
+    public string? Path { get; internal init; }
 
     /// <summary>The image format (<c>raw</c>, <c>qcow2</c>), as libvirt names it. Null where the XML does not say.</summary>
-    public string? Format { get; init; }
+    public string? Format { get; internal init; }
 
     /// <summary>The protocol of a network disk.</summary>
-    public string? Protocol { get; init; }
+    public string? Protocol { get; internal init; }
 
     /// <summary>The name of a network disk's image, or <c>pool/volume</c>.</summary>
-    public string? Name { get; init; }
+    public string? Name { get; internal init; }
 
     /// <summary>
     /// The name of the snapshot inside the image that is meant, where it is not the image as it is now: <c>qemu-img convert -l snapshot.name=NAME</c>,
     /// <c>rbd export POOL/IMAGE@NAME</c>.
     /// </summary>
-    public string? Snapshot { get; init; }
+    public string? Snapshot { get; internal init; }
 
     /// <summary>The <c>&lt;source&gt;</c> element, as text.</summary>
-    public required string Xml { get; init; }
+    public string Xml { get; internal init; } = "";
 
     /// <summary>libvirt's number of this layer in the running chain: <c>vda[3]</c>. Null for a domain that does not run.</summary>
     internal int? Index { get; init; }

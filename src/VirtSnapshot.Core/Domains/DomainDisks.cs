@@ -1,6 +1,11 @@
 namespace VirtSnapshot.Domains;
 
 /// <summary>Some disks of a domain.</summary>
-/// <param name="Domain">The domain.</param>
-/// <param name="Disks">Disks of it.</param>
-public sealed record DomainDisks(VmDomain Domain, IReadOnlyList<VmDisk> Disks);
+public sealed record DomainDisks(VmDomain Domain, IReadOnlyList<VmDisk> Disks)
+{
+    /// <summary>The domain.</summary>
+    public VmDomain Domain { get; } = Domain;
+
+    /// <summary>Disks of it.</summary>
+    public IReadOnlyList<VmDisk> Disks { get; } = Disks;
+}

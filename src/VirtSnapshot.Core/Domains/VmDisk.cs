@@ -7,49 +7,49 @@ namespace VirtSnapshot.Domains;
 public sealed record VmDisk
 {
     /// <summary>The domain's name.</summary>
-    public required string Domain { get; init; }
+    public string Domain { get; internal init; } = "";
 
     /// <summary>The domain's UUID.</summary>
-    public required Guid DomainUuid { get; init; }
+    public Guid DomainUuid { get; internal init; }
 
     /// <summary>The libvirt URI that the domain was found under.</summary>
-    public required string Uri { get; init; }
+    public string Uri { get; internal init; } = "";
 
     /// <summary>The name that libvirt knows the disk by: <c>vda</c>.</summary>
-    public required string Target { get; init; }
+    public string Target { get; internal init; } = "";
 
     /// <summary>The bus: <c>virtio</c>, <c>scsi</c>, <c>sata</c> …</summary>
-    public string? Bus { get; init; }
+    public string? Bus { get; internal init; }
 
     /// <summary><c>disk</c>, <c>cdrom</c>, <c>floppy</c> or <c>lun</c>.</summary>
-    public required string Device { get; init; }
+    public string Device { get; internal init; } = "";
 
     /// <summary>Where the disk's data is written now.</summary>
-    public required DiskSource Source { get; init; }
+    public DiskSource Source { get; internal init; } = DiskSource.None;
 
     /// <summary>The image format of the source, as libvirt names it.</summary>
     public string? Format => Source.Format;
 
     /// <summary>The cache mode; null for the hypervisor's default.</summary>
-    public string? Cache { get; init; }
+    public string? Cache { get; internal init; }
 
     /// <summary>Whether the guest can only read it.</summary>
-    public required bool IsReadOnly { get; init; }
+    public bool IsReadOnly { get; internal init; }
 
     /// <summary>Whether several domains may write it at once.</summary>
-    public required bool IsShareable { get; init; }
+    public bool IsShareable { get; internal init; }
 
     /// <summary>The layers under the source, the nearest first. Empty where libvirt does not tell (a shut-off domain).</summary>
-    public required IReadOnlyList<DiskSource> BackingChain { get; init; }
+    public IReadOnlyList<DiskSource> BackingChain { get; internal init; } = [];
 
     /// <summary>The serial number that the guest sees.</summary>
-    public string? Serial { get; init; }
+    public string? Serial { get; internal init; }
 
     /// <summary>The method configured for this disk; null where the default applies.</summary>
-    public DiskSnapshotMethod? Method { get; init; }
+    public DiskSnapshotMethod? Method { get; internal init; }
 
     /// <summary>The <c>&lt;disk&gt;</c> element, with its <c>&lt;diskSnapshot&gt;</c> where one is configured.</summary>
-    public required string Xml { get; init; }
+    public string Xml { get; internal init; } = "";
 
     /// <summary>A disk that is gone when the domain stops, or whose writes are thrown away.</summary>
     internal bool IsTransient { get; init; }

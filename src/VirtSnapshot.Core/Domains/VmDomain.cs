@@ -23,22 +23,22 @@ public sealed class VmDomain
     }
 
     /// <summary>The domain's name.</summary>
-    public required string Name { get; init; }
+    public string Name { get; internal init; } = "";
 
     /// <summary>The domain's UUID.</summary>
-    public required Guid Uuid { get; init; }
+    public Guid Uuid { get; internal init; }
 
     /// <summary>The number of a running domain; null when it is shut off.</summary>
-    public int? Id { get; init; }
+    public int? Id { get; internal init; }
 
     /// <summary>What it was doing when it was read.</summary>
-    public required DomainState State { get; init; }
+    public DomainState State { get; internal init; }
 
     /// <summary>The libvirt URI that it was found under.</summary>
-    public required string Uri { get; init; }
+    public string Uri { get; internal init; } = "";
 
     /// <summary>Whether libvirt keeps its definition when it stops.</summary>
-    public required bool IsPersistent { get; init; }
+    public bool IsPersistent { get; internal init; }
 
     /// <summary>The definition: the running one where it runs.</summary>
     public string Xml { get; }

@@ -4,4 +4,4 @@ namespace VirtSnapshot.Libvirt;
 /// <param name="Type">What it does.</param>
 /// <param name="Current">How far it is, in the job's own units (bytes for commits).</param>
 /// <param name="End">Where it would be done, in the same units; may grow while the guest writes.</param>
-public sealed record BlockJob(BlockJobType Type, ulong Current, ulong End);
+internal sealed record BlockJob(BlockJobType Type, ulong Current, ulong End);

@@ -1,7 +1,7 @@
 namespace VirtSnapshot.Libvirt;
 
 /// <summary><c>virDomainBlockJobType</c></summary>
-public enum BlockJobType
+internal enum BlockJobType
 {
     /// <summary>Not told.</summary>
     Unknown = 0,

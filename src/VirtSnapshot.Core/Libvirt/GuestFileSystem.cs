@@ -3,4 +3,4 @@ namespace VirtSnapshot.Libvirt;
 /// <summary>A mounted file system, as the guest agent reports it.</summary>
 /// <param name="MountPoint">Where the guest has it mounted.</param>
 /// <param name="Targets">The targets of the disks it lies on.</param>
-public sealed record GuestFileSystem(string MountPoint, IReadOnlyList<string> Targets);
+internal sealed record GuestFileSystem(string MountPoint, IReadOnlyList<string> Targets);

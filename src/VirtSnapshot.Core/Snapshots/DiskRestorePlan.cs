@@ -3,13 +3,23 @@ using VirtSnapshot.Domains;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>What restoring would do to one disk.</summary>
-/// <param name="Disk">The disk.</param>
-/// <param name="Method">The method of the snapshot.</param>
-/// <param name="Action">What is done, as the end of a sentence.</param>
-/// <param name="LostSnapshots">The names of the disk's newer snapshots that are gone afterwards.</param>
-/// <param name="UsesUpSnapshot">Whether the restored snapshot is gone afterwards as well.</param>
 public sealed record DiskRestorePlan(VmDisk Disk, string Method, string Action, IReadOnlyList<string> LostSnapshots, bool UsesUpSnapshot)
 {
+    /// <summary>The disk.</summary>
+    public VmDisk Disk { get; } = Disk;
+
+    /// <summary>The method of the snapshot.</summary>
+    public string Method { get; } = Method;
+
+    /// <summary>What is done, as the end of a sentence.</summary>
+    public string Action { get; } = Action;
+
+    /// <summary>The names of the disk's newer snapshots that are gone afterwards.</summary>
+    public IReadOnlyList<string> LostSnapshots { get; } = LostSnapshots;
+
+    /// <summary>Whether the restored snapshot is gone afterwards as well.</summary>
+    public bool UsesUpSnapshot { get; } = UsesUpSnapshot;
+
     /// <inheritdoc/>
     public override string ToString() =>
         $"{Disk} ({Method}): {Action}"

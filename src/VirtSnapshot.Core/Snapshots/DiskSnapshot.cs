@@ -8,19 +8,19 @@ namespace VirtSnapshot.Snapshots;
 public sealed record DiskSnapshot
 {
     /// <summary>The domain's name.</summary>
-    public required string Domain { get; init; }
+    public string Domain { get; internal init; } = "";
 
     /// <summary>The domain's UUID.</summary>
-    public required Guid DomainUuid { get; init; }
+    public Guid DomainUuid { get; internal init; }
 
     /// <summary>The disk's target.</summary>
-    public required string Disk { get; init; }
+    public string Disk { get; internal init; } = "";
 
     /// <summary>The snapshot's name; empty for an overlay that no record explains.</summary>
-    public required string Name { get; init; }
+    public string Name { get; internal init; } = "";
 
     /// <summary>The atomic set it belongs to; empty for an overlay that no record explains.</summary>
-    public required Guid Group { get; init; }
+    public Guid Group { get; internal init; }
 
     /// <summary>
     /// What identifies this snapshot of this disk: the set and the disk's target, <c>GROUP/DISK</c>. Empty for an overlay that no record explains.
@@ -28,31 +28,31 @@ public sealed record DiskSnapshot
     public string Id => Group == Guid.Empty ? "" : $"{Group}/{Disk}";
 
     /// <summary>The method that made it.</summary>
-    public required string Method { get; init; }
+    public string Method { get; internal init; } = "";
 
     /// <summary>What it promises; null for an overlay that no record explains.</summary>
-    public Consistency? Consistency { get; init; }
+    public Consistency? Consistency { get; internal init; }
 
     /// <summary>When it was taken.</summary>
-    public DateTimeOffset? CreatedAt { get; init; }
+    public DateTimeOffset? CreatedAt { get; internal init; }
 
     /// <summary>How long the guest was frozen, from the freeze call to the thaw's return; null where it was not.</summary>
-    public TimeSpan? FreezeWindow { get; init; }
+    public TimeSpan? FreezeWindow { get; internal init; }
 
     /// <summary>The disk that the domain uses since; null where it still uses the original one.</summary>
-    public VmDisk? ModifiedDisk { get; init; }
+    public VmDisk? ModifiedDisk { get; internal init; }
 
     /// <summary>What the backup is read from: immutable until the snapshot is removed.</summary>
-    public required DiskSource BackupSource { get; init; }
+    public DiskSource BackupSource { get; internal init; } = DiskSource.None;
 
     /// <summary>How record and reality agree.</summary>
-    public required SnapshotState State { get; init; }
+    public SnapshotState State { get; internal init; }
 
     /// <summary>How full the room is that it is kept in, in percent: what was set aside for it, or the thin pool. When it is full, the snapshot is lost. Null where nothing bounds it but the disk.</summary>
-    public double? FillPercent { get; init; }
+    public double? FillPercent { get; internal init; }
 
     /// <summary>The libvirt URI of the domain.</summary>
-    public required string Uri { get; init; }
+    public string Uri { get; internal init; } = "";
 
     /// <inheritdoc/>
     public override string ToString() => $"{Domain}/{Disk}@{Name}";

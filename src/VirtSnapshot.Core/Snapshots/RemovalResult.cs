@@ -1,6 +1,11 @@
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>How removing one snapshot went.</summary>
-/// <param name="Snapshot">The snapshot.</param>
-/// <param name="Error">Why it is still there; null when it is gone.</param>
-public sealed record RemovalResult(DiskSnapshot Snapshot, VirtSnapshotException? Error);
+public sealed record RemovalResult(DiskSnapshot Snapshot, VirtSnapshotException? Error)
+{
+    /// <summary>The snapshot.</summary>
+    public DiskSnapshot Snapshot { get; } = Snapshot;
+
+    /// <summary>Why it is still there; null when it is gone.</summary>
+    public VirtSnapshotException? Error { get; internal init; } = Error;
+}

@@ -7,24 +7,49 @@ namespace VirtSnapshot.Snapshots;
 /// <summary>What is asked for: one atomic set of one domain's disks.</summary>
 public sealed record SnapshotRequest
 {
+    /// <param name="domain">The domain.</param>
+    /// <param name="disks">See <see cref="Disks"/>; null for all.</param>
+    /// <param name="method">See <see cref="Method"/>.</param>
+    /// <param name="name">See <see cref="Name"/>.</param>
+    /// <param name="quiescing">See <see cref="Quiescing"/>; null for a freeze where it is possible.</param>
+    /// <param name="shield">See <see cref="Shield"/>.</param>
+    /// <param name="overlayDirectory">See <see cref="OverlayDirectory"/>.</param>
+    public SnapshotRequest(
+        VmDomain domain,
+        IReadOnlyList<DiskSelector>? disks = null,
+        DiskSnapshotMethod? method = null,
+        SnapshotName? name = null,
+        QuiesceOptions? quiescing = null,
+        ShieldUse shield = ShieldUse.WhereNeeded,
+        string? overlayDirectory = null)
+    {
+        Domain = domain;
+        Disks = disks ?? [];
+        Method = method;
+        Name = name;
+        Quiescing = quiescing ?? new QuiesceOptions();
+        Shield = shield;
+        OverlayDirectory = overlayDirectory;
+    }
+
     /// <summary>The domain.</summary>
-    public required VmDomain Domain { get; init; }
+    public VmDomain Domain { get; }
 
     /// <summary>The disks; every disk that can be snapshotted where it is empty.</summary>
-    public IReadOnlyList<DiskSelector> Disks { get; init; } = [];
+    public IReadOnlyList<DiskSelector> Disks { get; }
 
     /// <summary>The method for all of them; each disk's own, or its default, where it is null.</summary>
-    public DiskSnapshotMethod? Method { get; init; }
+    public DiskSnapshotMethod? Method { get; }
 
     /// <summary>The snapshot's name; the UTC time where it is null.</summary>
-    public SnapshotName? Name { get; init; }
+    public SnapshotName? Name { get; }
 
     /// <summary>How the guest's file systems are treated.</summary>
-    public QuiesceOptions Quiescing { get; init; } = new();
+    public QuiesceOptions Quiescing { get; }
 
     /// <summary>Whether overlays take the guest's writes while slow snapshots are made.</summary>
-    public ShieldUse Shield { get; init; }
+    public ShieldUse Shield { get; }
 
     /// <summary>A folder of the hypervisor's host for new files; the disks' own folders where it is null.</summary>
-    public string? OverlayDirectory { get; init; }
+    public string? OverlayDirectory { get; }
 }

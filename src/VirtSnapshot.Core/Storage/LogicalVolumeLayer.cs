@@ -3,17 +3,6 @@ using System.Globalization;
 namespace VirtSnapshot.Storage;
 
 /// <summary>A logical volume of LVM.</summary>
-/// <param name="VolumeGroup">Its volume group.</param>
-/// <param name="Volume">Its name within the group.</param>
-/// <param name="Uuid">LVM's identity of it, which outlives renaming.</param>
-/// <param name="Device">Its path on the host: <c>/dev/vg/lv</c>.</param>
-/// <param name="Bytes">Its size.</param>
-/// <param name="Pool">The thin pool that it lies in; null for a thick one.</param>
-/// <param name="PoolDataPercent">How full the pool's data is, in percent; null for a thick one.</param>
-/// <param name="PoolMetadataPercent">How full the pool's metadata is, in percent; null for a thick one.</param>
-/// <param name="GroupFree">Bytes free in the volume group.</param>
-/// <param name="ExtentSize">Bytes of one extent, the group's unit of room.</param>
-/// <param name="Kind">LVM's own word for what it is: <c>linear</c>, <c>striped</c>, <c>thin</c>, <c>raid1</c>, <c>snapshot</c> …</param>
 public sealed record LogicalVolumeLayer(
     string VolumeGroup,
     string Volume,
@@ -28,6 +17,39 @@ public sealed record LogicalVolumeLayer(
     string Kind)
     : DeviceLayer("lvm", Device, Bytes)
 {
+    /// <summary>Its volume group.</summary>
+    public string VolumeGroup { get; } = VolumeGroup;
+
+    /// <summary>Its name within the group.</summary>
+    public string Volume { get; } = Volume;
+
+    /// <summary>LVM's identity of it, which outlives renaming.</summary>
+    public string Uuid { get; } = Uuid;
+
+    /// <summary>Its path on the host: <c>/dev/vg/lv</c>.</summary>
+    public string Device { get; } = Device;
+
+    /// <summary>Its size.</summary>
+    public long Bytes { get; } = Bytes;
+
+    /// <summary>The thin pool that it lies in; null for a thick one.</summary>
+    public string? Pool { get; } = Pool;
+
+    /// <summary>How full the pool's data is, in percent; null for a thick one.</summary>
+    public double? PoolDataPercent { get; } = PoolDataPercent;
+
+    /// <summary>How full the pool's metadata is, in percent; null for a thick one.</summary>
+    public double? PoolMetadataPercent { get; } = PoolMetadataPercent;
+
+    /// <summary>Bytes free in the volume group.</summary>
+    public long GroupFree { get; } = GroupFree;
+
+    /// <summary>Bytes of one extent, the group's unit of room.</summary>
+    public long ExtentSize { get; } = ExtentSize;
+
+    /// <summary>LVM's own word for what it is: <c>linear</c>, <c>striped</c>, <c>thin</c>, <c>raid1</c>, <c>snapshot</c> …</summary>
+    public string Kind { get; } = Kind;
+
     /// <summary><c>vg/lv</c>.</summary>
     public string FullName => $"{VolumeGroup}/{Volume}";
 

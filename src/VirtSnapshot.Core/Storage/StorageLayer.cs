@@ -1,11 +1,17 @@
 namespace VirtSnapshot.Storage;
 
 /// <summary>One layer of a disk's storage stack.</summary>
-/// <param name="Level">What kind of layer it is.</param>
-/// <param name="Type">What exactly: <c>qcow2</c>, <c>btrfs</c>, <c>lvm</c>, <c>crypt</c>, <c>rbd</c> …</param>
-/// <param name="Name">As its own tools name it: a path, a mount point, <c>vg/lv</c>, a dataset.</param>
 public abstract record StorageLayer(StorageLevel Level, string Type, string Name)
 {
+    /// <summary>What kind of layer it is.</summary>
+    public StorageLevel Level { get; } = Level;
+
+    /// <summary>What exactly: <c>qcow2</c>, <c>btrfs</c>, <c>lvm</c>, <c>crypt</c>, <c>rbd</c> …</summary>
+    public string Type { get; } = Type;
+
+    /// <summary>As its own tools name it: a path, a mount point, <c>vg/lv</c>, a dataset.</summary>
+    public string Name { get; } = Name;
+
     /// <summary>What else is worth knowing about it, for people.</summary>
     public virtual string Details => "";
 

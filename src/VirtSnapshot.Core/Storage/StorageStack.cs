@@ -9,19 +9,19 @@ namespace VirtSnapshot.Storage;
 public sealed record StorageStack
 {
     /// <summary>The domain's name.</summary>
-    public required string Domain { get; init; }
+    public string Domain { get; internal init; } = "";
 
     /// <summary>The disk's target.</summary>
-    public required string Disk { get; init; }
+    public string Disk { get; internal init; } = "";
 
     /// <summary>The libvirt URI of the domain.</summary>
-    public required string Uri { get; init; }
+    public string Uri { get; internal init; } = "";
 
     /// <summary>
     /// From the guest's disk down; a layer that stands on several devices (an array, say) is followed by all of them, each
     /// with what it stands on.
     /// </summary>
-    public required IReadOnlyList<StorageLayer> Layers { get; init; }
+    public IReadOnlyList<StorageLayer> Layers { get; internal init; } = [];
 
     /// <summary>
     /// The layers as a tree, a line each: what a layer stands on is below it, further in.

@@ -71,7 +71,7 @@ public sealed class NewDiskSnapshotCommand : DiskCmdlet
             method = Method is null ? null : DiskSnapshotMethod.Parse(Method);
             name = Name is null ? null : SnapshotName.Parse(Name);
             shield = ChooseShield();
-            quiescing = new QuiesceOptions { Quiescence = ChooseQuiescence(), FreezeTimeout = FreezeTimeout, MountPoints = MountPoint ?? [] };
+            quiescing = new QuiesceOptions(ChooseQuiescence(), FreezeTimeout, MountPoint);
         });
     }
 
@@ -80,16 +80,8 @@ public sealed class NewDiskSnapshotCommand : DiskCmdlet
     {
         foreach (var (domain, disks) in gathering.Domains)
         {
-            Attempt(domain, () => Snapshot(new SnapshotRequest
-            {
-                Domain = domain,
-                Disks = disks.Contains(null) ? [] : [.. disks.OfType<DiskSelector>()],
-                Method = method,
-                Name = name,
-                Quiescing = quiescing,
-                Shield = shield,
-                OverlayDirectory = OverlayDirectory,
-            }));
+            Attempt(domain, () => Snapshot(new SnapshotRequest(
+                domain, disks.Contains(null) ? null : [.. disks.OfType<DiskSelector>()], method, name, quiescing, shield, OverlayDirectory)));
         }
     }
 

@@ -41,7 +41,7 @@ public sealed class RemoveDiskSnapshotCommand : SnapshotChoiceCmdlet
         {
             using var plan = RemovalPlan.Make(domain, snapshots, Reporter, Cancellation);
             Reporter.ThrowHeld();
-            results = plan.Run(new RemovalOptions { Bandwidth = (ulong)Bandwidth, Timeout = Timeout }, Cancellation);
+            results = plan.Run(new RemovalOptions((ulong)Bandwidth, Timeout), Cancellation);
         }
         finally
         {

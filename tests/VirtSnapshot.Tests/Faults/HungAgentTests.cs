@@ -76,7 +76,7 @@ public sealed class HungAgentTests(LabFixture lab) : FaultTest(lab)
         });
 
         using (var plan = SnapshotPlan.Make(
-            new SnapshotRequest { Domain = Live.Domain, Quiescing = Engine.Required }, new HeardReporter(), Token))
+            new SnapshotRequest(Live.Domain, quiescing: Engine.Required), new HeardReporter(), Token))
         {
             Assert.Throws<OperationCanceledException>(() => plan.Run(stop.Token));
         }

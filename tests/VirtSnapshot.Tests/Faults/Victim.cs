@@ -46,13 +46,11 @@ internal static class Victim
 
     private static string TakeSnapshot(VictimOrder order, VmDomain domain)
     {
-        var request = new SnapshotRequest
-        {
-            Domain = domain,
-            Name = SnapshotName.Parse(order.Name),
-            Method = (order.CopySeconds is null ? order.Method : CopyDriver.MethodName) is { } method ? DiskSnapshotMethod.Parse(method) : null,
-            Quiescing = new QuiesceOptions { Quiescence = order.Quiescence, FreezeTimeout = TimeSpan.FromSeconds(order.FreezeSeconds) },
-        };
+        var request = new SnapshotRequest(
+            domain,
+            name: SnapshotName.Parse(order.Name),
+            method: (order.CopySeconds is null ? order.Method : CopyDriver.MethodName) is { } method ? DiskSnapshotMethod.Parse(method) : null,
+            quiescing: new QuiesceOptions(order.Quiescence, TimeSpan.FromSeconds(order.FreezeSeconds)));
         using var plan = SnapshotPlan.Make(request, new HeardReporter(), CancellationToken.None);
         return $"{plan.Run(CancellationToken.None)[0].Consistency}";
     }

@@ -27,16 +27,14 @@ internal static class Engine
         ShieldUse shield = ShieldUse.WhereNeeded)
     {
         using var plan = SnapshotPlan.Make(
-            new SnapshotRequest
-            {
-                Domain = domain,
-                Name = name is null ? null : SnapshotName.Parse(name),
-                Disks = [.. (disks ?? []).Select(DiskSelector.Parse)],
-                Quiescing = quiescing ?? NoQuiesce,
-                OverlayDirectory = overlayDirectory,
-                Shield = shield,
-                Method = method is null ? null : DiskSnapshotMethod.Parse(method),
-            },
+            new SnapshotRequest(
+                domain,
+                [.. (disks ?? []).Select(DiskSelector.Parse)],
+                method is null ? null : DiskSnapshotMethod.Parse(method),
+                name is null ? null : SnapshotName.Parse(name),
+                quiescing ?? NoQuiesce,
+                shield,
+                overlayDirectory),
             reporter ?? new HeardReporter(),
             Token);
         return plan.Run(Token);

@@ -258,7 +258,7 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
     private static bool IsShielded(TestGuest guest)
     {
         using var plan = SnapshotPlan.Make(
-            new SnapshotRequest { Domain = guest.Domain, Method = DiskSnapshotMethod.Parse("reflink") }, new HeardReporter(), TestContext.Current.CancellationToken);
+            new SnapshotRequest(guest.Domain, method: DiskSnapshotMethod.Parse("reflink")), new HeardReporter(), TestContext.Current.CancellationToken);
         return plan.Disks.Any(disk => disk.IsShielded);
     }
 
