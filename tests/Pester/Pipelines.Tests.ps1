@@ -146,6 +146,7 @@ Describe 'Objects in a pipeline' {
             { Get-VmDisk off1 -Uri $uri | Group-Object Domain }
             { @{ Uri = $uri } }
             { Get-Date }
+            { Get-Item / }
             { $null }
             { '' }
             { , @() }

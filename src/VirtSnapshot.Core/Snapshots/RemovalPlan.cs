@@ -82,9 +82,11 @@ public sealed class RemovalPlan : IDisposable
             var failed = outcome.Where(result => result.Error is not null && !IsUnnamed(result.Snapshot))
                 .ToDictionary(result => result.Snapshot.Disk, StringComparer.Ordinal);
             results.AddRange(remaining
-                .Where(snapshot => failed.ContainsKey(snapshot.Disk))
+                .Where(IsHeldBack)
                 .Select(snapshot => new RemovalResult(snapshot, NotReached(snapshot, failed[snapshot.Disk].Snapshot))));
-            remaining.RemoveAll(snapshot => failed.ContainsKey(snapshot.Disk));
+            remaining.RemoveAll(IsHeldBack);
+
+            bool IsHeldBack(DiskSnapshot snapshot) => !IsUnnamed(snapshot) && failed.ContainsKey(snapshot.Disk);
         }
 
         return results;
