@@ -49,6 +49,14 @@ Describe 'Get-DiskSnapshot' {
         $one.Id | Should -Be "$($one.Group)/vda"
     }
 
+    It 'a missing disk beside others is one error about it, and the snapshots of the others are written' {
+        $found = Get-DiskSnapshot off1 vda, vdz -Name one -ErrorAction SilentlyContinue -ErrorVariable failures
+        $found | ForEach-Object ToString | Should -Be off1/vda@one
+        $failures | Should -HaveCount 1
+        $failures.FullyQualifiedErrorId | Should -BeLike 'DiskNotFound,*'
+        $failures.TargetObject | Should -Be vdz
+    }
+
     It 'what is written cannot be changed: <_>' -ForEach 'Name', 'Disk', 'Domain', 'Group', 'State', 'Uri' {
         $property, $before = $_, $one.$_
         { $one.$property = $two.$property } | Should -Throw '*ReadOnly*'
@@ -132,5 +140,51 @@ Describe 'Get-DiskSnapshot' {
             Invoke-Virsh metadata state1 "urn:virtsnapshot:1:set:$($snapshot.Group)" --key damaged --set '<set><disk/></set>' --config
             Get-ErrorId { Get-DiskSnapshot state1 } | Should -Be CatalogDamaged
         }
+    }
+}
+
+Describe 'A damaged record' {
+    BeforeAll {
+        $records = [ordered]@{
+            damaged1 = 'journal', '<journal operation="7" startedAt="2026-01-01T00:00:00Z"/>'
+            damaged2 = "set:$(New-Guid)", '<set group="none" name="s1" createdAt="2026-01-01T00:00:00Z"/>'
+            damaged3 = "set:$(New-Guid)", ('<set group="{0}" name="s1" createdAt="never"><disk target="vda" method="qemu" consistency="9">' +
+                '<backup type="7"/></disk></set>' -f (New-Guid))
+            damaged4 = 'method:vda', '<method><diskSnapshot method="No Name"/></method>'
+        }
+    }
+
+    BeforeEach {
+        foreach ($name in $records.Keys) {
+            New-BareDomain $name
+            $kind, $record = $records[$name]
+            Invoke-Virsh metadata $name "urn:virtsnapshot:1:$kind" --key damaged --set $record --config
+        }
+
+        New-BareDomain damaged5
+        $null = New-DiskSnapshot damaged5 -Name s1
+    }
+
+    AfterEach { 1..5 | ForEach-Object { Remove-BareDomain "damaged$_" } }
+
+    It 'is one error about its domain, and the others are processed: <Do>' -ForEach @(
+        @{ Do = { Get-DiskSnapshot damaged* } }
+        @{ Do = { Get-VmDomain damaged* | Get-DiskSnapshot -Name s1 } }
+        @{ Do = { Repair-DiskSnapshot damaged*; Get-DiskSnapshot damaged5 } }
+        @{ Do = { Remove-DiskSnapshot damaged* -Name s1 -Confirm:$false; Get-DiskSnapshot damaged5 }; Left = @() }
+        @{ Do = { Get-VmDomain damaged* | New-DiskSnapshot -Name s2; Get-DiskSnapshot damaged5 -Name s1 }; Left = 'damaged5/vda@s2', 'damaged5/vda@s1' }
+    ) {
+        $ErrorActionPreference = 'Continue'
+        $before = 1..4 | ForEach-Object { Invoke-Virsh dumpxml "damaged$_" }
+        $failures, $written = (& $Do 2>&1).Where({ $_ -is [Management.Automation.ErrorRecord] }, 'Split')
+        $failures | ForEach-Object { "$($_.TargetObject) $($_.FullyQualifiedErrorId.Split(',')[0])" } | Sort-Object |
+            Should -Be 'damaged1 JournalDamaged', 'damaged2 CatalogDamaged', 'damaged3 CatalogDamaged', 'damaged4 CatalogDamaged'
+        $written | ForEach-Object ToString | Should -Be ($_.ContainsKey('Left') ? $Left : 'damaged5/vda@s1')
+        1..4 | ForEach-Object { Invoke-Virsh dumpxml "damaged$_" } | Should -Be $before
+    }
+
+    It 'of one domain matters to no other one''s snapshots' {
+        Remove-DiskSnapshot damaged5 -Name s1 -Confirm:$false
+        Get-DiskSnapshot damaged5 | Should -BeNullOrEmpty
     }
 }

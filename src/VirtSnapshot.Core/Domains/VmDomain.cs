@@ -19,7 +19,7 @@ public sealed class VmDomain
         Xml = xml;
         this.volumePath = volumePath;
         root = new Lazy<XElement>(() => SafeXml.Parse(Xml));
-        disks = new Lazy<IReadOnlyList<VmDisk>>(ReadDisks);
+        disks = new Lazy<IReadOnlyList<VmDisk>>(() => ReadDisks(FindMethod));
     }
 
     /// <summary>The domain's name.</summary>
@@ -44,7 +44,11 @@ public sealed class VmDomain
     public string Xml { get; }
 
     /// <summary>All its disks, CD drives and floppies included.</summary>
+    /// <exception cref="VirtSnapshotException"><c>CatalogDamaged</c>: the method that is configured for one of them cannot be read.</exception>
     public IReadOnlyList<VmDisk> Disks => disks.Value;
+
+    /// <summary>As <see cref="Disks"/>, but without the methods that are configured for them: those of other domains must not matter, and may be damaged.</summary>
+    internal IReadOnlyList<VmDisk> PlainDisks => ReadDisks(static _ => null);
 
     /// <summary>The guest agent, as libvirt sees its channel.</summary>
     public GuestAgentState GuestAgent => (Root.Element("devices")?.Elements("channel") ?? [])
@@ -69,10 +73,29 @@ public sealed class VmDomain
 
     internal VmDisk? FindDisk(string target) => Disks.FirstOrDefault(disk => disk.Target == target);
 
-    private List<VmDisk> ReadDisks() =>
+    private List<VmDisk> ReadDisks(Func<string, DiskSnapshotMethod?> methodOf) =>
     [
         .. (Root.Element("devices")?.Elements("disk") ?? [])
-            .Select(disk => VmDisk.Read(
-                disk, this, DiskSnapshotMethod.FindIn(Root, (string?)disk.Element("target")?.Attribute("dev") ?? ""), volumePath)),
+            .Select(disk => VmDisk.Read(disk, this, methodOf((string?)disk.Element("target")?.Attribute("dev") ?? ""), volumePath)),
     ];
+
+    private DiskSnapshotMethod? FindMethod(string target)
+    {
+        try
+        {
+            return DiskSnapshotMethod.FindIn(Root, target);
+        }
+        catch (VirtSnapshotException e)
+        {
+            var uri = MetadataUri.Method(target);
+            throw new VirtSnapshotException(
+                FailureKind.InvalidData,
+                "CatalogDamaged",
+                this,
+                $"The method that is configured for disk '{target}' in the metadata of domain '{Name}' cannot be read: {e.Message} Nothing was touched. "
+                + $"Look at it with 'virsh metadata {Name} {uri}', and take it out with 'virsh metadata {Name} {uri} --remove --config' (with --live while the "
+                + "domain runs).",
+                e);
+        }
+    }
 }

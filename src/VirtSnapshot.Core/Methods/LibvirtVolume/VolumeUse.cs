@@ -21,7 +21,7 @@ internal static class VolumeUse
                     var current = DomainReader.Read(native);
                     VmDomain[] definitions = current is { IsActive: true, IsPersistent: true } ? [current, DomainReader.ReadStored(native, current)] : [current];
                     if (definitions
-                            .SelectMany(domain => domain.Disks)
+                            .SelectMany(domain => domain.PlainDisks)
                             .FirstOrDefault(disk => disk.BackingChain.Prepend(disk.Source).Any(layer => IsSame(connection, layer.Path, path)) && isExpected?.Invoke(disk) != true) is { } disk)
                     {
                         return $"disk '{disk.Target}' of domain '{disk.Domain}'";
