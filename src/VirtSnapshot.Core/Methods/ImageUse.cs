@@ -37,7 +37,7 @@ internal sealed class ImageUse
     {
         var use = new ImageUse(order.Host, order.Domain.Uuid, order.Native.Connection);
         List<VmDomain> domains = [.. DomainSurvey.ReadAll(order.Native.Connection, ReadDefinitions, skipped).SelectMany(found => found)];
-        using var ahead = ImageChain.ReadAhead(order.Host, domains.SelectMany(domain => domain.Disks).Select(disk => disk.Source));
+        using var ahead = ImageChain.ReadAhead(order.Host, domains.SelectMany(domain => domain.PlainDisks).Select(disk => disk.Source));
         domains.ForEach(use.AddLayers);
         use.Learn(use.domainLayers.Select(used => used.Layer.Path!));
         return use;
@@ -123,7 +123,7 @@ internal sealed class ImageUse
 
     private void AddLayers(VmDomain domain)
     {
-        foreach (var disk in domain.Disks)
+        foreach (var disk in domain.PlainDisks)
         {
             IEnumerable<DiskSource> layers = disk.BackingChain.Count > 0
                 ? [disk.Source, .. disk.BackingChain]
@@ -138,12 +138,12 @@ internal sealed class ImageUse
     {
         if (!backingsByFolder.TryGetValue(folder, out var backings))
         {
-            // What a definition calls raw is the guest's to write, header and all.
-            var images = host.ListFiles(folder).Where(image => !domainLayers.Exists(used => used.Layer.Format == "raw" && used.Layer.Path == image)).ToList();
+            var images = host.ListFiles(folder);
             using var ahead = host.ReadAhead(images);
             backings =
             [
                 .. images
+                    .Where(image => !SnapshotLabel.IsOurs(Path.GetFileName(image)) && !IsRaw(image))
                     .Select(image => (Image: image, Header: ImageChain.ReadHeader(host, image)))
                     .Where(found => !LostOverlays.IsKeptAside(found.Image, found.Header, owner))
                     .Select(found => (found.Image, Backing: ImageChain.Resolve(found.Image, found.Header?.BackingFile)))
@@ -157,6 +157,14 @@ internal sealed class ImageUse
         return backings;
     }
 
+    /// <summary>Whether a definition calls it raw, by whatever name: then what it holds is the guest's to write, header and all.</summary>
+    private bool IsRaw(string image)
+    {
+        var facts = TryFactsOf(image);
+        return domainLayers.Exists(used => used.Layer.Format == "raw"
+            && (used.Layer.Path == image || (facts is not null && TryFactsOf(used.Layer.Path!)?.IsSameFileAs(facts) == true)));
+    }
+
     private bool IsSame(string path, string other) => path == other
         || (FactsOf(path) is { } facts
             && FactsOf(other) is { } otherFacts
@@ -164,20 +172,26 @@ internal sealed class ImageUse
 
     private FileFacts? FactsOf(string path) => factsByPath.TryGetValue(path, out var known) ? known : factsByPath[path] = host.Stat(path, followLink: true);
 
+    /// <summary>Null as well where that cannot be told: it matters when it is asked about.</summary>
+    private FileFacts? TryFactsOf(string path)
+    {
+        try
+        {
+            return FactsOf(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     private void Learn(IEnumerable<string> paths)
     {
         var fresh = paths.Where(path => !factsByPath.ContainsKey(path)).Distinct(StringComparer.Ordinal).ToList();
         using var ahead = host.ReadAhead(fresh);
         foreach (var path in fresh)
         {
-            try
-            {
-                FactsOf(path);
-            }
-            catch (IOException)
-            {
-                // It matters when it is asked about.
-            }
+            _ = TryFactsOf(path);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace VirtSnapshot.Methods;
 
@@ -6,7 +7,7 @@ namespace VirtSnapshot.Methods;
 /// The names under which storage keeps what is ours: the snapshot's name, and 64 bits of the set's identity. That a thing has such a name proves that it was
 /// made for that set of that domain: see <see cref="SetIdentity"/>.
 /// </summary>
-internal static class SnapshotLabel
+internal static partial class SnapshotLabel
 {
     private const string Mark = "virtsnapshot-";
 
@@ -22,6 +23,12 @@ internal static class SnapshotLabel
         return name == label
             || (name.StartsWith($"{label}-", StringComparison.Ordinal) && int.TryParse(name.AsSpan(label.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out _));
     }
+
+    /// <summary>
+    /// Whether a file has such a name: a copy of an image, by itself or hidden beside it. Such copies stand on no other image, since methods refuse to copy one
+    /// that does; and one of a raw disk holds what the guest has written, be it the header of an image.
+    /// </summary>
+    public static bool IsOurs(string file) => Pattern().IsMatch(file);
 
     /// <exception cref="VirtSnapshotException"><c>SnapshotNotOurs</c></exception>
     public static void RequireOurs(string name, object snapshot)
@@ -39,4 +46,7 @@ internal static class SnapshotLabel
 
     /// <summary>The part of a set's identity that names carry.</summary>
     public static string ShortGroup(Guid group) => group.ToString("N")[..16];
+
+    [GeneratedRegex(@"^\.?virtsnapshot-[A-Za-z0-9][A-Za-z0-9._-]{0,63}-[0-9a-f]{16}(-[A-Za-z0-9._-]+)?\z", RegexOptions.CultureInvariant)]
+    private static partial Regex Pattern();
 }

@@ -80,7 +80,7 @@ internal static class VolumeRestorePlanner
                 ? $"volume '{volume.Pool}/{volume.Name}' stands on it"
                 : order.Recorded.FirstOrDefault(record => record.Target == disk.Target && record.Method != LibvirtVolumeProvider.MethodName && Names(record, replaced)) is { } snapshot
                     ? $"a snapshot of method '{snapshot.Method}' needs it: remove that first"
-                    : InnerSnapshots.Need(order, replaced.Path)
+                    : InnerSnapshots.Need(order, replaced.Path, disk.Format ?? "raw")
                         ? "a snapshot that was made with libvirt or QEMU itself needs it"
                         : null;
         if (user is not null)

@@ -17,8 +17,8 @@ internal static partial class LostOverlays
     /// <summary>All that can be found, of each disk the one that is nearest to its base first. What holds no data, and carries none, is left out.</summary>
     public static IReadOnlyList<LostDisk> Find(RecordOrder order, FolderListing listing)
     {
-        var disks = order.Domain.Disks.Where(disk => disk.WhyNotSnapshottable() is null && disk.Source.Path is not null).Select(disk => (Disk: disk, Layers: LayersOf(order, disk))).ToList();
-        var found = disks.Select(disk => (disk.Disk, disk.Layers, Files: FilesOf(order, listing, disk.Disk, disk.Layers))).ToList();
+        var disks = order.Domain.Disks.Where(disk => disk.WhyNotSnapshottable() is null && disk.Source.Path is not null).Select(disk => (Disk: disk, Chain: order.ChainOf(disk))).ToList();
+        var found = disks.Select(disk => (disk.Disk, Layers: PathsOf(disk.Chain), Files: FilesOf(order, listing, disk.Disk, disk.Chain))).ToList();
         using var ahead = order.Host.ReadAhead(found.SelectMany(disk => disk.Files));
         return [.. found.SelectMany(disk => Find(order, disk.Disk, disk.Layers, disk.Files))];
     }
@@ -98,11 +98,12 @@ internal static partial class LostOverlays
         return [.. names.Select(name => name + end)];
     }
 
-    private static string[] LayersOf(RecordOrder order, VmDisk disk) => [.. order.ChainOf(disk).Select(layer => layer.Path).OfType<string>()];
+    private static string[] PathsOf(IEnumerable<DiskSource> layers) => [.. layers.Select(layer => layer.Path).OfType<string>()];
 
-    /// <summary>The disk's layers, and files that are named like overlays on them.</summary>
-    private static List<string> FilesOf(RecordOrder order, FolderListing listing, VmDisk disk, string[] layers)
+    /// <summary>The disk's layers, and files that are named like overlays on them. What a raw one holds is the guest's, be it marked as an overlay.</summary>
+    private static List<string> FilesOf(RecordOrder order, FolderListing listing, VmDisk disk, IReadOnlyList<DiskSource> chain)
     {
+        var layers = PathsOf(chain);
         string[] stems = [.. layers.Select(layer => Path.GetFileNameWithoutExtension(layer)), Overlay.StemOf(disk)];
         return
         [
@@ -112,7 +113,7 @@ internal static partial class LostOverlays
                 .SelectMany(folder => listing.FilesIn(order, folder))
                 .Where(file => OverlayName().IsMatch(file) && Array.Exists(stems, stem => Path.GetFileName(file).StartsWith($"{stem}.", StringComparison.Ordinal)))
                 .Concat(layers)
-                .Distinct(StringComparer.Ordinal),
+                .Except(PathsOf(chain.Where(layer => layer.Format == "raw")), StringComparer.Ordinal),
         ];
     }
 
