@@ -14,6 +14,9 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
     // Events are what we act on; looking is for progress, and for events that were sent before we listened.
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
 
+    // libvirt passes on that a job has failed, and not why. QEMU commits in pieces of at most 16 MiB: the last one may have found less than it needed.
+    private const long LargestPiece = 16 << 20;
+
     private readonly Dictionary<string, RemovalFailure> failures = new(StringComparer.Ordinal);
     private readonly Dictionary<string, MergeStep> running = new(StringComparer.Ordinal);
     private readonly HashSet<MergeStep> pivoting = [];
@@ -126,8 +129,11 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
             case BlockJobStatus.Completed:
                 End(step);
                 break;
+            case BlockJobStatus.Canceled:
+                Fail(step, NotMerged(step, "somebody aborted the job"), hadBegun: true);
+                break;
             default:
-                Fail(step, NotMerged(step, happened.Status == BlockJobStatus.Canceled ? "somebody aborted the job" : "QEMU gave the job up, as it does after an I/O error"), hadBegun: true);
+                Fail(step, GivenUp(step), hadBegun: true);
                 break;
         }
     }
@@ -257,12 +263,35 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
         failures[step.Disk.Target] = new RemovalFailure(error, hadBegun);
     }
 
-    private VirtSnapshotException NotMerged(MergeStep step, string why) => new(
-        FailureKind.InvalidResult,
+    private VirtSnapshotException GivenUp(MergeStep step) => FindScarceSpace(step.Base) is { } free
+        ? NotMerged(
+            step,
+            $"QEMU gave the job up, most likely since no space is left: the base's file system has {free >> 10:N0} KiB free",
+            "Free space there",
+            FailureKind.QuotaExceeded)
+        : NotMerged(step, "QEMU gave the job up, as it does after an I/O error");
+
+    /// <summary>How many bytes are free for a base, where they are so few that this may be why a job failed; else null, also where that cannot be told.</summary>
+    private long? FindScarceSpace(DiskSource image)
+    {
+        try
+        {
+            return image.Path is { } path
+                && order.Host.Stat(path, followLink: true) is { IsRegularFile: true }
+                && order.Host.FreeSpace(path) is var free and < LargestPiece ? free : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or VirtSnapshotException)
+        {
+            return null;
+        }
+    }
+
+    private VirtSnapshotException NotMerged(MergeStep step, string why, string advice = "Look into QEMU's log", FailureKind kind = FailureKind.InvalidResult) => new(
+        kind,
         "MergeFailed",
         step.Disk,
         $"The overlay '{step.Overlay}' of disk '{step.Disk.Target}' of domain '{order.Domain.Name}' was not merged into '{step.Base}': {why}. "
-        + "The domain goes on with what it has, and no data is lost. Look into QEMU's log, then run Remove-DiskSnapshot again.");
+        + $"The domain goes on with what it has, and no data is lost. {advice}, then run Remove-DiskSnapshot again.");
 
     private static VirtSnapshotException ExplainStart(MergeStep step, LibvirtException e) =>
         Complaint.IsImageLocked(e.Message)
