@@ -29,7 +29,8 @@ internal static class Complaint
     public static bool IsHoldAsWanted(string text) => text.Contains("tag already exists", StringComparison.Ordinal) || text.Contains("no such tag", StringComparison.Ordinal);
 
     public static bool IsNothingThere(string text) =>
-        text.TrimEnd().EndsWith(": No such file or directory", StringComparison.Ordinal) || text.TrimEnd().EndsWith(": Not a directory", StringComparison.Ordinal);
+        text.TrimEnd().EndsWith(": No such file or directory", StringComparison.Ordinal) || text.TrimEnd().EndsWith(": Not a directory", StringComparison.Ordinal)
+        || text.TrimEnd().EndsWith(": File name too long", StringComparison.Ordinal);
 
     /// <summary>libvirt's, of a volume that was to share its blocks with a copy.</summary>
     public static bool IsNotCloned(string text) => text.Contains("failed to clone files", StringComparison.Ordinal);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Xml.Linq;
 
 namespace VirtSnapshot.Domains;
@@ -87,9 +88,7 @@ public sealed record DiskSource
         }
 
         string? Value(string name) => (string?)source.Attribute(name);
-        var type = Enum.TryParse<DiskSourceType>((string?)holder.Attribute("type"), ignoreCase: true, out var known)
-            ? known
-            : DiskSourceType.None;
+        var type = EnumName.TryParse<DiskSourceType>((string?)holder.Attribute("type"), ignoreCase: true) ?? DiskSourceType.None;
         return new DiskSource
         {
             Type = type,
@@ -105,10 +104,14 @@ public sealed record DiskSource
                 _ => null,
             },
             Snapshot = (string?)source.Element("snapshot")?.Attribute("name"),
-            Index = (int?)source.Attribute("index") ?? (int?)holder.Attribute("index"),
+            Index = Number(source.Attribute("index")) ?? Number(holder.Attribute("index")),
             Xml = WithoutRunState(source).ToString(SaveOptions.DisableFormatting),
         };
     }
+
+    /// <summary>Null where it is none, as in an element that a user has typed.</summary>
+    private static int? Number(XAttribute? attribute) =>
+        int.TryParse(attribute?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
 
     /// <summary>The servers of a network disk: exports of one name, or of none, may lie on many.</summary>
     private string Hosts() => Xml.Length == 0

@@ -12,6 +12,9 @@ internal static class SafeXml
     /// <summary>libvirt itself has no bound; this one keeps a hostile hypervisor from filling our memory, in characters.</summary>
     public const int MaxDomain = 16 * 1024 * 1024;
 
+    /// <summary>As in libvirt. .NET copies an element by recursion, which has an end with the stack.</summary>
+    private const int MaxDepth = 256;
+
     /// <exception cref="XmlException">Not well-formed, holds a DTD, or is too long.</exception>
     public static XElement Parse(string xml) => Parse(xml, MaxDomain, ignoreWhitespace: true);
 
@@ -36,6 +39,10 @@ internal static class SafeXml
         try
         {
             element = Parse(xml, MaxUserElement, ignoreWhitespace: false);
+            if (element.DescendantsAndSelf().Any(inner => !inner.HasElements && inner.Ancestors().Skip(MaxDepth).Any()))
+            {
+                throw new XmlException($"Its elements are nested more than {MaxDepth} levels deep.");
+            }
         }
         catch (XmlException e)
         {

@@ -26,23 +26,31 @@ internal sealed record FileFacts(ulong Device, ulong Inode, ushort Mode, uint Ow
     public (ulong Device, ulong Inode) Identity => IsBlockDevice ? (ulong.MaxValue, RawDevice) : (Device, Inode);
 
     /// <summary>Reads what <c>stat</c> prints, told <see cref="StatFormat"/>.</summary>
-    public static FileFacts Parse(string text)
-    {
-        var fields = text.Split(' ');
-        return new FileFacts(
-            DeviceOf(ulong.Parse(fields[0], CultureInfo.InvariantCulture)),
-            ulong.Parse(fields[1], CultureInfo.InvariantCulture),
-            ushort.Parse(fields[2], NumberStyles.HexNumber, CultureInfo.InvariantCulture),
-            uint.Parse(fields[3], CultureInfo.InvariantCulture),
-            uint.Parse(fields[4], CultureInfo.InvariantCulture),
-            ulong.Parse(fields[5], CultureInfo.InvariantCulture),
-            RawDeviceOf(fields[6], fields[7]));
-    }
+    /// <exception cref="IOException">It is something else.</exception>
+    public static FileFacts Parse(string text) => TryParse(text) ?? throw new IOException($"What 'stat' says of a file cannot be understood: '{text}'");
 
-    /// <summary>Major and minor number in hexadecimal, as one number.</summary>
-    public static ulong RawDeviceOf(string major, string minor) =>
-        (ulong.Parse(major, NumberStyles.HexNumber, CultureInfo.InvariantCulture) << 32)
-        | ulong.Parse(minor, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+    /// <summary>As <see cref="Parse"/>; null where it is something else.</summary>
+    public static FileFacts? TryParse(string text) =>
+        text.Split(' ') is [var device, var inode, var mode, var owner, var group, var size, var major, var minor]
+        && Number(device) is { } packed
+        && Number(inode) is { } number
+        && ushort.TryParse(mode, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var bits)
+        && uint.TryParse(owner, NumberStyles.None, CultureInfo.InvariantCulture, out var user)
+        && uint.TryParse(group, NumberStyles.None, CultureInfo.InvariantCulture, out var users)
+        && Number(size) is { } bytes
+        && RawDeviceOf(major, minor) is { } raw
+            ? new FileFacts(DeviceOf(packed), number, bits, user, users, bytes, raw)
+            : null;
+
+    /// <summary>A number as the host's programs print it; null where the text is none.</summary>
+    public static ulong? Number(string text) => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+
+    /// <summary>Major and minor number in hexadecimal, as one number; null where one is none.</summary>
+    public static ulong? RawDeviceOf(string major, string minor) =>
+        uint.TryParse(major, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var first)
+        && uint.TryParse(minor, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var second)
+            ? ((ulong)first << 32) | second
+            : null;
 
     /// <summary>A file system's device number as the C library packs it, as major and minor number side by side.</summary>
     public static ulong DeviceOf(ulong packed) =>

@@ -61,16 +61,23 @@ internal sealed record FileLook
         return looks;
     }
 
-    public static long ParseFreeBytes(string[] blocksAndSize) =>
-        checked(long.Parse(blocksAndSize[0], CultureInfo.InvariantCulture) * long.Parse(blocksAndSize[1], CultureInfo.InvariantCulture));
+    /// <summary>Reads the number of free blocks, and their size; null where it is something else.</summary>
+    public static long? TryParseFreeBytes(string blocksAndSize) =>
+        blocksAndSize.Split(' ') is [var blocks, var size] && FileFacts.Number(blocks) is { } count && FileFacts.Number(size) is { } bytes
+        && (UInt128)count * bytes is var free && free <= long.MaxValue
+            ? (long)free
+            : null;
 
+    /// <summary>What cannot be understood must not pass for nothing that stands there: it is as if nobody had looked.</summary>
     private FileLook With(string kind, string value, bool isTargetWhole) => kind switch
     {
-        "i" when FileFacts.Parse(value) is var itself =>
+        "i" when FileFacts.TryParse(value) is { } itself =>
             this with { IsItselfKnown = true, Itself = itself, IsTargetKnown = !itself.IsLink || isTargetWhole, Target = itself.IsLink ? null : itself },
-        "t" => this with { IsTargetKnown = true, Target = FileFacts.Parse(value) },
+        "t" when FileFacts.TryParse(value) is { } target => this with { IsTargetKnown = true, Target = target },
+        "i" => this with { IsItselfKnown = false, Itself = null, IsTargetKnown = false, Target = null },
+        "t" => this with { IsTargetKnown = false, Target = null },
         "w" => this with { IsWritable = value == "1" },
-        "d" => this with { FreeBytes = ParseFreeBytes(value.Split(' ')) },
+        "d" => this with { FreeBytes = TryParseFreeBytes(value) },
         _ => this,
     };
 

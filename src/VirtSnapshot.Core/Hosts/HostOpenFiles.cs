@@ -1,14 +1,16 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace VirtSnapshot.Hosts;
 
 /// <summary>Reads what <c>open-files.sh</c> tells of another host.</summary>
-internal static class HostOpenFiles
+internal static partial class HostOpenFiles
 {
     /// <param name="host">The host's name.</param>
     /// <param name="fields">The script's words.</param>
     /// <param name="stat">The facts about a path there, through links.</param>
     /// <exception cref="VirtSnapshotException"><c>ProgramMissing</c>: it could not look, which must not be taken for nobody.</exception>
+    /// <exception cref="IOException">It is not what the script tells.</exception>
     public static OpenFiles Parse(string host, IReadOnlyList<string> fields, Func<string, FileFacts?> stat)
     {
         var files = new List<((ulong Device, ulong Inode) File, int ProcessId)>();
@@ -18,26 +20,29 @@ internal static class HostOpenFiles
         {
             switch (fields[i])
             {
-                case "f" when fields[i += 2].Split(' ') is [var device, var inode]:
-                    files.Add(((FileFacts.DeviceOf(ulong.Parse(device, CultureInfo.InvariantCulture)), ulong.Parse(inode, CultureInfo.InvariantCulture)), ProcessOf(fields[i - 1])));
-                    break;
-                case "b" when fields[i += 2].Split(' ') is [var major, var minor]:
-                    files.Add(((ulong.MaxValue, FileFacts.RawDeviceOf(major, minor)), ProcessOf(fields[i - 1])));
-                    break;
-                case "l":
+                case "f" when ProcessOf(fields[i + 1]) is { } process && Third(i).Split(' ') is [var device, var inode]
+                    && FileFacts.Number(device) is { } packed && FileFacts.Number(inode) is { } number:
+                    files.Add(((FileFacts.DeviceOf(packed), number), process));
                     i += 2;
-                    devices.Add((FileFacts.Parse(fields[i]).Identity, new FileUser(0, fields[i - 1])));
                     break;
-                case "a":
+                case "b" when ProcessOf(fields[i + 1]) is { } process && Third(i).Split(' ') is [var major, var minor] && FileFacts.RawDeviceOf(major, minor) is { } raw:
+                    files.Add(((ulong.MaxValue, raw), process));
+                    i += 2;
+                    break;
+                case "l" when FileFacts.TryParse(Third(i)) is { } file:
+                    devices.Add((file.Identity, new FileUser(0, fields[i + 1])));
+                    i += 2;
+                    break;
+                case "a" when ArgumentPattern().Match(fields[i + 1]) is { Success: true } argument && Id(argument.Groups["id"].Value) is { } id:
+                    (arguments.TryGetValue(id, out var known) ? known : arguments[id] = []).Add(argument.Groups["text"].Value);
                     i++;
-                    var colon = fields[i].IndexOf(':', StringComparison.Ordinal);
-                    var id = int.Parse(fields[i].AsSpan(0, fields[i].IndexOf('/', StringComparison.Ordinal)), CultureInfo.InvariantCulture);
-                    (arguments.TryGetValue(id, out var known) ? known : arguments[id] = []).Add(fields[i][(colon + 1)..]);
                     break;
                 default:
                     throw new IOException($"The list of open files of host '{host}' cannot be understood.");
             }
         }
+
+        string Third(int at) => at + 2 < fields.Count ? fields[at + 2] : "";
 
         // The script itself has a file open.
         if (files.Count == 0)
@@ -57,5 +62,10 @@ internal static class HostOpenFiles
     }
 
     /// <summary>From <c>/proc/PID/fd/N</c>.</summary>
-    private static int ProcessOf(string descriptor) => int.Parse(descriptor.Split('/')[2], CultureInfo.InvariantCulture);
+    private static int? ProcessOf(string descriptor) => descriptor.Split('/') is [_, _, var id, ..] ? Id(id) : null;
+
+    private static int? Id(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : null;
+
+    [GeneratedRegex(@"^(?<id>[0-9]+)/[^:]*:(?<text>.*)\z", RegexOptions.CultureInvariant | RegexOptions.Singleline)]
+    private static partial Regex ArgumentPattern();
 }

@@ -38,8 +38,8 @@ internal interface IHost
     /// <summary>Null where nothing stands. A link in the last part of the path is not followed unless asked for.</summary>
     FileFacts? Stat(string path, bool followLink = false);
 
-    /// <summary>Free bytes for us in the file system of a directory.</summary>
-    long FreeSpace(string directory);
+    /// <summary>Free bytes for us in the file system of a directory or file.</summary>
+    long FreeSpace(string path);
 
     /// <summary>Whether files can be made in a directory.</summary>
     bool CanWriteTo(string directory);

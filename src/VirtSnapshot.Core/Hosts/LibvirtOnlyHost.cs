@@ -30,7 +30,7 @@ internal sealed class LibvirtOnlyHost(string name, string uri, string why, VmDom
 
     public FileFacts? Stat(string path, bool followLink = false) => throw OutOfReach();
 
-    public long FreeSpace(string directory) => throw OutOfReach();
+    public long FreeSpace(string path) => throw OutOfReach();
 
     public bool CanWriteTo(string directory) => throw OutOfReach();
 

@@ -80,7 +80,7 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
             result => result.Succeeded ? FileFacts.Parse(result.Output.Trim()) : Complaint.IsNothingThere(result.Errors) ? null : throw new IOException($"{path}: {result.Complaint}"));
     }
 
-    public long FreeSpace(string directory) => new DriveInfo(directory).AvailableFreeSpace;
+    public long FreeSpace(string path) => new DriveInfo(path).AvailableFreeSpace;
 
     public bool CanWriteTo(string directory) =>
         FileApi.CanWriteTo(directory) || (MayBecomeRoot && TryAsRoot("test", ["-w", directory, "-a", "-x", directory]) is { Succeeded: true });

@@ -62,15 +62,15 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
             : throw Failure(path, answer);
     }
 
-    public long FreeSpace(string directory)
+    public long FreeSpace(string path)
     {
-        if (looks.TryGetValue(directory, out var look) && look.FreeBytes is { } known)
+        if (looks.TryGetValue(path, out var look) && look.FreeBytes is { } known)
         {
             return known;
         }
 
-        var answer = Query("stat", ["-f", "-c", "%a %S", "--", directory]);
-        return answer.Succeeded ? FileLook.ParseFreeBytes(answer.Text.Trim().Split(' ')) : throw Failure(directory, answer);
+        var answer = Query("stat", ["-f", "-c", "%a %S", "--", path]);
+        return answer.Succeeded ? FileLook.TryParseFreeBytes(answer.Text.Trim()) ?? throw new IOException($"{path}: what 'stat' says of its file system cannot be understood.") : throw Failure(path, answer);
     }
 
     public bool CanWriteTo(string directory) => looks.TryGetValue(directory, out var look) && look.IsWritable is { } known

@@ -16,6 +16,7 @@ internal static unsafe partial class FileApi
     private const int ErrorNoEntry = 2;
     private const int ErrorDenied = 13;
     private const int ErrorNotDirectory = 20;
+    private const int ErrorNameTooLong = 36;
     private const int ErrorWouldBlock = 11;
     private const int LockExclusiveNow = 2 | 4; // LOCK_EX | LOCK_NB
     private const int WriteAndSearch = 2 | 1; // W_OK | X_OK
@@ -27,6 +28,12 @@ internal static unsafe partial class FileApi
 
     private static FileFacts? Stat(string path, int flags)
     {
+        // The call would see the part before it.
+        if (path.Contains('\0', StringComparison.Ordinal))
+        {
+            return null;
+        }
+
         if (Statx(AtFdCwd, path, flags, StatxBasic, out var facts) == 0)
         {
             return new FileFacts(
@@ -40,7 +47,7 @@ internal static unsafe partial class FileApi
         }
 
         var error = Marshal.GetLastPInvokeError();
-        return error is ErrorNoEntry or ErrorNotDirectory ? null : throw Failure(error, path);
+        return error is ErrorNoEntry or ErrorNotDirectory or ErrorNameTooLong ? null : throw Failure(error, path);
     }
 
     /// <summary>

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Libvirt;
+using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Quiescing;
 
@@ -374,10 +374,10 @@ internal sealed class Freezer : IDisposable
     {
         try
         {
-            using var answer = JsonDocument.Parse(native.AgentCommand("""{"execute":"guest-fsfreeze-status"}""", seconds));
-            return answer.RootElement.GetProperty("return").GetString();
+            using var answer = JsonText.Parse(native.AgentCommand("""{"execute":"guest-fsfreeze-status"}""", seconds));
+            return JsonText.Text(answer.RootElement, "return");
         }
-        catch (Exception e) when (e is LibvirtException or JsonException or KeyNotFoundException)
+        catch (Exception e) when (e is LibvirtException or FormatException)
         {
             return null;
         }

@@ -5,9 +5,10 @@ namespace VirtSnapshot.Storage;
 /// <summary>The images that a disk stands on, as far as they have been looked at.</summary>
 /// <param name="Backing">The images below the top one, the nearest first, under the names that lead there; and how each is written in the image above it.</param>
 /// <param name="Missing">What has to be looked at before anything more can be said.</param>
-internal sealed record DiskImages(IReadOnlyList<(string? Path, string Written)> Backing, IReadOnlyList<DiskSource> Missing)
+/// <param name="IsLoop">Whether the last of them stands on one of those above it.</param>
+internal sealed record DiskImages(IReadOnlyList<(string? Path, string Written)> Backing, IReadOnlyList<DiskSource> Missing, bool IsLoop)
 {
-    // libvirt itself gives up at 200 layers; so does a loop.
+    // libvirt itself gives up at 200 layers.
     private const int MaxLayers = 200;
 
     /// <summary>
@@ -19,6 +20,9 @@ internal sealed record DiskImages(IReadOnlyList<(string? Path, string Written)> 
         var isRunning = disk.Source.Index is not null;
         var backing = new List<(string? Path, string Written)>();
         var missing = new List<DiskSource>();
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var isLoop = false;
+        bool IsNew(DiskSource image) => image.Path is not { } path || seen.Add(findings.HasAsked(path) ? findings.Resolve(path) : path);
         void Look(DiskSource image)
         {
             if (NeedsLook(image, findings))
@@ -28,6 +32,7 @@ internal sealed record DiskImages(IReadOnlyList<(string? Path, string Written)> 
         }
 
         var image = disk.Source;
+        _ = IsNew(image);
         for (var layer = 0; ; layer++)
         {
             Look(image);
@@ -47,13 +52,19 @@ internal sealed record DiskImages(IReadOnlyList<(string? Path, string Written)> 
                 break;
             }
 
+            if (!IsNew(next))
+            {
+                isLoop = true;
+                break;
+            }
+
             backing.Add((next.Path, header?.BackingFile ?? next.ToString()));
             image = next;
         }
 
         // What an old definition says may save a look later.
         missing.AddRange(isRunning || missing.Count == 0 ? [] : disk.BackingChain.Where(layer => NeedsLook(layer, findings)));
-        return new DiskImages(backing, missing);
+        return new DiskImages(backing, missing, isLoop);
     }
 
     /// <summary>What the guest has written into an image that is raw must not pass for a header.</summary>

@@ -10,7 +10,7 @@ namespace VirtSnapshot.Storage;
 /// </summary>
 internal static class ImageChain
 {
-    // libvirt itself gives up at 200 layers; so does a loop.
+    // libvirt itself gives up at 200 layers.
     private const int MaxLayers = 200;
 
     public static IReadOnlyList<DiskSource> Of(IHost host, VmDomain domain, VmDisk disk) => domain.IsActive
@@ -20,15 +20,24 @@ internal static class ImageChain
     /// <summary>The layers of a disk that no QEMU has open, whether or not its domain runs.</summary>
     public static IReadOnlyList<DiskSource> OfStored(IHost host, VmDisk disk) => WithNetworkBase(FromImages(host, disk.Source), disk);
 
+    /// <summary>Each image once: of a chain that leads back into itself, the part up to there.</summary>
     public static IReadOnlyList<DiskSource> FromImages(IHost host, DiskSource top)
     {
         var chain = new List<DiskSource> { top };
+        var seen = new HashSet<(ulong Device, ulong Inode)>();
         while (chain.Count < MaxLayers && ReadBacking(host, chain[^1]) is { } backing)
         {
+            if ((chain.Count == 1 && !IsNew(top)) || !IsNew(backing))
+            {
+                break;
+            }
+
             chain.Add(backing);
         }
 
         return chain;
+
+        bool IsNew(DiskSource layer) => TryStat(host, layer.Path!) is not { } file || seen.Add(file.Identity);
     }
 
     /// <summary>As <see cref="IHost.ReadAhead"/>, for images and all that they stand on: a journey for each generation.</summary>
@@ -86,20 +95,26 @@ internal static class ImageChain
         }
     }
 
-    /// <summary>The path that a backing file's name leads to, in each way that QEMU lets it be written; null where it is no path at all.</summary>
+    /// <summary>
+    /// The path that a backing file's name leads to, in each way that QEMU lets it be written; null where it is no path at all, or none that a file could have.
+    /// </summary>
+    /// <param name="image">The image's path, an absolute one.</param>
+    /// <param name="backingFile">The name in it, which may be anything.</param>
     public static string? Resolve(string image, string? backingFile)
     {
         const string json = "json:";
         const string file = "file:";
-        return backingFile switch
+
+        // Each may stand before the other, any number of times.
+        var name = backingFile;
+        while (name is not null && (name.StartsWith(json, StringComparison.Ordinal) || name.StartsWith(file, StringComparison.Ordinal)))
         {
-            null => null,
-            _ when backingFile.StartsWith('/') => backingFile,
-            _ when backingFile.StartsWith(json, StringComparison.Ordinal) => Resolve(image, ReadFileName(backingFile[json.Length..])),
-            _ when backingFile.StartsWith(file, StringComparison.Ordinal) => Resolve(image, backingFile[file.Length..]),
-            _ when backingFile.Split('/')[0].Contains(':', StringComparison.Ordinal) => null,
-            _ => Path.GetFullPath(backingFile, Path.GetDirectoryName(image)!),
-        };
+            name = name.StartsWith(json, StringComparison.Ordinal) ? ReadFileName(name[json.Length..]) : name[file.Length..];
+        }
+
+        return name is not { Length: > 0 } || !HostPath.CanExist(name) || (name[0] != '/' && name.Split('/')[0].Contains(':', StringComparison.Ordinal)) ? null
+            : name[0] == '/' ? name
+            : Path.GetDirectoryName(image) is { Length: > 0 } folder && Path.GetFullPath(name, folder) is var path && HostPath.CanExist(path) ? path : null;
     }
 
     /// <summary>QEMU takes <c>{"file":{"filename":…}}</c> and <c>{"file.filename":…}</c> alike.</summary>
@@ -124,9 +139,9 @@ internal static class ImageChain
                 }
             }
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException)
         {
-            // Nothing that QEMU could open.
+            // Nothing that QEMU could open. Half of a surrogate pair is no JsonException.
         }
 
         return null;
@@ -139,6 +154,18 @@ internal static class ImageChain
         return rest is [{ HasPath: false }, ..] ? [.. images, .. rest] : images;
     }
 
+    private static FileFacts? TryStat(IHost host, string path)
+    {
+        try
+        {
+            return host.Stat(path, followLink: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     private static DiskSource? ReadBacking(IHost host, DiskSource layer)
     {
         if (layer.Path is null || layer.Format is not (null or "qcow2") || ReadHeader(host, layer.Path) is not { BackingFile: not null } header)
@@ -149,6 +176,6 @@ internal static class ImageChain
         var path = Resolve(layer.Path, header.BackingFile);
         return path is null
             ? null
-            : DiskSource.ForPath(path, header.BackingFormat, host.Stat(path, followLink: true) is { IsBlockDevice: true });
+            : DiskSource.ForPath(path, header.BackingFormat, TryStat(host, path) is { IsBlockDevice: true });
     }
 }

@@ -13,8 +13,9 @@ internal static class JsonText
         {
             return JsonDocument.Parse(text);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or ArgumentException)
         {
+            // The latter where the text itself has half of a surrogate pair.
             throw new FormatException(e.Message, e);
         }
     }
@@ -32,7 +33,7 @@ internal static class JsonText
     /// <exception cref="FormatException">It is no text.</exception>
     public static string Text(JsonElement holder, string name) => Property(holder, name) switch
     {
-        { ValueKind: JsonValueKind.String } text => text.GetString()!,
+        { ValueKind: JsonValueKind.String } text => Unescaped(name, text.GetString)!,
         { ValueKind: JsonValueKind.Number } number => number.GetRawText(),
         { ValueKind: JsonValueKind.Undefined or JsonValueKind.Null } => "",
         _ => throw new FormatException($"'{name}' is no text."),
@@ -66,5 +67,18 @@ internal static class JsonText
 
     private static JsonElement Property(JsonElement holder, string name) => holder.ValueKind != JsonValueKind.Object
         ? throw new FormatException($"'{name}' is looked for in what is no object.")
-        : holder.TryGetProperty(name, out var value) ? value : default;
+        : Unescaped(name, () => holder.TryGetProperty(name, out var value) ? value : default);
+
+    /// <summary>Only where a text or a name is looked at, does .NET find half of a surrogate pair in it, written as <c>\ud800</c>.</summary>
+    private static T Unescaped<T>(string name, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new FormatException($"'{name}' cannot be read: {e.Message}", e);
+        }
+    }
 }

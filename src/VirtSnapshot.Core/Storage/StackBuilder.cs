@@ -18,7 +18,8 @@ internal sealed class StackBuilder(StorageFindings findings)
         var source = disk.Source;
         if (source.Type != DiskSourceType.None)
         {
-            layers.Add((new ImageLayer(disk.Format ?? "raw", source.ToString(), [.. DiskImages.Follow(disk, findings).Backing.Select(Describe)]), 0));
+            var images = DiskImages.Follow(disk, findings);
+            layers.Add((new ImageLayer(disk.Format ?? "raw", source.ToString(), [.. images.Backing.Select(Describe)], images.IsLoop), 0));
         }
 
         if (source.Type == DiskSourceType.Network)

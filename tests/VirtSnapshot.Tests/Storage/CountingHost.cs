@@ -27,7 +27,7 @@ internal sealed class CountingHost : IHost
 
     public IHostScript StartScript(string script, IReadOnlyList<string> arguments) => throw new NotSupportedException();
 
-    public long FreeSpace(string directory) => throw new NotSupportedException();
+    public long FreeSpace(string path) => throw new NotSupportedException();
 
     public bool CanWriteTo(string directory) => throw new NotSupportedException();
 

@@ -41,10 +41,13 @@ public class SafeXmlTests
     }
 
     [Fact]
-    public void Deep_nesting_ends_in_an_error_or_a_result_and_never_in_the_process_s_end()
+    public void Deep_nesting_ends_in_an_error_and_never_in_the_process_s_end()
     {
-        var deep = string.Concat(Enumerable.Repeat("<a>", 9000)) + string.Concat(Enumerable.Repeat("</a>", 9000));
-        Assert.Equal("InvalidXml", Assert.Throws<VirtSnapshotException>(() => SafeXml.ParseUserElement(deep, "disk")).ErrorId);
-        Assert.Equal("disk", SafeXml.ParseUserElement($"<disk>{deep}</disk>", "disk").Name.LocalName);
+        Assert.Equal("InvalidXml", Assert.Throws<VirtSnapshotException>(() => SafeXml.ParseUserElement(Nested(9000), "disk")).ErrorId);
+        Assert.Equal("InvalidXml", Assert.Throws<VirtSnapshotException>(() => SafeXml.ParseUserElement($"<disk>{Nested(9000)}</disk>", "disk")).ErrorId);
+        Assert.Equal("InvalidXml", Assert.Throws<VirtSnapshotException>(() => SafeXml.ParseUserElement($"<disk>{Nested(257)}</disk>", "disk")).ErrorId);
+        Assert.Equal("disk", SafeXml.ParseUserElement($"<disk>{Nested(256)}</disk>", "disk").Name.LocalName);
+
+        static string Nested(int levels) => string.Concat(Enumerable.Repeat("<a>", levels)) + string.Concat(Enumerable.Repeat("</a>", levels));
     }
 }

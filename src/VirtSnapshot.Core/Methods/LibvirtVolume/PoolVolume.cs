@@ -61,7 +61,8 @@ internal sealed record PoolVolume(
     /// <exception cref="LibvirtException">libvirt does not answer.</exception>
     public static IEnumerable<PoolVolume> FindAll(LibvirtConnection connection) => connection.ListVolumes().Select(found => Read(found.Volume, found.Pool));
 
-    private static PoolVolume Read(string volume, string pool)
+    /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c>.</exception>
+    internal static PoolVolume Read(string volume, string pool)
     {
         try
         {

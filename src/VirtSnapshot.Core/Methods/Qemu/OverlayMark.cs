@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Xml;
 using System.Xml.Linq;
 using VirtSnapshot.Domains;
 
@@ -33,7 +32,7 @@ internal sealed record OverlayMark(SetIdentity Set, string Target, string File, 
                     DateTimeOffset.Parse((string?)element.Attribute("createdAt") ?? "", CultureInfo.InvariantCulture))
                 : null;
         }
-        catch (Exception e) when (e is XmlException or FormatException or VirtSnapshotException)
+        catch (Exception e) when (RecordedDisk.IsDamage(e))
         {
             return null;
         }

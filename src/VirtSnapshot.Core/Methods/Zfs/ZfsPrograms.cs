@@ -16,7 +16,7 @@ internal sealed class ZfsPrograms(IHost host)
             throw Unusable(result.Complaint);
         }
 
-        var facts = Lines(result.Output).ToDictionary(line => line[0], line => line[1], StringComparer.Ordinal);
+        var facts = Lines(result.Output).Where(line => line.Length == 2).DistinctBy(line => line[0]).ToDictionary(line => line[0], line => line[1], StringComparer.Ordinal);
         if (facts.GetValueOrDefault("health") is not ("ONLINE" or "DEGRADED"))
         {
             throw Unusable($"it is {facts.GetValueOrDefault("health")}; see 'zpool status {pool}'");
@@ -47,7 +47,7 @@ internal sealed class ZfsPrograms(IHost host)
             throw Unreadable(name, result.Complaint);
         }
 
-        var facts = Lines(result.Output).Where(line => line.Length == 3).ToDictionary(line => line[0], line => new ZfsValue(line[1], line[2]), StringComparer.Ordinal);
+        var facts = Lines(result.Output).Where(line => line.Length == 3).DistinctBy(line => line[0]).ToDictionary(line => line[0], line => new ZfsValue(line[1], line[2]), StringComparer.Ordinal);
         return properties.All(facts.ContainsKey) ? facts : throw Unreadable(name, $"'zfs get' did not say all of {string.Join(", ", properties)}");
     }
 

@@ -1,4 +1,5 @@
 using VirtSnapshot.Methods;
+using VirtSnapshot.Methods.Qemu;
 using VirtSnapshot.Methods.Reflink;
 using VirtSnapshot.Methods.Volumes;
 using VirtSnapshot.Quiescing;
@@ -54,6 +55,36 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
         Engine.Remove(domain.Domain, snapshots[1]);
         AssertNothingLeft(domain.Domain);
         Assert.Equal(entries, Entries(folder));
+    }
+
+    /// <summary>A guest may write anything into its raw disk, and so into each copy of it: the header of an image that stands on another domain's, say.</summary>
+    [Theory]
+    [InlineData("the other's base")]
+    [InlineData("a NUL")]
+    [InlineData("900 letters")]
+    public void What_a_guest_writes_into_a_raw_disk_is_not_taken_for_an_image(string backing)
+    {
+        var folder = Xfs().Folder;
+        using var other = new BareDomain(Lab, "other", [Disk(Qcow2(folder, "other.qcow2"), format: "qcow2")], isRunning: false);
+        var image = Raw(folder, "guest.raw");
+        var domain = Define(LinkedDisk(image));
+        var name = backing switch
+        {
+            "a NUL" => "/a\0b",
+            "900 letters" => new string('a', 900),
+            _ => other.Domain.FindDisk("vda")!.Source.Path!,
+        };
+        using (var file = File.OpenWrite(image))
+        {
+            file.Write(Qcow2Image.Empty(8 << 20, name, "qcow2"));
+        }
+
+        Engine.Take(domain.Domain, "one", method: "reflink");
+        Engine.Take(other.Domain, "two");
+        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(other.Domain)).State);
+        Engine.Remove(other.Domain, SnapshotList.Of(other.Domain));
+        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        AssertNothingLeft(domain.Domain);
     }
 
     [Fact]
