@@ -85,6 +85,9 @@ public sealed class SnapshotPlan : IDisposable
         RefuseUsedName(domain, name, chosen);
         var recorded = RecordProof.Own(session.ToOrder(), SnapshotCatalog.ReadDisks(domain));
         var writers = ImageWriters.Read(session.ToOrder());
+
+        // A disk may be planned twice: on its own, and with those that get temporary overlays.
+        var warned = new HashSet<string>(StringComparer.Ordinal);
         var shared = SharedImage.RefuseRunning(session.ToOrder(), writers, [.. chosen.Select(disk => disk.Disk)]);
         var acts = SetActs.Plan(set, OrderFor, chosen, request.Shield, canWait: domain is { IsActive: true, IsPaused: false }, reporter);
         foreach (var warning in shared)
@@ -130,11 +133,19 @@ public sealed class SnapshotPlan : IDisposable
             [.. disks.Select(disk => (disk.Candidate, disk.Choice.Method))],
             request.OverlayDirectory,
             recorded,
-            reporter.Warning)
+            Warn)
         {
             Writers = writers,
             SwitchTime = request.Quiescing.SwitchTime,
         };
+
+        void Warn(string message)
+        {
+            if (warned.Add(message))
+            {
+                reporter.Warning(message);
+            }
+        }
     }
 
     /// <summary>What all checks ask about, in one round trip.</summary>

@@ -32,6 +32,12 @@ internal static class QemuSnapshotPlanner
 
         RefuseTakenNames(order, overlays);
 
+        // Temporary overlays are on disks of other methods, and go before they matter.
+        foreach (var kept in order.Disks.Where(chosen => chosen.Method.Name == QemuProvider.MethodName))
+        {
+            DriverOptions.Check(order, kept.Disk.Disk, order.Warn);
+        }
+
         foreach (var folder in overlays.GroupBy(overlay => Path.GetDirectoryName(overlay.Path)!, StringComparer.Ordinal))
         {
             CheckFolder(order, folder.Key, [.. folder]);

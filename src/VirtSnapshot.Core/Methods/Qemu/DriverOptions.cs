@@ -1,0 +1,37 @@
+using VirtSnapshot.Domains;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>Options of a disk's <c>&lt;driver&gt;</c> that mean something else while an overlay takes the guest's writes.</summary>
+internal static class DriverOptions
+{
+    private static readonly Version FirstKeepingDetectZeroes = new(11, 10);
+
+    /// <summary>
+    /// <c>copy_on_read</c> is a filter above the disk's top image, and writes there what is read below. <c>detect_zeroes</c> is an option of one image, which
+    /// libvirt before 11.10 does not give to an overlay.
+    /// </summary>
+    /// <param name="order">The domain.</param>
+    /// <param name="disk">A disk that gets an overlay to keep.</param>
+    /// <param name="warn">Hears what that means, once for the disk.</param>
+    public static void Check(RecordOrder order, VmDisk disk, Action<string> warn)
+    {
+        var driver = SafeXml.Parse(disk.Xml).Element("driver");
+        var effects = new List<string>();
+        if ((string?)driver?.Attribute("copy_on_read") == "on")
+        {
+            effects.Add("with copy_on_read='on' all that the guest reads is copied into the overlay, which can become as large as the disk even if the guest writes nothing");
+        }
+
+        if ((string?)driver?.Attribute("detect_zeroes") is "on" or "unmap" && order.Native.Connection.LibraryVersion is var libvirt && libvirt < FirstKeepingDetectZeroes)
+        {
+            effects.Add($"libvirt {libvirt} does not set detect_zeroes on an overlay, so zeros that the guest writes take space until the snapshot is removed");
+        }
+
+        if (effects.Count > 0)
+        {
+            warn($"Disk '{disk.Target}' of domain '{order.Domain.Name}' gets an overlay: {string.Join("; and ", effects)}. Remove the snapshot soon, or take it with "
+                + "a method that does not change the disk.");
+        }
+    }
+}
