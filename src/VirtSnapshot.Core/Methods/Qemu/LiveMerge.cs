@@ -17,6 +17,8 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
     // libvirt passes on that a job has failed, and not why. QEMU commits in pieces of at most 16 MiB: the last one may have found less than it needed.
     private const long LargestPiece = 16 << 20;
 
+    private static readonly Version FirstWithoutDeny = new(12, 1);
+
     private readonly Dictionary<string, RemovalFailure> failures = new(StringComparer.Ordinal);
     private readonly Dictionary<string, MergeStep> running = new(StringComparer.Ordinal);
     private readonly HashSet<MergeStep> pivoting = [];
@@ -293,14 +295,27 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
         $"The overlay '{step.Overlay}' of disk '{step.Disk.Target}' of domain '{order.Domain.Name}' was not merged into '{step.Base}': {why}. "
         + $"The domain goes on with what it has, and no data is lost. {advice}, then run Remove-DiskSnapshot again.");
 
-    private static VirtSnapshotException ExplainStart(MergeStep step, LibvirtException e) =>
+    private VirtSnapshotException ExplainStart(MergeStep step, LibvirtException e) =>
         Complaint.IsImageLocked(e.Message)
             ? step.BusyReading(step.Base.ToString(), e.Message, e)
             : LibvirtFailure.Explain(
                 e,
                 step.Disk,
                 $"merging disk '{step.Disk.Target}' of domain '{step.Disk.Domain}'",
-                Complaint.IsNoPermission(e.Message)
-                    ? $"QEMU may not write to '{step.Base}'. If AppArmor confines it, its profile lacks that file: look for 'apparmor=\"DENIED\"' in the kernel's log, and allow the file in /etc/apparmor.d/local/abstractions/libvirt-qemu (libvirt issue 622)."
-                    : "The domain works as before.");
+                Complaint.IsNoPermission(e.Message) ? ExplainDenied($"{step.Base}", step.Disk.Domain, order.Native.Connection.LibraryVersion) : "The domain works as before.");
+
+    /// <summary>
+    /// What to do where QEMU may not write to the base. A guest that was started while it had an overlay gets an AppArmor profile that denies writing to the
+    /// base, and nothing that is allowed beside it counts; libvirt 12.1 no longer writes that rule.
+    /// </summary>
+    /// <param name="image">The base.</param>
+    /// <param name="domain">The domain's name.</param>
+    /// <param name="libvirt">The version of the connected libvirt.</param>
+    internal static string ExplainDenied(string image, string domain, Version libvirt) =>
+        $"QEMU may not write to '{image}'; the domain works as before. Look for 'apparmor=\"DENIED\"' in the kernel's log. "
+        + (libvirt < FirstWithoutDeny
+            ? $"If it is there: the AppArmor profile that libvirt {libvirt} gives to a guest started on an overlay denies writing to the overlay's base, and no local "
+                + $"rule overrides that (libvirt {FirstWithoutDeny} and later do not). "
+            : $"If it is there: the AppArmor profile lacks that file; allow it in /etc/apparmor.d/local/abstractions/libvirt-qemu (libvirt issue 622), and try again. ")
+        + $"Merging works while the domain is shut off: 'virsh shutdown {domain}', then Remove-DiskSnapshot.";
 }
