@@ -159,6 +159,11 @@ stop() {
     while read -r target; do
         umount "$target" || umount --lazy "$target"
     done < <(findmnt -rno TARGET | grep -F "$dir/" | tac)
+    # What the module keeps of domains that tests leave with snapshots is not below $dir.
+    local definition
+    while read -r definition; do
+        rm -rf -- "${definition%/*/domain.xml}"
+    done < <(grep -lsF "$dir/" /var/lib/virtsnapshot/*/*/domain.xml)
 }
 
 case $verb in
