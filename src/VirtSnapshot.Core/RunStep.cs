@@ -48,6 +48,12 @@ internal enum RunStep
     /// <summary>What will take the disks' place is there.</summary>
     RestorePrepared,
 
+    /// <summary>What will take the place of UEFI variables or TPM state is there.</summary>
+    StateCopied,
+
+    /// <summary>It has taken it.</summary>
+    StateSwitched,
+
     /// <summary>One disk holds the restored content.</summary>
     DiskSwitched,
 

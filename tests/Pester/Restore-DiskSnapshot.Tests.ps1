@@ -46,6 +46,13 @@ Describe 'Restore-DiskSnapshot' {
         'vda', 'vdb' | ForEach-Object { Test-Pattern $_ 1 }
     }
 
+    It 'takes -IncludeFirmware for a domain that has none, and shows the definition of that time' {
+        Restore-DiskSnapshot restored1 -Name s1 -IncludeFirmware -Confirm:$false | Should -BeNullOrEmpty
+        $snapshot = Get-DiskSnapshot restored1 vda -Name s1
+        ([xml] $snapshot.DomainXml).domain.name | Should -Be restored1
+        $snapshot.NvramSource | Should -BeNullOrEmpty
+    }
+
     It 'writes the snapshots as they are now with -PassThru' {
         $restored = Restore-DiskSnapshot restored1 -Name s1 -Confirm:$false -PassThru
         $restored | ForEach-Object ToString | Should -Be restored1/vda@s1, restored1/vdb@s1

@@ -22,6 +22,10 @@ internal static class MetadataRecord
         .Where(element => element.Name.NamespaceName.StartsWith(uriPrefix, StringComparison.Ordinal))
         .Select(element => (element.Name.NamespaceName, WithoutOurNamespace(element)));
 
+    /// <summary>Takes records out of a definition that is no domain's any more.</summary>
+    public static void RemoveAll(XElement domain, Predicate<string> isRemoved) =>
+        Raw(domain).Where(element => isRemoved(element.Name.NamespaceName)).ToList().ForEach(element => element.Remove());
+
     /// <exception cref="VirtSnapshotException"><c>MetadataFull</c>: the domain's records have no room for this one.</exception>
     public static void Write(LibvirtDomain native, VmDomain domain, string uri, XElement record)
     {

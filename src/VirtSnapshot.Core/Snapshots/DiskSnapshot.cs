@@ -45,6 +45,17 @@ public sealed record DiskSnapshot
     /// <summary>What the backup is read from: immutable until the snapshot is removed.</summary>
     public DiskSource BackupSource { get; internal init; } = DiskSource.None;
 
+    /// <summary>
+    /// The copy of the domain's UEFI variables that is kept with the set, a file that only root can read; null where there is none. Its content is checked
+    /// when it is restored.
+    /// </summary>
+    public DiskSource? NvramSource { get; init; }
+
+    /// <summary>
+    /// The domain's definition when the snapshot was taken, without passwords; null where none is kept, it cannot be read, or it is not what was kept.
+    /// </summary>
+    public string? DomainXml { get; init; }
+
     /// <summary>How record and reality agree.</summary>
     public SnapshotState State { get; internal init; }
 
@@ -70,6 +81,8 @@ public sealed record DiskSnapshot
         FreezeWindow = set.FreezeWindow,
         ModifiedDisk = disk.ChangedDisk ? domain.FindDisk(disk.Record.Target)?.ShowingMethod(disk.Record.Method) : null,
         BackupSource = disk.Record.Source,
+        NvramSource = SetFolder.FindCopy(domain, set, GuestStatePart.Nvram) is { } nvram ? DiskSource.ForPath(nvram, "raw", isBlockDevice: false) : null,
+        DomainXml = set.Definition,
         State = state,
         Uri = domain.Uri,
     };

@@ -100,8 +100,14 @@ internal sealed class DomainSession : IDisposable
     }
 
     /// <summary>Writes down what is about to happen.</summary>
-    public void Journal(RunOperation operation, DateTimeOffset startedAt, IReadOnlyList<JournalEntry> entries, bool freezes = false) =>
-        new RunJournal(operation, startedAt, entries) { LockedOn = Host.WhyNoShell is null ? null : Environment.MachineName, Freezes = freezes }.Write(Native, Domain);
+    public void Journal(
+        RunOperation operation, DateTimeOffset startedAt, IReadOnlyList<JournalEntry> entries, bool freezes = false, IReadOnlyList<RestoredState>? states = null) =>
+        new RunJournal(operation, startedAt, entries)
+        {
+            LockedOn = Host.WhyNoShell is null ? null : Environment.MachineName,
+            Freezes = freezes,
+            States = states ?? [],
+        }.Write(Native, Domain);
 
     public void Reread() => Domain = DomainReader.Read(Native);
 

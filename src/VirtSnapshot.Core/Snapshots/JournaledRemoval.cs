@@ -61,6 +61,11 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             }
         }
 
+        if (new SetFolder(session.Host, entries[0].Record.Set!).Delete() is { } leftover)
+        {
+            reporter.Verbose($"Of the snapshot that was undone, {leftover}.");
+        }
+
         RunJournal.Clear(session.Native, session.Domain);
         return [];
     }
@@ -119,6 +124,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             [.. results.Where(disk => disk.Failure is null).Select(disk => (groups[disk.Record.Target].Group, disk))]);
         RunSteps.Reached(RunStep.CatalogRewritten);
         results = [.. results.Select(disk => disk.Failure is null ? Discard(removal, disk) : disk)];
+        DeleteFolders();
         RunSteps.Reached(RunStep.Discarded);
         var begun = accepted.Where(entry => results.Any(disk => disk.Record.Target == entry.Record.Target && disk.Failure is { HadBegun: true })).ToList();
         var removed = results.Where(disk => disk.Failure is null).Select(disk => groups[disk.Record.Target]).ToList();
@@ -136,6 +142,21 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
 
         HashSet<string> Targets(Predicate<JournalEntry> isMeant) =>
             entries.Where(entry => isMeant(entry)).Select(entry => entry.Record.Target).ToHashSet(StringComparer.Ordinal);
+
+        // The last disk takes along what is kept beside the disks. A set that is not recorded was undone, or a removal of it died here.
+        void DeleteFolders()
+        {
+            var gone = results.Where(disk => disk.Failure is null).Select(disk => groups[disk.Record.Target]).ToList();
+            foreach (var identity in gone.Select(entry => entry.Record.Set!).DistinctBy(identity => identity.Group))
+            {
+                var set = recorded.FirstOrDefault(set => set.Group == identity.Group);
+                if ((set is null || set.Disks.All(disk => gone.Exists(entry => entry.Group == set.Group && entry.Record.IsSameAs(disk.Record))))
+                    && new SetFolder(session.Host, identity).Delete() is { } leftover && set is { Kept.Count: > 0 })
+                {
+                    reporter.Warning($"Of snapshot '{identity.Name}' of domain '{session.Domain.Name}', {leftover}.");
+                }
+            }
+        }
 
         // Within one and the same run of the domain only a merge takes an overlay out of its chain; and the catalog forgets a snapshot that it
         // had only after its merge was verified.

@@ -223,7 +223,11 @@ internal sealed class RedefinitionRepair
         foreach (var set in lost.GroupBy(disk => disk.Record.Set!))
         {
             var known = SnapshotCatalog.Read(session.Domain).FirstOrDefault(other => other.Identity == set.Key)
-                ?? new SnapshotSet(set.Key.Group, set.Key.Name, set.Min(disk => disk.TakenAt), null, []) { Identity = set.Key };
+                ?? new SnapshotSet(set.Key.Group, set.Key.Name, set.Min(disk => disk.TakenAt), null, [])
+                {
+                    Identity = set.Key,
+                    Kept = new SetFolder(session.Host, set.Key).Adopt(),
+                };
             var missing = set.Where(disk => !known.Disks.Any(other => other.Record.IsSameAs(disk.Record)));
             SnapshotCatalog.Write(session.Native, session.Domain, known with { Disks = [.. known.Disks, .. missing.Select(disk => new SetDisk(disk.Record, Consistency.CrashConsistent, ChangedDisk: true))] });
             session.Reread();

@@ -96,6 +96,9 @@ public sealed class RepairPlan : IDisposable
 
     private IReadOnlyList<string> Leftovers => [.. parts.SelectMany(part => part.Recovery.Leftovers)];
 
+    /// <summary>What the run has copied beside the disks. Only entries whose identity is the domain's come out of the journal.</summary>
+    private SetFolder Folder => new(session.Host, journal.Entries[0].Record.Set!);
+
     /// <summary>The set as it is recorded in any definition; null where it is in none.</summary>
     private SnapshotSet? Recorded => new[] { session.Domain, stored }.OfType<VmDomain>().SelectMany(SnapshotCatalog.Read).FirstOrDefault(set => set.Group == journal.Entries[0].Group);
 
@@ -178,7 +181,7 @@ public sealed class RepairPlan : IDisposable
             : hidden.Count > 0
             ? HiddenSnapshots.Expose(session.ToOrder(), hidden)
             : IsRestore
-            ? unfit.Count > 0 ? Result(RepairAction.Incomplete, unfit) : new RestoreRun(session, proven).Repair(journal.Operation, finishesRestore, cancellation)
+            ? unfit.Count > 0 ? Result(RepairAction.Incomplete, unfit) : new RestoreRun(session, proven, new GuestStateRestoration(session, proven.First(entry => !entry.IsLost).Record.Set!, journal.States), reporter).Repair(journal.Operation, finishesRestore, cancellation)
             : journal.Operation == RunOperation.Removal ? FinishRemoval(cancellation) : FinishSnapshot(cancellation),
         "No data is lost. Run Repair-DiskSnapshot again.");
 
@@ -243,6 +246,11 @@ public sealed class RepairPlan : IDisposable
             }
         }
 
+        if (IsRestore && GuestStateRestoration.WhyNotOf(session.Domain, journal.States) is { } other)
+        {
+            reasons.Add($"Nothing was touched: {other}. Put that back with 'virsh edit {session.Domain.Name}' first.");
+        }
+
         return (entries, reasons);
     }
 
@@ -288,6 +296,7 @@ public sealed class RepairPlan : IDisposable
                 [.. Taken.Select(record => new SetDisk(record, Consistency.CrashConsistent, ChangedDisk: true))])
             {
                 Identity = journal.Entries[0].Record.Set,
+                Kept = Folder.Adopt(),
             });
             details.AddRange(Taken.Select(record => $"Disk '{record.Target}': the snapshot is recorded, as crash-consistent."));
             action = RepairAction.Finished;
@@ -304,6 +313,11 @@ public sealed class RepairPlan : IDisposable
         if (kept.Count > 0)
         {
             return Result(RepairAction.Incomplete, [.. thawed, .. kept]);
+        }
+
+        if (action == RepairAction.Undone && Folder.Delete() is { } leftover)
+        {
+            reporter.Verbose($"Of the snapshot that was undone, {leftover}.");
         }
 
         return JournaledRemoval.DropShields(session, reporter, proven, cancellation) is { } why

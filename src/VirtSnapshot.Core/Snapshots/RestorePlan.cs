@@ -13,9 +13,14 @@ public sealed class RestorePlan : IDisposable
     private readonly SnapshotSet set;
     private readonly IReadOnlyList<IDiskRestoration> restorations;
     private readonly IReadOnlyList<JournalEntry> entries;
+    private readonly GuestStateRestoration states;
+    private readonly IRunReporter reporter;
 
-    private RestorePlan(DomainSession session, SnapshotSet set, IReadOnlyList<IDiskRestoration> restorations)
+    private RestorePlan(
+        DomainSession session, SnapshotSet set, IReadOnlyList<IDiskRestoration> restorations, GuestStateRestoration states, IRunReporter reporter)
     {
+        this.states = states;
+        this.reporter = reporter;
         this.session = session;
         this.set = set;
         this.restorations = restorations;
@@ -42,7 +47,7 @@ public sealed class RestorePlan : IDisposable
 
     /// <summary>What would be done, and what would be lost by it, in words.</summary>
     public string Description =>
-        $"Restore domain '{Domain.Name}' to snapshot '{Name}' of {set.CreatedAt:u}. Everything that was written to these disks since is lost:\n  {string.Join("\n  ", Disks)}";
+        $"Restore domain '{Domain.Name}' to snapshot '{Name}' of {set.CreatedAt:u}. Everything that was written to these disks since is lost:\n  {string.Join("\n  ", Disks.Select(disk => $"{disk}").Concat(states.States.Select(state => $"Also restored: the {GuestState.NameOf(state.Part)} in '{state.Path}'")))}";
 
     /// <summary>Plans it.</summary>
     /// <param name="domain">The domain.</param>
@@ -50,7 +55,20 @@ public sealed class RestorePlan : IDisposable
     /// <param name="reporter">Hears what the user should know.</param>
     /// <param name="cancellation">Ends the waiting for libvirt.</param>
     /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
-    public static RestorePlan Make(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots, IRunReporter reporter, CancellationToken cancellation)
+    public static RestorePlan Make(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots, IRunReporter reporter, CancellationToken cancellation) =>
+        Make(domain, snapshots, includeFirmware: false, reporter, cancellation);
+
+    /// <summary>Plans it.</summary>
+    /// <param name="domain">The domain.</param>
+    /// <param name="snapshots">Snapshots of one set.</param>
+    /// <param name="includeFirmware">Whether the copies of UEFI variables and TPM state that the set keeps are restored as well.</param>
+    /// <param name="reporter">Hears what the user should know.</param>
+    /// <param name="cancellation">Ends the waiting for libvirt.</param>
+    /// <exception cref="VirtSnapshotException">
+    /// It cannot be done; nothing was touched. <c>FirmwareNotKept</c>, <c>FirmwareInvalid</c>: not the firmware's part of it.
+    /// </exception>
+    public static RestorePlan Make(
+        VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots, bool includeFirmware, IRunReporter reporter, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(domain);
         ArgumentNullException.ThrowIfNull(snapshots);
@@ -58,7 +76,7 @@ public sealed class RestorePlan : IDisposable
         var session = DomainSession.Open(domain, cancellation);
         try
         {
-            return DomainSession.Guarded(domain, "planning to restore", () => Make(session, snapshots, reporter));
+            return DomainSession.Guarded(domain, "planning to restore", () => Make(session, snapshots, includeFirmware, reporter));
         }
         catch
         {
@@ -74,11 +92,13 @@ public sealed class RestorePlan : IDisposable
     /// <exception cref="OperationCanceledException">It was stopped and undone.</exception>
     public IReadOnlyList<DiskSnapshot> Run(CancellationToken cancellation)
     {
-        new RestoreRun(session, entries).Run(restorations, cancellation);
+        new RestoreRun(session, entries, states, reporter).Run(restorations, cancellation);
         session.Reread();
         return
         [
-            .. SnapshotCatalog.Read(Domain).Where(found => found.Group == set.Group).SelectMany(found => found.Disks, (found, disk) => DiskSnapshot.From(Domain, found, disk, SnapshotState.Available))
+            .. SnapshotCatalog.Read(Domain).Where(found => found.Group == set.Group)
+                .Select(found => SetFolder.WithDefinition(session.Host, Domain, found, _ => { }))
+                .SelectMany(found => found.Disks, (found, disk) => DiskSnapshot.From(Domain, found, disk, SnapshotState.Available))
                 .Where(snapshot => restorations.Any(restoration => restoration.Disk.Record.Target == snapshot.Disk)),
         ];
     }
@@ -86,7 +106,7 @@ public sealed class RestorePlan : IDisposable
     /// <inheritdoc/>
     public void Dispose() => session.Dispose();
 
-    private static RestorePlan Make(DomainSession session, IReadOnlyList<DiskSnapshot> snapshots, IRunReporter reporter)
+    private static RestorePlan Make(DomainSession session, IReadOnlyList<DiskSnapshot> snapshots, bool includeFirmware, IRunReporter reporter)
     {
         var domain = session.Domain;
         if (RunJournal.Read(domain) is { } journal)
@@ -123,11 +143,13 @@ public sealed class RestorePlan : IDisposable
         }
 
         var recorded = RecordProof.Own(order, sets.SelectMany(other => other.Disks).Select(disk => disk.Record));
-        return new RestorePlan(session, set,
+        var states = GuestStateRestoration.Plan(session, set, includeFirmware, reporter);
+        IReadOnlyList<IDiskRestoration> restorations =
         [
             .. disks.GroupBy(disk => disk.Method).SelectMany(part => MethodCatalog.Selector.Find(part.Key, domain).PlanRestoration(
                 new RestoreOrder(session.Native, domain, session.Host, set.Group, set.Name, [.. part], recorded))),
-        ]);
+        ];
+        return new RestorePlan(session, set, restorations, states, reporter);
     }
 
     private static void RefuseSeveralSets(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots)

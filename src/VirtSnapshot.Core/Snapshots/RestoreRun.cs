@@ -8,7 +8,11 @@ namespace VirtSnapshot.Snapshots;
 /// One restore's way: journal, prepare all disks, switch all, rewrite the catalog, and only then delete what stood there before. Until all
 /// are switched it is undone on any failure, and so it is when the run has died; from then on it is finished.
 /// </summary>
-internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEntry> entries)
+/// <param name="session">The domain.</param>
+/// <param name="entries">The disks.</param>
+/// <param name="states">What is restored beside them.</param>
+/// <param name="reporter">Hears what could not be cleaned up.</param>
+internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEntry> entries, GuestStateRestoration states, IRunReporter reporter)
 {
     private readonly DateTimeOffset startedAt = DateTimeOffset.UtcNow;
 
@@ -127,6 +131,8 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
             disk.Recheck();
         }
 
+        // First, since it can be taken back: where all disks are switched, so is this.
+        states.Switch();
         foreach (var disk in disks.OrderBy(disk => disk.IsFinal))
         {
             disk.Switch();
@@ -163,10 +169,12 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         session.Reconnect();
         Journal(RunOperation.RestoreEnding);
         RunSteps.Reached(RunStep.AllSwitched);
+        var before = SnapshotCatalog.Read(session.Domain);
         SnapshotCatalog.Restore(session.Native, session.Domain, entries);
         RunSteps.Reached(RunStep.CatalogRewritten);
         session.Reread();
-        List<string> kept = [.. Resume(session, entries).Select(disk => disk.Discard()).OfType<string>()];
+        List<string> kept = [.. Resume(session, entries).Select(disk => disk.Discard()).OfType<string>(), .. states.Discard()];
+        DeleteFolders(before);
         RunSteps.Reached(RunStep.Discarded);
         if (kept.Count == 0)
         {
@@ -206,7 +214,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         }
 
         disks.Reverse();
-        List<string> kept = [.. disks.Select(disk => disk.Undo()).OfType<string>()];
+        List<string> kept = [.. disks.Select(disk => disk.Undo()).OfType<string>(), .. states.Undo()];
         if (kept.Count == 0)
         {
             RunJournal.Clear(session.Native, session.Domain);
@@ -215,7 +223,20 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         return kept;
     }
 
-    private void Journal(RunOperation operation) => session.Journal(operation, startedAt, entries);
+    /// <summary>What is kept beside the disks goes with the last record of its set.</summary>
+    private void DeleteFolders(IReadOnlyList<SnapshotSet> before)
+    {
+        var recorded = SnapshotCatalog.Read(session.Domain).Select(set => set.Group).ToHashSet();
+        foreach (var gone in entries.Select(entry => entry.Record.Set!).DistinctBy(set => set.Group).Where(set => !recorded.Contains(set.Group)))
+        {
+            if (new SetFolder(session.Host, gone).Delete() is { } leftover && before.Any(set => set.Group == gone.Group && set.Kept.Count > 0))
+            {
+                reporter.Warning($"Of snapshot '{gone.Name}' of domain '{session.Domain.Name}', {leftover}.");
+            }
+        }
+    }
+
+    private void Journal(RunOperation operation) => session.Journal(operation, startedAt, entries, states: states.States);
 
     private VirtSnapshotException Explain(Exception error, string? leftover)
     {

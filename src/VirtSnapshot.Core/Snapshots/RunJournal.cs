@@ -24,6 +24,9 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
     /// <summary>Whether the run was to freeze the guest: then a guest that is frozen after its death was frozen by it.</summary>
     public bool Freezes { get; init; }
 
+    /// <summary>What a restore exchanges beside the disks.</summary>
+    public IReadOnlyList<RestoredState> States { get; init; } = [];
+
     /// <summary>Whether the domain has a journal that is another domain's, as a clone has, or that nothing of ours could have written.</summary>
     /// <exception cref="VirtSnapshotException"><c>JournalDamaged</c></exception>
     public static bool IsForeign(VmDomain domain) => MetadataRecord.Find(domain.Root, MetadataUri.Journal) is not null && Read(domain) is null;
@@ -56,6 +59,7 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
             {
                 LockedOn = (string?)record.Attribute("lockedOn"),
                 Freezes = (string?)record.Attribute("freezes") == "yes",
+                States = RestoredState.ReadAll(record),
             };
             journal.RefuseImpossible();
             journal = journal with { Entries = [.. journal.Entries.Where(entry => entry.Record.Set is { } set && set.WhyNotOf(domain.Uuid) is null)] };
@@ -130,6 +134,7 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
             new XAttribute("startedAt", StartedAt.UtcDateTime.ToString("O", CultureInfo.InvariantCulture)),
             LockedOn is null ? null : new XAttribute("lockedOn", LockedOn),
             Freezes ? new XAttribute("freezes", "yes") : null,
+            States.Select(state => state.ToElement()),
             Entries.Select(entry => new XElement(
                 "entry",
                 entry.Record.Set?.ToAttributes() ?? [new XAttribute("group", entry.Group.ToString("D")), new XAttribute("name", entry.Name.ToString())],

@@ -40,7 +40,8 @@ public static class SnapshotList
 
     private static List<DiskSnapshot> Of(VmDomain domain, RecordOrder? order, SnapshotListing listing)
     {
-        using var ahead = order is null ? null : ImageChain.ReadAhead(order.Host, domain.Disks.Select(disk => disk.Source));
+        var definitions = SnapshotCatalog.Read(domain).Select(set => SetFolder.FindCopy(domain, set, null)).OfType<string>();
+        using var ahead = order is null ? null : ImageChain.ReadAhead(order.Host, domain.Disks.Select(disk => disk.Source), definitions);
         using var records = order is null ? null : RecordProof.ReadAhead(order, SnapshotCatalog.ReadDisks(domain));
         List<DiskSnapshot> recorded = [.. Recorded(domain, order, listing)];
         if (order is null)
@@ -84,7 +85,8 @@ public static class SnapshotList
     {
         var journal = RunJournal.Read(domain);
         var removing = (journal?.Entries ?? []).Where(entry => journal!.Operation == RunOperation.Removal || entry.IsLost).ToList();
-        return SnapshotCatalog.Read(domain).SelectMany(set => set.Disks, (set, recorded) =>
+        var sets = SnapshotCatalog.Read(domain).Select(set => order is null ? set : SetFolder.WithDefinition(order.Host, domain, set, message => listing.Warn([message])));
+        return sets.ToList().SelectMany(set => set.Disks, (set, recorded) =>
         {
             var (disk, state) = Verify(domain, order, recorded);
             if (state is null && removing.Exists(entry => entry.Group == set.Group && entry.Record.Target == disk.Record.Target))

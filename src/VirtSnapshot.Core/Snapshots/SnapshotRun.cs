@@ -17,6 +17,8 @@ internal sealed class SnapshotRun(
 {
     private readonly List<string> warnings = [];
     private readonly VmDomain before = session.Domain;
+    private readonly SetFolder folder = new(session.Host, acts.Set);
+    private IReadOnlyList<KeptCopy> kept = [];
     private bool mayHaveTaken;
     private ISnapshotAct? lastAct;
     private string? doubtOfStandstill;
@@ -41,6 +43,7 @@ internal sealed class SnapshotRun(
         {
             session.Journal(RunOperation.Snapshot, createdAt, Entries, freezes: freezer is not null);
             RunSteps.Reached(RunStep.Journaled);
+            kept = folder.Fill(session, reporter);
             foreach (var act in acts.All)
             {
                 act.Prepare(cancellation);
@@ -257,6 +260,8 @@ internal sealed class SnapshotRun(
             [.. acts.Disks.Select(disk => new SetDisk(disk.Record, ConsistencyOf(disk, frozen, freezer), changed.Contains(disk.Disk.Target)))])
         {
             Identity = acts.Set,
+            Kept = kept,
+            Definition = folder.Definition,
         };
         SnapshotCatalog.Write(session.Native, Domain, set);
         RunSteps.Reached(RunStep.Recorded);
@@ -344,6 +349,7 @@ internal sealed class SnapshotRun(
                 return JournaledRemoval.Undo(session, reporter, Entries, CancellationToken.None) is [var leftover, ..] ? leftover : null;
             }
 
+            DeleteFolder();
             RunJournal.Clear(session.Native, Domain);
             return null;
         }
@@ -351,6 +357,14 @@ internal sealed class SnapshotRun(
         {
             // Whatever it is: the journal stays, and repairing can be tried again.
             return e.Message;
+        }
+    }
+
+    private void DeleteFolder()
+    {
+        if (folder.Delete() is { } leftover && kept.Count > 0)
+        {
+            warnings.Add($"Of the snapshot of domain '{Domain.Name}', {leftover}.");
         }
     }
 

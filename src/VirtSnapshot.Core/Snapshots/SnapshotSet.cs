@@ -19,6 +19,12 @@ internal sealed record SnapshotSet(
     /// <summary>Whose it is; null where the record does not say.</summary>
     public SetIdentity? Identity { get; init; }
 
+    /// <summary>What is kept of the domain beside its disks: see <see cref="SetFolder"/>.</summary>
+    public IReadOnlyList<KeptCopy> Kept { get; init; } = [];
+
+    /// <summary>The domain's definition of that time, which is not in the record: see <see cref="SetFolder.WithDefinition"/>.</summary>
+    public string? Definition { get; init; }
+
     /// <summary>The URI that the record is kept under, which need not be the right one.</summary>
     public string Uri { get; init; } = MetadataUri.Set(Group);
 
@@ -43,6 +49,7 @@ internal sealed record SnapshotSet(
             ])
         {
             Identity = identity,
+            Kept = KeptCopy.ReadAll(set),
             Uri = uri,
         };
     }
@@ -58,5 +65,6 @@ internal sealed record SnapshotSet(
             element.SetAttributeValue("consistency", disk.Consistency.ToString());
             element.SetAttributeValue("changedDisk", disk.ChangedDisk ? "yes" : "no");
             return element;
-        }));
+        }),
+        Kept.Select(copy => copy.ToElement()));
 }

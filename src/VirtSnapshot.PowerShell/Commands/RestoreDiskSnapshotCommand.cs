@@ -13,10 +13,14 @@ public sealed class RestoreDiskSnapshotCommand : SnapshotChoiceCmdlet
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
+    /// <summary>Bring back the UEFI variables and the TPM's state as well.</summary>
+    [Parameter]
+    public SwitchParameter IncludeFirmware { get; set; }
+
     private protected override void Process(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots)
     {
         IReadOnlyList<DiskSnapshot> restored = [];
-        using (var plan = RestorePlan.Make(domain, snapshots, Reporter, Cancellation))
+        using (var plan = RestorePlan.Make(domain, snapshots, IncludeFirmware, Reporter, Cancellation))
         {
             Reporter.ThrowHeld();
             if (ShouldProcess(plan.Description, plan.Description, "Restore-DiskSnapshot"))

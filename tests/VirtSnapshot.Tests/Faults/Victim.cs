@@ -66,7 +66,7 @@ internal static class Victim
     private static string Restore(VictimOrder order, VmDomain domain)
     {
         var snapshots = SnapshotList.Of(domain).Where(snapshot => snapshot.Name == order.Name).ToList();
-        using var plan = RestorePlan.Make(domain, snapshots, new HeardReporter(), CancellationToken.None);
+        using var plan = RestorePlan.Make(domain, snapshots, order.IncludesFirmware, new HeardReporter(), CancellationToken.None);
         return $"{plan.Run(CancellationToken.None).Count}";
     }
 

@@ -46,6 +46,9 @@ internal sealed record VictimOrder
     /// <summary>What a repair does with detached overlays.</summary>
     public DetachedOverlay? Detached { get; init; }
 
+    /// <summary>Whether a restore brings back the firmware's state.</summary>
+    public bool IncludesFirmware { get; init; }
+
     /// <summary>Whether somebody else thaws the guest in the freeze window.</summary>
     public bool IsThawedByOthers { get; init; }
 }

@@ -17,7 +17,8 @@ public sealed class BareDomain : IDisposable
     /// <param name="disks"><c>&lt;disk&gt;</c> elements, and other devices; one empty qcow2 file where there are none.</param>
     /// <param name="isTransient">Only started, never defined.</param>
     /// <param name="isRunning">Whether it is started.</param>
-    public BareDomain(LabFixture lab, string name, IReadOnlyList<string>? disks = null, bool isTransient = false, bool isRunning = true)
+    /// <param name="firmware">What its <c>&lt;os&gt;</c> holds beside the type: <see cref="Uefi"/>.</param>
+    public BareDomain(LabFixture lab, string name, IReadOnlyList<string>? disks = null, bool isTransient = false, bool isRunning = true, string firmware = "")
     {
         this.lab = lab;
         Name = name;
@@ -27,7 +28,8 @@ public sealed class BareDomain : IDisposable
               <name>{name}</name>
               <memory unit='MiB'>32</memory>
               <vcpu>1</vcpu>
-              <os><type arch='x86_64' machine='q35'>hvm</type></os>
+              <os><type arch='x86_64' machine='q35'>hvm</type>{firmware}</os>
+              {(firmware.Length > 0 ? "<features><acpi/></features>" : "")}
               <cpu mode='maximum'/>
               <devices>
                 <controller type='usb' model='none'/>
@@ -67,6 +69,26 @@ public sealed class BareDomain : IDisposable
         return FileDisk(image, target, "qcow2", extra);
     }
 
+    /// <summary>UEFI variables, under a firmware that halts at once. Both are below the lab, and what the domain's name begins with, goes with it.</summary>
+    public static string Uefi(LabFixture lab, string domain, byte content = 0)
+    {
+        const byte halt = 0xf4;
+        var (code, variables) = (Path.Combine(lab.Images, $"{domain}-code.fd"), NvramOf(lab, domain));
+        File.WriteAllBytes(code, [.. Enumerable.Repeat(halt, 128 << 10)]);
+        File.WriteAllBytes(variables, Variables(content));
+        return $"<loader readonly='yes' type='pflash'>{code}</loader><nvram>{variables}</nvram>";
+    }
+
+    public static string NvramOf(LabFixture lab, string domain) => Path.Combine(lab.Images, $"{domain}-nvram.fd");
+
+    /// <summary>What passes for UEFI variables.</summary>
+    public static byte[] Variables(byte content)
+    {
+        var variables = Enumerable.Repeat(content, 128 << 10).ToArray();
+        "_FVH"u8.CopyTo(variables.AsSpan(40));
+        return variables;
+    }
+
     public static string FileDisk(string image, string target, string format, string extra = "") =>
         Disk("file", $"<source file='{SecurityElement.Escape(image)}'/>", target, format, extra);
 
@@ -91,7 +113,7 @@ public sealed class BareDomain : IDisposable
     public void Dispose()
     {
         lab.TryVirsh("destroy", Name);
-        lab.TryVirsh("undefine", Name, "--managed-save", "--snapshots-metadata", "--checkpoints-metadata");
+        lab.TryVirsh("undefine", Name, "--managed-save", "--snapshots-metadata", "--checkpoints-metadata", "--keep-nvram");
         foreach (var image in Directory.GetFiles(lab.Images, $"{Name}-*"))
         {
             File.Delete(image);

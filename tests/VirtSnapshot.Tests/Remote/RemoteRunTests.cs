@@ -74,9 +74,9 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
         Assert.Equal(2, listed.Count);
 
         // Some of these look for other domains on the images, and for overlays that the disks do not use.
-        Assert.InRange(forTaking, 1, 13);
-        Assert.InRange(forListing, 1, 5);
-        Assert.InRange(forRemoving, 1, 30);
+        Assert.InRange(forTaking, 1, 15);
+        Assert.InRange(forListing, 1, 6);
+        Assert.InRange(forRemoving, 1, 31);
     }
 
     [Fact]
