@@ -19,7 +19,6 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
     /// <summary>Beyond any firmware: those of AArch64 are of 64 MiB.</summary>
     public const int MostBytes = 64 << 20;
 
-
     // Arguments: all folders, the outermost first. Nobody but root can put a link where we make the inner ones.
     private const string MakeScript = """
         umask 077
@@ -31,9 +30,8 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
     // Arguments: the folders, and the files in the last one.
     private const string DeleteScript = """
         [ -e "$3" ] || { rmdir -- "$2" 2>/dev/null; exit 0; }
-        for folder in "$1" "$2" "$3"; do
-            [ "$(stat -c '%F %a %u' -- "$folder")" = 'directory 700 0' ] || { echo "$folder is not a folder of root alone" >&2; exit 1; }
-        done
+        facts=$(stat -c '%F %a %u' -- "$1" "$2" "$3")
+        [ "$(echo $facts)" = 'directory 700 0 directory 700 0 directory 700 0' ] || { echo "$1 and the folders in it are not folders of root alone" >&2; exit 1; }
         domain=$2 own=$3
         shift 3
         rm -f -- "$@" && rmdir -- "$own" || exit
