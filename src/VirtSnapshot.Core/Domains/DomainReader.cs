@@ -5,15 +5,21 @@ namespace VirtSnapshot.Domains;
 /// <summary>Reads domains from libvirt.</summary>
 internal static class DomainReader
 {
-    public static VmDomain Read(LibvirtDomain native) => new(native.CurrentXml(), VolumePaths(native.Connection.Uri))
+    public static VmDomain Read(LibvirtDomain native)
     {
-        Name = native.Name,
-        Uuid = native.Uuid,
-        Id = native.Id,
-        State = native.State,
-        Uri = native.Connection.Uri,
-        IsPersistent = native.IsPersistent,
-    };
+        var xml = native.CurrentXml();
+        var (state, paused) = native.StateAndReason;
+        return new VmDomain(xml, VolumePaths(native.Connection.Uri))
+        {
+            Name = native.Name,
+            Uuid = native.Uuid,
+            Id = native.Id,
+            State = state,
+            PauseReason = paused,
+            Uri = native.Connection.Uri,
+            IsPersistent = native.IsPersistent,
+        };
+    }
 
     /// <summary>The stored definition of a domain that has just been read: what is no definition is taken from there.</summary>
     public static VmDomain ReadStored(LibvirtDomain native, VmDomain now) => new(native.StoredXml(), VolumePaths(now.Uri))
@@ -21,6 +27,7 @@ internal static class DomainReader
         Name = now.Name,
         Uuid = now.Uuid,
         State = now.State,
+        PauseReason = now.PauseReason,
         Uri = now.Uri,
         IsPersistent = now.IsPersistent,
     };

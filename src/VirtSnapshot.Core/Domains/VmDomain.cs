@@ -34,6 +34,9 @@ public sealed class VmDomain
     /// <summary>What it was doing when it was read.</summary>
     public DomainState State { get; internal init; }
 
+    /// <summary>Why it is paused; null where it is not.</summary>
+    public PauseReason? PauseReason { get; init; }
+
     /// <summary>The libvirt URI that it was found under.</summary>
     public string Uri { get; internal init; } = "";
 

@@ -13,8 +13,6 @@ internal sealed class LibvirtDomain(
     /// <summary>libvirt's default: wait for the agent for ever. There is no getter, so this is what a timeout is put back to.</summary>
     public const int AgentTimeoutBlock = -2;
 
-    private const int PausedUnknown = 0; // VIR_DOMAIN_PAUSED_UNKNOWN
-    private const int PausedByUser = 1; // VIR_DOMAIN_PAUSED_USER
     private const int ShutOffSaved = 5; // VIR_DOMAIN_SHUTOFF_SAVED
     private const uint XmlInactive = 2;
     private const uint BlockCommitActive = 4;
@@ -45,11 +43,15 @@ internal sealed class LibvirtDomain(
 
     public DomainState State => (DomainState)DomainApi.State(handle).State;
 
+    /// <summary>What it does, and why it is paused; null where it is not.</summary>
+    public (DomainState State, PauseReason? Paused) StateAndReason =>
+        DomainApi.State(handle) is var (state, reason) && state == (int)DomainState.Paused ? (DomainState.Paused, (PauseReason)reason) : ((DomainState)state, null);
+
     /// <summary>
     /// Whether it was paused by a call, ours or somebody's, and not by QEMU or libvirt: an I/O error, a lost lease, a migration. A libvirtd that died in the middle of
     /// that call no longer knows the reason.
     /// </summary>
-    public bool IsPausedByCall => DomainApi.State(handle) is ((int)DomainState.Paused, PausedByUser or PausedUnknown);
+    public bool IsPausedByCall => StateAndReason.Paused is PauseReason.User or PauseReason.Unknown;
 
     /// <summary>Whether it runs at this moment, paused or not.</summary>
     public bool IsActive => DomainApi.IsActive(handle);

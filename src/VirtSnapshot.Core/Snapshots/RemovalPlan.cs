@@ -89,6 +89,13 @@ public sealed class RemovalPlan : IDisposable
             bool IsHeldBack(DiskSnapshot snapshot) => !IsUnnamed(snapshot) && failed.ContainsKey(snapshot.Disk);
         }
 
+        // The last merge has read the domain again.
+        var isRemoved = results.TrueForAll(result => result.Error is null);
+        if ((isRemoved ? PausedGuest.FindWarningAfterRemoval(session.Domain) : PausedGuest.FindWarning(session.Domain)) is { } paused)
+        {
+            reporter.Warning(paused);
+        }
+
         return results;
     }
 

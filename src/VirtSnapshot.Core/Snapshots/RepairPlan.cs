@@ -122,7 +122,7 @@ public sealed class RepairPlan : IDisposable
     {
         ArgumentNullException.ThrowIfNull(domain);
         ArgumentNullException.ThrowIfNull(reporter);
-        if (!HasAnything(domain, cancellation))
+        if (!HasAnything(domain, reporter, cancellation))
         {
             // Nothing to repair needs no lock; and no host of ours, where nothing is recorded.
             return null;
@@ -139,6 +139,11 @@ public sealed class RepairPlan : IDisposable
                 {
                     journal.RefuseOthers(domain);
                     RefuseJob(session, journal, cancellation);
+                    if (journal.Operation == RunOperation.Snapshot && PausedGuest.FindWarningAfterDeath(session.Domain) is { } paused)
+                    {
+                        reporter.Warning(paused);
+                    }
+
                     return new RepairPlan(session, stored, journal, reporter);
                 }
 
@@ -198,10 +203,15 @@ public sealed class RepairPlan : IDisposable
     }
 
     /// <summary>A journal, or a snapshot that cannot be read.</summary>
-    private static bool HasAnything(VmDomain domain, CancellationToken cancellation) => DomainSession.Guarded(domain, "looking for an unfinished run", () =>
+    private static bool HasAnything(VmDomain domain, IRunReporter reporter, CancellationToken cancellation) => DomainSession.Guarded(domain, "looking for an unfinished run", () =>
     {
         using var native = DomainFinder.Open(domain, cancellation);
         var now = DomainReader.Read(native);
+        if (PausedGuest.FindWarning(now) is { } paused)
+        {
+            reporter.Warning(paused);
+        }
+
         return HasJournal(now) || (ReadStored(native, now) is { } stored && HasJournal(stored))
             || RedefinitionRepair.IsNeeded(new RecordOrder(native, now, HostFinder.For(native.Connection, now)))
             || (SnapshotCatalog.Read(now).Count > 0 && HiddenSnapshots.Find(new RecordOrder(native, now, HostFinder.For(native.Connection, now))).Count > 0);

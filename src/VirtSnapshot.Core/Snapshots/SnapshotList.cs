@@ -25,6 +25,7 @@ public static class SnapshotList
         {
             using var native = DomainFinder.Open(domain);
             var now = DomainReader.Read(native);
+            listing.Warn(PausedGuest.FindWarning(now));
             try
             {
                 var order = new RecordOrder(native, now, HostFinder.For(native.Connection, now));

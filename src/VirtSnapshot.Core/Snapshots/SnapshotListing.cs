@@ -30,6 +30,8 @@ public sealed class SnapshotListing
         return taken;
     }
 
+    internal void Warn(string? message) => told.AddRange(message is null ? [] : [message]);
+
     internal void Warn(IEnumerable<string> messages) => told.AddRange(messages);
 
     internal void Warn(DiskSnapshot snapshot, string message) => warnings[(snapshot.DomainUuid, snapshot.Group, snapshot.Disk)] = message;

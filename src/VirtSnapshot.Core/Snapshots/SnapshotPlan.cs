@@ -77,6 +77,12 @@ public sealed class SnapshotPlan : IDisposable
     {
         var domain = session.Domain;
         RefuseUnfinishedRun(domain);
+        if (PausedGuest.FindWarning(domain) is { } paused)
+        {
+            // Early: what has paused it may be why planning fails.
+            reporter.Warning(paused);
+        }
+
         DomainJobs.Refuse(session.Native, domain, cancellation);
         var name = request.Name ?? SnapshotName.ForTime(DateTimeOffset.UtcNow);
         var set = SetIdentity.New(domain.Uuid, name);

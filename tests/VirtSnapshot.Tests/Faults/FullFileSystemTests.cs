@@ -1,3 +1,4 @@
+using VirtSnapshot.Libvirt;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
@@ -59,6 +60,43 @@ public sealed class FullFileSystemTests : FaultTest
         AssertAgreement(ShutOff);
     }
 
+    [Fact]
+    public void A_guest_that_is_paused_since_its_overlay_is_full_is_told_of_until_it_goes_on()
+    {
+        Engine.Take(Live.Domain, "full", overlayDirectory: folder);
+        try
+        {
+            Fill();
+            Poll.Until(() => Live.Domain.PauseReason == PauseReason.IOError, 60, "The guest is not paused.");
+
+            var listing = new SnapshotListing();
+            var snapshots = SnapshotList.Of(Live.Domain, listing);
+            AssertTold("is paused by an I/O error", listing.TakeWarnings());
+
+            var heard = new HeardReporter();
+            Assert.Equal("NoSpace", Engine.Refused(() => Engine.Take(Live.Domain, reporter: heard)).ErrorId);
+            AssertTold("is paused by an I/O error", heard.Warnings);
+
+            heard = new HeardReporter();
+            Assert.Null(RepairPlan.Make(Live.Domain, heard, Token));
+            AssertTold("is paused by an I/O error", heard.Warnings);
+
+            heard = new HeardReporter();
+            Assert.All(Engine.TryRemove(Live.Domain, snapshots, reporter: heard, cancellation: Token), result => Assert.Null(result.Error));
+            AssertTold("is still paused by an I/O error", heard.Warnings);
+            Assert.Equal(PauseReason.IOError, Live.Domain.PauseReason);
+        }
+        finally
+        {
+            // Nothing may stay on the file system that goes with this test.
+            Engine.TryRemove(Live.Domain, Named(Live, "full"), cancellation: Token);
+            Lab.TryVirsh("resume", Live.Name);
+        }
+
+        Assert.Null(Live.Domain.PauseReason);
+        AssertAllRecordsThere(Live);
+    }
+
     protected override void CleanUp()
     {
         LabScript.RunProgram("umount", folder);
@@ -71,6 +109,13 @@ public sealed class FullFileSystemTests : FaultTest
         Assert.Equal("NoSpace", Engine.Refused(() => Engine.Take(ShutOff.Domain, overlayDirectory: folder)).ErrorId);
         Assert.Equal(Full.Order(StringComparer.Ordinal), Directory.GetFileSystemEntries(folder).Order(StringComparer.Ordinal));
         Assert.Equal(standing, Standing(ShutOff));
+    }
+
+    private void AssertTold(string what, IReadOnlyList<string> warnings)
+    {
+        var warning = Assert.Single(warnings);
+        Assert.Contains(what, warning, StringComparison.Ordinal);
+        Assert.Contains($"'virsh resume {Live.Name}'", warning, StringComparison.Ordinal);
     }
 
     private void Fill() => LabScript.TryRunProgram("dd", "if=/dev/zero", $"of={Full[^1]}", "bs=4k", "conv=fsync");

@@ -1,3 +1,4 @@
+using VirtSnapshot.Libvirt;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
@@ -47,6 +48,27 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
         Restore(isManaged: false);
         Poll.Until(() => Lab.Virsh("domstate", domain.Name).StartsWith("running", StringComparison.Ordinal), 10, "The domain is still paused.");
         Guard.AssertGone(Live);
+    }
+
+    [Fact]
+    public void Without_the_guard_repair_tells_of_a_domain_that_stays_paused()
+    {
+        using var method = CopyDriver.Register(TimeSpan.Zero);
+        using var domain = new BareDomain(Lab, "faults-unresumed");
+        var order = new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Frozen, End = VictimEnd.Waits, Quiescence = Quiescence.None, CopySeconds = 0 };
+        using var victim = VictimProcess.Start(Lab, domain.Name, order);
+        victim.WaitForStep(RunStep.Frozen);
+        LabScript.RunProgram("kill", "-KILL", $"{Assert.Single(Guard.ProcessesOf(Live))}");
+        victim.Kill();
+
+        var heard = new HeardReporter();
+        using (var plan = RepairPlan.Make(domain.Domain, heard, Token)!)
+        {
+            Assert.Equal(RepairAction.Undone, plan.Run(Token).Action);
+        }
+
+        Assert.Contains($"'virsh resume {domain.Name}'", Assert.Single(heard.Warnings), StringComparison.Ordinal);
+        Assert.Equal(PauseReason.User, domain.Domain.PauseReason);
     }
 
     [Fact]
