@@ -35,7 +35,7 @@ public sealed class VmDomain
     public DomainState State { get; internal init; }
 
     /// <summary>Why it is paused; null where it is not.</summary>
-    public PauseReason? PauseReason { get; init; }
+    public PauseReason? PauseReason { get; internal init; }
 
     /// <summary>The libvirt URI that it was found under.</summary>
     public string Uri { get; internal init; } = "";

@@ -13,6 +13,6 @@ internal interface IHostScript : IDisposable
     /// <exception cref="IOException">The script is gone.</exception>
     void Tell(string line);
 
-    /// <summary>The next line of the script's output; null when it ended or the time is over.</summary>
+    /// <summary>The next line of the script's output; null when it ended, was let go, or the time is over.</summary>
     string? Listen(TimeSpan time);
 }

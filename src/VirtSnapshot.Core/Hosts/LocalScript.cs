@@ -13,14 +13,30 @@ internal sealed class LocalScript(Process process) : IHostScript
 
     public void Tell(string line)
     {
-        process.StandardInput.Write(line + "\n");
-        process.StandardInput.Flush();
+        try
+        {
+            process.StandardInput.Write(line + "\n");
+            process.StandardInput.Flush();
+        }
+        catch (InvalidOperationException e)
+        {
+            // Its pipes are closed already.
+            throw new IOException("The script was let go.", e);
+        }
     }
 
     public string? Listen(TimeSpan time)
     {
-        var line = process.StandardOutput.ReadLineAsync();
-        return line.Wait(time) ? line.Result : null;
+        try
+        {
+            var line = process.StandardOutput.ReadLineAsync();
+            return line.Wait(time) ? line.Result : null;
+        }
+        catch (Exception e) when (e is InvalidOperationException or AggregateException { InnerException: IOException or InvalidOperationException })
+        {
+            // Its pipes are closed, or broken.
+            return null;
+        }
     }
 
     /// <summary>Says that there is no more to come.</summary>

@@ -22,7 +22,7 @@ internal static class LibvirtFailure
             _ when Complaint.IsNoPermission(error.Message) => (FailureKind.PermissionDenied, "AccessDenied"),
             { Code: LibvirtErrorCode.NoSupport or LibvirtErrorCode.OperationUnsupported or LibvirtErrorCode.ConfigurationUnsupported } => (FailureKind.NotImplemented, "LibvirtUnsupported"),
             { Code: LibvirtErrorCode.OperationInvalid } => (FailureKind.InvalidOperation, "LibvirtRefused"),
-            _ => (FailureKind.NotSpecified, "LibvirtFailed"),
+            _ => (FailureKind.InvalidResult, "LibvirtFailed"),
         };
         return new VirtSnapshotException(kind, id, target, $"libvirt failed while {doing}: {error.Message.TrimEnd('.')}. {advice}", error);
     }

@@ -49,12 +49,12 @@ public sealed record DiskSnapshot
     /// The copy of the domain's UEFI variables that is kept with the set, a file that only root can read; null where there is none. Its content is checked
     /// when it is restored.
     /// </summary>
-    public DiskSource? NvramSource { get; init; }
+    public DiskSource? NvramSource { get; internal init; }
 
     /// <summary>
     /// The domain's definition when the snapshot was taken, without passwords; null where none is kept, it cannot be read, or it is not what was kept.
     /// </summary>
-    public string? DomainXml { get; init; }
+    public string? DomainXml { get; internal init; }
 
     /// <summary>How record and reality agree.</summary>
     public SnapshotState State { get; internal init; }

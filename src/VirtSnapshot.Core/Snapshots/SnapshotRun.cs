@@ -107,6 +107,18 @@ internal sealed class SnapshotRun(
         cancellation.ThrowIfCancellationRequested();
         try
         {
+            return TakeFrozen(freezer, cancellation);
+        }
+        catch (Exception e) when (e is not (VirtSnapshotException or LibvirtException) && !(e is OperationCanceledException && cancellation.IsCancellationRequested))
+        {
+            throw WindowFailure.Explain(e, Domain);
+        }
+    }
+
+    private FreezeOutcome? TakeFrozen(Freezer? freezer, CancellationToken cancellation)
+    {
+        try
+        {
             if (freezer is not null)
             {
                 freezer.WaitForGuard();

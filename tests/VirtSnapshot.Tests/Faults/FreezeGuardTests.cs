@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+using VirtSnapshot.Libvirt;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
@@ -8,6 +10,17 @@ namespace VirtSnapshot.Tests.Faults;
 /// <summary>The guard outside the process: no guest stays frozen, whatever happens to the run in its window.</summary>
 public sealed class FreezeGuardTests(LabFixture lab) : FaultTest(lab)
 {
+    /// <summary>What methods, pipes and libraries may throw, and no caller expects.</summary>
+    private static IReadOnlyList<Exception> Foreign =>
+    [
+        new IOException("foreign"),
+        new ObjectDisposedException("foreign"),
+        new AggregateException(new InvalidOperationException("foreign")),
+        new SocketException((int)SocketError.ConnectionReset),
+        new OperationCanceledException("foreign"),
+        new LibvirtException(LibvirtErrorCode.InternalError, "foreign"),
+    ];
+
     [Fact]
     public void It_goes_away_after_a_normal_run_and_gives_the_agent_its_time_back()
     {
@@ -147,6 +160,50 @@ public sealed class FreezeGuardTests(LabFixture lab) : FaultTest(lab)
         Guard.AssertGone(Live);
         Assert.Equal(RepairAction.Undone, Repair(Live).Action);
         AssertAllRecordsThere(Live);
+    }
+
+    [Theory]
+    [InlineData(nameof(RunStep.Frozen))]
+    [InlineData(nameof(RunStep.Taken))]
+    public void Whatever_is_thrown_in_the_window_has_a_documented_error_and_is_undone(string step)
+    {
+        var freezes = Guard.Freezes(Live).Count;
+        var before = Standing(Live);
+        foreach (var foreign in Foreign)
+        {
+            AssertForeign(foreign, step, () => Engine.Take(Live.Domain, "fault", quiescing: Engine.Required));
+            Guard.AssertGone(Live);
+        }
+
+        Assert.Equal(before, Standing(Live));
+        var windows = Guard.Freezes(Live).Skip(freezes).ToList();
+        Assert.Equal(Foreign.Count, windows.Count);
+        Assert.All(windows, window => Assert.True(window < TimeSpan.FromSeconds(5)));
+        AssertAllRecordsThere(Live);
+    }
+
+    [Theory]
+    [InlineData(nameof(RunStep.Frozen))]
+    [InlineData(nameof(RunStep.Taken))]
+    public void Whatever_is_thrown_while_the_guest_is_paused_has_a_documented_error_too(string step)
+    {
+        using var method = CopyDriver.Register(TimeSpan.Zero);
+        using var domain = new BareDomain(Lab, "faults-foreign");
+        foreach (var foreign in Foreign)
+        {
+            AssertForeign(foreign, step, () => Engine.Take(domain.Domain, method: CopyDriver.MethodName));
+            Assert.Null(domain.Domain.PauseReason);
+        }
+
+        Engine.AssertNothingLeft(domain.Domain);
+    }
+
+    private static void AssertForeign(Exception foreign, string step, Action take)
+    {
+        At(Enum.Parse<RunStep>(step), () => throw foreign);
+        var error = Engine.Refused(take);
+        Assert.Equal((FailureKind.InvalidResult, foreign is LibvirtException ? "LibvirtFailed" : "SnapshotFailed"), (error.Kind, error.ErrorId));
+        Assert.EndsWith("Everything was undone.", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

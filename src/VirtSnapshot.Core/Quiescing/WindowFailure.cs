@@ -1,0 +1,20 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+
+namespace VirtSnapshot.Quiescing;
+
+/// <summary>
+/// What fails while a guest is frozen or paused has an error id that says so, whatever a method, a host's pipe or a library throws there.
+/// </summary>
+internal static class WindowFailure
+{
+    /// <summary>The error without what became of the run, which the caller adds.</summary>
+    public static VirtSnapshotException Explain(Exception error, VmDomain domain) => error switch
+    {
+        VirtSnapshotException known => known,
+        LibvirtException libvirt => LibvirtFailure.Explain(libvirt, domain, $"taking the snapshot of domain '{domain.Name}'", ""),
+        AggregateException { InnerException: { } inner } => Explain(inner, domain),
+        _ => new VirtSnapshotException(
+            FailureKind.InvalidResult, "SnapshotFailed", domain, $"The snapshot of domain '{domain.Name}' could not be taken: {error.Message.TrimEnd('.')}.", error),
+    };
+}
