@@ -48,6 +48,27 @@ internal static class InterruptibleCall
         task.GetAwaiter().GetResult();
     }
 
+    /// <summary>Waits for a call until something happens after which nobody needs its result.</summary>
+    /// <returns>The call's result; null where it has not returned before <paramref name="end"/>, or was not made after it.</returns>
+    public static T? RunUntil<T>(Task end, Func<T> call)
+        where T : struct
+    {
+        if (end.IsCompleted)
+        {
+            return null;
+        }
+
+        var task = Start(call);
+        Task.WaitAny(task, end);
+        if (task.IsCompleted)
+        {
+            return task.GetAwaiter().GetResult();
+        }
+
+        _ = task.ContinueWith(static late => _ = late.Exception, TaskScheduler.Default);
+        return null;
+    }
+
     private static Task<T> Start<T>(Func<T> call) => Task.Factory.StartNew(
         call, CancellationToken.None, TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
 }

@@ -127,6 +127,9 @@ internal sealed class LibvirtDomain(
     public Action ListenToBlockJobs(Action<BlockJobEvent> listener) =>
         EventApi.ListenToBlockJobs(connectionHandle, handle, listener);
 
+    /// <summary>Hears of each reset of the guest, whoever causes it, until the result is called. On a thread that must not wait.</summary>
+    public Action ListenToResets(Action listener) => EventApi.ListenToResets(connectionHandle, handle, listener);
+
     /// <summary>
     /// What the domain's job does; null if there is none. Below libvirt 10.8, repeated calls during a backup can crash the daemon. The call waits while another
     /// call has QEMU's monitor.

@@ -6,15 +6,16 @@ using VirtSnapshot.Libvirt;
 namespace VirtSnapshot.Native;
 
 /// <summary>
-/// libvirt's event loop and the one event we listen to. Callbacks run on the loop's thread and must call nothing of
+/// libvirt's event loop and the two events we listen to. Callbacks run on the loop's thread and must call nothing of
 /// libvirt: they copy what they are given and hand it on.
 /// </summary>
 internal static unsafe partial class EventApi
 {
-    private const int BlockJob2 = 16;
+    private const int Reboot = 1; // VIR_DOMAIN_EVENT_ID_REBOOT
+    private const int BlockJob2 = 16; // VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2
 
     // libvirt is given a number, not an object: a callback that is under way while its listener goes finds nothing.
-    private static readonly ConcurrentDictionary<nint, Action<BlockJobEvent>> Listeners = new();
+    private static readonly ConcurrentDictionary<nint, Delegate> Listeners = new();
 
     private static long lastListener;
 
@@ -31,21 +32,32 @@ internal static unsafe partial class EventApi
     public static void RunOnce() => ErrorApi.Check(RunDefaultImpl(), nameof(RunDefaultImpl));
 
     /// <summary>Hands the domain's block job events to <paramref name="listener"/> until the result is called.</summary>
-    public static Action ListenToBlockJobs(ConnectHandle connection, DomainHandle domain, Action<BlockJobEvent> listener)
+    public static Action ListenToBlockJobs(ConnectHandle connection, DomainHandle domain, Action<BlockJobEvent> listener) =>
+        Listen(connection, domain, BlockJob2, (nint)(delegate* unmanaged[Cdecl]<nint, nint, nint, int, int, nint, void>)&OnBlockJob, listener);
+
+    /// <summary>Calls <paramref name="listener"/> at each reset of the domain, whoever causes it, until the result is called.</summary>
+    public static Action ListenToResets(ConnectHandle connection, DomainHandle domain, Action listener) =>
+        Listen(connection, domain, Reboot, (nint)(delegate* unmanaged[Cdecl]<nint, nint, nint, void>)&OnReboot, listener);
+
+    private static Action Listen(ConnectHandle connection, DomainHandle domain, int eventId, nint callback, Delegate listener)
     {
         var number = (nint)Interlocked.Increment(ref lastListener);
         Listeners[number] = listener;
-        var id = RegisterAny(connection, domain, BlockJob2, &OnBlockJob, number, 0);
+        var id = RegisterAny(connection, domain, eventId, callback, number, 0);
         if (id < 0)
         {
             Listeners.TryRemove(number, out _);
             throw ErrorApi.LastError(nameof(RegisterAny));
         }
 
+        // The connection may be given up meanwhile: libvirt frees it only when nobody listens on it any more.
+        var isHeld = false;
+        connection.DangerousAddRef(ref isHeld);
         return () =>
         {
-            _ = DeregisterAny(connection, id);
             Listeners.TryRemove(number, out _);
+            _ = DeregisterAny(connection.DangerousGetHandle(), id);
+            connection.DangerousRelease();
         };
     }
 
@@ -59,7 +71,16 @@ internal static unsafe partial class EventApi
     {
         if (Listeners.TryGetValue(opaque, out var listener))
         {
-            listener(new BlockJobEvent(Marshal.PtrToStringUTF8(target) ?? "", (BlockJobStatus)status));
+            ((Action<BlockJobEvent>)listener)(new BlockJobEvent(Marshal.PtrToStringUTF8(target) ?? "", (BlockJobStatus)status));
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void OnReboot(nint connection, nint domain, nint opaque)
+    {
+        if (Listeners.TryGetValue(opaque, out var listener))
+        {
+            ((Action)listener)();
         }
     }
 
@@ -73,14 +94,8 @@ internal static unsafe partial class EventApi
     private static partial int AddTimeout(int milliseconds, delegate* unmanaged[Cdecl]<int, nint, void> callback, nint opaque, nint free);
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virConnectDomainEventRegisterAny")]
-    private static partial int RegisterAny(
-        ConnectHandle connection,
-        DomainHandle domain,
-        int eventId,
-        delegate* unmanaged[Cdecl]<nint, nint, nint, int, int, nint, void> callback,
-        nint opaque,
-        nint free);
+    private static partial int RegisterAny(ConnectHandle connection, DomainHandle domain, int eventId, nint callback, nint opaque, nint free);
 
     [LibraryImport(Library.Libvirt, EntryPoint = "virConnectDomainEventDeregisterAny")]
-    private static partial int DeregisterAny(ConnectHandle connection, int id);
+    private static partial int DeregisterAny(nint connection, int id);
 }

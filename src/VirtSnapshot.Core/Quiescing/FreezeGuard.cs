@@ -73,6 +73,9 @@ internal sealed class FreezeGuard : IDisposable
     /// <summary>The thaw is confirmed, or it is certain that nothing was frozen by us.</summary>
     public void Dismiss() => Confirm("thawed");
 
+    /// <summary>The guest was reset, and the freeze is gone with it. The guard only puts the agent's timeout back, and ends.</summary>
+    public void ConfirmReset() => Confirm("reset");
+
     /// <summary>The guest goes on. The guard only puts the agent's timeout back, and ends.</summary>
     public void ConfirmResumed() => Confirm("resumed");
 

@@ -19,11 +19,20 @@ internal sealed class Freezer : IDisposable
     private const int MostQuestionSeconds = 60;
     private const int QuestionPart = 6;
 
+    /// <summary>A reset is an event, and the agent's absence an error of the next call: which is heard of first is not certain.</summary>
+    private static readonly TimeSpan ResetEventTime = TimeSpan.FromSeconds(1);
+
     private readonly LibvirtDomain native;
+
+    /// <summary>For the thaw alone: a late act has the run's own connection, and an agent that does not answer must not have it.</summary>
+    private readonly Task<LibvirtDomain> beside;
+
+    private readonly TaskCompletionSource reset = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly VmDomain domain;
     private readonly QuiesceOptions options;
     private readonly FreezeGuard guard;
     private bool isGuardNeeded = true;
+    private bool isFreezePending;
 
     private Freezer(LibvirtDomain native, VmDomain domain, QuiesceOptions options, FreezeGuard guard)
     {
@@ -31,6 +40,7 @@ internal sealed class Freezer : IDisposable
         this.domain = domain;
         this.options = options;
         this.guard = guard;
+        beside = Task.Run(() => DomainFinder.Open(domain));
     }
 
     /// <summary>The guest's file systems and the disks under them; asked only where mount points were given.</summary>
@@ -95,9 +105,12 @@ internal sealed class Freezer : IDisposable
     }
 
     /// <summary>The last thing that can fail before the freeze.</summary>
+    /// <exception cref="QuiesceUnavailableException">There is no guard.</exception>
+    /// <exception cref="VirtSnapshotException"><c>LibvirtUnreachable</c>: there is no connection for the thaw.</exception>
     public void WaitForGuard()
     {
         guard.WaitUntilReady();
+        _ = beside.GetAwaiter().GetResult();
 
         // The guard's trial set it, too, but our short bound for the question may have come after it.
         native.SetAgentTimeout(FreezeGuard.WholeSeconds(options.FreezeTimeout));
@@ -110,6 +123,72 @@ internal sealed class Freezer : IDisposable
     /// <exception cref="VirtSnapshotException"><c>FreezeFailed</c>, <c>FreezeTimedOut</c> or <c>GuestAlreadyFrozen</c>; the act was not called.</exception>
     /// <exception cref="OperationCanceledException">Stopped while the freeze was under way; the guard thaws. The act was not called.</exception>
     public FreezeOutcome? Around(Action act, Action<string> actUnfrozen, CancellationToken cancellation)
+    {
+        var stopListening = ListenToResets();
+        try
+        {
+            return AroundHeard(act, actUnfrozen, cancellation);
+        }
+        finally
+        {
+            if (isFreezePending)
+            {
+                // Its connection answers nothing else before it ends.
+                _ = Task.Run(stopListening, CancellationToken.None);
+            }
+            else
+            {
+                stopListening();
+            }
+        }
+    }
+
+    /// <summary>
+    /// Whether every file system on a disk was among those that were frozen. One of which the agent does not know the disk (LVM in
+    /// the guest, say) may be on any.
+    /// </summary>
+    public bool WasWhollyFrozen(string target) => options.MountPoints.Count == 0
+        || FileSystems.Where(system => system.Targets.Count == 0 || system.Targets.Contains(target)).All(system => options.MountPoints.Contains(system.MountPoint));
+
+    /// <summary>If the guard was not dismissed, it thaws if a freeze was announced, and puts the agent's timeout back in any case.</summary>
+    public void Dispose()
+    {
+        if (isGuardNeeded)
+        {
+            guard.Dispose();
+        }
+        else
+        {
+            guard.MakeSpare();
+        }
+
+        _ = beside.ContinueWith(
+            static opened =>
+            {
+                if (opened.IsCompletedSuccessfully)
+                {
+                    opened.Result.Dispose();
+                }
+            },
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+    }
+
+    private Action ListenToResets()
+    {
+        try
+        {
+            return native.ListenToResets(() => reset.TrySetResult());
+        }
+        catch (LibvirtException)
+        {
+            // A driver without that event: the agent's silence is then all that tells.
+            return static () => { };
+        }
+    }
+
+    private FreezeOutcome? AroundHeard(Action act, Action<string> actUnfrozen, CancellationToken cancellation)
     {
         int frozen;
         guard.AnnounceFreeze();
@@ -133,13 +212,20 @@ internal sealed class Freezer : IDisposable
         catch (OperationCanceledException)
         {
             // The freeze may land any moment: the guard is to thaw now, not when all else is undone.
+            isFreezePending = true;
             guard.Dispose();
             native.Abandon();
             throw;
         }
+        catch
+        {
+            // Whether anything is frozen is not known.
+            guard.Dispose();
+            throw;
+        }
 
-        string? doubt;
         LateCallException? late = null;
+        Exception? thrown = null;
         try
         {
             act();
@@ -148,39 +234,25 @@ internal sealed class Freezer : IDisposable
         {
             late = e;
         }
-        finally
+        catch (Exception e)
         {
-            doubt = late is null ? Thaw(native, frozen) : ThawBeside(frozen);
-            window.Stop();
+            thrown = e;
+        }
+
+        var doubt = Thaw(frozen);
+        window.Stop();
+        if (thrown is not null)
+        {
+            throw Failed(thrown, window.Elapsed);
         }
 
         if (late is not null)
         {
             WaitFor(late, window.Elapsed);
-            doubt = $"{late.Message}, so the guest was thawed before the snapshot was taken";
+            doubt = doubt is null ? $"{late.Message}, so the guest was thawed before the snapshot was taken" : $"{late.Message}, and {doubt}";
         }
 
         return new FreezeOutcome(window.Elapsed, doubt);
-    }
-
-    /// <summary>
-    /// Whether every file system on a disk was among those that were frozen. One of which the agent does not know the disk (LVM in
-    /// the guest, say) may be on any.
-    /// </summary>
-    public bool WasWhollyFrozen(string target) => options.MountPoints.Count == 0
-        || FileSystems.Where(system => system.Targets.Count == 0 || system.Targets.Contains(target)).All(system => options.MountPoints.Contains(system.MountPoint));
-
-    /// <summary>If the guard was not dismissed, it thaws if a freeze was announced, and puts the agent's timeout back in any case.</summary>
-    public void Dispose()
-    {
-        if (isGuardNeeded)
-        {
-            guard.Dispose();
-        }
-        else
-        {
-            guard.MakeSpare();
-        }
     }
 
     private int QuestionSeconds => Math.Min(
@@ -265,7 +337,7 @@ internal sealed class Freezer : IDisposable
                 "FreezeFailed",
                 domain,
                 $"The guest of domain '{domain.Name}' could not be frozen: {error.Message}. "
-                + (isGuardNeeded ? $"Whether anything is frozen is not known: a guard ({guard}) goes on thawing until the agent answers." : "It is not frozen."),
+                + TellOfReset() + (isGuardNeeded ? $"Whether anything is frozen is not known: a guard ({guard}) goes on thawing until the agent answers." : "It is not frozen."),
                 error);
         }
 
@@ -276,7 +348,7 @@ internal sealed class Freezer : IDisposable
             "FreezeTimedOut",
             domain,
             $"The guest of domain '{domain.Name}' did not confirm the freeze ({error.Message.TrimEnd('.')}, after {elapsed.TotalSeconds:0.0} s). "
-            + $"The freeze may still land: a guard ({guard}) goes on thawing until the agent answers that nothing is frozen.",
+            + TellOfReset() + $"The freeze may still land: a guard ({guard}) goes on thawing until the agent answers that nothing is frozen.",
             error);
     }
 
@@ -286,49 +358,57 @@ internal sealed class Freezer : IDisposable
         {
             late.WaitForOutcome();
         }
-        catch (Exception e) when (e is VirtSnapshotException or LibvirtException)
+        catch (Exception e)
         {
-            var known = e as VirtSnapshotException
-                ?? LibvirtFailure.Explain((LibvirtException)e, domain, $"taking the snapshot of domain '{domain.Name}'", "");
-            throw new VirtSnapshotException(
-                known.Kind,
-                known.ErrorId,
-                known.TargetObject,
-                string.Create(CultureInfo.InvariantCulture, $"{known.Message.TrimEnd()} The guest was frozen for {frozen.TotalSeconds:0.0} s")
-                + (isGuardNeeded ? $", and its thaw is not confirmed: a guard ({guard}) goes on until the agent answers." : "."),
-                known);
+            throw Failed(e, frozen);
         }
     }
 
-    /// <summary>While a late call still has our connection.</summary>
-    private string? ThawBeside(int frozen)
+    /// <summary>The error of an act that failed while the guest was frozen, with what became of the freeze.</summary>
+    private VirtSnapshotException Failed(Exception error, TimeSpan frozen)
     {
-        try
-        {
-            using var other = DomainFinder.Open(domain);
-            return Thaw(other, frozen);
-        }
-        catch (VirtSnapshotException e)
-        {
-            // Closing its input sets the guard to work at once.
-            guard.Dispose();
-            return e.Message;
-        }
+        var known = WindowFailure.Explain(error, domain);
+        var end = reset.Task.IsCompleted ? ", until it was reset, and is not frozen any more"
+            : isGuardNeeded ? $", and its thaw is not confirmed: a guard ({guard}) goes on until the agent answers"
+            : "";
+        return new VirtSnapshotException(
+            known.Kind,
+            known.ErrorId,
+            known.TargetObject,
+            string.Create(CultureInfo.InvariantCulture, $"{known.Message.TrimEnd()} The guest was frozen for {frozen.TotalSeconds:0.0} s{end}."),
+            known);
     }
+
+    private string TellOfReset() => reset.Task.IsCompleted ? "The guest was reset meanwhile. " : "";
 
     /// <returns>Why it is not certain that everything stayed frozen until now; null where it is.</returns>
-    private string? Thaw(LibvirtDomain through, int frozen)
+    private string? Thaw(int frozen)
     {
-        int thawed;
+        var through = beside.Result;
+        int? thawed;
         try
         {
-            thawed = through.Thaw();
+            thawed = InterruptibleCall.RunUntil(reset.Task, through.Thaw);
         }
-        catch (LibvirtException e)
+        catch (LibvirtException e) when (e is { IsUnanswered: true, ConnectionLost: false } && reset.Task.Wait(ResetEventTime))
+        {
+            thawed = null;
+        }
+        catch (Exception e)
         {
             // Closing its input sets the guard to work at once.
             guard.Dispose();
             return $"the thaw was not confirmed ({e.Message}); a guard ({guard}) goes on until the agent answers";
+        }
+
+        if (thawed is null)
+        {
+            // Frozen is what runs in the guest's memory, and that has begun anew. The agent is not asked: libvirt would wait for it while the guest boots.
+            through.Abandon();
+            isGuardNeeded = false;
+            guard.ConfirmReset();
+            guard.Dispose();
+            return "the guest was reset while it was frozen, which ended the freeze: it is not frozen any more";
         }
 
         // At once: whoever freezes from here on is not ours to thaw.

@@ -1,8 +1,8 @@
 # Thaws a guest, or lets a paused one go on, when nobody else does. Arguments: URI, and "spare" where the domain is not known yet.
 #
-# The run that started us says "watch UUID SECONDS", then "freezing" before it freezes (our answer: "watching"), and "thawed" when its own thaw is confirmed. If it
-# dies (its end of the pipe closes) or SECONDS pass first, the thaw is ours, until the agent itself answers that nothing is frozen. In the same
-# way "pausing" and "resumed" stand around a pause of the whole guest.
+# The run that started us says "watch UUID SECONDS", then "freezing" before it freezes (our answer: "watching"), and "thawed" when its own thaw is confirmed, or
+# "reset" when the guest was reset, which ends a freeze. If it dies (its end of the pipe closes) or SECONDS pass first, the thaw is ours, until the agent itself
+# answers that nothing is frozen. In the same way "pausing" and "resumed" stand around a pause of the whole guest.
 trap '' HUP INT TERM PIPE
 uri=$1 kind=$2 refused=''
 
@@ -98,11 +98,16 @@ case $word in
 freezing)
     echo watching
     word=$(timeout "$seconds" head -n 1)
-    [ "$word" = thawed ] && exit 0
-    repeat thaw
-    # A freeze that waited in libvirt behind another call to the agent may have landed after that answer.
-    sleep 2
-    repeat thaw
+    case $word in
+    thawed) exit 0 ;;
+    reset) ;;
+    *)
+        repeat thaw
+        # A freeze that waited in libvirt behind another call to the agent may have landed after that answer.
+        sleep 2
+        repeat thaw
+        ;;
+    esac
     ;;
 pausing)
     echo watching

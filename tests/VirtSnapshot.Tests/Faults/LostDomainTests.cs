@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
@@ -9,7 +10,7 @@ namespace VirtSnapshot.Tests.Faults;
 /// <summary>The domain goes away under a run.</summary>
 public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
 {
-    /// <summary>A guest that dies, and that the next test starts again.</summary>
+    /// <summary>A guest that dies or is reset, and that the next test starts or waits for.</summary>
     private TestGuest Doomed
     {
         get
@@ -18,12 +19,12 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
             if (!guest.Domain.IsActive)
             {
                 Lab.Virsh("start", guest.Name);
-                Poll.Until(
-                    () => guest.TryAsk("""{"execute":"guest-ping"}""", timeoutSeconds: 1) is not null,
-                    60,
-                    "The guest does not come up.");
             }
 
+            Poll.Until(
+                () => guest.TryAsk("""{"execute":"guest-ping"}""", timeoutSeconds: 1) is not null,
+                60,
+                "The guest does not come up.");
             return guest;
         }
     }
@@ -55,6 +56,95 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
         Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
         AssertAgreement(guest);
         Assert.All(guest.Domain.Disks, disk => Assert.True(TestGuest.ReadRecords(disk.Source.Path!, crashed: true) >= acknowledged));
+    }
+
+    [Theory]
+    [InlineData(Quiescence.Required)]
+    [InlineData(Quiescence.WherePossible)]
+    public void A_reset_in_the_window_is_reported_at_once_and_the_guard_ends(Quiescence quiescence)
+    {
+        var guest = Doomed;
+        var sinceReset = new Stopwatch();
+        At(RunStep.Taken, () => Reset(guest, sinceReset));
+        var reporter = new HeardReporter();
+        string told;
+        if (quiescence == Quiescence.Required)
+        {
+            var error = Engine.Refused(() => Engine.Take(guest.Domain, "fault", quiescing: Freezing(quiescence, 30)));
+            Assert.Equal("FreezeNotHeld", error.ErrorId);
+            Assert.EndsWith("Everything was undone.", error.Message, StringComparison.Ordinal);
+            told = error.Message;
+        }
+        else
+        {
+            var snapshots = Engine.Take(guest.Domain, "fault", quiescing: Freezing(quiescence, 30), reporter: reporter);
+            Assert.All(snapshots, snapshot => Assert.Equal(Consistency.CrashConsistent, snapshot.Consistency));
+            told = Assert.Single(reporter.Warnings);
+        }
+
+        AssertReset(guest, sinceReset, told);
+        AssertAgreement(guest, quiescence == Quiescence.Required ? [] : ["fault"]);
+        Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
+        AssertAgreement(guest);
+    }
+
+    [Fact]
+    public void A_freeze_that_hangs_ends_with_a_reset()
+    {
+        var guest = Doomed;
+        var sinceReset = new Stopwatch();
+        At(RunStep.Prepared, () =>
+        {
+            _ = HungAgent.For(guest, 60);
+            _ = Task.Run(() =>
+            {
+                TimeSpent.Sleep(TimeSpan.FromSeconds(2));
+                Reset(guest, sinceReset);
+            });
+        });
+
+        var error = Engine.Refused(() => Engine.Take(guest.Domain, "fault", quiescing: Freezing(Quiescence.Required, 30)));
+
+        Assert.InRange(sinceReset.Elapsed.TotalSeconds, 0, 4);
+        Assert.Equal("FreezeTimedOut", error.ErrorId);
+        Assert.Contains("The guest was reset meanwhile.", error.Message, StringComparison.Ordinal);
+        AssertAgreement(guest);
+        Guard.AssertGone(guest, 60);
+    }
+
+    [Fact]
+    public void A_thaw_that_hangs_ends_with_a_reset_also_where_the_act_has_failed()
+    {
+        var guest = Doomed;
+        var sinceReset = new Stopwatch();
+        HungAgent? hung = null;
+        Task? reset = null;
+        RunSteps.Observer = step =>
+        {
+            if (step == RunStep.Prepared)
+            {
+                hung = HungAgent.OnceFrozen(guest, 60);
+            }
+            else if (step == RunStep.Frozen)
+            {
+                RunSteps.Observer = null;
+                hung!.WaitUntilStopped();
+                reset = Task.Run(() =>
+                {
+                    TimeSpent.Sleep(TimeSpan.FromSeconds(1));
+                    Reset(guest, sinceReset);
+                });
+                throw new IOException("The storage is gone.");
+            }
+        };
+
+        var error = Engine.Refused(() => Engine.Take(guest.Domain, "fault", quiescing: Freezing(Quiescence.Required, 30)));
+
+        Assert.Equal((FailureKind.InvalidResult, "SnapshotFailed"), (error.Kind, error.ErrorId));
+        Assert.Contains("The storage is gone. The guest was frozen for ", error.Message, StringComparison.Ordinal);
+        Assert.EndsWith("Everything was undone.", error.Message, StringComparison.Ordinal);
+        AssertReset(guest, sinceReset, error.Message);
+        AssertAgreement(guest);
     }
 
     [Fact]
@@ -142,6 +232,21 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
         Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
         AssertAgreement(guest);
         Assert.All(guest.Domain.Disks, disk => Assert.True(TestGuest.ReadRecords(disk.Source.Path!, crashed: true) >= acknowledged));
+    }
+
+    private void Reset(TestGuest guest, Stopwatch since)
+    {
+        since.Start();
+        Lab.Virsh("reset", guest.Name);
+    }
+
+    private static void AssertReset(TestGuest guest, Stopwatch since, string told)
+    {
+        Assert.InRange(since.Elapsed.TotalSeconds, 0, 4);
+        Assert.Contains("reset", told, StringComparison.Ordinal);
+        Assert.Contains("is not frozen any more", told, StringComparison.Ordinal);
+        Assert.DoesNotContain("guard", told, StringComparison.Ordinal);
+        Guard.AssertGone(guest);
     }
 
     private void KillQemu(TestGuest guest)
