@@ -27,10 +27,10 @@ internal sealed class Freezer : IDisposable
     /// <summary>For the thaw alone: a late act has the run's own connection, and an agent that does not answer must not have it.</summary>
     private readonly Task<LibvirtDomain> beside;
 
-    private readonly TaskCompletionSource reset = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly VmDomain domain;
     private readonly QuiesceOptions options;
     private readonly FreezeGuard guard;
+    private TaskCompletionSource reset = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool isGuardNeeded = true;
     private bool isFreezePending;
 
@@ -222,6 +222,12 @@ internal sealed class Freezer : IDisposable
             // Whether anything is frozen is not known.
             guard.Dispose();
             throw;
+        }
+
+        if (reset.Task.IsCompleted)
+        {
+            // One before the freeze ended nothing: what is frozen now is the guest as it has booted since.
+            reset = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
         LateCallException? late = null;
