@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Management.Automation;
 using VirtSnapshot.Methods;
+using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.PowerShell;
 

@@ -1,5 +1,4 @@
 using System.Xml.Linq;
-using VirtSnapshot.Methods;
 
 namespace VirtSnapshot.Domains;
 

@@ -1,4 +1,5 @@
 using VirtSnapshot.Libvirt;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Domains;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using VirtSnapshot.Libvirt;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Domains;
 

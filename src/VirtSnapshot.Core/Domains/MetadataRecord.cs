@@ -1,6 +1,7 @@
 using System.Text;
 using System.Xml.Linq;
 using VirtSnapshot.Libvirt;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Domains;
 

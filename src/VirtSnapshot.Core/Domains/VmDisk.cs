@@ -1,5 +1,4 @@
 using System.Xml.Linq;
-using VirtSnapshot.Methods;
 
 namespace VirtSnapshot.Domains;
 
@@ -59,7 +58,7 @@ public sealed record VmDisk
 
     /// <summary>
     /// Whether only a secret of libvirt opens it, or a layer that it stands on. The definition of a shut-off domain need not show the layers: see
-    /// <see cref="CandidateDisk.IsEncrypted"/>.
+    /// <c>CandidateDisk.IsEncrypted</c>.
     /// </summary>
     internal bool IsEncrypted { get; init; }
 

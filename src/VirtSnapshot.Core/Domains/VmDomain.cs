@@ -1,6 +1,5 @@
 using System.Xml.Linq;
 using VirtSnapshot.Libvirt;
-using VirtSnapshot.Methods;
 
 namespace VirtSnapshot.Domains;
 

@@ -1,5 +1,5 @@
-using System.Globalization;
 using System.Text;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Hosts;
 

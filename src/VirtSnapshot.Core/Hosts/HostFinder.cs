@@ -1,4 +1,3 @@
-using VirtSnapshot.Domains;
 using VirtSnapshot.Libvirt;
 
 namespace VirtSnapshot.Hosts;
@@ -7,15 +6,19 @@ namespace VirtSnapshot.Hosts;
 internal static class HostFinder
 {
     /// <summary>The host whose files and programs the domain's hypervisor uses: one that only libvirt reaches, where it is another machine and no ssh leads there.</summary>
-    public static IHost For(LibvirtConnection connection, VmDomain domain) => IsLocal(connection)
+    /// <param name="connection">The connection.</param>
+    /// <param name="subject">What errors of the host are about.</param>
+    public static IHost For(LibvirtConnection connection, object subject) => IsLocal(connection)
         ? new LocalHost(connection.Uri)
-        : ForRemote(connection.Uri, connection.RealUri, connection.Hostname, domain);
+        : ForRemote(connection.Uri, connection.RealUri, connection.Hostname, subject);
 
-    /// <summary>The host of a domain.</summary>
+    /// <summary>The host behind a URI.</summary>
+    /// <param name="uri">The libvirt URI.</param>
+    /// <param name="subject">What errors of the host are about.</param>
     /// <exception cref="VirtSnapshotException"><c>LibvirtUnreachable</c>.</exception>
-    public static IHost For(VmDomain domain)
+    public static IHost For(string uri, object subject)
     {
-        var (rented, host) = ConnectionPool.Rent(domain.Uri, rented => (rented, For(rented.Connection, domain)));
+        var (rented, host) = ConnectionPool.Rent(uri, rented => (rented, For(rented.Connection, subject)));
         rented.Dispose();
         return host;
     }
@@ -34,15 +37,15 @@ internal static class HostFinder
         ? string.Equals(hostname, own, StringComparison.OrdinalIgnoreCase)
         : string.Equals(hostname.Split('.')[0], own.Split('.')[0], StringComparison.OrdinalIgnoreCase);
 
-    internal static IHost ForRemote(string asked, string real, string hostname, VmDomain domain)
+    internal static IHost ForRemote(string asked, string real, string hostname, object subject)
     {
         // What was asked for may be an alias of libvirt's configuration.
         var uri = LibvirtUri.TryParse(real) is { HasServer: true } resolved ? resolved : LibvirtUri.TryParse(asked);
         return uri switch
         {
             { HasServer: true, IsOverSsh: true } => new SshHost(SshConnection.To(SshAddress.Of(uri)), uri.OnItsHost, uri.IsSession),
-            { HasServer: true } => new LibvirtOnlyHost(hostname, asked, $"'{uri.Transport ?? "tls"}' leads to libvirt there", domain),
-            _ => new LibvirtOnlyHost(hostname, asked, "its socket, forwarded to this machine, leads to libvirt there", domain),
+            { HasServer: true } => new LibvirtOnlyHost(hostname, asked, $"'{uri.Transport ?? "tls"}' leads to libvirt there", subject),
+            _ => new LibvirtOnlyHost(hostname, asked, "its socket, forwarded to this machine, leads to libvirt there", subject),
         };
     }
 }

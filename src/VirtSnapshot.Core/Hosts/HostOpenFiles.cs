@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Hosts;
 

@@ -1,3 +1,5 @@
+using VirtSnapshot.Native;
+
 namespace VirtSnapshot.Hosts;
 
 /// <summary>

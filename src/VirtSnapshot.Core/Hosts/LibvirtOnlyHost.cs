@@ -1,4 +1,4 @@
-using VirtSnapshot.Domains;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Hosts;
 
@@ -9,8 +9,8 @@ namespace VirtSnapshot.Hosts;
 /// <param name="name">What the machine calls itself.</param>
 /// <param name="uri">The URI that was asked for.</param>
 /// <param name="why">Why nothing else leads there.</param>
-/// <param name="domain">The domain that it is about.</param>
-internal sealed class LibvirtOnlyHost(string name, string uri, string why, VmDomain domain) : IHost
+/// <param name="subject">What its errors are about.</param>
+internal sealed class LibvirtOnlyHost(string name, string uri, string why, object subject) : IHost
 {
     private readonly LocalHost here = new(uri);
 
@@ -51,7 +51,7 @@ internal sealed class LibvirtOnlyHost(string name, string uri, string why, VmDom
     private VirtSnapshotException OutOfReach() => new(
         FailureKind.NotImplemented,
         "RemoteHostNotSupported",
-        domain,
+        subject,
         $"This needs more of the host than its libvirt: {WhyNoShell}. Nothing was touched. "
         + "Use a URI over ssh ('qemu+ssh://root@host/system'), run this command on that machine, or take method 'libvirt-volume', which needs nothing else.");
 }

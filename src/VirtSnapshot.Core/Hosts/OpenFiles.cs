@@ -1,3 +1,5 @@
+using VirtSnapshot.Native;
+
 namespace VirtSnapshot.Hosts;
 
 /// <summary>Which files were open on a host at one moment, and by whom. What we may not look into is not in it.</summary>

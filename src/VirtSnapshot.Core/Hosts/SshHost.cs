@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Hosts;
 

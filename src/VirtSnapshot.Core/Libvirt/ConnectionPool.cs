@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Libvirt;
 

@@ -1,3 +1,5 @@
+using VirtSnapshot.Native;
+
 namespace VirtSnapshot.Libvirt;
 
 /// <summary>Turns libvirt's errors into ours: one place that decides on id and category.</summary>

@@ -2,6 +2,7 @@ using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Libvirt;
 using VirtSnapshot.Methods.Qemu;
+using VirtSnapshot.Native;
 using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods;

@@ -3,6 +3,7 @@ using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Libvirt;
 using VirtSnapshot.Methods.LibvirtVolume;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Methods;
 

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using VirtSnapshot.Libvirt;
 
 namespace VirtSnapshot.Native;
 

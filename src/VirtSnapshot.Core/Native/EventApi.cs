@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using VirtSnapshot.Libvirt;
 
 namespace VirtSnapshot.Native;
 

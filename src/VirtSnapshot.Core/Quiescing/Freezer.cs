@@ -3,6 +3,7 @@ using System.Globalization;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Libvirt;
+using VirtSnapshot.Native;
 using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Quiescing;

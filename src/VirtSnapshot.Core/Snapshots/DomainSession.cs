@@ -3,6 +3,7 @@ using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Libvirt;
 using VirtSnapshot.Methods;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Snapshots;
 

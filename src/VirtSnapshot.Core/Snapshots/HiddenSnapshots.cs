@@ -1,4 +1,3 @@
-using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
 
 namespace VirtSnapshot.Snapshots;

@@ -91,7 +91,7 @@ public static class MethodSettings
     private static IEnumerable<CandidateDisk> Candidates(IReadOnlyList<DomainDisks> domains)
     {
         ArgumentNullException.ThrowIfNull(domains);
-        var storage = new StorageProbe(() => HostFinder.For(domains[0].Domain), [.. domains.SelectMany(domain => domain.Disks)]);
+        var storage = new StorageProbe(() => HostFinder.For(domains[0].Domain.Uri, domains[0].Domain), [.. domains.SelectMany(domain => domain.Disks)]);
         return domains.SelectMany(domain => domain.Disks.Select(disk => new CandidateDisk(domain.Domain, disk, storage)));
     }
 

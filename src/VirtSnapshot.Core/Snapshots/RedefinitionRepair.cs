@@ -1,5 +1,4 @@
 using VirtSnapshot.Domains;
-using VirtSnapshot.Hosts;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
 

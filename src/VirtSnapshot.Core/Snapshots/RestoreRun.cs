@@ -1,6 +1,6 @@
-using VirtSnapshot.Domains;
 using VirtSnapshot.Libvirt;
 using VirtSnapshot.Methods;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Snapshots;
 

@@ -1,3 +1,4 @@
+using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
 
 namespace VirtSnapshot.Snapshots;

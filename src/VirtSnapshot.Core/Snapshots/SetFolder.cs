@@ -2,8 +2,8 @@ using System.Text;
 using System.Xml;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
-using VirtSnapshot.Libvirt;
 using VirtSnapshot.Methods;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Snapshots;
 

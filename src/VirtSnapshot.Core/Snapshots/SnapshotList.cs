@@ -1,6 +1,5 @@
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
-using VirtSnapshot.Libvirt;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Storage;
 

@@ -1,6 +1,7 @@
 using VirtSnapshot.Domains;
 using VirtSnapshot.Libvirt;
 using VirtSnapshot.Methods;
+using VirtSnapshot.Native;
 using VirtSnapshot.Quiescing;
 
 namespace VirtSnapshot.Snapshots;

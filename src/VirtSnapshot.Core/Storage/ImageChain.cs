@@ -1,6 +1,7 @@
 using System.Text.Json;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Storage;
 

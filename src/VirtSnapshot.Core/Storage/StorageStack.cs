@@ -35,7 +35,7 @@ public sealed record StorageStack
     {
         ArgumentNullException.ThrowIfNull(disks);
         IReadOnlyList<VmDisk> all = [.. disks.SelectMany(domain => domain.Disks)];
-        var probe = new StorageProbe(() => HostFinder.For(disks[0].Domain), all);
+        var probe = new StorageProbe(() => HostFinder.For(disks[0].Domain.Uri, disks[0].Domain), all);
         return [.. all.Select(probe.StackOf)];
     }
 

@@ -1,7 +1,6 @@
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
 using VirtSnapshot.Tests.Methods.LibvirtVolume;
-using Xunit;
 using static VirtSnapshot.Tests.Conformance.MethodTraits;
 
 namespace VirtSnapshot.Tests.Conformance;

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using VirtSnapshot.Domains;
-using VirtSnapshot.Methods;
-using VirtSnapshot.Methods.Qemu;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Cmdlets;

@@ -1,8 +1,6 @@
 using System.Xml.Linq;
-using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Methods;
-using VirtSnapshot.Methods.Qemu;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Storage;

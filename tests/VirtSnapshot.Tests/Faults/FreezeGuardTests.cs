@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using VirtSnapshot.Libvirt;
+using VirtSnapshot.Native;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;

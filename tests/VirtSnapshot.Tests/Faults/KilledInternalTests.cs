@@ -1,5 +1,4 @@
 using VirtSnapshot.Domains;
-using VirtSnapshot.Methods;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Storage;
 using VirtSnapshot.Tests.Lab;

@@ -1,5 +1,4 @@
 using VirtSnapshot.Domains;
-using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;

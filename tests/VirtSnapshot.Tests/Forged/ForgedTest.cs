@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Xml.Linq;
 using VirtSnapshot.Domains;
-using VirtSnapshot.Libvirt;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;

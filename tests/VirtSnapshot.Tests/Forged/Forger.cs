@@ -1,5 +1,4 @@
 using System.Xml.Linq;
-using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Methods.LibvirtVolume;
 using VirtSnapshot.Snapshots;

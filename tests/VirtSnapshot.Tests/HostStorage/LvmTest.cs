@@ -1,4 +1,4 @@
-using VirtSnapshot.Methods;
+using VirtSnapshot.Domains;
 using VirtSnapshot.Tests.Lab;
 
 namespace VirtSnapshot.Tests.HostStorage;

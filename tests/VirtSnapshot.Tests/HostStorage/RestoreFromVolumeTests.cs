@@ -1,4 +1,3 @@
-using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Faults;

@@ -1,3 +1,4 @@
+using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Methods.Volumes;
@@ -107,7 +108,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         var zvol = Zvol();
         var guest = Define($"raw:{NodeOf(zvol)}");
         var domain = guest.Domain;
-        var own = HostFinder.For(domain);
+        var own = HostFinder.For(domain.Uri, domain);
         var stack = new StorageProbe(() => own, domain.Disks).StackOf(domain.Disks[0]);
         VolumeOrder Order(string label) => new(own, domain, new Volume(zvol, null), Guid.NewGuid(), label, DiskSnapshotMethod.Parse("zfs"), domain.Disks, stack, _ => { });
         var driver = new ZfsDriver();

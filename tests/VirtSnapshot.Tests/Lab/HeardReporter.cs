@@ -1,4 +1,5 @@
 using VirtSnapshot.Methods;
+using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.Tests.Lab;
 

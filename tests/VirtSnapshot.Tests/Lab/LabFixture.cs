@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using VirtSnapshot.Libvirt;
+using VirtSnapshot.Native;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 

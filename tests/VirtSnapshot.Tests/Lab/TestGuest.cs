@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using VirtSnapshot.Domains;
-using VirtSnapshot.Libvirt;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Tests.Lab;
 

@@ -1,6 +1,4 @@
 using System.Xml.Linq;
-using VirtSnapshot.Domains;
-using VirtSnapshot.Methods;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Faults;
 using VirtSnapshot.Tests.Lab;

@@ -1,6 +1,5 @@
 using VirtSnapshot.Methods;
 using VirtSnapshot.Snapshots;
-using VirtSnapshot.Storage;
 using VirtSnapshot.Tests.Faults;
 using VirtSnapshot.Tests.Lab;
 using Xunit;

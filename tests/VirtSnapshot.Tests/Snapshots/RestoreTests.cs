@@ -1,7 +1,5 @@
-using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Snapshots;
-using VirtSnapshot.Tests.Faults;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 

@@ -1,5 +1,4 @@
 using VirtSnapshot.Domains;
-using VirtSnapshot.Methods;
 using VirtSnapshot.Methods.Qemu;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;

@@ -1,4 +1,5 @@
 using VirtSnapshot.Hosts;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Tests.Storage;
 

@@ -1,4 +1,5 @@
 using VirtSnapshot.Libvirt;
+using VirtSnapshot.Native;
 using Xunit;
 
 namespace VirtSnapshot.UnitTests.Faults;

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Libvirt;
+using VirtSnapshot.Native;
 using VirtSnapshot.Quiescing;
 using Xunit;
 

@@ -12,6 +12,7 @@ using VirtSnapshot.Methods.Lvm;
 using VirtSnapshot.Methods.Qemu;
 using VirtSnapshot.Methods.Volumes;
 using VirtSnapshot.Methods.Zfs;
+using VirtSnapshot.Native;
 using VirtSnapshot.PowerShell;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Storage;

@@ -1,5 +1,5 @@
 using System.Xml.Linq;
-using VirtSnapshot.Methods;
+using VirtSnapshot.Domains;
 using Xunit;
 
 namespace VirtSnapshot.UnitTests.Methods;

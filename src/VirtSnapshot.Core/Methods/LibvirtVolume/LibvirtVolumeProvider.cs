@@ -1,5 +1,4 @@
 using VirtSnapshot.Domains;
-using VirtSnapshot.Libvirt;
 using VirtSnapshot.Methods.Volumes;
 using VirtSnapshot.Storage;
 

@@ -3,6 +3,7 @@ using System.Xml;
 using System.Xml.Linq;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Libvirt;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Methods.LibvirtVolume;
 

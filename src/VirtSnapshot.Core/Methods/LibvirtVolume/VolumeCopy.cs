@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Xml.Linq;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Libvirt;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Methods.LibvirtVolume;
 

@@ -1,5 +1,5 @@
 using VirtSnapshot.Domains;
-using VirtSnapshot.Libvirt;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Methods.LibvirtVolume;
 

@@ -1,5 +1,6 @@
 using VirtSnapshot.Domains;
 using VirtSnapshot.Libvirt;
+using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Methods.LibvirtVolume;
 

@@ -1,5 +1,4 @@
 using VirtSnapshot.Methods.Volumes;
-using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Lvm;
 

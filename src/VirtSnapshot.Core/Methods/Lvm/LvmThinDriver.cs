@@ -1,6 +1,5 @@
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Methods.Volumes;
-using VirtSnapshot.Snapshots;
 using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Lvm;

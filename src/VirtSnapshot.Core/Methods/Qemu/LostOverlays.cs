@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using VirtSnapshot.Domains;
-using VirtSnapshot.Hosts;
 using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;

@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using VirtSnapshot.Domains;
 using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;

@@ -1,5 +1,4 @@
 using VirtSnapshot.Domains;
-using VirtSnapshot.Libvirt;
 using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;

@@ -1,5 +1,3 @@
-using VirtSnapshot.Domains;
-using VirtSnapshot.Hosts;
 using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;

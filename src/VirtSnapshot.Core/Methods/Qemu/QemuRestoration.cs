@@ -1,6 +1,5 @@
 using System.Text.Json;
 using VirtSnapshot.Domains;
-using VirtSnapshot.Hosts;
 using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;

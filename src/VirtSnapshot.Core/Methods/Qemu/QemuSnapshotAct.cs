@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Libvirt;
+using VirtSnapshot.Native;
 using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;

@@ -1,6 +1,5 @@
 using System.Xml.Linq;
 using VirtSnapshot.Domains;
-using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Methods.Volumes;
+using VirtSnapshot.Native;
 using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Reflink;

@@ -1,4 +1,3 @@
-using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 
 namespace VirtSnapshot.Methods.Volumes;

@@ -58,7 +58,7 @@ public sealed class QemuInternalTests(LabFixture lab) : VolumeTest(lab)
     public void While_the_domain_runs_it_can_be_configured_for_later()
     {
         using var domain = new BareDomain(Lab, "internal-live");
-        MethodSettings.Set(domain.Domain, [], VirtSnapshot.Methods.DiskSnapshotMethod.Parse(Method));
+        MethodSettings.Set(domain.Domain, [], VirtSnapshot.Domains.DiskSnapshotMethod.Parse(Method));
         Lab.Virsh("destroy", domain.Name);
         Assert.Equal(Method, Assert.Single(Engine.Take(domain.Domain)).Method);
         Engine.Remove(domain.Domain, Recorded(domain.Domain));

@@ -1,3 +1,4 @@
+using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Methods.Qemu;
 using VirtSnapshot.Methods.Reflink;

@@ -1,4 +1,4 @@
-namespace VirtSnapshot.Libvirt;
+namespace VirtSnapshot.Native;
 
 /// <summary><c>virConnectDomainEventBlockJobStatus</c></summary>
 public enum BlockJobStatus

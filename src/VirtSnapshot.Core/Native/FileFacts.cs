@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace VirtSnapshot.Hosts;
+namespace VirtSnapshot.Native;
 
 /// <summary>What <c>statx(2)</c> says of a file. Size in bytes.</summary>
 internal sealed record FileFacts(ulong Device, ulong Inode, ushort Mode, uint Owner, uint Group, ulong Size, ulong RawDevice)

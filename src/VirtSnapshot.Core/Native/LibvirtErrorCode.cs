@@ -1,4 +1,4 @@
-namespace VirtSnapshot.Libvirt;
+namespace VirtSnapshot.Native;
 
 /// <summary>The codes of <c>virErrorNumber</c> that somebody here branches on: https://libvirt.org/html/libvirt-virterror.html</summary>
 public enum LibvirtErrorCode

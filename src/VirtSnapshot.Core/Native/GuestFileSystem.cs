@@ -1,4 +1,4 @@
-namespace VirtSnapshot.Libvirt;
+namespace VirtSnapshot.Native;
 
 /// <summary>A mounted file system, as the guest agent reports it.</summary>
 /// <param name="MountPoint">Where the guest has it mounted.</param>

@@ -1,6 +1,6 @@
 using VirtSnapshot.Methods;
 
-namespace VirtSnapshot;
+namespace VirtSnapshot.Snapshots;
 
 /// <summary>
 /// Where the engine says what people should hear. Called on the caller's own thread, and never while a guest is frozen: a

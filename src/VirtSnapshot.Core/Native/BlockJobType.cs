@@ -1,4 +1,4 @@
-namespace VirtSnapshot.Libvirt;
+namespace VirtSnapshot.Native;
 
 /// <summary><c>virDomainBlockJobType</c></summary>
 internal enum BlockJobType

@@ -1,8 +1,7 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
-using VirtSnapshot.Domains;
 
-namespace VirtSnapshot.Methods;
+namespace VirtSnapshot.Domains;
 
 /// <summary>
 /// A way to snapshot a disk, with the data it needs: the RFC's <c>&lt;diskSnapshot method='…'&gt;</c>. What we do not

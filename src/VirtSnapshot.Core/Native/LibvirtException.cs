@@ -1,4 +1,4 @@
-namespace VirtSnapshot.Libvirt;
+namespace VirtSnapshot.Native;
 
 /// <summary>A libvirt call failed: what libvirt says, with the code that a caller branches on.</summary>
 public sealed class LibvirtException(LibvirtErrorCode code, string message, bool isFromTransport = false) : Exception(message)

@@ -1,4 +1,4 @@
-namespace VirtSnapshot.Libvirt;
+namespace VirtSnapshot.Native;
 
 /// <summary>A block job that is running on a disk. <c>Current == End</c> alone does not mean that it is ready.</summary>
 /// <param name="Type">What it does.</param>
