@@ -152,20 +152,19 @@ Describe 'A damaged record' {
                 '<backup type="7"/></disk></set>' -f (New-Guid))
             damaged4 = 'method:vda', '<method><diskSnapshot method="No Name"/></method>'
         }
-    }
-
-    BeforeEach {
         foreach ($name in $records.Keys) {
             New-BareDomain $name
             $kind, $record = $records[$name]
             Invoke-Virsh metadata $name "urn:virtsnapshot:1:$kind" --key damaged --set $record --config
         }
+    }
 
+    BeforeEach {
         New-BareDomain damaged5
         $null = New-DiskSnapshot damaged5 -Name s1
     }
 
-    AfterEach { 1..5 | ForEach-Object { Remove-BareDomain "damaged$_" } }
+    AfterAll { 1..5 | ForEach-Object { Remove-BareDomain "damaged$_" } }
 
     It 'is one error about its domain, and the others are processed: <Do>' -ForEach @(
         @{ Do = { Get-DiskSnapshot damaged* } }

@@ -61,17 +61,17 @@ internal sealed record GuestState(GuestStatePart Part, string? Path, string? Why
 
     private static GuestState? FindTpm(VmDomain domain)
     {
-        if (domain.Root.Element("devices")?.Element("tpm")?.Element("backend") is not { } backend)
+        if (domain.Root.Element("devices")?.Element("tpm")?.Element("backend") is not { } backend || (string?)backend.Attribute("type") != "emulator")
         {
+            // A TPM of the host, or of another daemon, has its state elsewhere.
             return null;
         }
 
-        var type = (string?)backend.Attribute("type");
         var source = backend.Element("source");
         var isDefault = source is null || ((string?)source.Attribute("type") == "dir" && source.Attribute("path") is not null);
         var (folder, file) = (string?)backend.Attribute("version") == "1.2" ? ("tpm1.2", "tpm-00.permall") : ("tpm2", "tpm2-00.permall");
-        return type != "emulator" ? new GuestState(GuestStatePart.Tpm, null, $"its backend is '{type}'")
-            : !isDefault || LibvirtUri.TryParse(domain.Uri) is { IsSession: true } ? new GuestState(GuestStatePart.Tpm, null, "libvirt does not keep it in its usual folder")
+        return !isDefault || LibvirtUri.TryParse(domain.Uri) is { IsSession: true }
+            ? new GuestState(GuestStatePart.Tpm, null, "libvirt does not keep it in its usual folder")
             : new GuestState(GuestStatePart.Tpm, $"{(string?)source?.Attribute("path") ?? $"{TpmFolder}/{domain.Uuid:D}/{folder}"}/{file}", null);
     }
 }

@@ -45,7 +45,9 @@ internal sealed class LibvirtDomain(
 
     /// <summary>What it does, and why it is paused; null where it is not.</summary>
     public (DomainState State, PauseReason? Paused) StateAndReason =>
-        DomainApi.State(handle) is var (state, reason) && state == (int)DomainState.Paused ? (DomainState.Paused, (PauseReason)reason) : ((DomainState)state, null);
+        DomainApi.State(handle) is var (state, reason) && state == (int)DomainState.Paused
+            ? (DomainState.Paused, (PauseReason)reason)
+            : ((DomainState)state, null);
 
     /// <summary>
     /// Whether it was paused by a call, ours or somebody's, and not by QEMU or libvirt: an I/O error, a lost lease, a migration. A libvirtd that died in the middle of

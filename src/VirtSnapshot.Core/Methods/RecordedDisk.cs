@@ -35,6 +35,9 @@ internal sealed record RecordedDisk(string Target, string Method, DiskSource Sou
             _ = EnumName.Parse<DiskSourceType>(type, ignoreCase: true);
         }
 
+        // What is passed over in an element that a user has typed is damage here.
+        _ = (int?)backup.Element("source")?.Attribute("index");
+
         return new RecordedDisk(
             (string?)disk.Attribute("target") ?? "",
             (string?)disk.Attribute("method") ?? "",

@@ -344,7 +344,7 @@ internal sealed class Freezer : IDisposable
                 "FreezeFailed",
                 domain,
                 $"The guest of domain '{domain.Name}' could not be frozen: {error.Message}. "
-                + TellOfReset() + (isGuardNeeded ? $"Whether anything is frozen is not known: a guard ({guard}) goes on thawing until the agent answers." : "It is not frozen."),
+                + (isGuardNeeded ? $"Whether anything is frozen is not known: a guard ({guard}) goes on thawing until the agent answers." : "It is not frozen."),
                 error);
         }
 
@@ -355,7 +355,8 @@ internal sealed class Freezer : IDisposable
             "FreezeTimedOut",
             domain,
             $"The guest of domain '{domain.Name}' did not confirm the freeze ({error.Message.TrimEnd('.')}, after {elapsed.TotalSeconds:0.0} s). "
-            + TellOfReset() + $"The freeze may still land: a guard ({guard}) goes on thawing until the agent answers that nothing is frozen.",
+            + (WasReset(error) ? "The guest was reset meanwhile. " : "")
+            + $"The freeze may still land: a guard ({guard}) goes on thawing until the agent answers that nothing is frozen.",
             error);
     }
 
@@ -386,7 +387,8 @@ internal sealed class Freezer : IDisposable
             known);
     }
 
-    private string TellOfReset() => reset.Task.IsCompleted ? "The guest was reset meanwhile. " : "";
+    /// <summary>Whether an agent gave no answer since the guest was reset.</summary>
+    private bool WasReset(LibvirtException error) => error is { IsUnanswered: true, ConnectionLost: false } && reset.Task.Wait(ResetEventTime);
 
     /// <returns>Why it is not certain that everything stayed frozen until now; null where it is.</returns>
     private string? Thaw(int frozen)
@@ -397,7 +399,7 @@ internal sealed class Freezer : IDisposable
         {
             thawed = InterruptibleCall.RunUntil(reset.Task, through.Thaw);
         }
-        catch (LibvirtException e) when (e is { IsUnanswered: true, ConnectionLost: false } && reset.Task.Wait(ResetEventTime))
+        catch (LibvirtException e) when (WasReset(e))
         {
             thawed = null;
         }

@@ -16,6 +16,10 @@ internal static class WindowFailure
         LibvirtException libvirt => LibvirtFailure.Explain(libvirt, domain, $"taking the snapshot of domain '{domain.Name}'", ""),
         AggregateException { InnerException: { } inner } => Explain(inner, domain),
         _ => new VirtSnapshotException(
-            FailureKind.InvalidResult, "SnapshotFailed", domain, $"The snapshot of domain '{domain.Name}' could not be taken: {error.Message.TrimEnd('.')}.", error),
+            FailureKind.InvalidResult,
+            "SnapshotFailed",
+            domain,
+            $"The snapshot of domain '{domain.Name}' could not be taken: {error.Message.TrimEnd('.')}.",
+            error),
     };
 }

@@ -102,7 +102,11 @@ internal sealed class DomainSession : IDisposable
 
     /// <summary>Writes down what is about to happen.</summary>
     public void Journal(
-        RunOperation operation, DateTimeOffset startedAt, IReadOnlyList<JournalEntry> entries, bool freezes = false, IReadOnlyList<RestoredState>? states = null) =>
+        RunOperation operation,
+        DateTimeOffset startedAt,
+        IReadOnlyList<JournalEntry> entries,
+        bool freezes = false,
+        IReadOnlyList<RestoredState>? states = null) =>
         new RunJournal(operation, startedAt, entries)
         {
             LockedOn = Host.WhyNoShell is null ? null : Environment.MachineName,

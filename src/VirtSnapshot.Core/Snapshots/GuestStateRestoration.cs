@@ -65,13 +65,14 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
                 FailureKind.ObjectNotFound,
                 "FirmwareNotKept",
                 domain,
-                $"Snapshot '{set.Name}' of domain '{domain.Name}' has no copy of the {string.Join(" and the ", present.Select(state => state.Name))}. Nothing was touched. "
-                + "Leave out -IncludeFirmware to restore the disks alone.");
+                $"Snapshot '{set.Name}' of domain '{domain.Name}' has no copy of the {string.Join(" and the ", present.Select(state => state.Name))}. "
+                + "Nothing was touched. Leave out -IncludeFirmware to restore the disks alone.");
         }
 
         foreach (var state in present.Where(state => include && !kept.Contains(state)))
         {
-            reporter.Warning($"The restore does not bring back the {state.Name} of domain '{domain.Name}': the snapshot has no copy{(state.WhyNoFile is { } why ? $" ({why})" : "")}.");
+            reporter.Warning($"The restore does not bring back the {state.Name} of domain '{domain.Name}': the snapshot has no copy"
+                + $"{(state.WhyNoFile is { } why ? $" ({why})" : "")}.");
         }
 
         var restoration = new GuestStateRestoration(session, set.Identity!, [.. kept.Select(state => new RestoredState(state.Part, state.Path!))]);
@@ -84,7 +85,8 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
     }
 
     /// <summary>
-    /// Why a journal's states are not what the domain has, as the end of a sentence; null where they are. A journal may be forged, or the domain was changed since.
+    /// Why a journal's states are not what the domain has, as the end of a sentence; null where they are. A journal may be forged, or the domain was changed
+    /// since.
     /// </summary>
     public static string? WhyNotOf(VmDomain domain, IReadOnlyList<RestoredState> states) =>
         states.FirstOrDefault(state => !GuestState.Of(domain).Any(own => own.Part == state.Part && own.Path == state.Path)) is { } other
@@ -159,7 +161,8 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
         Host.SyncDirectory(Path.GetDirectoryName(state.Path)!);
         return Host.Stat(written) is null
             ? null
-            : $"'{written}' was left where it is: the domain was started meanwhile, and it holds what the guest has written. Move it to another folder, to keep that";
+            : $"'{written}' was left where it is: the domain was started meanwhile, and it holds what the guest has written. Move it to another folder, to "
+                + "keep that";
     });
 
     /// <summary>Deletes what stood there before.</summary>

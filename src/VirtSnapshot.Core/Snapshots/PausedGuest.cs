@@ -8,13 +8,14 @@ internal static class PausedGuest
 {
     /// <summary>The warning about a guest that QEMU has paused since a disk could not be written; null where there is none.</summary>
     public static string? FindWarning(VmDomain domain) => domain.PauseReason == PauseReason.IOError
-        ? $"The guest of domain '{domain.Name}' is paused by an I/O error, as when the file system of an overlay is full. Free space there, or remove snapshots, and then let the guest go on with "
-            + $"'virsh resume {domain.Name}'."
+        ? $"The guest of domain '{domain.Name}' is paused by an I/O error, as when the file system of an overlay is full. "
+            + $"Free space there, or remove snapshots, and then let the guest go on with 'virsh resume {domain.Name}'."
         : null;
 
     /// <summary>The same after snapshots were removed.</summary>
     public static string? FindWarningAfterRemoval(VmDomain domain) => domain.PauseReason == PauseReason.IOError
-        ? $"The guest of domain '{domain.Name}' is still paused by an I/O error. If there is space for its images now, it goes on with 'virsh resume {domain.Name}'."
+        ? $"The guest of domain '{domain.Name}' is still paused by an I/O error. "
+            + $"If there is space for its images now, it goes on with 'virsh resume {domain.Name}'."
         : null;
 
     /// <summary>

@@ -186,7 +186,7 @@ public sealed class RepairPlan : IDisposable
             : hidden.Count > 0
             ? HiddenSnapshots.Expose(session.ToOrder(), hidden)
             : IsRestore
-            ? unfit.Count > 0 ? Result(RepairAction.Incomplete, unfit) : new RestoreRun(session, proven, new GuestStateRestoration(session, proven.First(entry => !entry.IsLost).Record.Set!, journal.States), reporter).Repair(journal.Operation, finishesRestore, cancellation)
+            ? FinishRestore(cancellation)
             : journal.Operation == RunOperation.Removal ? FinishRemoval(cancellation) : FinishSnapshot(cancellation),
         "No data is lost. Run Repair-DiskSnapshot again.");
 
@@ -274,6 +274,17 @@ public sealed class RepairPlan : IDisposable
 
     /// <summary>Null where the domain as it was read is all that there is.</summary>
     private static VmDomain? ReadStored(LibvirtDomain native, VmDomain now) => now is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(native, now) : null;
+
+    private RepairResult FinishRestore(CancellationToken cancellation)
+    {
+        if (unfit.Count > 0)
+        {
+            return Result(RepairAction.Incomplete, unfit);
+        }
+
+        var states = new GuestStateRestoration(session, proven.First(entry => !entry.IsLost).Record.Set!, journal.States);
+        return new RestoreRun(session, proven, states, reporter).Repair(journal.Operation, finishesRestore, cancellation);
+    }
 
     private RepairResult FinishSnapshot(CancellationToken cancellation)
     {

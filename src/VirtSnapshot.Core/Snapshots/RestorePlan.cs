@@ -47,7 +47,9 @@ public sealed class RestorePlan : IDisposable
 
     /// <summary>What would be done, and what would be lost by it, in words.</summary>
     public string Description =>
-        $"Restore domain '{Domain.Name}' to snapshot '{Name}' of {set.CreatedAt:u}. Everything that was written to these disks since is lost:\n  {string.Join("\n  ", Disks.Select(disk => $"{disk}").Concat(states.States.Select(state => $"Also restored: the {GuestState.NameOf(state.Part)} in '{state.Path}'")))}";
+        $"Restore domain '{Domain.Name}' to snapshot '{Name}' of {set.CreatedAt:u}. Everything that was written to these disks since is lost:\n  "
+        + string.Join("\n  ", Disks.Select(disk => $"{disk}").Concat(states.States.Select(state =>
+            $"Also restored: the {GuestState.NameOf(state.Part)} in '{state.Path}'")));
 
     /// <summary>Plans it.</summary>
     /// <param name="domain">The domain.</param>

@@ -8,8 +8,9 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>
-/// What is kept of a set beside its disks: copies of the UEFI variables, the TPM's state and the domain's definition, in a folder of the host that only root can
-/// enter. Its name follows from the set's identity, so no record can name another one. A set without it is no less a snapshot: nothing here makes a run fail.
+/// What is kept of a set beside its disks: copies of the UEFI variables, the TPM's state and the domain's definition, in a folder of the host that only root
+/// can enter. Its name follows from the set's identity, so no record can name another one. A set without it is no less a snapshot: nothing here makes a run
+/// fail.
 /// </summary>
 internal sealed class SetFolder(IHost host, SetIdentity set)
 {
@@ -61,7 +62,9 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
 
     /// <summary>Where a set that is certainly a domain's has its copy of something; null where it has none.</summary>
     public static string? FindCopy(VmDomain domain, SnapshotSet set, GuestStatePart? part) =>
-        set.Identity is { } identity && identity.WhyNotOf(domain.Uuid) is null && set.Kept.Any(copy => copy.Part == part) ? PathIn(FolderOf(identity), part) : null;
+        set.Identity is { } identity && identity.WhyNotOf(domain.Uuid) is null && set.Kept.Any(copy => copy.Part == part)
+            ? PathIn(FolderOf(identity), part)
+            : null;
 
     public string PathOf(GuestStatePart? part) => PathIn(Own, part);
 
@@ -81,7 +84,7 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
         var kept = new List<KeptCopy>();
         foreach (var state in states)
         {
-            Try(() => Keep(state.Part, ReadState(state.Part, state.Path ?? throw new IOException(state.WhyNoFile))), $"The {state.Name} of domain '{session.Domain.Name}'", reporter.Warning);
+            Try(() => Keep(state.Part, ReadState(state.Part, state.Path ?? throw new IOException(state.WhyNoFile))), state.Name, reporter.Warning);
         }
 
         Try(
@@ -91,9 +94,23 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
                 Keep(null, Encoding.UTF8.GetBytes(definition));
                 Definition = definition;
             },
-            $"The definition of domain '{session.Domain.Name}'",
+            "definition",
             reporter.Verbose);
         return kept;
+
+        void Try(Action keep, string what, Action<string> tell)
+        {
+            try
+            {
+                keep();
+            }
+            catch (Exception e) when (e is LibvirtException or XmlException || IsHostFailure(e))
+            {
+                // Before the domain's first start there is no file: nothing is lost.
+                (e is FileNotFoundException ? reporter.Verbose : tell)(
+                    $"The {what} of domain '{session.Domain.Name}' could not be kept with the snapshot: {e.Message.TrimEnd('.')}.");
+            }
+        }
 
         void Keep(GuestStatePart? part, byte[] content)
         {
@@ -137,9 +154,10 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
     /// <exception cref="UnauthorizedAccessException">It cannot be read.</exception>
     public byte[] ReadState(GuestStatePart part, string path)
     {
-        if (host.Stat(path, followLink: true) is not { IsRegularFile: true } file)
+        var file = host.Stat(path, followLink: true) ?? throw new FileNotFoundException($"there is no file '{path}'");
+        if (!file.IsRegularFile)
         {
-            throw new IOException($"there is no file '{path}'");
+            throw new IOException($"'{path}' is not a regular file");
         }
 
         if (file.Size > MostBytes)
@@ -240,18 +258,6 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
         var definition = SafeXml.Parse(session.Domain.IsPersistent ? session.Native.StoredXml() : session.Domain.Xml);
         MetadataRecord.RemoveAll(definition, uri => uri == MetadataUri.Journal || uri.StartsWith(MetadataUri.SetPrefix, StringComparison.Ordinal));
         return $"{definition}\n";
-    }
-
-    private static void Try(Action keep, string what, Action<string> tell)
-    {
-        try
-        {
-            keep();
-        }
-        catch (Exception e) when (e is LibvirtException or XmlException || IsHostFailure(e))
-        {
-            tell($"{what} could not be kept with the snapshot: {e.Message.TrimEnd('.')}.");
-        }
     }
 
     private static bool IsHostFailure(Exception e) => e is IOException or UnauthorizedAccessException or VirtSnapshotException;

@@ -85,8 +85,10 @@ public static class SnapshotList
     {
         var journal = RunJournal.Read(domain);
         var removing = (journal?.Entries ?? []).Where(entry => journal!.Operation == RunOperation.Removal || entry.IsLost).ToList();
-        var sets = SnapshotCatalog.Read(domain).Select(set => order is null ? set : SetFolder.WithDefinition(order.Host, domain, set, message => listing.Warn([message])));
-        return sets.ToList().SelectMany(set => set.Disks, (set, recorded) =>
+        var sets = SnapshotCatalog.Read(domain)
+            .Select(set => order is null ? set : SetFolder.WithDefinition(order.Host, domain, set, message => listing.Warn([message])))
+            .ToList();
+        return sets.SelectMany(set => set.Disks, (set, recorded) =>
         {
             var (disk, state) = Verify(domain, order, recorded);
             if (state is null && removing.Exists(entry => entry.Group == set.Group && entry.Record.Target == disk.Record.Target))

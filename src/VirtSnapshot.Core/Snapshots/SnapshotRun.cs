@@ -110,7 +110,8 @@ internal sealed class SnapshotRun(
         {
             return TakeFrozen(freezer, cancellation);
         }
-        catch (Exception e) when (e is not (VirtSnapshotException or LibvirtException) && !(e is OperationCanceledException && cancellation.IsCancellationRequested))
+        catch (Exception e) when (e is not (VirtSnapshotException or LibvirtException)
+            && !(e is OperationCanceledException && cancellation.IsCancellationRequested))
         {
             throw WindowFailure.Explain(e, Domain);
         }

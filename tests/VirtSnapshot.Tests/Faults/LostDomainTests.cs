@@ -89,6 +89,7 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
     }
 
     [Fact]
+    [Trait("Quick", "no")]
     public void A_freeze_that_hangs_ends_with_a_reset()
     {
         var guest = Doomed;

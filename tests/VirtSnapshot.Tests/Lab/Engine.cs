@@ -56,7 +56,8 @@ internal static class Engine
         Assert.All(TryRemove(domain, snapshots), result => Assert.Null(result.Error));
 
     /// <summary>Restores one set, or some of its disks.</summary>
-    public static IReadOnlyList<DiskSnapshot> Restore(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots, IRunReporter? reporter = null, bool includeFirmware = false)
+    public static IReadOnlyList<DiskSnapshot> Restore(
+        VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots, IRunReporter? reporter = null, bool includeFirmware = false)
     {
         using var plan = RestorePlan.Make(domain, snapshots, includeFirmware, reporter ?? new HeardReporter(), Token);
         return plan.Run(Token);

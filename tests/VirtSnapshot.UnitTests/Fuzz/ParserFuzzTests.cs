@@ -110,6 +110,7 @@ public sealed class ParserFuzzTests
         Text("BlockDeviceTable", text => BlockDeviceTable.Parse(text), IsFormat, Section("devices")),
         Text("LogicalVolumeTable", text => LogicalVolumeTable.Parse(text), IsFormat, Section("volumes")),
         Text("LogicalVolume", text => LogicalVolume.Read(text).Any(volume => volume.IsBroken), IsFormat, """{"report":[{"lv":[{"lv_name":"a","lv_uuid":"u","lv_attr":"Vwi-a-tz--","lv_tags":"x,y","origin_uuid":"","data_percent":"1.5","metadata_percent":""}]}]}"""),
+        Text("ImageInfo", text => ImageInfo.ReadVirtualSize(text), IsFormat, """{"virtual-size": 8388608, "format": "raw"}"""),
         Text("ProbeAnswer", text => ProbeAnswer.Parse(text), IsFormat, Answer),
         Text("StorageFindings", ReadAnswer, IsFormat, Answer),
         Text("MountTable", ReadMounts, Nothing, Section("mounts"), "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue"),

@@ -20,18 +20,20 @@ internal static class DriverOptions
         var effects = new List<string>();
         if ((string?)driver?.Attribute("copy_on_read") == "on")
         {
-            effects.Add("with copy_on_read='on' all that the guest reads is copied into the overlay, which can become as large as the disk even if the guest writes nothing");
+            effects.Add("with copy_on_read='on' all that the guest reads is copied into the overlay, which can become as large as the disk even if the "
+                + "guest writes nothing");
         }
 
-        if ((string?)driver?.Attribute("detect_zeroes") is "on" or "unmap" && order.Native.Connection.LibraryVersion is var libvirt && libvirt < FirstKeepingDetectZeroes)
+        if ((string?)driver?.Attribute("detect_zeroes") is "on" or "unmap"
+            && order.Native.Connection.LibraryVersion is var libvirt && libvirt < FirstKeepingDetectZeroes)
         {
             effects.Add($"libvirt {libvirt} does not set detect_zeroes on an overlay, so zeros that the guest writes take space until the snapshot is removed");
         }
 
         if (effects.Count > 0)
         {
-            warn($"Disk '{disk.Target}' of domain '{order.Domain.Name}' gets an overlay: {string.Join("; and ", effects)}. Remove the snapshot soon, or take it with "
-                + "a method that does not change the disk.");
+            warn($"Disk '{disk.Target}' of domain '{order.Domain.Name}' gets an overlay: {string.Join("; and ", effects)}. Remove the snapshot soon, or "
+                + "take it with a method that does not change the disk.");
         }
     }
 }

@@ -303,7 +303,9 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
                 e,
                 step.Disk,
                 $"merging disk '{step.Disk.Target}' of domain '{step.Disk.Domain}'",
-                Complaint.IsNoPermission(e.Message) ? ExplainDenied($"{step.Base}", step.Disk.Domain, order.Native.Connection.LibraryVersion) : "The domain works as before.");
+                Complaint.IsNoPermission(e.Message)
+                    ? ExplainDenied($"{step.Base}", step.Disk.Domain, order.Native.Connection.LibraryVersion)
+                    : "The domain works as before.");
 
     /// <summary>
     /// What to do where QEMU may not write to the base. A guest that was started while it had an overlay gets an AppArmor profile that denies writing to the
@@ -315,8 +317,9 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
     internal static string ExplainDenied(string image, string domain, Version libvirt) =>
         $"QEMU may not write to '{image}'; the domain works as before. Look for 'apparmor=\"DENIED\"' in the kernel's log. "
         + (libvirt < FirstWithoutDeny
-            ? $"If it is there: the AppArmor profile that libvirt {libvirt} gives to a guest started on an overlay denies writing to the overlay's base, and no local "
-                + $"rule overrides that (libvirt {FirstWithoutDeny} and later do not). "
-            : $"If it is there: the AppArmor profile lacks that file; allow it in /etc/apparmor.d/local/abstractions/libvirt-qemu (libvirt issue 622), and try again. ")
+            ? $"If it is there: the AppArmor profile that libvirt {libvirt} gives to a guest started on an overlay denies writing to the overlay's base, and "
+                + $"no local rule overrides that (libvirt {FirstWithoutDeny} and later do not). "
+            : "If it is there: the AppArmor profile lacks that file; allow it in /etc/apparmor.d/local/abstractions/libvirt-qemu (libvirt issue 622), and try "
+                + "again. ")
         + $"Merging works while the domain is shut off: 'virsh shutdown {domain}', then Remove-DiskSnapshot.";
 }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Storage;
 
@@ -172,8 +171,14 @@ internal sealed class QemuRestoration(RecordOrder order, RestoredDisk disk) : ID
             throw Unreadable(result.Complaint);
         }
 
-        using var info = JsonDocument.Parse(result.Output);
-        return info.RootElement.GetProperty("virtual-size").GetUInt64();
+        try
+        {
+            return ImageInfo.ReadVirtualSize(result.Output);
+        }
+        catch (FormatException e)
+        {
+            throw Unreadable($"what qemu-img says of it cannot be understood ({e.Message})");
+        }
     }
 
     private VirtSnapshotException Unreadable(string complaint) => new(

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Storage;
 
@@ -137,17 +136,20 @@ internal static class QemuSnapshotPlanner
     private static ulong AskQemuImg(SnapshotOrder order, VmDisk disk, string path)
     {
         var result = order.Host.Run("qemu-img", ["info", "--output=json", "-f", disk.Format ?? "raw", path]);
-        if (!result.Succeeded)
+        try
         {
-            throw new VirtSnapshotException(
-                FailureKind.InvalidData,
-                "SourceUnreadable",
-                disk,
-                $"The source '{path}' of disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be read: {result.Complaint}. Nothing was touched.");
+            return result.Succeeded ? ImageInfo.ReadVirtualSize(result.Output) : throw Unreadable(result.Complaint);
+        }
+        catch (FormatException e)
+        {
+            throw Unreadable($"what qemu-img says of it cannot be understood ({e.Message})");
         }
 
-        using var info = JsonDocument.Parse(result.Output);
-        return info.RootElement.GetProperty("virtual-size").GetUInt64();
+        VirtSnapshotException Unreadable(string why) => new(
+            FailureKind.InvalidData,
+            "SourceUnreadable",
+            disk,
+            $"The source '{path}' of disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be read: {why}. Nothing was touched.");
     }
 
     /// <summary>

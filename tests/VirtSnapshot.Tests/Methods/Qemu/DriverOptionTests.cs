@@ -11,7 +11,8 @@ public sealed class DriverOptionTests(LabFixture lab)
     [Fact]
     public void Options_with_effects_on_an_overlay_are_warned_of_once_for_each_disk()
     {
-        using var domain = new BareDomain(lab, "options", [Disk("vda", "copy_on_read='on'"), Disk("vdb", "detect_zeroes='on'"), BareDomain.Qcow2(lab, "options", "vdc")], isRunning: false);
+        string[] disks = [Disk("vda", "copy_on_read='on'"), Disk("vdb", "detect_zeroes='on'"), BareDomain.Qcow2(lab, "options", "vdc")];
+        using var domain = new BareDomain(lab, "options", disks, isRunning: false);
         BareDomain.WriteOffline(domain.Image(), 1, length: "1M");
         lab.Virsh("start", domain.Name);
         var reporter = new HeardReporter();
@@ -27,7 +28,8 @@ public sealed class DriverOptionTests(LabFixture lab)
         // libvirt 11.10 keeps it.
         Ask(domain, "vdb", "write -P 0 0 64k");
         Ask(domain, "vdb", "flush");
-        var takesSpace = LabScript.RunProgram("qemu-img", "map", "-U", "--output=json", Overlay(domain, "vdb")).Contains("\"data\": true", StringComparison.Ordinal);
+        var map = LabScript.RunProgram("qemu-img", "map", "-U", "--output=json", Overlay(domain, "vdb"));
+        var takesSpace = map.Contains("\"data\": true", StringComparison.Ordinal);
         Assert.Equal(takesSpace, warnings.Exists(warning => IsAbout("vdb")(warning) && warning.Contains("detect_zeroes", StringComparison.Ordinal)));
         Engine.Remove(domain.Domain, snapshots);
     }
