@@ -28,9 +28,8 @@ internal static class Complaint
     /// <summary>ZFS: a hold of that name is there already, or is not.</summary>
     public static bool IsHoldAsWanted(string text) => text.Contains("tag already exists", StringComparison.Ordinal) || text.Contains("no such tag", StringComparison.Ordinal);
 
-    public static bool IsNothingThere(string text) =>
-        text.TrimEnd().EndsWith(": No such file or directory", StringComparison.Ordinal) || text.TrimEnd().EndsWith(": Not a directory", StringComparison.Ordinal)
-        || text.TrimEnd().EndsWith(": File name too long", StringComparison.Ordinal);
+    public static bool IsNothingThere(string text) => Array.Exists(
+        [": No such file or directory", ": Not a directory", ": File name too long"], end => text.TrimEnd().EndsWith(end, StringComparison.Ordinal));
 
     /// <summary>libvirt's, of a volume that was to share its blocks with a copy.</summary>
     public static bool IsNotCloned(string text) => text.Contains("failed to clone files", StringComparison.Ordinal);

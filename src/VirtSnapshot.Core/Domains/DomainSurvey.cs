@@ -46,7 +46,8 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
             return results;
         }
 
-        foreach (var (name, answer) in new DomainSurvey(PromptTime, AnswerTime).Read(connection.Uri, connection.ListDomains(), _ => true, read, CancellationToken.None))
+        var survey = new DomainSurvey(PromptTime, AnswerTime);
+        foreach (var (name, answer) in survey.Read(connection.Uri, connection.ListDomains(), _ => true, read, CancellationToken.None))
         {
             if (answer is null)
             {

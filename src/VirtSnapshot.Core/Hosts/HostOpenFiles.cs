@@ -26,7 +26,8 @@ internal static partial class HostOpenFiles
                     files.Add(((FileFacts.DeviceOf(packed), number), process));
                     i += 2;
                     break;
-                case "b" when ProcessOf(fields[i + 1]) is { } process && Third(i).Split(' ') is [var major, var minor] && FileFacts.RawDeviceOf(major, minor) is { } raw:
+                case "b" when ProcessOf(fields[i + 1]) is { } process && Third(i).Split(' ') is [var major, var minor]
+                    && FileFacts.RawDeviceOf(major, minor) is { } raw:
                     files.Add(((ulong.MaxValue, raw), process));
                     i += 2;
                     break;

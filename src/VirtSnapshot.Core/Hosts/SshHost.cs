@@ -71,7 +71,9 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
         }
 
         var answer = Query("stat", ["-f", "-c", "%a %S", "--", path]);
-        return answer.Succeeded ? FileLook.TryParseFreeBytes(answer.Text.Trim()) ?? throw new IOException($"{path}: what 'stat' says of its file system cannot be understood.") : throw Failure(path, answer);
+        return answer.Succeeded
+            ? FileLook.TryParseFreeBytes(answer.Text.Trim()) ?? throw new IOException($"{path}: what 'stat' says of its file system cannot be understood.")
+            : throw Failure(path, answer);
     }
 
     public bool CanWriteTo(string directory) => looks.TryGetValue(directory, out var look) && look.IsWritable is { } known

@@ -47,6 +47,6 @@ internal static partial class SnapshotLabel
     /// <summary>The part of a set's identity that names carry.</summary>
     public static string ShortGroup(Guid group) => group.ToString("N")[..16];
 
-    [GeneratedRegex(@"^\.?virtsnapshot-[A-Za-z0-9][A-Za-z0-9._-]{0,63}-[0-9a-f]{16}(-[A-Za-z0-9._-]+)?\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^\.?virtsnapshot-[A-Za-z0-9][A-Za-z0-9._-]{0,63}-[0-9a-f]{16}(-[A-Za-z0-9_]+)?\z", RegexOptions.CultureInvariant)]
     private static partial Regex Pattern();
 }

@@ -106,12 +106,18 @@ internal sealed class Freezer : IDisposable
     }
 
     /// <summary>The last thing that can fail before the freeze.</summary>
-    /// <exception cref="QuiesceUnavailableException">There is no guard.</exception>
-    /// <exception cref="VirtSnapshotException"><c>LibvirtUnreachable</c>: there is no connection for the thaw.</exception>
+    /// <exception cref="QuiesceUnavailableException">There is no guard, or no connection for the thaw.</exception>
     public void WaitForGuard()
     {
         guard.WaitUntilReady();
-        _ = beside.GetAwaiter().GetResult();
+        try
+        {
+            _ = beside.GetAwaiter().GetResult();
+        }
+        catch (VirtSnapshotException e)
+        {
+            throw QuiesceUnavailableException.NoConnection(e);
+        }
 
         // The guard's trial set it, too, but our short bound for the question may have come after it.
         native.SetAgentTimeout(FreezeGuard.WholeSeconds(options.FreezeTimeout));

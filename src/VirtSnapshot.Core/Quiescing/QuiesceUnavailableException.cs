@@ -28,6 +28,9 @@ internal sealed class QuiesceUnavailableException : Exception
         "It needs virsh (Debian: libvirt-clients) on the hypervisor's host, and must reach the same URI without being asked for a password.",
         inner);
 
+    public static QuiesceUnavailableException NoConnection(VirtSnapshotException why) => new(
+        "FreezeGuardUnavailable", $"there is no second connection to libvirt for the thaw: {why.Message}", "Mend that, and try again.", why);
+
     public VirtSnapshotException ToFailure(VmDomain domain) => new(
         FailureKind.ResourceUnavailable,
         errorId,

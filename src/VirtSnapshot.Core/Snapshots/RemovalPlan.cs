@@ -124,7 +124,7 @@ public sealed class RemovalPlan : IDisposable
         var entries = new List<(DiskSnapshot Snapshot, JournalEntry Entry)>();
         foreach (var snapshot in round)
         {
-            if (TryForget(snapshot))
+            if (snapshot.State != SnapshotState.Detached && TryForget(snapshot))
             {
                 results.Add(new RemovalResult(snapshot, null));
             }
@@ -193,6 +193,12 @@ public sealed class RemovalPlan : IDisposable
 
         // The next one of the same set must not write this one back.
         session.Reread();
+        if (!SnapshotCatalog.Read(session.Domain).Any(set => set.Group == forgotten.Set.Group)
+            && SetFolder.Of(session.Host, session.Domain, forgotten.Set)?.Delete() is { } leftover)
+        {
+            reporter.Verbose($"Of snapshot '{snapshot.Name}' of domain '{session.Domain.Name}', {leftover}.");
+        }
+
         reporter.Warning($"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' was taken out of the metadata of domain '{session.Domain.Name}', and "
             + $"nothing was deleted: {why}.");
         return true;
@@ -210,7 +216,7 @@ public sealed class RemovalPlan : IDisposable
         {
             return MethodCatalog.Selector.Find(record.Method, order.Domain).WhyOnlyRecorded(order, RecordProof.Verify(order, record));
         }
-        catch (VirtSnapshotException)
+        catch (Exception e) when (e is VirtSnapshotException or IOException or UnauthorizedAccessException)
         {
             // Removing it will tell.
             return null;

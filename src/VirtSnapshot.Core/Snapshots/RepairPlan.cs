@@ -203,19 +203,24 @@ public sealed class RepairPlan : IDisposable
     }
 
     /// <summary>A journal, or a snapshot that cannot be read.</summary>
-    private static bool HasAnything(VmDomain domain, IRunReporter reporter, CancellationToken cancellation) => DomainSession.Guarded(domain, "looking for an unfinished run", () =>
+    private static bool HasAnything(VmDomain domain, IRunReporter reporter, CancellationToken cancellation)
     {
-        using var native = DomainFinder.Open(domain, cancellation);
-        var now = DomainReader.Read(native);
-        if (PausedGuest.FindWarning(now) is { } paused)
-        {
-            reporter.Warning(paused);
-        }
+        return DomainSession.Guarded(domain, "looking for an unfinished run", Look);
 
-        return HasJournal(now) || (ReadStored(native, now) is { } stored && HasJournal(stored))
-            || RedefinitionRepair.IsNeeded(new RecordOrder(native, now, HostFinder.For(native.Connection, now)))
-            || (SnapshotCatalog.Read(now).Count > 0 && HiddenSnapshots.Find(new RecordOrder(native, now, HostFinder.For(native.Connection, now))).Count > 0);
-    });
+        bool Look()
+        {
+            using var native = DomainFinder.Open(domain, cancellation);
+            var now = DomainReader.Read(native);
+            if (PausedGuest.FindWarning(now) is { } paused)
+            {
+                reporter.Warning(paused);
+            }
+
+            return HasJournal(now) || (ReadStored(native, now) is { } stored && HasJournal(stored))
+                || RedefinitionRepair.IsNeeded(new RecordOrder(native, now, HostFinder.For(native.Connection, now)))
+                || (SnapshotCatalog.Read(now).Count > 0 && HiddenSnapshots.Find(new RecordOrder(native, now, HostFinder.For(native.Connection, now))).Count > 0);
+        }
+    }
 
     private static bool HasJournal(VmDomain domain) => RunJournal.Read(domain) is not null || RunJournal.IsForeign(domain);
 

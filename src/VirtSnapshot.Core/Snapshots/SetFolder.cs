@@ -32,7 +32,10 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
     private const string DeleteScript = """
         [ -e "$3" ] || { rmdir -- "$2" 2>/dev/null; exit 0; }
         facts=$(stat -c '%F %a %u' -- "$1" "$2" "$3")
-        [ "$(echo $facts)" = 'directory 700 0 directory 700 0 directory 700 0' ] || { echo "$1 and the folders in it are not folders of root alone" >&2; exit 1; }
+        [ "$(echo $facts)" = 'directory 700 0 directory 700 0 directory 700 0' ] || {
+            echo "$1 and the folders in it are not folders of root alone" >&2
+            exit 1
+        }
         domain=$2 own=$3
         shift 3
         rm -f -- "$@" && rmdir -- "$own" || exit
@@ -166,7 +169,7 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
         }
 
         var content = host.ReadHead(path, (int)file.Size);
-        return GuestState.IsContent(part, content) ? content : throw new IOException($"'{path}' does not hold {GuestState.NameOf(part)}");
+        return content.Length == (int)file.Size && GuestState.IsContent(part, content) ? content : throw new IOException($"'{path}' does not hold {GuestState.NameOf(part)}");
     }
 
     /// <summary>The copy of a guest's state.</summary>

@@ -89,11 +89,46 @@ public sealed class DetachedDiskTests(LabFixture lab) : FaultTest(lab)
         // As with a file system that is not mounted.
         Directory.Move(folder, $"{folder}-away");
         Assert.Equal("SourceMissing", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
+        Directory.CreateDirectory(folder);
+        Assert.Equal("SourceMissing", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
+        Directory.Delete(folder);
         Directory.Move($"{folder}-away", folder);
         GiveImage(domain, domain.Image(), overlay);
         Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
         Engine.AssertNothingLeft(domain.Domain);
         Directory.Delete(folder);
+    }
+
+    [Fact]
+    public void An_overlay_that_a_disk_uses_under_another_target_keeps_its_record()
+    {
+        using var domain = Define(isRunning: false);
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, "one", disks: ["sdb"]));
+        BareDomain.WriteOffline(snapshot.ModifiedDisk!.Source.Path!, 7);
+        GiveImage(domain, "sdb", "sdc");
+
+        var error = Engine.RemovalRefused(domain.Domain, snapshot);
+        Assert.Equal("DiskNotFound", error.ErrorId);
+        Assert.Contains("Disk 'sdc'", error.Message, StringComparison.Ordinal);
+        GiveImage(domain, "sdc", "sdb");
+        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
+    public void An_overlay_that_only_the_stored_definition_uses_keeps_its_record()
+    {
+        using var domain = Define(isRunning: true);
+        var snapshot = Assert.Single(Engine.Take(domain.Domain, "one", disks: ["sdb"]));
+        var other = Path.Combine(Lab.Images, $"{Name}-other.qcow2");
+        File.Copy(Lab.BlankQcow2("8M"), other);
+        Lab.Virsh("detach-disk", Name, "sdb", "--live");
+        Lab.Virsh("attach-disk", Name, other, "sdb", "--targetbus", "scsi", "--subdriver", "qcow2", "--live");
+
+        Assert.Equal("SnapshotInvalid", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
+        Lab.Virsh("destroy", Name);
+        Engine.Remove(domain.Domain, snapshot);
+        Engine.AssertNothingLeft(domain.Domain);
     }
 
     [Fact]

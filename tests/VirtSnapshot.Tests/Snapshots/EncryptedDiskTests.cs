@@ -184,7 +184,8 @@ public sealed class EncryptedDiskTests : VolumeTest
         var image = Path.GetTempFileName();
         try
         {
-            // QEMU measures how fast it derives a key, and gives up where the clock of processor time did not move meanwhile: it moves in steps on some machines.
+            // QEMU measures how fast it derives a key, and gives up where the clock of processor time did not move meanwhile.
+            // On some machines it moves in steps.
             string[] arguments = ["create", "-q", "--object", $"secret,id=s,data={Key}", .. what, image, "8M"];
             for (var tries = 1; LabScript.TryRunProgram("qemu-img", arguments) is { ExitCode: not 0 } failed; tries++)
             {

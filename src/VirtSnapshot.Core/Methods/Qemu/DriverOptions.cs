@@ -5,11 +5,12 @@ namespace VirtSnapshot.Methods.Qemu;
 /// <summary>Options of a disk's <c>&lt;driver&gt;</c> that mean something else while an overlay takes the guest's writes.</summary>
 internal static class DriverOptions
 {
-    private static readonly Version FirstKeepingDetectZeroes = new(11, 10);
+    // Tried: 9.0 loses it, and 11.3 keeps it. For what lies between, the warning says "may".
+    private static readonly Version KnownToKeepDetectZeroes = new(11, 3);
 
     /// <summary>
     /// <c>copy_on_read</c> is a filter above the disk's top image, and writes there what is read below. <c>detect_zeroes</c> is an option of one image, which
-    /// libvirt before 11.10 does not give to an overlay.
+    /// older libvirt does not give to an overlay.
     /// </summary>
     /// <param name="order">The domain.</param>
     /// <param name="disk">A disk that gets an overlay to keep.</param>
@@ -25,9 +26,9 @@ internal static class DriverOptions
         }
 
         if ((string?)driver?.Attribute("detect_zeroes") is "on" or "unmap"
-            && order.Native.Connection.LibraryVersion is var libvirt && libvirt < FirstKeepingDetectZeroes)
+            && order.Native.Connection.LibraryVersion is var libvirt && libvirt < KnownToKeepDetectZeroes)
         {
-            effects.Add($"libvirt {libvirt} does not set detect_zeroes on an overlay, so zeros that the guest writes take space until the snapshot is removed");
+            effects.Add($"libvirt {libvirt} may not set detect_zeroes on an overlay; then zeros that the guest writes take space until the snapshot is removed");
         }
 
         if (effects.Count > 0)

@@ -274,7 +274,7 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
             FailureKind.QuotaExceeded)
         : NotMerged(step, "QEMU gave the job up, as it does after an I/O error");
 
-    /// <summary>How many bytes are free for a base, where they are so few that this may be why a job failed; else null, also where that cannot be told.</summary>
+    /// <summary>How many bytes are free for a base, where they are so few that a job may have failed for it; else, and where that is unknown, null.</summary>
     private long? FindScarceSpace(DiskSource image)
     {
         try
@@ -289,7 +289,8 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
         }
     }
 
-    private VirtSnapshotException NotMerged(MergeStep step, string why, string advice = "Look into QEMU's log", FailureKind kind = FailureKind.InvalidResult) => new(
+    private VirtSnapshotException NotMerged(
+        MergeStep step, string why, string advice = "Look into QEMU's log", FailureKind kind = FailureKind.InvalidResult) => new(
         kind,
         "MergeFailed",
         step.Disk,

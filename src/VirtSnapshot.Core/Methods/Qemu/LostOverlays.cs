@@ -16,7 +16,9 @@ internal static partial class LostOverlays
     /// <summary>All that can be found, of each disk the one that is nearest to its base first. What holds no data, and carries none, is left out.</summary>
     public static IReadOnlyList<LostDisk> Find(RecordOrder order, FolderListing listing)
     {
-        var disks = order.Domain.Disks.Where(disk => disk.WhyNotSnapshottable() is null && disk.Source.Path is not null).Select(disk => (Disk: disk, Chain: order.ChainOf(disk))).ToList();
+        var disks = order.Domain.Disks.Where(disk => disk.WhyNotSnapshottable() is null && disk.Source.Path is not null)
+            .Select(disk => (Disk: disk, Chain: order.ChainOf(disk)))
+            .ToList();
         var found = disks.Select(disk => (disk.Disk, Layers: PathsOf(disk.Chain), Files: FilesOf(order, listing, disk.Disk, disk.Chain))).ToList();
         using var ahead = order.Host.ReadAhead(found.SelectMany(disk => disk.Files));
         return [.. found.SelectMany(disk => Find(order, disk.Disk, disk.Layers, disk.Files))];

@@ -111,12 +111,15 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         FailureKind.ObjectNotFound,
         "DiskNotFound",
         order.Domain,
-        order.FindDisk(record.Target) is null
-            ? $"Domain '{order.Domain.Name}' has no disk '{record.Target}' any more, and a run died while it removed its snapshot. Nothing was touched. "
+        order.FindDisk(record.Target) is not null
+            ? $"Disk '{record.Target}' was detached from the running domain '{order.Domain.Name}', and its stored definition still has it, so its snapshot "
+                + "cannot be merged now. Nothing was touched. Attach the disk again, or shut the domain off, and try again."
+            : UnusedOverlay.FindUser(order, record) is { } user
+            ? $"Disk '{user.Target}' of domain '{order.Domain.Name}' uses '{OverlayData.PathOf(record)}', which the snapshot of disk '{record.Target}' has "
+                + $"made, so it cannot be merged. Nothing was touched. Give the disk its target '{record.Target}' again, and try again."
+            : $"Domain '{order.Domain.Name}' has no disk '{record.Target}' any more, and a run died while it removed its snapshot. Nothing was touched. "
                 + $"Attach the disk again; or, if it is not needed any more, move '{OverlayData.PathOf(record)}' to another folder. "
-                + "Then run Repair-DiskSnapshot."
-            : $"Disk '{record.Target}' was detached from the running domain '{order.Domain.Name}', and its stored definition still has it, so its snapshot "
-                + "cannot be merged now. Nothing was touched. Attach the disk again, or shut the domain off, and try again.");
+                + "Then run Repair-DiskSnapshot.");
 
     /// <summary>The chain of a domain that is shut off is read from its images, and one whose image is missing looks like one without the overlay.</summary>
     private void RefuseUnreadableChain(RemovalOrder order)

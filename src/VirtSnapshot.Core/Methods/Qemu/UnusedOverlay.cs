@@ -14,16 +14,22 @@ internal static class UnusedOverlay
     public static string? Describe(RecordOrder order, RecordedDisk record)
     {
         var (host, path) = (order.Host, OverlayData.PathOf(record));
-        if (order.Domain.FindDisk(record.Target) is not { } disk)
+        var disk = order.Domain.FindDisk(record.Target);
+        var chain = disk is null ? [] : ImageChain.Of(host, order.Domain, disk);
+        var overlay = DiskSource.ForPath(path, "qcow2", isBlockDevice: false);
+        if (chain.Any(layer => layer.Path == path) || FindUser(order, record) is not null)
+        {
+            return null;
+        }
+
+        if (disk is null)
         {
             return order.FindDisk(record.Target) is null
                 ? $"the domain has no disk '{record.Target}' any more{Remains(host, path)}"
                 : null;
         }
 
-        var chain = ImageChain.Of(host, order.Domain, disk);
-        var overlay = DiskSource.ForPath(path, "qcow2", isBlockDevice: false);
-        if (chain.Any(layer => IsSame(layer, overlay)) || !IsReadable(host, chain))
+        if (!IsReadable(host, chain))
         {
             return null;
         }
@@ -33,20 +39,33 @@ internal static class UnusedOverlay
             ? $"disk '{disk.Target}' uses {string.Join(" -> ", chain.Select(layer => $"'{layer}'"))}, and its overlay no more{Remains(host, path)}"
             : null;
 
-        bool IsSame(DiskSource one, DiskSource other) =>
-            one.IsSameAs(other) || (one.Path is { } image && other.Path is { } same && order.IsSameFile(image, same));
-
         // As after 'virsh define' of an old XML: the disk's newest data.
         bool HoldsDataFor(IReadOnlyList<DiskSource> layers) => ImageChain.ReadHeader(host, path, withTable: true) is { HoldsData: true }
-            && ImageChain.FromImages(host, overlay).Skip(1).Any(below => layers.Any(layer => IsSame(layer, below)));
+            && ImageChain.FromImages(host, overlay).Skip(1).Any(below => layers.Any(layer => IsSame(order, layer, below)));
     }
 
-    /// <summary>Whether an overlay is not there. Where its folder or one of the disk's images is not there either, it may only be out of sight.</summary>
+    /// <summary>The disk that uses the overlay of a snapshot, be it another one than the snapshot's, in the running or in the stored definition; else null.</summary>
+    public static VmDisk? FindUser(RecordOrder order, RecordedDisk record)
+    {
+        var overlay = DiskSource.ForPath(OverlayData.PathOf(record), "qcow2", isBlockDevice: false);
+        return order.Domain.PlainDisks.FirstOrDefault(disk => Uses(ImageChain.Of(order.Host, order.Domain, disk)))
+            ?? (order.Domain is { IsActive: true, IsPersistent: true }
+                ? DomainReader.ReadStored(order.Native, order.Domain).PlainDisks.FirstOrDefault(disk => Uses(ImageChain.OfStored(order.Host, disk)))
+                : null);
+
+        bool Uses(IReadOnlyList<DiskSource> layers) => layers.Any(layer => IsSame(order, layer, overlay));
+    }
+
+    /// <summary>
+    /// Whether an overlay is not there. Where its folder or one of the disk's images is not there either, it may only be out of sight; so it may where the
+    /// folder is empty, as one is that nothing is mounted on.
+    /// </summary>
     /// <param name="host">Where it is.</param>
     /// <param name="overlay">Its path.</param>
     /// <param name="chain">The disk's layers.</param>
     public static bool IsGone(IHost host, string overlay, IReadOnlyList<DiskSource> chain) =>
-        host.Stat(overlay) is null && IsInSight(host, Path.GetDirectoryName(overlay)!) && AreInSight(host, chain);
+        host.Stat(overlay) is null && Path.GetDirectoryName(overlay)! is var folder && IsInSight(host, folder) && AreInSight(host, chain)
+        && (chain.Any(layer => Path.GetDirectoryName(layer.Path) == folder) || host.ListFiles(folder).Count > 0);
 
     /// <summary>Whether something stands at a path.</summary>
     public static bool IsInSight(IHost host, string path)
@@ -60,6 +79,9 @@ internal static class UnusedOverlay
             return false;
         }
     }
+
+    private static bool IsSame(RecordOrder order, DiskSource one, DiskSource other) =>
+        one.IsSameAs(other) || (one.Path is { } image && other.Path is { } same && order.IsSameFile(image, same));
 
     private static bool AreInSight(IHost host, IReadOnlyList<DiskSource> chain) =>
         chain.All(layer => layer.Path is not { } image || IsInSight(host, image));
