@@ -28,7 +28,8 @@ internal static class DriverOptions
         if ((string?)driver?.Attribute("detect_zeroes") is "on" or "unmap"
             && order.Native.Connection.LibraryVersion is var libvirt && libvirt < KnownToKeepDetectZeroes)
         {
-            effects.Add($"libvirt {libvirt} may not set detect_zeroes on an overlay; then zeros that the guest writes take space until the snapshot is removed");
+            effects.Add($"libvirt {libvirt} may not set detect_zeroes on an overlay; then zeros that the guest writes take space until the snapshot is "
+                + "removed");
         }
 
         if (effects.Count > 0)

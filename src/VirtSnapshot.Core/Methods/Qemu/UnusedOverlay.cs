@@ -44,7 +44,9 @@ internal static class UnusedOverlay
             && ImageChain.FromImages(host, overlay).Skip(1).Any(below => layers.Any(layer => IsSame(order, layer, below)));
     }
 
-    /// <summary>The disk that uses the overlay of a snapshot, be it another one than the snapshot's, in the running or in the stored definition; else null.</summary>
+    /// <summary>
+    /// The disk that uses the overlay of a snapshot, be it another one than the snapshot's, in the running or in the stored definition; null where none does.
+    /// </summary>
     public static VmDisk? FindUser(RecordOrder order, RecordedDisk record)
     {
         var overlay = DiskSource.ForPath(OverlayData.PathOf(record), "qcow2", isBlockDevice: false);

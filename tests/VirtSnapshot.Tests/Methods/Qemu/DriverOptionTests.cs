@@ -27,7 +27,8 @@ public sealed class DriverOptionTests(LabFixture lab)
         Assert.True(new FileInfo(Overlay(domain, "vda")).Length > 1 << 20);
 
         // libvirt 9.0 loses it, 11.3 does not.
-        using var nodes = JsonDocument.Parse(lab.Virsh("qemu-monitor-command", domain.Name, """{"execute":"query-named-block-nodes","arguments":{"flat":true}}"""));
+        const string question = """{"execute":"query-named-block-nodes","arguments":{"flat":true}}""";
+        using var nodes = JsonDocument.Parse(lab.Virsh("qemu-monitor-command", domain.Name, question));
         var overlay = Overlay(domain, "vdb");
         var isLost = nodes.RootElement.GetProperty("return").EnumerateArray()
             .Where(node => node.GetProperty("drv").GetString() == "qcow2" && node.GetProperty("file").GetString() == overlay)
