@@ -49,7 +49,9 @@ public sealed class VmDomain
     /// <exception cref="VirtSnapshotException"><c>CatalogDamaged</c>: the method that is configured for one of them cannot be read.</exception>
     public IReadOnlyList<VmDisk> Disks => disks.Value;
 
-    /// <summary>As <see cref="Disks"/>, but without the methods that are configured for them: those of other domains must not matter, and may be damaged.</summary>
+    /// <summary>
+    /// As <see cref="Disks"/>, but without the methods that are configured for them: those of other domains must not matter, and may be damaged.
+    /// </summary>
     internal IReadOnlyList<VmDisk> PlainDisks => ReadDisks(static _ => null);
 
     /// <summary>The guest agent, as libvirt sees its channel.</summary>

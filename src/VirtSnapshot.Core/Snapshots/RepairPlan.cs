@@ -216,9 +216,13 @@ public sealed class RepairPlan : IDisposable
                 reporter.Warning(paused);
             }
 
-            return HasJournal(now) || (ReadStored(native, now) is { } stored && HasJournal(stored))
-                || RedefinitionRepair.IsNeeded(new RecordOrder(native, now, HostFinder.For(native.Connection, now)))
-                || (SnapshotCatalog.Read(now).Count > 0 && HiddenSnapshots.Find(new RecordOrder(native, now, HostFinder.For(native.Connection, now))).Count > 0);
+            if (HasJournal(now) || (ReadStored(native, now) is { } stored && HasJournal(stored)))
+            {
+                return true;
+            }
+
+            var order = new RecordOrder(native, now, HostFinder.For(native.Connection, now));
+            return RedefinitionRepair.IsNeeded(order) || (SnapshotCatalog.Read(now).Count > 0 && HiddenSnapshots.Find(order).Count > 0);
         }
     }
 

@@ -169,7 +169,9 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
         }
 
         var content = host.ReadHead(path, (int)file.Size);
-        return content.Length == (int)file.Size && GuestState.IsContent(part, content) ? content : throw new IOException($"'{path}' does not hold {GuestState.NameOf(part)}");
+        return content.Length == (int)file.Size && GuestState.IsContent(part, content)
+            ? content
+            : throw new IOException($"'{path}' does not hold {GuestState.NameOf(part)}");
     }
 
     /// <summary>The copy of a guest's state.</summary>

@@ -155,7 +155,8 @@ internal static class ImageChain
         return rest is [{ HasPath: false }, ..] ? [.. images, .. rest] : images;
     }
 
-    private static FileFacts? TryStat(IHost host, string path)
+    /// <summary>What stands at a path, links followed; null also where that cannot be told.</summary>
+    public static FileFacts? TryStat(IHost host, string path)
     {
         try
         {

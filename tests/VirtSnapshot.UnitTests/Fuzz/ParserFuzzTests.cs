@@ -17,7 +17,7 @@ using VirtSnapshot.PowerShell;
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Storage;
 using VirtSnapshot.Tests.Domains;
-using VirtSnapshot.Tests.Lab;
+using VirtSnapshot.UnitTests.Storage;
 using Xunit;
 
 namespace VirtSnapshot.UnitTests.Fuzz;
@@ -30,18 +30,6 @@ public sealed class ParserFuzzTests
 {
     private static readonly Guid Domain = Guid.Parse("11111111-2222-3333-4444-555555555555");
     private static readonly SetIdentity Set = SetIdentity.New(Domain, SnapshotName.Parse("one"));
-
-    private static readonly string Answer = File
-        .ReadAllText(Path.Combine(LabScript.Repository, "tests/VirtSnapshot.UnitTests/Storage/Recorded/lvm-crypt-array-zfs.txt"))
-        .TrimEnd('\n')
-        .Replace('|', '\0');
-
-    private static readonly string[] AnswerPaths =
-    [
-        "/dev/vg/thin1", "/dev/vg/thin1-snap", "/dev/vg/thick", "/dev/mapper/vg-thick_snap", "/dev/vg2/mirror", "/dev/zvol/tank/my+vol", "/dev/zd0p1", "/dev/zd0", "/dev/dm-14",
-        "/dev/vdb", "/srv/a b/disk.raw", "/srv/zp/disk.raw", "/srv/ext4/disk.raw", "/srv/xfs/disk.raw", "/srv/xfsbind/disk.raw", "/srv/btrfs/vms/inner/disk.raw",
-        "/srv/zfs/disk.raw", "/srv/zfs/da ta/disk.raw",
-    ];
 
     private static readonly byte[] Qcow2 = Qcow2Image.Empty(64 << 20, "base.qcow2", "qcow2", new OverlayMark(Set, "vda", "/images/one.qcow2", DateTimeOffset.UnixEpoch))[..Qcow2Header.HeadLength];
 
@@ -111,8 +99,8 @@ public sealed class ParserFuzzTests
         Text("LogicalVolumeTable", text => LogicalVolumeTable.Parse(text), IsFormat, Section("volumes")),
         Text("LogicalVolume", text => LogicalVolume.Read(text).Any(volume => volume.IsBroken), IsFormat, """{"report":[{"lv":[{"lv_name":"a","lv_uuid":"u","lv_attr":"Vwi-a-tz--","lv_tags":"x,y","origin_uuid":"","data_percent":"1.5","metadata_percent":""}]}]}"""),
         Text("ImageInfo", text => ImageInfo.ReadVirtualSize(text), IsFormat, """{"virtual-size": 8388608, "format": "raw"}"""),
-        Text("ProbeAnswer", text => ProbeAnswer.Parse(text), IsFormat, Answer),
-        Text("StorageFindings", ReadAnswer, IsFormat, Answer),
+        Text("ProbeAnswer", text => ProbeAnswer.Parse(text), IsFormat, StorageFindingsTests.Recorded),
+        Text("StorageFindings", ReadAnswer, IsFormat, StorageFindingsTests.Recorded),
         Text("MountTable", ReadMounts, Nothing, Section("mounts"), "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue"),
         Text("FileFacts", text => FileFacts.Parse(text), e => e is IOException, "2049 123 81a4 0 0 4096 0 0", "5 6 61b0 0 6 0 fd 7"),
         Bytes("FileLook", told => FileLook.Parse(told, ["/a", "/b"]), Nothing, Encoding.UTF8.GetBytes(
@@ -167,8 +155,8 @@ public sealed class ParserFuzzTests
 
     private static string Section(string name)
     {
-        var start = Answer.IndexOf($"\0{name}\0", StringComparison.Ordinal) + name.Length + 2;
-        return Answer[start..Answer.IndexOf('\0', start)];
+        var start = StorageFindingsTests.Recorded.IndexOf($"\0{name}\0", StringComparison.Ordinal) + name.Length + 2;
+        return StorageFindingsTests.Recorded[start..StorageFindingsTests.Recorded.IndexOf('\0', start)];
     }
 
     /// <summary>A domain with a record, as libvirt shows it: what has no namespace gets the record's.</summary>
@@ -224,8 +212,8 @@ public sealed class ParserFuzzTests
     private static void ReadAnswer(string text)
     {
         var findings = new StorageFindings();
-        findings.Add(text, AnswerPaths, []);
-        foreach (var path in AnswerPaths)
+        findings.Add(text, StorageFindingsTests.Paths, []);
+        foreach (var path in StorageFindingsTests.Paths)
         {
             _ = new StackBuilder(findings).Build(TestDomain.Disk($"<disk type='block'><source dev='{path}'/><target dev='vda'/></disk>")).Tree;
         }
@@ -234,7 +222,7 @@ public sealed class ParserFuzzTests
     private static void ReadMounts(string text)
     {
         var table = MountTable.Parse(text);
-        foreach (var path in AnswerPaths.Append("/"))
+        foreach (var path in StorageFindingsTests.Paths.Append("/"))
         {
             if (table.Find(path) is { } mount)
             {

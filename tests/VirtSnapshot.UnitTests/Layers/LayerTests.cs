@@ -1,5 +1,5 @@
-using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
+using VirtSnapshot.Tests.Lab;
 using Xunit;
 
 namespace VirtSnapshot.UnitTests.Layers;
@@ -12,7 +12,7 @@ public sealed partial class LayerTests
         ["Native"], ["Libvirt"], ["Hosts"], ["Domains"], ["Storage"], ["Methods", "Quiescing"], ["Snapshots"],
     ];
 
-    private static string Core => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "..", "..", "src", "VirtSnapshot.Core"));
+    private static string Core => Path.Combine(LabScript.Repository, "src", "VirtSnapshot.Core");
 
     [Fact]
     public void No_folder_refers_to_a_higher_one()
@@ -45,8 +45,6 @@ public sealed partial class LayerTests
 
     /// <summary>What lies beside the folders is below them all, and refers to none.</summary>
     private static int LayerOf(string folder) => Array.FindIndex(Layers, layer => layer.Contains(folder));
-
-    private static string ThisFile([CallerFilePath] string path = "") => path;
 
     [GeneratedRegex(@"\bVirtSnapshot\.(\w+)")]
     private static partial Regex Reference();

@@ -12,12 +12,12 @@ namespace VirtSnapshot.UnitTests.Storage;
 /// </summary>
 public class StorageFindingsTests
 {
-    private static readonly string Recorded = File
+    internal static readonly string Recorded = File
         .ReadAllText(Path.Combine(LabScript.Repository, "tests/VirtSnapshot.UnitTests/Storage/Recorded/lvm-crypt-array-zfs.txt"))
         .TrimEnd('\n')
         .Replace('|', '\0');
 
-    private static readonly string[] Paths =
+    internal static readonly string[] Paths =
     [
         "/dev/vg/thin1", "/dev/vg/thin1-snap", "/dev/vg/thick", "/dev/mapper/vg-thick_snap", "/dev/vg2/mirror", "/dev/zvol/tank/my+vol", "/dev/zd0p1", "/dev/zd0", "/dev/dm-14",
         "/dev/vdb", "/srv/a b/disk.raw", "/srv/zp/disk.raw", "/srv/ext4/disk.raw", "/srv/xfs/disk.raw", "/srv/xfsbind/disk.raw", "/srv/btrfs/vms/inner/disk.raw",

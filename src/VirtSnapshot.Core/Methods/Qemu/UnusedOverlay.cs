@@ -70,17 +70,7 @@ internal static class UnusedOverlay
         && (chain.Any(layer => Path.GetDirectoryName(layer.Path) == folder) || host.ListFiles(folder).Count > 0);
 
     /// <summary>Whether something stands at a path.</summary>
-    public static bool IsInSight(IHost host, string path)
-    {
-        try
-        {
-            return host.Stat(path, followLink: true) is not null;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
-    }
+    public static bool IsInSight(IHost host, string path) => ImageChain.TryStat(host, path) is not null;
 
     private static bool IsSame(RecordOrder order, DiskSource one, DiskSource other) =>
         one.IsSameAs(other) || (one.Path is { } image && other.Path is { } same && order.IsSameFile(image, same));
