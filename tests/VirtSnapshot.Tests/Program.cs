@@ -5,7 +5,7 @@ namespace VirtSnapshot.Tests;
 /// <summary>The test runner; or, told so, the process that a fault test kills.</summary>
 public static class Program
 {
-    public static async Task<int> Main(string[] args) => args is ["victim", .. var order]
-        ? Faults.Victim.Run(order)
+    public static async Task<int> Main(string[] args) => args is ["crash-test", .. var request]
+        ? Faults.CrashTest.Run(request)
         : await ConsoleRunner.Run(args);
 }

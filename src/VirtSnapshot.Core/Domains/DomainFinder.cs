@@ -176,7 +176,7 @@ public static class DomainFinder
 
     private static VirtSnapshotException Unreachable(string uri, LibvirtException e) =>
         e.Code is LibvirtErrorCode.AccessDenied or LibvirtErrorCode.AuthenticationFailed or LibvirtErrorCode.OperationDenied
-            || Complaint.IsNoPermission(e.Message)
+            || ToolError.IsNoPermission(e.Message)
             ? LibvirtFailure.Explain(e, uri, $"connecting to '{uri}'", "Run as root, or become a member of the group 'libvirt'.")
             : new VirtSnapshotException(
                 FailureKind.ConnectionError,

@@ -58,7 +58,7 @@ public sealed record VmDisk
 
     /// <summary>
     /// Whether only a secret of libvirt opens it, or a layer that it stands on. The definition of a shut-off domain need not show the layers: see
-    /// <c>CandidateDisk.IsEncrypted</c>.
+    /// <c>DiskContext.IsEncrypted</c>.
     /// </summary>
     internal bool IsEncrypted { get; init; }
 

@@ -18,5 +18,5 @@ internal sealed record HostAnswer(int ExitCode, byte[] Output, string Errors, bo
     public string[] Fields => Text.Split('\0');
 
     /// <summary>One line to put into an error.</summary>
-    public string Complaint => new ProgramResult("it", ExitCode, "", Errors).Complaint;
+    public string ToolError => new ProgramResult("it", ExitCode, "", Errors).ToolError;
 }

@@ -37,7 +37,7 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
         var sudo = HostProgram.Start("sudo", ["-n", "--", "setsid", "--wait", program, .. arguments]);
         var result = RunToEnd(sudo, program, input, "root does not find it", cancellation);
         return !result.Succeeded && result.Errors.StartsWith("sudo: ", StringComparison.Ordinal)
-            ? throw HostProgram.SudoRefused(Name, Environment.UserName, result.Complaint)
+            ? throw HostProgram.SudoRefused(Name, Environment.UserName, result.ToolError)
             : result;
     }
 
@@ -76,7 +76,7 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
             () => FileApi.Stat(path, followLink),
             "stat",
             [.. follow, "-c", FileFacts.StatFormat, "--", path],
-            result => result.Succeeded ? FileFacts.Parse(result.Output.Trim()) : Complaint.IsNothingThere(result.Errors) ? null : throw new IOException($"{path}: {result.Complaint}"));
+            result => result.Succeeded ? FileFacts.Parse(result.Output.Trim()) : ToolError.IsNothingThere(result.Errors) ? null : throw new IOException($"{path}: {result.ToolError}"));
     }
 
     public long FreeSpace(string path) => new DriveInfo(path).AvailableFreeSpace;
@@ -93,7 +93,7 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
         },
         "sh",
         ["-c", "head -c \"$1\" -- \"$2\" | base64 -w 0", "head", $"{count}", path],
-        result => result.Succeeded && result.Errors.Length == 0 ? Convert.FromBase64String(result.Output) : throw new IOException($"{path}: {result.Complaint}"));
+        result => result.Succeeded && result.Errors.Length == 0 ? Convert.FromBase64String(result.Output) : throw new IOException($"{path}: {result.ToolError}"));
 
     public IReadOnlyList<string> ListFiles(string directory)
     {
@@ -189,7 +189,7 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
         arguments,
         result => result.Succeeded
             ? true
-            : throw (Complaint.IsNoPermission(result.Errors) ? new UnauthorizedAccessException($"{path}: {result.Complaint}") : new IOException($"{path}: {result.Complaint}")),
+            : throw (ToolError.IsNoPermission(result.Errors) ? new UnauthorizedAccessException($"{path}: {result.ToolError}") : new IOException($"{path}: {result.ToolError}")),
         input);
 
     /// <summary>As we are; and where that is denied, through sudo, if that lets us.</summary>

@@ -6,7 +6,7 @@ internal sealed record ProgramResult(string Program, int ExitCode, string Output
     public bool Succeeded => ExitCode == 0;
 
     /// <summary>One line to put into an error.</summary>
-    public string Complaint
+    public string ToolError
     {
         get
         {

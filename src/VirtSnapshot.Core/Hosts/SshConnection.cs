@@ -91,18 +91,18 @@ internal sealed class SshConnection
         if (cancellation.CanBeCanceled)
         {
             // It may take hours, and others must not wait for it.
-            return AskOnce(new HostQuestion(script, arguments, input, holders ?? []), asRoot, isLook, cancellation);
+            return AskOnce(new HostQuery(script, arguments, input, holders ?? []), asRoot, isLook, cancellation);
         }
 
         questions.Wait(CancellationToken.None);
         try
         {
-            return AskOnce(new HostQuestion(script, arguments, input, holders ?? []), asRoot, isLook, cancellation);
+            return AskOnce(new HostQuery(script, arguments, input, holders ?? []), asRoot, isLook, cancellation);
         }
         catch (VirtSnapshotException e) when (isLook && e.InnerException is EndOfStreamException)
         {
             // By now ssh knows that the connection that was kept open is dead. Who was not let in would not be let in again.
-            return AskOnce(new HostQuestion(script, arguments, input, holders ?? []), asRoot, isLook, cancellation);
+            return AskOnce(new HostQuery(script, arguments, input, holders ?? []), asRoot, isLook, cancellation);
         }
         finally
         {
@@ -168,11 +168,11 @@ internal sealed class SshConnection
         HostAnswer answer;
         try
         {
-            answer = AskOnce(new HostQuestion("connect.sh", [], null, []), asRoot: false, isLook: true, CancellationToken.None);
+            answer = AskOnce(new HostQuery("connect.sh", [], null, []), asRoot: false, isLook: true, CancellationToken.None);
         }
         catch (VirtSnapshotException e) when (e.InnerException is EndOfStreamException)
         {
-            answer = AskOnce(new HostQuestion("connect.sh", [], null, []), asRoot: false, isLook: true, CancellationToken.None);
+            answer = AskOnce(new HostQuery("connect.sh", [], null, []), asRoot: false, isLook: true, CancellationToken.None);
         }
 
         var lines = answer.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -193,11 +193,11 @@ internal sealed class SshConnection
         }
     }
 
-    private HostAnswer AskOnce(HostQuestion question, bool asRoot, bool isLook, CancellationToken cancellation)
+    private HostAnswer AskOnce(HostQuery question, bool asRoot, bool isLook, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         Interlocked.Increment(ref roundTrips);
-        var worker = TakeIdle(asRoot, out var lossesBefore) ?? new SshWorker(StartSession(HostQuestion.Worker, ["worker"], asRoot));
+        var worker = TakeIdle(asRoot, out var lossesBefore) ?? new SshWorker(StartSession(HostQuery.Worker, ["worker"], asRoot));
         var isKept = false;
         using var patience = isLook ? new Timer(_ => worker.GiveUp(), null, LookPatience, Timeout.InfiniteTimeSpan) : null;
         try

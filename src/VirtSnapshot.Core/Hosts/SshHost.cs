@@ -13,7 +13,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
     // Below what Linux takes as one argument (128 KiB), which the whole command is for the shell over there; each quote may become four.
     private const int MostPathText = 24 * 1024;
 
-    private readonly ConcurrentDictionary<string, FileLook> looks = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, FileQuery> looks = new(StringComparer.Ordinal);
     private readonly ConcurrentBag<SshLock> locks = [];
 
     public string Name => connection.User.HostName;
@@ -40,7 +40,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
 
         foreach (var part in InParts(fresh))
         {
-            foreach (var (path, look) in FileLook.Parse(Ask("look.sh", part).Output, part))
+            foreach (var (path, look) in FileQuery.Parse(Ask("look.sh", part).Output, part))
             {
                 looks.TryAdd(path, look);
             }
@@ -59,7 +59,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
         string[] follow = followLink ? ["-L"] : [];
         var answer = Query("stat", [.. follow, "-c", FileFacts.StatFormat, "--", path]);
         return answer.Succeeded ? FileFacts.Parse(answer.Text.Trim())
-            : Complaint.IsNothingThere(answer.Errors) ? null
+            : ToolError.IsNothingThere(answer.Errors) ? null
             : throw Failure(path, answer);
     }
 
@@ -72,7 +72,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
 
         var answer = Query("stat", ["-f", "-c", "%a %S", "--", path]);
         return answer.Succeeded
-            ? FileLook.TryParseFreeBytes(answer.Text.Trim()) ?? throw new IOException($"{path}: what 'stat' says of its file system cannot be understood.")
+            ? FileQuery.TryParseFreeBytes(answer.Text.Trim()) ?? throw new IOException($"{path}: what 'stat' says of its file system cannot be understood.")
             : throw Failure(path, answer);
     }
 
@@ -83,7 +83,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
     public byte[] ReadHead(string path, int count)
     {
         // What is shorter than all that was read ahead is known as a whole.
-        if (looks.TryGetValue(path, out var look) && look.Head is { } head && (count <= head.Length || head.Length < FileLook.HeadLength))
+        if (looks.TryGetValue(path, out var look) && look.Head is { } head && (count <= head.Length || head.Length < FileQuery.HeadLength))
         {
             return head[..Math.Min(count, head.Length)];
         }
@@ -200,9 +200,9 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
         }
     }
 
-    private static Exception Failure(string path, HostAnswer answer) => Complaint.IsNoPermission(answer.Errors)
-        ? new UnauthorizedAccessException($"{path}: {answer.Complaint}")
-        : new IOException($"{path}: {answer.Complaint}");
+    private static Exception Failure(string path, HostAnswer answer) => ToolError.IsNoPermission(answer.Errors)
+        ? new UnauthorizedAccessException($"{path}: {answer.ToolError}")
+        : new IOException($"{path}: {answer.ToolError}");
 
     private static IEnumerable<List<string>> InParts(List<string> paths)
     {

@@ -41,7 +41,7 @@ internal sealed class SshWorker : IDisposable
     /// <param name="question">What to do.</param>
     /// <param name="cancellation">Ends it, for a script that ends when its input closes. Nothing more can be asked then.</param>
     /// <returns>Null where no whole answer came.</returns>
-    public HostAnswer? Ask(HostQuestion question, CancellationToken cancellation)
+    public HostAnswer? Ask(HostQuery question, CancellationToken cancellation)
     {
         var nonce = Convert.ToHexString(RandomNumberGenerator.GetBytes(12));
         var mark = $"vs-{nonce}";

@@ -21,7 +21,7 @@ internal static class LibvirtFailure
             { Code: LibvirtErrorCode.OperationTimeout } => (FailureKind.OperationTimeout, "LibvirtTimeout"),
             { Code: LibvirtErrorCode.BlockCopyActive } => (FailureKind.ResourceBusy, "BlockJobRunning"),
             { Code: LibvirtErrorCode.ResourceBusy } => (FailureKind.ResourceBusy, "LibvirtBusy"),
-            _ when Complaint.IsNoPermission(error.Message) => (FailureKind.PermissionDenied, "AccessDenied"),
+            _ when ToolError.IsNoPermission(error.Message) => (FailureKind.PermissionDenied, "AccessDenied"),
             { Code: LibvirtErrorCode.NoSupport or LibvirtErrorCode.OperationUnsupported or LibvirtErrorCode.ConfigurationUnsupported } => (FailureKind.NotImplemented, "LibvirtUnsupported"),
             { Code: LibvirtErrorCode.OperationInvalid } => (FailureKind.InvalidOperation, "LibvirtRefused"),
             _ => (FailureKind.InvalidResult, "LibvirtFailed"),

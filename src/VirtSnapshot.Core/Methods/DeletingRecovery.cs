@@ -6,11 +6,11 @@ namespace VirtSnapshot.Methods;
 /// <param name="exists">Whether it is there; throws a <see cref="VirtSnapshotException"/> where that cannot be told now.</param>
 /// <param name="delete">Deletes it; one that is gone already is fine.</param>
 internal sealed class DeletingRecovery(
-    IReadOnlyList<RecordedDisk> journaled, Func<RecordedDisk, string> nameOf, Predicate<RecordedDisk> exists, Action<RecordedDisk> delete) : IRecovery
+    IReadOnlyList<SnapshotRecord> journaled, Func<SnapshotRecord, string> nameOf, Predicate<SnapshotRecord> exists, Action<SnapshotRecord> delete) : IRecovery
 {
-    private readonly IReadOnlyList<RecordedDisk> leftovers = [.. journaled.Where(record => MayExist(record, exists))];
+    private readonly IReadOnlyList<SnapshotRecord> leftovers = [.. journaled.Where(record => MayExist(record, exists))];
 
-    public IReadOnlyList<RecordedDisk> Taken => [];
+    public IReadOnlyList<SnapshotRecord> Taken => [];
 
     public IReadOnlyList<string> Leftovers => [.. leftovers.Select(nameOf)];
 
@@ -33,7 +33,7 @@ internal sealed class DeletingRecovery(
     }
 
     /// <summary>What cannot be looked at now stays in the journal.</summary>
-    private static bool MayExist(RecordedDisk record, Predicate<RecordedDisk> exists)
+    private static bool MayExist(SnapshotRecord record, Predicate<SnapshotRecord> exists)
     {
         try
         {

@@ -6,13 +6,13 @@ internal sealed class FolderListing
     private readonly Dictionary<string, IReadOnlyList<string>> files = new(StringComparer.Ordinal);
     private IReadOnlyList<string>? pools;
 
-    public IReadOnlyList<string> PoolFolders(RecordOrder order) => pools ??= ImageUse.ReadPoolFolders(order.Native.Connection);
+    public IReadOnlyList<string> PoolFolders(MethodRequest request) => pools ??= ImageUse.ReadPoolFolders(request.Native.Connection);
 
-    public IReadOnlyList<string> FilesIn(RecordOrder order, string folder)
+    public IReadOnlyList<string> FilesIn(MethodRequest request, string folder)
     {
         if (!files.TryGetValue(folder, out var found))
         {
-            files.Add(folder, found = order.Host.ListFiles(folder));
+            files.Add(folder, found = request.Host.ListFiles(folder));
         }
 
         return found;

@@ -6,7 +6,7 @@ namespace VirtSnapshot.Methods;
 /// </summary>
 internal interface IDiskRestoration
 {
-    RestoredDisk Disk { get; }
+    RestoreRecord Disk { get; }
 
     /// <summary>What is done, as the end of a sentence about the disk.</summary>
     string Description { get; }
@@ -18,7 +18,7 @@ internal interface IDiskRestoration
     bool IsSwitched();
 
     /// <summary>Whether something has been done already that cannot be taken back.</summary>
-    bool IsBeyondRecall() => false;
+    bool IsIrreversible() => false;
 
     /// <summary>Makes what will take the place of what is there. The disk stays as it is.</summary>
     void Prepare(CancellationToken cancellation);

@@ -4,7 +4,7 @@ namespace VirtSnapshot.Methods;
 internal interface IRecovery
 {
     /// <summary>The disks whose snapshots were taken: they need a record.</summary>
-    IReadOnlyList<RecordedDisk> Taken { get; }
+    IReadOnlyList<SnapshotRecord> Taken { get; }
 
     /// <summary>What lies around of the others, for people.</summary>
     IReadOnlyList<string> Leftovers { get; }

@@ -32,20 +32,20 @@ internal sealed class ImageUse
         openFiles = new Lazy<OpenFiles>(host.ReadOpenFiles);
     }
 
-    /// <param name="order">The domain whose images are asked about.</param>
+    /// <param name="request">The domain whose images are asked about.</param>
     /// <param name="skipped">Hears the names of domains that do not respond. Where it is null, they are waited for.</param>
-    public static ImageUse Read(RecordOrder order, Action<string>? skipped = null)
+    public static ImageUse Read(MethodRequest request, Action<string>? skipped = null)
     {
-        var use = new ImageUse(order.Host, order.Domain.Uuid, order.Native.Connection);
-        List<VmDomain> domains = [.. DomainSurvey.ReadAll(order.Native.Connection, ReadDefinitions, skipped).SelectMany(found => found)];
-        using var ahead = ImageChain.ReadAhead(order.Host, domains.SelectMany(domain => domain.PlainDisks).Select(disk => disk.Source));
+        var use = new ImageUse(request.Host, request.Domain.Uuid, request.Native.Connection);
+        List<VmDomain> domains = [.. DomainSurvey.ReadAll(request.Native.Connection, ReadDefinitions, skipped).SelectMany(found => found)];
+        using var ahead = ImageChain.ReadAhead(request.Host, domains.SelectMany(domain => domain.PlainDisks).Select(disk => disk.Source));
         domains.ForEach(use.AddLayers);
         use.Learn(use.domainLayers.Select(used => used.Layer.Path!));
         return use;
     }
 
     /// <summary>The same, asked about another domain's images.</summary>
-    public ImageUse For(RecordOrder order) => new(order.Host, order.Domain.Uuid, order.Native.Connection, this);
+    public ImageUse For(MethodRequest request) => new(request.Host, request.Domain.Uuid, request.Native.Connection, this);
 
     /// <summary>A disk of another domain, or another disk of the owner's, that has an image in its chain; null where none does.</summary>
     public string? FindForeignDisk(string image, string target) =>

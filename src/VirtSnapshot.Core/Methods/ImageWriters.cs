@@ -21,18 +21,18 @@ internal sealed class ImageWriters
     {
     }
 
-    /// <param name="order">The domain that asks.</param>
+    /// <param name="request">The domain that asks.</param>
     /// <param name="skipped">Hears the names of domains that do not respond. Where it is null, they are waited for.</param>
-    public static ImageWriters Read(RecordOrder order, Action<string>? skipped = null)
+    public static ImageWriters Read(MethodRequest request, Action<string>? skipped = null)
     {
-        var volumePath = DomainReader.VolumePaths(order.Native.Connection.Uri);
+        var volumePath = DomainReader.VolumePaths(request.Native.Connection.Uri);
         var read = new ImageWriters();
-        read.writers.AddRange(DomainSurvey.ReadAll(order.Native.Connection, native => Of(native, volumePath), skipped).SelectMany(found => found));
+        read.writers.AddRange(DomainSurvey.ReadAll(request.Native.Connection, native => Of(native, volumePath), skipped).SelectMany(found => found));
         read.byPath = read.writers.Where(writer => writer.Source.HasPath).ToLookup(writer => writer.Source.Path!, StringComparer.Ordinal);
         var paths = read.byPath.Select(found => found.Key).ToList();
-        using var ahead = order.Host.ReadAhead(paths);
+        using var ahead = request.Host.ReadAhead(paths);
         read.byFile = paths
-            .Select(path => (Path: path, Facts: TryStat(order.Host, path)))
+            .Select(path => (Path: path, Facts: TryStat(request.Host, path)))
             .Where(found => found.Facts is not null)
             .SelectMany(found => read.byPath[found.Path], (found, writer) => (found.Facts!.Identity, Writer: writer))
             .ToLookup(found => found.Identity, found => found.Writer);
@@ -40,14 +40,14 @@ internal sealed class ImageWriters
     }
 
     /// <summary>Another domain's disk that writes to one of several images; one that runs before one that does not. Null where there is none.</summary>
-    /// <param name="order">The domain that may write to them itself.</param>
+    /// <param name="request">The domain that may write to them itself.</param>
     /// <param name="images">The images.</param>
-    public ImageWriter? Find(RecordOrder order, params IEnumerable<DiskSource> images) => images
-        .SelectMany(image => Find(order, image))
-        .Where(writer => writer.DomainUuid != order.Domain.Uuid)
+    public ImageWriter? Find(MethodRequest request, params IEnumerable<DiskSource> images) => images
+        .SelectMany(image => Find(request, image))
+        .Where(writer => writer.DomainUuid != request.Domain.Uuid)
         .MaxBy(writer => writer.IsRunning);
 
-    private IEnumerable<ImageWriter> Find(RecordOrder order, DiskSource image)
+    private IEnumerable<ImageWriter> Find(MethodRequest request, DiskSource image)
     {
         if (image.Path is not { } path)
         {
@@ -55,13 +55,13 @@ internal sealed class ImageWriters
         }
 
         var named = byPath![path];
-        if (order.Host.WhyNoShell is null)
+        if (request.Host.WhyNoShell is null)
         {
-            return TryStat(order.Host, path) is { } facts ? named.Concat(byFile![facts.Identity]) : named;
+            return TryStat(request.Host, path) is { } facts ? named.Concat(byFile![facts.Identity]) : named;
         }
 
         // Only libvirt can tell here that two names are of one device.
-        return named.Concat(byPath.Where(other => VolumeUse.IsSame(order.Native.Connection, other.Key, path)).SelectMany(other => other));
+        return named.Concat(byPath.Where(other => VolumeUse.IsSame(request.Native.Connection, other.Key, path)).SelectMany(other => other));
     }
 
     /// <summary>What cannot be looked at is known by its name alone.</summary>

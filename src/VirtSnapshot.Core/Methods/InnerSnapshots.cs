@@ -7,7 +7,7 @@ namespace VirtSnapshot.Methods;
 internal static class InnerSnapshots
 {
     /// <summary>Whether an image keeps some, or a snapshot of libvirt names it. What is in a raw one is the guest's, header and all.</summary>
-    public static bool Need(RecordOrder order, string image, string format = "qcow2") =>
-        (format == "qcow2" && order.Host.WhyNoShell is null && ImageChain.ReadHeader(order.Host, image) is { SnapshotCount: > 0 })
-        || order.Native.SnapshotXmls().Any(xml => SafeXml.Parse(xml).Descendants().SelectMany(element => element.Attributes()).Any(attribute => attribute.Value == image));
+    public static bool Need(MethodRequest request, string image, string format = "qcow2") =>
+        (format == "qcow2" && request.Host.WhyNoShell is null && ImageChain.ReadHeader(request.Host, image) is { SnapshotCount: > 0 })
+        || request.Native.SnapshotXmls().Any(xml => SafeXml.Parse(xml).Descendants().SelectMany(element => element.Attributes()).Any(attribute => attribute.Value == image));
 }

@@ -9,4 +9,4 @@ namespace VirtSnapshot.Methods;
 /// <param name="TakenAt">When it was taken, as far as the storage knows.</param>
 /// <param name="IsInChain">Whether the disk uses the data written since; else that is missing from the disk.</param>
 /// <param name="WhyUseless">Why the disk as it is cannot go on with it, as the end of a sentence; null where it can.</param>
-internal sealed record LostDisk(RecordedDisk Record, string File, DateTimeOffset TakenAt, bool IsInChain, string? WhyUseless = null);
+internal sealed record LostDisk(SnapshotRecord Record, string File, DateTimeOffset TakenAt, bool IsInChain, string? WhyUseless = null);

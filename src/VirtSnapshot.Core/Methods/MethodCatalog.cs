@@ -13,18 +13,18 @@ namespace VirtSnapshot.Methods;
 internal static class MethodCatalog
 {
     /// <summary>The method that can hold a disk still without changing what lies under it: see <see cref="Snapshots.SetActs"/>.</summary>
-    public static ISnapshotProvider Shield { get; } = new QemuProvider();
+    public static SnapshotMethod Shield { get; } = new QemuMethod();
 
     /// <summary>The methods, the one to be preferred first. Tests put their own beside them.</summary>
-    public static MethodSelector Selector { get; set; } = new(
+    public static MethodRegistry Selector { get; set; } = new(
     [
         Shield,
-        new VolumeProvider(new LvmDriver()),
-        new VolumeProvider(new LvmThinDriver()),
-        new VolumeProvider(new BtrfsDriver()),
-        new VolumeProvider(new ZfsDriver()),
-        new VolumeProvider(new ReflinkDriver()),
-        new QemuInternalProvider(),
-        new LibvirtVolumeProvider(),
+        new VolumeMethod(new LvmDriver()),
+        new VolumeMethod(new LvmThinDriver()),
+        new VolumeMethod(new BtrfsDriver()),
+        new VolumeMethod(new ZfsDriver()),
+        new VolumeMethod(new ReflinkDriver()),
+        new QemuInternalMethod(),
+        new LibvirtVolumeMethod(),
     ]);
 }

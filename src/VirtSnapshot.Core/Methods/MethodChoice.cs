@@ -4,4 +4,4 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods;
 
 /// <summary>The method that was chosen for a disk, and why.</summary>
-internal sealed record MethodChoice(ISnapshotProvider Provider, DiskSnapshotMethod Method, string Reason, StorageLevel Level);
+internal sealed record MethodChoice(SnapshotMethod Provider, DiskSnapshotMethod Method, string Reason, StorageLevel Level);

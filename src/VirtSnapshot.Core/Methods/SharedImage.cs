@@ -9,18 +9,18 @@ internal static class SharedImage
     /// <summary>Refuses what no method can snapshot.</summary>
     /// <returns>Disks whose image the definition of a domain that is shut off names: what to tell where that is no reason to refuse.</returns>
     /// <exception cref="VirtSnapshotException"><c>SourceShared</c>: a running domain writes to an image that a disk stands on.</exception>
-    public static IReadOnlyList<string> RefuseRunning(RecordOrder order, ImageWriters writers, IReadOnlyList<VmDisk> disks)
+    public static IReadOnlyList<string> RefuseRunning(MethodRequest request, ImageWriters writers, IReadOnlyList<VmDisk> disks)
     {
         // The chain of a running domain is in its definition; that of a shut-off one must be read from the images.
-        var isSilent = order is { Domain.IsActive: false, Host.WhyNoShell: null };
+        var isSilent = request is { Domain.IsActive: false, Host.WhyNoShell: null };
         using var ahead = isSilent
-            ? ImageChain.ReadAhead(order.Host, disks.Select(disk => disk.Source))
-            : order.Host.ReadAhead(disks.SelectMany(disk => disk.BackingChain.Prepend(disk.Source)).Select(layer => layer.Path).OfType<string>());
+            ? ImageChain.ReadAhead(request.Host, disks.Select(disk => disk.Source))
+            : request.Host.ReadAhead(disks.SelectMany(disk => disk.BackingChain.Prepend(disk.Source)).Select(layer => layer.Path).OfType<string>());
         var warnings = new List<string>();
         foreach (var disk in disks)
         {
-            var chain = isSilent ? ImageChain.Of(order.Host, order.Domain, disk) : [disk.Source, .. disk.BackingChain];
-            if (writers.Find(order, chain) is { IsRunning: true } running)
+            var chain = isSilent ? ImageChain.Of(request.Host, request.Domain, disk) : [disk.Source, .. disk.BackingChain];
+            if (writers.Find(request, chain) is { IsRunning: true } running)
             {
                 throw Refusal(
                     disk,
@@ -29,7 +29,7 @@ internal static class SharedImage
                     $"Shut '{running.Domain}' off, and give one of both an image of its own.");
             }
 
-            if (writers.Find(order, disk.Source) is { } defined)
+            if (writers.Find(request, disk.Source) is { } defined)
             {
                 warnings.Add(
                     $"The image '{disk.Source}' of disk '{disk.Target}' of domain '{disk.Domain}' is that of {defined} as well, which is shut off. "
@@ -42,9 +42,9 @@ internal static class SharedImage
 
     /// <summary>An overlay needs a base that never changes, and another domain's next start would write to it.</summary>
     /// <exception cref="VirtSnapshotException"><c>SourceShared</c>.</exception>
-    public static void RefuseUnderOverlay(RecordOrder order, ImageWriters writers, VmDisk disk)
+    public static void RefuseUnderOverlay(MethodRequest request, ImageWriters writers, VmDisk disk)
     {
-        if (writers.Find(order, disk.Source) is { } writer)
+        if (writers.Find(request, disk.Source) is { } writer)
         {
             throw Refusal(
                 disk,
@@ -56,9 +56,9 @@ internal static class SharedImage
 
     /// <summary>A fresh overlay is no way back while another domain changes the base.</summary>
     /// <exception cref="VirtSnapshotException"><c>SourceShared</c>.</exception>
-    public static void RefuseRestore(RecordOrder order, ImageWriters writers, VmDisk disk, RecordedDisk record)
+    public static void RefuseRestore(MethodRequest request, ImageWriters writers, VmDisk disk, SnapshotRecord record)
     {
-        if (writers.Find(order, ImageChain.FromImages(order.Host, record.Source)) is { IsRunning: true } running)
+        if (writers.Find(request, ImageChain.FromImages(request.Host, record.Source)) is { IsRunning: true } running)
         {
             throw Refusal(
                 disk,
@@ -69,9 +69,9 @@ internal static class SharedImage
     }
 
     /// <summary>What is to be told of a snapshot whose data another domain changes.</summary>
-    public static string DescribeWritten(RecordOrder order, RecordedDisk record, string snapshot, ImageWriter writer) =>
-        $"Snapshot '{snapshot}' of disk '{record.Target}' of domain '{order.Domain.Name}' is no longer what was taken: {writer}, which runs, "
-        + $"writes to '{writer.Source}'. Shut '{writer.Domain}' off. {WayOut(order.Domain, order.Domain.FindDisk(record.Target))}".TrimEnd();
+    public static string DescribeWritten(MethodRequest request, SnapshotRecord record, string snapshot, ImageWriter writer) =>
+        $"Snapshot '{snapshot}' of disk '{record.Target}' of domain '{request.Domain.Name}' is no longer what was taken: {writer}, which runs, "
+        + $"writes to '{writer.Source}'. Shut '{writer.Domain}' off. {WayOut(request.Domain, request.Domain.FindDisk(record.Target))}".TrimEnd();
 
     /// <summary>
     /// How a disk on an overlay becomes independent of a base that others need as well, and nothing is lost: the overlay takes in all that it

@@ -8,15 +8,15 @@ namespace VirtSnapshot.Methods;
 internal static class StoredDisk
 {
     /// <summary>Gives the disk another source. The domain is never redefined as a whole, which would lose passwords and race.</summary>
-    public static void PointTo(RecordOrder order, string target, DiskSource source)
+    public static void PointTo(MethodRequest request, string target, DiskSource source)
     {
-        var stored = DomainReader.ReadStored(order.Native, order.Domain).Root.Element("devices")!.Elements("disk")
+        var stored = DomainReader.ReadStored(request.Native, request.Domain).Root.Element("devices")!.Elements("disk")
             .First(disk => (string?)disk.Element("target")?.Attribute("dev") == target);
         var changed = new XElement(stored);
         changed.SetAttributeValue("type", source.Type.ToString().ToLowerInvariant());
         changed.Element("backingStore")?.Remove();
         changed.Element("source")!.ReplaceWith(SafeXml.Parse(source.Xml));
         changed.Element("driver")?.SetAttributeValue("type", source.Format ?? "raw");
-        order.Native.UpdateDevice(changed.ToString(SaveOptions.DisableFormatting), Definition.Stored);
+        request.Native.UpdateDevice(changed.ToString(SaveOptions.DisableFormatting), Definition.Stored);
     }
 }

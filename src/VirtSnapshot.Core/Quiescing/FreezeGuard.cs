@@ -19,15 +19,15 @@ internal sealed class FreezeGuard : IDisposable
 
     private readonly IHost host;
     private readonly string uri;
-    private readonly string order;
+    private readonly string request;
     private IHostScript script;
     private bool isSpare;
 
-    private FreezeGuard(IHost host, string uri, string order)
+    private FreezeGuard(IHost host, string uri, string request)
     {
         this.host = host;
         this.uri = uri;
-        this.order = order;
+        this.request = request;
         isSpare = true;
         script = TakeSpare() ?? StartOwn();
     }
@@ -121,7 +121,7 @@ internal sealed class FreezeGuard : IDisposable
         var spare = SpareGuards.Take(uri);
         try
         {
-            spare?.Tell(order);
+            spare?.Tell(request);
             return spare;
         }
         catch (IOException)
@@ -137,7 +137,7 @@ internal sealed class FreezeGuard : IDisposable
         try
         {
             var own = host.StartScript(Script, [ProcessName, host.HypervisorUri]);
-            own.Tell(order);
+            own.Tell(request);
             return own;
         }
         catch (VirtSnapshotException e)

@@ -153,7 +153,7 @@ internal sealed class DomainSession : IDisposable
         Native = fresh;
     }
 
-    public RecordOrder ToOrder() => new(Native, Domain, Host);
+    public MethodRequest ToRequest() => new(Native, Domain, Host);
 
     public void Dispose()
     {

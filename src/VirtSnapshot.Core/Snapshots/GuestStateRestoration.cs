@@ -243,7 +243,7 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
         var result = Host.RunAsRoot(program, arguments);
         if (!result.Succeeded)
         {
-            throw new IOException(result.Complaint);
+            throw new IOException(result.ToolError);
         }
     }
 }

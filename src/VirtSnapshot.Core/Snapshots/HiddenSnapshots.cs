@@ -7,17 +7,17 @@ internal static class HiddenSnapshots
 {
     /// <returns>None where nothing is recorded; then nobody is asked.</returns>
     /// <exception cref="VirtSnapshotException">They cannot be looked at.</exception>
-    public static IReadOnlyList<(SnapshotName Name, RecordedDisk Record)> Find(RecordOrder order) => order.Host.WhyNoShell is not null
+    public static IReadOnlyList<(SnapshotName Name, SnapshotRecord Record)> Find(MethodRequest request) => request.Host.WhyNoShell is not null
         ? []
         :
         [
-            .. RecordProof.Own(order, SnapshotCatalog.ReadDisks(order.Domain))
+            .. RecordProof.Own(request, SnapshotCatalog.ReadDisks(request.Domain))
                 .Select(record => (record.Set!.Name, Record: record))
-                .Where(found => MethodCatalog.Selector.Providers.FirstOrDefault(provider => provider.Method == found.Record.Method)?.IsHidden(order, found.Record) == true),
+                .Where(found => MethodCatalog.Selector.Providers.FirstOrDefault(provider => provider.Method == found.Record.Method)?.IsHidden(request, found.Record) == true),
         ];
 
     /// <summary>Makes them readable again, and says of each how it went.</summary>
-    public static RepairResult Expose(RecordOrder order, IReadOnlyList<(SnapshotName Name, RecordedDisk Record)> hidden)
+    public static RepairResult Expose(MethodRequest request, IReadOnlyList<(SnapshotName Name, SnapshotRecord Record)> hidden)
     {
         var action = RepairAction.Exposed;
         var details = new List<string>();
@@ -25,7 +25,7 @@ internal static class HiddenSnapshots
         {
             try
             {
-                MethodCatalog.Selector.Find(record.Method, order.Domain).Expose(order, record);
+                MethodCatalog.Selector.Find(record.Method, request.Domain).Expose(request, record);
                 details.Add($"Disk '{record.Target}': snapshot '{name}' can be read again at '{record.Source}'.");
             }
             catch (VirtSnapshotException e)
@@ -35,6 +35,6 @@ internal static class HiddenSnapshots
             }
         }
 
-        return new RepairResult(order.Domain.Name, action, details, order.Domain.Uri);
+        return new RepairResult(request.Domain.Name, action, details, request.Domain.Uri);
     }
 }

@@ -14,11 +14,11 @@ namespace VirtSnapshot.Snapshots;
 internal sealed record JournalEntry(
     Guid Group,
     SnapshotName Name,
-    RecordedDisk Record,
+    SnapshotRecord Record,
     string? Instance = null,
     bool WasRecorded = false,
     bool IsShield = false,
-    RecordedDisk? Becomes = null,
+    SnapshotRecord? Becomes = null,
     bool IsLost = false)
 {
     /// <summary>Whether both are about the same disk of the same set.</summary>

@@ -16,7 +16,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
     public static string? DropShields(DomainSession session, IRunReporter reporter, IReadOnlyList<JournalEntry> entries, CancellationToken cancellation)
     {
         var shields = entries.Where(entry => entry.IsShield).ToList();
-        var taken = shields.Count == 0 ? [] : MethodCatalog.Shield.PlanRecovery(session.ToOrder(), [.. shields.Select(entry => entry.Record)]).Taken;
+        var taken = shields.Count == 0 ? [] : MethodCatalog.Shield.PlanRecovery(session.ToRequest(), [.. shields.Select(entry => entry.Record)]).Taken;
         if (taken.Count == 0)
         {
             RunJournal.Clear(session.Native, session.Domain);
@@ -42,7 +42,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
         var parts = entries.GroupBy(entry => entry.Record.Method)
             .Select(part => (Provider: MethodCatalog.Selector.Find(part.Key, session.Domain), Entries: part.ToList()))
             .Select(part => (
-                part.Provider, part.Entries, Recovery: part.Provider.PlanRecovery(session.ToOrder(), [.. part.Entries.Select(entry => entry.Record)])))
+                part.Provider, part.Entries, Recovery: part.Provider.PlanRecovery(session.ToRequest(), [.. part.Entries.Select(entry => entry.Record)])))
             .ToList();
         if (parts.SelectMany(part => part.Recovery.CleanUp()).ToList() is { Count: > 0 } kept)
         {
@@ -70,8 +70,8 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
         return [];
     }
 
-    public IReadOnlyList<RemovedDisk> Run(
-        ISnapshotProvider provider, IReadOnlyList<JournalEntry> unproven, ulong bandwidth, CancellationToken cancellation)
+    public IReadOnlyList<RemovalOutcome> Run(
+        SnapshotMethod provider, IReadOnlyList<JournalEntry> unproven, ulong bandwidth, CancellationToken cancellation)
     {
         session.Reread();
         if (DomainSession.FindSavedMemory(session.Native, session.Domain, "What was to be removed stays.") is { } saved)
@@ -88,12 +88,12 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
         var journal = RunJournal.Read(session.Domain);
         var recorded = SnapshotCatalog.Read(session.Domain);
         var isRemoval = journal is { Operation: RunOperation.Removal };
-        var removal = provider.PlanRemoval(new RemovalOrder(
+        var removal = provider.PlanRemoval(new RemovalRequest(
             session.Native,
             session.Domain,
             session.Host,
             [.. entries.Select(entry => entry.Record)],
-            RecordProof.Own(session.ToOrder(), recorded.SelectMany(set => set.Disks).Select(disk => disk.Record)),
+            RecordProof.Own(session.ToRequest(), recorded.SelectMany(set => set.Disks).Select(disk => disk.Record)),
             bandwidth,
             Targets(entry => isRemoval && BegunEntry(entry) is not null),
             Targets(entry => isRemoval && IsSameRun(entry)),
@@ -171,18 +171,18 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
     }
 
     /// <summary>What a record names is touched only where it has been proven to be this domain's.</summary>
-    private (IReadOnlyList<JournalEntry> Proven, IReadOnlyList<RemovedDisk> Unfit) Prove(IReadOnlyList<JournalEntry> entries)
+    private (IReadOnlyList<JournalEntry> Proven, IReadOnlyList<RemovalOutcome> Unfit) Prove(IReadOnlyList<JournalEntry> entries)
     {
         var proven = new List<JournalEntry>();
-        var unfit = new List<RemovedDisk>();
+        var unfit = new List<RemovalOutcome>();
         try
         {
-            using var ahead = RecordProof.ReadAhead(session.ToOrder(), [.. entries.Select(entry => entry.Record)]);
+            using var ahead = RecordProof.ReadAhead(session.ToRequest(), [.. entries.Select(entry => entry.Record)]);
             foreach (var entry in entries)
             {
                 try
                 {
-                    proven.Add(RecordProof.Verify(session.ToOrder(), entry));
+                    proven.Add(RecordProof.Verify(session.ToRequest(), entry));
                 }
                 catch (VirtSnapshotException e)
                 {
@@ -198,15 +198,15 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
 
         return (proven, unfit);
 
-        static RemovedDisk Unfit(JournalEntry entry, VirtSnapshotException error) => new(entry.Record, null, null, new RemovalFailure(error, HadBegun: false));
+        static RemovalOutcome Unfit(JournalEntry entry, VirtSnapshotException error) => new(entry.Record, null, null, new RemovalFailure(error, HadBegun: false));
     }
 
     /// <summary>A file that has to stay keeps the journal: nothing else explains it any more.</summary>
-    private RemovedDisk Discard(IRemoval removal, RemovedDisk disk)
+    private RemovalOutcome Discard(IRemoval removal, RemovalOutcome disk)
     {
         try
         {
-            removal.Discard(session.ToOrder(), disk);
+            removal.Discard(session.ToRequest(), disk);
             return disk;
         }
         catch (VirtSnapshotException e)

@@ -51,9 +51,9 @@ public static class MethodSettings
         });
 
     /// <summary>A size that is none is to be told now, and not in the night when the snapshot is to be taken.</summary>
-    private static void RefuseWrongData(LibvirtDomain native, VmDomain domain, CandidateDisk candidate, MethodChoice choice)
+    private static void RefuseWrongData(LibvirtDomain native, VmDomain domain, DiskContext candidate, MethodChoice choice)
     {
-        var order = new SnapshotOrder(
+        var request = new PlanRequest(
             native,
             domain,
             HostFinder.For(native.Connection, domain),
@@ -64,7 +64,7 @@ public static class MethodSettings
             Warn: static _ => { });
         try
         {
-            _ = choice.Provider.Plan(order);
+            _ = choice.Provider.Plan(request);
         }
         catch (VirtSnapshotException e) when (e.ErrorId != "MethodUnsuitable")
         {
@@ -88,14 +88,14 @@ public static class MethodSettings
             ];
     }
 
-    private static IEnumerable<CandidateDisk> Candidates(IReadOnlyList<DomainDisks> domains)
+    private static IEnumerable<DiskContext> Candidates(IReadOnlyList<DomainDisks> domains)
     {
         ArgumentNullException.ThrowIfNull(domains);
         var storage = new StorageProbe(() => HostFinder.For(domains[0].Domain.Uri, domains[0].Domain), [.. domains.SelectMany(domain => domain.Disks)]);
-        return domains.SelectMany(domain => domain.Disks.Select(disk => new CandidateDisk(domain.Domain, disk, storage)));
+        return domains.SelectMany(domain => domain.Disks.Select(disk => new DiskContext(domain.Domain, disk, storage)));
     }
 
-    private static DiskMethodSetting Describe(CandidateDisk candidate)
+    private static DiskMethodSetting Describe(DiskContext candidate)
     {
         var (domain, disk) = (candidate.Domain, candidate.Disk);
         try
@@ -109,7 +109,7 @@ public static class MethodSettings
         }
     }
 
-    private static IEnumerable<DiskMethodOption> Options(CandidateDisk candidate)
+    private static IEnumerable<DiskMethodOption> Options(DiskContext candidate)
     {
         var (domain, disk) = (candidate.Domain, candidate.Disk);
         DiskMethodOption Option(string? method, StorageLevel? level, bool isChosen, bool canServe, string reason) =>
@@ -119,7 +119,7 @@ public static class MethodSettings
             return [Option(null, null, false, false, $"No method can snapshot it: {why}")];
         }
 
-        var judged = MethodCatalog.Selector.JudgeAll(candidate);
+        var judged = MethodCatalog.Selector.ProbeAll(candidate);
         var configured = disk.Method?.Name;
 
         // As the selector does: a method that is configured stands for itself, and nothing else is taken instead.

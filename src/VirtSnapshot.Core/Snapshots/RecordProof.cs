@@ -14,31 +14,31 @@ internal static class RecordProof
     /// <exception cref="VirtSnapshotException">
     /// <c>SnapshotForeign</c>: it is another domain's, of another image, or names what is not ours. Or what it names cannot be looked at.
     /// </exception>
-    public static RecordedDisk Verify(RecordOrder order, RecordedDisk record) => Verify(order, record, record);
+    public static SnapshotRecord Verify(MethodRequest request, SnapshotRecord record) => Verify(request, record, record);
 
     /// <summary>What a journal says of a disk, proven as a whole.</summary>
-    /// <exception cref="VirtSnapshotException">As <see cref="Verify(RecordOrder, RecordedDisk)"/>.</exception>
-    /// <param name="order">The domain.</param>
+    /// <exception cref="VirtSnapshotException">As <see cref="Verify(MethodRequest, SnapshotRecord)"/>.</exception>
+    /// <param name="request">The domain.</param>
     /// <param name="entry">What the journal says.</param>
     /// <param name="restored">
     /// Of a snapshot that goes because an older one is restored: that one, with which the disk may have left the image that both are of.
     /// </param>
-    public static JournalEntry Verify(RecordOrder order, JournalEntry entry, RecordedDisk? restored = null) => entry with
+    public static JournalEntry Verify(MethodRequest request, JournalEntry entry, SnapshotRecord? restored = null) => entry with
     {
-        Record = Verify(order, entry.Record, entry.IsLost && restored?.Image == entry.Record.Image && restored.Method == entry.Record.Method ? restored : entry.Record),
+        Record = Verify(request, entry.Record, entry.IsLost && restored?.Image == entry.Record.Image && restored.Method == entry.Record.Method ? restored : entry.Record),
         Becomes = entry.Becomes switch
         {
             null => null,
-            var becomes when !becomes.IsSameAs(entry.Record) => throw becomes.ToForeign(order.Domain, "it is to become the snapshot of another disk or method"),
+            var becomes when !becomes.IsSameAs(entry.Record) => throw becomes.ToForeign(request.Domain, "it is to become the snapshot of another disk or method"),
 
             // The image that it will be of takes its place only now.
-            var becomes => Verify(order, becomes, entry.Record),
+            var becomes => Verify(request, becomes, entry.Record),
         },
     };
 
-    private static RecordedDisk Verify(RecordOrder order, RecordedDisk record, RecordedDisk ofImage)
+    private static SnapshotRecord Verify(MethodRequest request, SnapshotRecord record, SnapshotRecord ofImage)
     {
-        var domain = order.Domain;
+        var domain = request.Domain;
         var why = record.Set is { } set ? set.WhyNotOf(domain.Uuid) : "it does not say which domain it was taken of";
         if (why is not null)
         {
@@ -48,8 +48,8 @@ internal static class RecordProof
         var provider = MethodCatalog.Selector.Find(record.Method, domain);
         try
         {
-            using var ahead = ReadAhead(order, [record]);
-            return provider.Verify(order, record, FindImage(order, provider, ofImage));
+            using var ahead = ReadAhead(request, [record]);
+            return provider.Verify(request, record, FindImage(request, provider, ofImage));
         }
         catch (Exception e) when (e is FormatException or ArgumentException or VirtSnapshotException { ErrorId: "CatalogDamaged" or "SnapshotNotOurs" })
         {
@@ -68,11 +68,11 @@ internal static class RecordProof
     }
 
     /// <summary>Why a record is not the domain's, as the end of a sentence; null where it is, or that cannot be told now.</summary>
-    public static string? WhyForeign(RecordOrder order, RecordedDisk record)
+    public static string? WhyForeign(MethodRequest request, SnapshotRecord record)
     {
         try
         {
-            _ = Verify(order, record);
+            _ = Verify(request, record);
             return null;
         }
         catch (VirtSnapshotException e)
@@ -82,16 +82,16 @@ internal static class RecordProof
     }
 
     /// <summary>Those records of a domain that are certainly its own.</summary>
-    public static IReadOnlyList<RecordedDisk> Own(RecordOrder order, IEnumerable<RecordedDisk> records)
+    public static IReadOnlyList<SnapshotRecord> Own(MethodRequest request, IEnumerable<SnapshotRecord> records)
     {
-        var own = new List<RecordedDisk>();
+        var own = new List<SnapshotRecord>();
         var all = records.ToList();
-        using var ahead = ReadAhead(order, all);
+        using var ahead = ReadAhead(request, all);
         foreach (var record in all)
         {
             try
             {
-                own.Add(Verify(order, record));
+                own.Add(Verify(request, record));
             }
             catch (VirtSnapshotException)
             {
@@ -103,32 +103,32 @@ internal static class RecordProof
     }
 
     /// <summary>The layer of the disk that the snapshot is of; null where the disk is gone.</summary>
-    private static DiskSource? FindImage(RecordOrder order, ISnapshotProvider provider, RecordedDisk record)
+    private static DiskSource? FindImage(MethodRequest request, SnapshotMethod provider, SnapshotRecord record)
     {
-        if (provider.ImagesOf(record)?.ToList() is not { } images || order.FindDisk(record.Target) is not { } disk)
+        if (provider.ImagesOf(record)?.ToList() is not { } images || request.FindDisk(record.Target) is not { } disk)
         {
             return null;
         }
 
-        var chain = order.ChainOf(disk);
-        return chain.FirstOrDefault(layer => images.Any(image => image.Length > 0 && (layer.ToString() == image || (layer.Path is { } path && order.IsSameFile(path, image)))))
+        var chain = request.ChainOf(disk);
+        return chain.FirstOrDefault(layer => images.Any(image => image.Length > 0 && (layer.ToString() == image || (layer.Path is { } path && request.IsSameFile(path, image)))))
 
             // A volume of a pool that does not run has no path to compare.
             ?? (chain.Any(layer => layer is { Type: DiskSourceType.Volume, Path: null })
                 ? null
-                : throw record.ToForeign(order.Domain, $"it is of the image '{record.Image}', and the disk uses "
+                : throw record.ToForeign(request.Domain, $"it is of the image '{record.Image}', and the disk uses "
                     + $"{string.Join(" -> ", chain.Select(layer => $"'{layer}'"))}"));
     }
 
     /// <summary>Looks at all that records name, and at the images of their disks, so that another host is asked once for each generation of images.</summary>
-    public static IDisposable? ReadAhead(RecordOrder order, IReadOnlyList<RecordedDisk> records) => order.Host.WhyNoShell is not null || records.Count == 0
+    public static IDisposable? ReadAhead(MethodRequest request, IReadOnlyList<SnapshotRecord> records) => request.Host.WhyNoShell is not null || records.Count == 0
         ? null
         : ImageChain.ReadAhead(
-            order.Host,
-            records.Select(record => record.Target).Distinct().Select(order.Domain.FindDisk).OfType<VmDisk>().Select(disk => disk.Source),
+            request.Host,
+            records.Select(record => record.Target).Distinct().Select(request.Domain.FindDisk).OfType<VmDisk>().Select(disk => disk.Source),
             records.SelectMany(Paths).Distinct(StringComparer.Ordinal));
 
-    private static IEnumerable<string> Paths(RecordedDisk record) => record.Data.DescendantsAndSelf()
+    private static IEnumerable<string> Paths(SnapshotRecord record) => record.Data.DescendantsAndSelf()
         .SelectMany(element => element.Attributes(), (_, attribute) => attribute.Value)
         .Append(record.Image)
         .Append(record.Source.Path ?? "")

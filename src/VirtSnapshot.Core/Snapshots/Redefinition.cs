@@ -10,15 +10,15 @@ namespace VirtSnapshot.Snapshots;
 internal static class Redefinition
 {
     /// <summary>Disks of a running domain whose stored definition starts from a layer below the one that the guest writes to.</summary>
-    public static IReadOnlyList<(VmDisk Live, VmDisk Stored)> FindBehind(RecordOrder order)
+    public static IReadOnlyList<(VmDisk Live, VmDisk Stored)> FindBehind(MethodRequest request)
     {
-        var domain = order.Domain;
+        var domain = request.Domain;
         if (domain is not { IsActive: true, IsPersistent: true } || domain.Disks.All(disk => disk.BackingChain.Count == 0))
         {
             return [];
         }
 
-        var stored = DomainReader.ReadStored(order.Native, domain);
+        var stored = DomainReader.ReadStored(request.Native, domain);
         return
         [
             .. domain.Disks
@@ -27,22 +27,22 @@ internal static class Redefinition
         ];
 
         bool IsSame(DiskSource one, DiskSource other) =>
-            one.IsSameAs(other) || (one.Path is { } path && other.Path is { } same && order.IsSameFile(path, same));
+            one.IsSameAs(other) || (one.Path is { } path && other.Path is { } same && request.IsSameFile(path, same));
     }
 
     /// <summary>Snapshots that storage proves to be the domain's own, but for those that a run is working on. Some may be useless.</summary>
-    public static IReadOnlyList<LostDisk> FindLost(RecordOrder order, FolderListing listing)
+    public static IReadOnlyList<LostDisk> FindLost(MethodRequest request, FolderListing listing)
     {
-        if (order.Host.WhyNoShell is not null)
+        if (request.Host.WhyNoShell is not null)
         {
             return [];
         }
 
         // What a run is working on, or has left behind, is explained by its journal.
-        var journaled = RunJournal.Read(order.Domain)?.Entries ?? [];
+        var journaled = RunJournal.Read(request.Domain)?.Entries ?? [];
         return
         [
-            .. MethodCatalog.Selector.Providers.SelectMany(provider => provider.FindLost(order, listing))
+            .. MethodCatalog.Selector.Providers.SelectMany(provider => provider.FindLost(request, listing))
                 .Where(lost => !journaled.Any(entry => entry.Record.Set?.Group == lost.Record.Set!.Group && entry.Record.IsSameAs(lost.Record))),
         ];
     }

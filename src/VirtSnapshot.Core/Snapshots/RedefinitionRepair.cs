@@ -40,16 +40,16 @@ internal sealed class RedefinitionRepair
             : $"keep {string.Join(", ", disk.Select(layer => $"'{layer.File}'"))} of disk '{disk[0].Record.Target}' aside in another file")));
 
     /// <summary>Whether there is anything to repair, or to tell the user of.</summary>
-    public static bool IsNeeded(RecordOrder order) => Redefinition.FindBehind(order).Count > 0
-        || FindLost(order) is { Count: > 0 } lost && (lost.Any(disk => !disk.IsInChain) || lost.Any(disk => !SnapshotCatalog.ReadDisks(order.Domain).Any(record => IsSame(record, disk.Record))));
+    public static bool IsNeeded(MethodRequest request) => Redefinition.FindBehind(request).Count > 0
+        || FindLost(request) is { Count: > 0 } lost && (lost.Any(disk => !disk.IsInChain) || lost.Any(disk => !SnapshotCatalog.ReadDisks(request.Domain).Any(record => IsSame(record, disk.Record))));
 
     /// <summary>Null where there is nothing to do, or the user has to choose first, which is told.</summary>
     /// <exception cref="VirtSnapshotException"><c>DomainRunning</c>, <c>NotReattachable</c>, <c>SourceShared</c>; nothing was touched.</exception>
     public static RedefinitionRepair? Plan(DomainSession session, DetachedOverlay? choice, IRunReporter reporter)
     {
-        var order = session.ToOrder();
-        var lost = FindLost(order);
-        var allBehind = Redefinition.FindBehind(order);
+        var request = session.ToRequest();
+        var lost = FindLost(request);
+        var allBehind = Redefinition.FindBehind(request);
 
         // What other tools have put on the disk, an administrator may want to be gone after the next start.
         var behind = allBehind.Where(disk => lost.Any(own => own.IsInChain && own.File == disk.Live.Source.Path)).ToList();
@@ -74,7 +74,7 @@ internal sealed class RedefinitionRepair
 
         foreach (var disk in detached)
         {
-            Refuse(order, disk, choice!.Value);
+            Refuse(request, disk, choice!.Value);
         }
 
         return behind.Count + unrecorded.Count + detached.Count > 0 ? new RedefinitionRepair(session, behind, unrecorded, detached, choice ?? DetachedOverlay.KeepAside) : null;
@@ -88,7 +88,7 @@ internal sealed class RedefinitionRepair
         details.AddRange(unrecorded.Select(lost => $"Disk '{lost.Record.Target}': snapshot '{lost.Record.Set!.Name}' is recorded again, as crash-consistent."));
         foreach (var (live, stored) in behind)
         {
-            StoredDisk.PointTo(session.ToOrder(), live.Target, live.Source);
+            StoredDisk.PointTo(session.ToRequest(), live.Target, live.Source);
             details.Add($"Disk '{live.Target}': its stored definition starts from '{live.Source}' again, and not from '{stored.Source}'.");
         }
 
@@ -113,11 +113,11 @@ internal sealed class RedefinitionRepair
     }
 
     /// <summary>A host that cannot be looked at has nothing to show, and is no reason to fail: the domain may have no snapshot at all.</summary>
-    private static IReadOnlyList<LostDisk> FindLost(RecordOrder order)
+    private static IReadOnlyList<LostDisk> FindLost(MethodRequest request)
     {
         try
         {
-            return Redefinition.FindLost(order, new FolderListing());
+            return Redefinition.FindLost(request, new FolderListing());
         }
         catch (VirtSnapshotException e) when (e.ErrorId is "HostUnreachable" or "SudoRefused")
         {
@@ -125,14 +125,14 @@ internal sealed class RedefinitionRepair
         }
     }
 
-    private static void Refuse(RecordOrder order, IReadOnlyList<LostDisk> disk, DetachedOverlay choice)
+    private static void Refuse(MethodRequest request, IReadOnlyList<LostDisk> disk, DetachedOverlay choice)
     {
-        var (domain, target) = (order.Domain, disk[0].Record.Target);
+        var (domain, target) = (request.Domain, disk[0].Record.Target);
         var provider = MethodCatalog.Selector.Find(disk[0].Record.Method, domain);
-        IReadOnlyList<RecordedDisk> records = [.. disk.Select(layer => layer.Record)];
+        IReadOnlyList<SnapshotRecord> records = [.. disk.Select(layer => layer.Record)];
         if (choice == DetachedOverlay.KeepAside)
         {
-            if (provider.WhyNotKeptAside(order, records) is { } user)
+            if (provider.WhyNotKeptAside(request, records) is { } user)
             {
                 throw new VirtSnapshotException(
                     FailureKind.ResourceBusy,
@@ -154,7 +154,7 @@ internal sealed class RedefinitionRepair
                 + "first: what it writes meanwhile, and what that file holds, do not fit together.");
         }
 
-        if (provider.WhyNotReattachable(order, records) is { } why)
+        if (provider.WhyNotReattachable(request, records) is { } why)
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
@@ -165,23 +165,23 @@ internal sealed class RedefinitionRepair
         }
     }
 
-    private static bool IsSame(RecordedDisk record, RecordedDisk other) => record.Set?.Group == other.Set?.Group && record.IsSameAs(other);
+    private static bool IsSame(SnapshotRecord record, SnapshotRecord other) => record.Set?.Group == other.Set?.Group && record.IsSameAs(other);
 
     private string Reattach(IReadOnlyList<LostDisk> disk)
     {
         // While the user was asked, the domain may have run on what the overlays stand on.
         session.Reread();
-        Refuse(session.ToOrder(), disk, choice);
+        Refuse(session.ToRequest(), disk, choice);
         Record(disk);
         RunSteps.Reached(RunStep.Recorded);
         var (target, records) = (disk[0].Record.Target, disk.Select(layer => layer.Record).ToList());
         var before = session.Domain.FindDisk(target)!.Source;
-        MethodCatalog.Selector.Find(records[0].Method, session.Domain).Reattach(session.ToOrder(), records);
+        MethodCatalog.Selector.Find(records[0].Method, session.Domain).Reattach(session.ToRequest(), records);
         RunSteps.Reached(RunStep.DiskSwitched);
         session.Reread();
         if (session.Domain.IsActive && session.Domain.FindDisk(target)?.Source.IsSameAs(before) == true)
         {
-            StoredDisk.PointTo(session.ToOrder(), target, before);
+            StoredDisk.PointTo(session.ToRequest(), target, before);
             throw new VirtSnapshotException(
                 FailureKind.ResourceBusy,
                 "DomainStarted",
@@ -197,7 +197,7 @@ internal sealed class RedefinitionRepair
     {
         // While the user was asked, the domain may have been defined with them again, and started.
         session.Reread();
-        Refuse(session.ToOrder(), disk, choice);
+        Refuse(session.ToRequest(), disk, choice);
         var records = disk.Select(layer => layer.Record).ToList();
 
         // First, for the overlays themselves tell all that it takes to do this again.
@@ -208,7 +208,7 @@ internal sealed class RedefinitionRepair
 
         session.Reread();
         RunSteps.Reached(RunStep.CatalogRewritten);
-        var names = MethodCatalog.Selector.Find(records[0].Method, session.Domain).KeepAside(session.ToOrder(), records);
+        var names = MethodCatalog.Selector.Find(records[0].Method, session.Domain).KeepAside(session.ToRequest(), records);
         var kept = $"Disk '{records[0].Target}': kept as {string.Join(", ", names.Select(name => $"'{name}'"))}. The disk goes on without it.";
         return disk.All(layer => layer.WhyUseless is not null)
             ? $"{kept} Its own base is missing from the disk: {disk[0].WhyUseless}."

@@ -40,7 +40,7 @@ public sealed class RemovalPlan : IDisposable
             var begun = DomainSession.Guarded(domain, "planning to remove snapshots", () =>
             {
                 DomainJobs.Refuse(session.Native, session.Domain, cancellation);
-                return FindBegun(session.ToOrder(), snapshots);
+                return FindBegun(session.ToRequest(), snapshots);
             });
             return new RemovalPlan(
                 session,
@@ -105,16 +105,16 @@ public sealed class RemovalPlan : IDisposable
     private static bool IsUnnamed(DiskSnapshot snapshot) => snapshot.Group == Guid.Empty;
 
     /// <summary>A removal that was stopped before may be taken up again, and comes first; any other unfinished run needs repairing first.</summary>
-    private static List<JournalEntry> FindBegun(RecordOrder order, IReadOnlyList<DiskSnapshot> snapshots)
+    private static List<JournalEntry> FindBegun(MethodRequest request, IReadOnlyList<DiskSnapshot> snapshots)
     {
-        if (RunJournal.Read(order.Domain) is not { } journal)
+        if (RunJournal.Read(request.Domain) is not { } journal)
         {
             return [];
         }
 
-        return journal.Operation == RunOperation.Removal && journal.Entries.All(entry => snapshots.Any(snapshot => IsOf(entry, snapshot)) && RecordProof.WhyForeign(order, entry.Record) is null)
+        return journal.Operation == RunOperation.Removal && journal.Entries.All(entry => snapshots.Any(snapshot => IsOf(entry, snapshot)) && RecordProof.WhyForeign(request, entry.Record) is null)
             ? [.. journal.Entries]
-            : throw journal.ToFailure(order.Domain);
+            : throw journal.ToFailure(request.Domain);
     }
 
     private List<RemovalResult> RunRound(IReadOnlyList<DiskSnapshot> round, RemovalOptions options, CancellationToken cancellation)
@@ -178,11 +178,11 @@ public sealed class RemovalPlan : IDisposable
     /// <summary>A record that is not this domain's, or of which the domain uses nothing any more, is taken out; nothing else is touched.</summary>
     private bool TryForget(DiskSnapshot snapshot)
     {
-        var order = session.ToOrder();
+        var request = session.ToRequest();
         var forgotten = SnapshotCatalog.Read(session.Domain)
             .SelectMany(set => set.Disks, (set, disk) => (Set: set, disk.Record))
             .Where(found => found.Set.Group == snapshot.Group && found.Record.Target == snapshot.Disk)
-            .Select(found => (found.Set, found.Record, Why: RecordProof.WhyForeign(order, found.Record) ?? WhyOnlyRecorded(order, found.Record)))
+            .Select(found => (found.Set, found.Record, Why: RecordProof.WhyForeign(request, found.Record) ?? WhyOnlyRecorded(request, found.Record)))
             .FirstOrDefault(found => found.Why is not null);
         if (forgotten.Why is not { } why)
         {
@@ -205,16 +205,16 @@ public sealed class RemovalPlan : IDisposable
     }
 
     /// <summary>What a removal has begun, its journal ends.</summary>
-    private static string? WhyOnlyRecorded(RecordOrder order, RecordedDisk record)
+    private static string? WhyOnlyRecorded(MethodRequest request, SnapshotRecord record)
     {
-        if (RunJournal.Read(order.Domain)?.Entries.Any(entry => entry.Record.Set == record.Set && entry.Record.IsSameAs(record)) == true)
+        if (RunJournal.Read(request.Domain)?.Entries.Any(entry => entry.Record.Set == record.Set && entry.Record.IsSameAs(record)) == true)
         {
             return null;
         }
 
         try
         {
-            return MethodCatalog.Selector.Find(record.Method, order.Domain).WhyOnlyRecorded(order, RecordProof.Verify(order, record));
+            return MethodCatalog.Selector.Find(record.Method, request.Domain).WhyOnlyRecorded(request, RecordProof.Verify(request, record));
         }
         catch (Exception e) when (e is VirtSnapshotException or IOException or UnauthorizedAccessException)
         {
@@ -264,15 +264,15 @@ public sealed class RemovalPlan : IDisposable
 
     private string Advise(DiskSnapshot snapshot)
     {
-        var order = session.ToOrder();
-        if (order.Host.WhyNoShell is not null || order.Domain.FindDisk(snapshot.Disk) is not { } disk)
+        var request = session.ToRequest();
+        if (request.Host.WhyNoShell is not null || request.Domain.FindDisk(snapshot.Disk) is not { } disk)
         {
             return "";
         }
 
-        var chain = ImageChain.Of(order.Host, order.Domain, disk);
+        var chain = ImageChain.Of(request.Host, request.Domain, disk);
         var position = chain.Skip(1).TakeWhile(layer => !layer.IsSameAs(snapshot.BackupSource)).Count();
-        return position + 1 < chain.Count ? new StrangeOverlays(order, () => ImageUse.Read(order)).Advise(disk, chain, position) : "";
+        return position + 1 < chain.Count ? new StrangeOverlays(request, () => ImageUse.Read(request)).Advise(disk, chain, position) : "";
     }
 
     private static VirtSnapshotException NotReached(DiskSnapshot snapshot, DiskSnapshot failed) => new(

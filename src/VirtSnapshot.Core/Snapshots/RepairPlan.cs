@@ -15,8 +15,8 @@ public sealed class RepairPlan : IDisposable
     private readonly DomainSession session;
     private readonly VmDomain? stored;
     private readonly RunJournal journal;
-    private readonly IReadOnlyList<(SnapshotName Name, RecordedDisk Record)> hidden = [];
-    private readonly IReadOnlyList<(ISnapshotProvider Provider, IRecovery Recovery)> parts;
+    private readonly IReadOnlyList<(SnapshotName Name, SnapshotRecord Record)> hidden = [];
+    private readonly IReadOnlyList<(SnapshotMethod Provider, IRecovery Recovery)> parts;
     private readonly IReadOnlyList<JournalEntry> proven;
     private readonly IReadOnlyList<string> unfit;
     private readonly IRunReporter reporter;
@@ -24,7 +24,7 @@ public sealed class RepairPlan : IDisposable
     private readonly RedefinitionRepair? redefinition;
 
     /// <summary>Where no run has died, and snapshots cannot be read.</summary>
-    private RepairPlan(DomainSession session, IReadOnlyList<(SnapshotName Name, RecordedDisk Record)> hidden, IRunReporter reporter)
+    private RepairPlan(DomainSession session, IReadOnlyList<(SnapshotName Name, SnapshotRecord Record)> hidden, IRunReporter reporter)
     {
         this.session = session;
         this.hidden = hidden;
@@ -56,7 +56,7 @@ public sealed class RepairPlan : IDisposable
             .. proven.Select(entry => entry.Record).GroupBy(record => record.Method).Select(part =>
             {
                 var provider = MethodCatalog.Selector.Find(part.Key, session.Domain);
-                return (provider, provider.PlanRecovery(session.ToOrder(), [.. part]));
+                return (provider, provider.PlanRecovery(session.ToRequest(), [.. part]));
             }),
         ];
     }
@@ -85,7 +85,7 @@ public sealed class RepairPlan : IDisposable
     private bool IsRestore => journal.Operation is RunOperation.Restore or RunOperation.RestoreEnding;
 
     /// <summary>What was taken and is to be recorded: a shield is neither.</summary>
-    private IReadOnlyList<RecordedDisk> Taken =>
+    private IReadOnlyList<SnapshotRecord> Taken =>
         [.. parts.SelectMany(part => part.Recovery.Taken).Where(record => !proven.Any(entry => entry.IsShield && entry.Record == record))];
 
     /// <summary>
@@ -158,7 +158,7 @@ public sealed class RepairPlan : IDisposable
                     return new RepairPlan(session, redefinition, reporter);
                 }
 
-                if (HiddenSnapshots.Find(session.ToOrder()) is { Count: > 0 } hidden)
+                if (HiddenSnapshots.Find(session.ToRequest()) is { Count: > 0 } hidden)
                 {
                     return new RepairPlan(session, hidden, reporter);
                 }
@@ -184,7 +184,7 @@ public sealed class RepairPlan : IDisposable
             : IsForeign
             ? Forget()
             : hidden.Count > 0
-            ? HiddenSnapshots.Expose(session.ToOrder(), hidden)
+            ? HiddenSnapshots.Expose(session.ToRequest(), hidden)
             : IsRestore
             ? FinishRestore(cancellation)
             : journal.Operation == RunOperation.Removal ? FinishRemoval(cancellation) : FinishSnapshot(cancellation),
@@ -221,8 +221,8 @@ public sealed class RepairPlan : IDisposable
                 return true;
             }
 
-            var order = new RecordOrder(native, now, HostFinder.For(native.Connection, now));
-            return RedefinitionRepair.IsNeeded(order) || (SnapshotCatalog.Read(now).Count > 0 && HiddenSnapshots.Find(order).Count > 0);
+            var request = new MethodRequest(native, now, HostFinder.For(native.Connection, now));
+            return RedefinitionRepair.IsNeeded(request) || (SnapshotCatalog.Read(now).Count > 0 && HiddenSnapshots.Find(request).Count > 0);
         }
     }
 
@@ -234,16 +234,16 @@ public sealed class RepairPlan : IDisposable
     /// </summary>
     private (IReadOnlyList<JournalEntry> Proven, IReadOnlyList<string> Unfit) Prove()
     {
-        var order = session.ToOrder();
+        var request = session.ToRequest();
         var entries = new List<JournalEntry>();
         var reasons = new List<string>();
-        using var ahead = RecordProof.ReadAhead(order, [.. journal.Entries.Select(entry => entry.Record)]);
+        using var ahead = RecordProof.ReadAhead(request, [.. journal.Entries.Select(entry => entry.Record)]);
         foreach (var entry in journal.Entries)
         {
             try
             {
                 var restored = journal.Entries.FirstOrDefault(other => !other.IsLost && other.Record.Target == entry.Record.Target)?.Record;
-                var proven = RecordProof.Verify(order, entry, restored);
+                var proven = RecordProof.Verify(request, entry, restored);
                 if (IsRestore && !entry.IsLost)
                 {
                     if (proven.Record.Source.Path is null)

@@ -128,10 +128,10 @@ public sealed class RestorePlan : IDisposable
         RefuseSeveralSets(domain, snapshots);
         var sets = SnapshotCatalog.Read(domain);
         var set = sets.FirstOrDefault(set => set.Group == snapshots[0].Group);
-        var order = session.ToOrder();
-        using var ahead = RecordProof.ReadAhead(order, SnapshotCatalog.ReadDisks(domain));
+        var request = session.ToRequest();
+        using var ahead = RecordProof.ReadAhead(request, SnapshotCatalog.ReadDisks(domain));
         var disks = snapshots.DistinctBy(snapshot => snapshot.Disk).Select(snapshot => RecordProof.Verify(
-            order, set?.Disks.FirstOrDefault(disk => disk.Record.Target == snapshot.Disk)?.Record ?? throw NotRecorded(domain, snapshot))).ToList();
+            request, set?.Disks.FirstOrDefault(disk => disk.Record.Target == snapshot.Disk)?.Record ?? throw NotRecorded(domain, snapshot))).ToList();
         foreach (var disk in disks)
         {
             RefuseUnsound(session, set!, disk);
@@ -144,12 +144,12 @@ public sealed class RestorePlan : IDisposable
                 + $"{string.Join(", ", set.Disks.Select(disk => disk.Record.Target).Except(disks.Select(disk => disk.Target)))} stays as it is, of another moment.");
         }
 
-        var recorded = RecordProof.Own(order, sets.SelectMany(other => other.Disks).Select(disk => disk.Record));
+        var recorded = RecordProof.Own(request, sets.SelectMany(other => other.Disks).Select(disk => disk.Record));
         var states = GuestStateRestoration.Plan(session, set, includeFirmware, reporter);
         IReadOnlyList<IDiskRestoration> restorations =
         [
             .. disks.GroupBy(disk => disk.Method).SelectMany(part => MethodCatalog.Selector.Find(part.Key, domain).PlanRestoration(
-                new RestoreOrder(session.Native, domain, session.Host, set.Group, set.Name, [.. part], recorded))),
+                new RestoreRequest(session.Native, domain, session.Host, set.Group, set.Name, [.. part], recorded))),
         ];
         return new RestorePlan(session, set, restorations, states, reporter);
     }
@@ -167,7 +167,7 @@ public sealed class RestorePlan : IDisposable
         }
     }
 
-    private static void RefuseUnsound(DomainSession session, SnapshotSet set, RecordedDisk record)
+    private static void RefuseUnsound(DomainSession session, SnapshotSet set, SnapshotRecord record)
     {
         var domain = session.Domain;
         if (domain.FindDisk(record.Target) is null)
@@ -179,7 +179,7 @@ public sealed class RestorePlan : IDisposable
                 $"Domain '{domain.Name}' has no disk '{record.Target}' any more, so it cannot be restored. Nothing was touched. Leave it out with -Disk, or attach a disk of that target first.");
         }
 
-        var state = MethodCatalog.Selector.Find(record.Method, domain).Check(session.ToOrder(), record);
+        var state = MethodCatalog.Selector.Find(record.Method, domain).Check(session.ToRequest(), record);
         if (state != SnapshotState.Available)
         {
             throw new VirtSnapshotException(
@@ -202,7 +202,7 @@ public sealed class RestorePlan : IDisposable
             snapshot,
             $"Disk '{snapshot.Disk}' of domain '{domain.Name}' has no snapshot '{snapshot.Name}' of that set any more. Nothing was touched. 'Get-DiskSnapshot {domain.Name}' lists what there is.");
 
-    private IEnumerable<JournalEntry> Entries(RestoredDisk disk) =>
+    private IEnumerable<JournalEntry> Entries(RestoreRecord disk) =>
     [
         new JournalEntry(set.Group, set.Name, disk.Record, Becomes: disk.Becomes),
         .. disk.Lost.Select(lost => new JournalEntry(lost.Set!.Group, lost.Set.Name, lost, IsLost: true)),

@@ -25,7 +25,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         }
 
         var disks = Resume(session, entries);
-        return disks.All(disk => disk.IsSwitched()) || disks.Any(disk => disk.IsBeyondRecall());
+        return disks.All(disk => disk.IsSwitched()) || disks.Any(disk => disk.IsIrreversible());
     }
 
     /// <exception cref="VirtSnapshotException">It failed; the message tells whether it was undone.</exception>
@@ -105,8 +105,8 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
     /// <exception cref="VirtSnapshotException">As before, or the method is not known here.</exception>
     public static IDiskRestoration Resume(DomainSession session, JournalEntry entry, IEnumerable<JournalEntry> entries) =>
         MethodCatalog.Selector.Find(entry.Record.Method, session.Domain).ResumeRestoration(
-            session.ToOrder(),
-            new RestoredDisk(
+            session.ToRequest(),
+            new RestoreRecord(
                 entry.Group,
                 entry.Record,
                 entry.Becomes,
@@ -208,7 +208,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
     {
         session.Reconnect();
         var disks = Resume(session, entries);
-        if (disks.Find(disk => disk.IsBeyondRecall()) is { } final)
+        if (disks.Find(disk => disk.IsIrreversible()) is { } final)
         {
             return [$"restoring disk '{final.Disk.Record.Target}' cannot be taken back, so the others have to follow"];
         }

@@ -49,11 +49,11 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
                     .. record.Elements("entry").Select(entry => new JournalEntry(
                         Guid.Parse((string?)entry.Attribute("group") ?? ""),
                         SnapshotName.Parse((string?)entry.Attribute("name") ?? ""),
-                        RecordedDisk.Read(entry.Element("disk") ?? throw new FormatException("An entry without a disk."), SetIdentity.Read(entry)),
+                        SnapshotRecord.Read(entry.Element("disk") ?? throw new FormatException("An entry without a disk."), SetIdentity.Read(entry)),
                         (string?)entry.Attribute("instance"),
                         (string?)entry.Attribute("recorded") == "yes",
                         (string?)entry.Attribute("shield") == "yes",
-                        entry.Element("becomes")?.Element("disk") is { } becomes ? RecordedDisk.Read(becomes, SetIdentity.Read(entry)) : null,
+                        entry.Element("becomes")?.Element("disk") is { } becomes ? SnapshotRecord.Read(becomes, SetIdentity.Read(entry)) : null,
                         (string?)entry.Attribute("lost") == "yes")),
                 ])
             {
@@ -65,7 +65,7 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
             journal = journal with { Entries = [.. journal.Entries.Where(entry => entry.Record.Set is { } set && set.WhyNotOf(domain.Uuid) is null)] };
             return journal.Entries.Count > 0 ? journal : null;
         }
-        catch (Exception e) when (RecordedDisk.IsDamage(e))
+        catch (Exception e) when (SnapshotRecord.IsDamage(e))
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidData,

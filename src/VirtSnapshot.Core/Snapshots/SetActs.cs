@@ -14,10 +14,10 @@ namespace VirtSnapshot.Snapshots;
 /// <param name="After">The acts that the shield lets wait until the guest is thawed.</param>
 /// <param name="ShieldedTargets">The disks that the first of <paramref name="Within"/> switches to overlays only for the time of <paramref name="After"/>.</param>
 internal sealed record SetActs(
-    SetIdentity Set, string[] Targets, IReadOnlyList<ISnapshotAct> Within, IReadOnlyList<ISnapshotAct> After, IReadOnlySet<string> ShieldedTargets)
+    SetIdentity Set, string[] Targets, IReadOnlyList<SnapshotSteps> Within, IReadOnlyList<SnapshotSteps> After, IReadOnlySet<string> ShieldedTargets)
 {
     /// <summary>What will be recorded.</summary>
-    public IReadOnlyList<PlannedDisk> Disks { get; } =
+    public IReadOnlyList<PlannedSnapshot> Disks { get; } =
     [
         .. Within.SelectMany(act => act.Disks)
             .Where(disk => !ShieldedTargets.Contains(disk.Disk.Target))
@@ -27,10 +27,10 @@ internal sealed record SetActs(
     ];
 
     /// <summary>The overlays that go again.</summary>
-    public IEnumerable<PlannedDisk> Shields =>
+    public IEnumerable<PlannedSnapshot> Shields =>
         Within.SelectMany(act => act.Disks).Where(disk => ShieldedTargets.Contains(disk.Disk.Target)).Select(disk => Stamp(disk, Set));
 
-    public IEnumerable<ISnapshotAct> All => Within.Concat(After);
+    public IEnumerable<SnapshotSteps> All => Within.Concat(After);
 
     /// <param name="set">The set's name and identity.</param>
     /// <param name="orderOf">The order for some of the disks.</param>
@@ -40,10 +40,10 @@ internal sealed record SetActs(
     /// <param name="reporter">Hears why there is no shield where one is wanted.</param>
     /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
     public static SetActs Plan(
-        SetIdentity set, Func<IEnumerable<ChosenDisk>, SnapshotOrder> orderOf, IReadOnlyList<ChosenDisk> chosen, ShieldUse use, bool canWait, IRunReporter reporter)
+        SetIdentity set, Func<IEnumerable<ChosenDisk>, PlanRequest> orderOf, IReadOnlyList<ChosenDisk> chosen, ShieldUse use, bool canWait, IRunReporter reporter)
     {
         string[] targets = [.. chosen.Select(disk => disk.Disk.Target)];
-        var parts = new List<(ISnapshotProvider Provider, List<ChosenDisk> Disks, ISnapshotAct Act)>();
+        var parts = new List<(SnapshotMethod Provider, List<ChosenDisk> Disks, SnapshotSteps Act)>();
         foreach (var part in chosen.GroupBy(disk => disk.Choice.Provider))
         {
             string[] taken = [.. parts.SelectMany(other => other.Act.Disks).SelectMany(disk => disk.Files)];
@@ -51,7 +51,7 @@ internal sealed record SetActs(
         }
 
         var acts = parts.Select(part => part.Act).ToList();
-        var shielded = parts.Where(part => part.Act.NeedsStandstill && (use == ShieldUse.Always || part.Act.IsSlow || parts.Count > 1)).ToList();
+        var shielded = parts.Where(part => part.Act.NeedsVcpuPause && (use == ShieldUse.Always || part.Act.IsSlow || parts.Count > 1)).ToList();
         if (!canWait || use == ShieldUse.Never || shielded.Count == 0)
         {
             return new SetActs(set, targets, acts, [], new HashSet<string>(StringComparer.Ordinal));
@@ -84,6 +84,6 @@ internal sealed record SetActs(
     }
 
     /// <summary>A record says whose it is, and of which image.</summary>
-    private static PlannedDisk Stamp(PlannedDisk disk, SetIdentity set) =>
+    private static PlannedSnapshot Stamp(PlannedSnapshot disk, SetIdentity set) =>
         disk with { Record = disk.Record with { Set = set, Image = disk.Disk.Source.ToString() } };
 }

@@ -7,4 +7,4 @@ namespace VirtSnapshot.Snapshots;
 /// <param name="Record">Where its data is, and how its method finds it.</param>
 /// <param name="Consistency">What the snapshot promises.</param>
 /// <param name="ChangedDisk">Whether the domain's disk is another one since.</param>
-internal sealed record SetDisk(RecordedDisk Record, Consistency Consistency, bool ChangedDisk);
+internal sealed record SetDisk(SnapshotRecord Record, Consistency Consistency, bool ChangedDisk);

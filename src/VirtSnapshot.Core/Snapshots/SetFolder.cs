@@ -192,7 +192,7 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
 
             IEnumerable<GuestStatePart?> parts = [null, .. Enum.GetValues<GuestStatePart>()];
             var result = host.RunAsRoot("sh", ["-c", DeleteScript, "sh", .. Folders, .. parts.Select(PathOf)]);
-            return result.Succeeded ? null : $"the folder '{Own}' could not be deleted: {result.Complaint}";
+            return result.Succeeded ? null : $"the folder '{Own}' could not be deleted: {result.ToolError}";
         }
         catch (Exception e) when (IsHostFailure(e))
         {
@@ -242,7 +242,7 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
         var result = host.RunAsRoot("sh", ["-c", MakeScript, "sh", .. Folders]);
         if (!result.Succeeded)
         {
-            throw new IOException(result.Complaint);
+            throw new IOException(result.ToolError);
         }
 
         if (result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Any(facts => facts != "directory 700 0"))

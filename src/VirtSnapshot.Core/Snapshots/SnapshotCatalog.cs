@@ -16,18 +16,18 @@ internal static class SnapshotCatalog
             .OrderBy(set => set.CreatedAt),
     ];
 
-    public static IReadOnlyList<RecordedDisk> ReadDisks(VmDomain domain) =>
+    public static IReadOnlyList<SnapshotRecord> ReadDisks(VmDomain domain) =>
         [.. Read(domain).SelectMany(set => set.Disks).Select(disk => disk.Record)];
 
     /// <summary>Takes records of a set out, and touches nothing else.</summary>
-    public static void Forget(LibvirtDomain native, VmDomain domain, SnapshotSet set, Predicate<RecordedDisk> isForgotten) =>
+    public static void Forget(LibvirtDomain native, VmDomain domain, SnapshotSet set, Predicate<SnapshotRecord> isForgotten) =>
         Replace(native, domain, set, [.. set.Disks.Where(disk => !isForgotten(disk.Record))]);
 
     public static void Write(LibvirtDomain native, VmDomain domain, SnapshotSet set) =>
         MetadataRecord.Write(native, domain, set.Uri, set.ToElement());
 
     /// <summary>Takes removed disks out, and lets the others' sources follow where the removal has moved them.</summary>
-    public static void Rewrite(LibvirtDomain native, VmDomain domain, IReadOnlyList<(Guid Group, RemovedDisk Disk)> removed)
+    public static void Rewrite(LibvirtDomain native, VmDomain domain, IReadOnlyList<(Guid Group, RemovalOutcome Disk)> removed)
     {
         foreach (var set in Read(domain))
         {
@@ -63,7 +63,7 @@ internal static class SnapshotCatalog
     }
 
     /// <summary>What a merge has moved: the source of the next snapshot, and the image that others are of.</summary>
-    private static SetDisk Follow(SetDisk disk, RemovedDisk moved)
+    private static SetDisk Follow(SetDisk disk, RemovalOutcome moved)
     {
         if (moved is not { OldSource: { } old, NewSource: { } now } || moved.Record.Target != disk.Record.Target)
         {
@@ -99,7 +99,7 @@ internal static class SnapshotCatalog
         {
             return SnapshotSet.Read(uri, record);
         }
-        catch (Exception e) when (RecordedDisk.IsDamage(e))
+        catch (Exception e) when (SnapshotRecord.IsDamage(e))
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidData,

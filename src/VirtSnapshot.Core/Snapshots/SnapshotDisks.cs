@@ -41,7 +41,7 @@ internal static class SnapshotDisks
             {
                 if (disk.WhyNotSnapshottable() is not { } why)
                 {
-                    var candidate = new CandidateDisk(domain, disk, storage);
+                    var candidate = new DiskContext(domain, disk, storage);
                     chosen[disk.Target] = new ChosenDisk(candidate, MethodCatalog.Selector.Select(candidate, method));
                 }
                 else if (leaveOut is null)

@@ -27,8 +27,8 @@ public static class SnapshotList
             listing.Warn(PausedGuest.FindWarning(now));
             try
             {
-                var order = new RecordOrder(native, now, HostFinder.For(native.Connection, now));
-                return Of(now, order, listing);
+                var request = new MethodRequest(native, now, HostFinder.For(native.Connection, now));
+                return Of(now, request, listing);
             }
             catch (VirtSnapshotException e) when (e.ErrorId is "HostUnreachable" or "SudoRefused")
             {
@@ -38,23 +38,23 @@ public static class SnapshotList
         });
     }
 
-    private static List<DiskSnapshot> Of(VmDomain domain, RecordOrder? order, SnapshotListing listing)
+    private static List<DiskSnapshot> Of(VmDomain domain, MethodRequest? request, SnapshotListing listing)
     {
         var definitions = SnapshotCatalog.Read(domain).Select(set => SetFolder.FindCopy(domain, set, null)).OfType<string>();
-        using var ahead = order is null ? null : ImageChain.ReadAhead(order.Host, domain.Disks.Select(disk => disk.Source), definitions);
-        using var records = order is null ? null : RecordProof.ReadAhead(order, SnapshotCatalog.ReadDisks(domain));
-        List<DiskSnapshot> recorded = [.. Recorded(domain, order, listing)];
-        if (order is null)
+        using var ahead = request is null ? null : ImageChain.ReadAhead(request.Host, domain.Disks.Select(disk => disk.Source), definitions);
+        using var records = request is null ? null : RecordProof.ReadAhead(request, SnapshotCatalog.ReadDisks(domain));
+        List<DiskSnapshot> recorded = [.. Recorded(domain, request, listing)];
+        if (request is null)
         {
             return recorded;
         }
 
-        var found = Redefinition.FindLost(order, listing.FoldersOf(order));
-        listing.Warn(Redefinition.Describe(Redefinition.FindBehind(order)).Concat(Redefinition.Describe(domain, found)));
+        var found = Redefinition.FindLost(request, listing.FoldersOf(request));
+        listing.Warn(Redefinition.Describe(Redefinition.FindBehind(request)).Concat(Redefinition.Describe(domain, found)));
 
         // What the disk as it is cannot go on with is no snapshot of it: it is told of, and cannot be restored or removed.
         IReadOnlyList<LostDisk> lost = [.. found.Where(disk => disk.WhyUseless is null)];
-        return [.. WithLost(domain, recorded, lost), .. Unrecorded(domain, order, lost, listing)];
+        return [.. WithLost(domain, recorded, lost), .. Unrecorded(domain, request, lost, listing)];
     }
 
     /// <summary>Snapshots that storage proves to be this domain's, though its definition was replaced by an old one.</summary>
@@ -81,16 +81,16 @@ public static class SnapshotList
             disk.Record.Set!.Group == snapshot.Group && disk.Record.Target == snapshot.Disk && disk.Record.Method == snapshot.Method;
     }
 
-    private static IEnumerable<DiskSnapshot> Recorded(VmDomain domain, RecordOrder? order, SnapshotListing listing)
+    private static IEnumerable<DiskSnapshot> Recorded(VmDomain domain, MethodRequest? request, SnapshotListing listing)
     {
         var journal = RunJournal.Read(domain);
         var removing = (journal?.Entries ?? []).Where(entry => journal!.Operation == RunOperation.Removal || entry.IsLost).ToList();
         var sets = SnapshotCatalog.Read(domain)
-            .Select(set => order is null ? set : SetFolder.WithDefinition(order.Host, domain, set, message => listing.Warn([message])))
+            .Select(set => request is null ? set : SetFolder.WithDefinition(request.Host, domain, set, message => listing.Warn([message])))
             .ToList();
         return sets.SelectMany(set => set.Disks, (set, recorded) =>
         {
-            var (disk, state) = Verify(domain, order, recorded);
+            var (disk, state) = Verify(domain, request, recorded);
             if (state is null && removing.Exists(entry => entry.Group == set.Group && entry.Record.Target == disk.Record.Target))
             {
                 state = SnapshotState.Removing;
@@ -102,16 +102,16 @@ public static class SnapshotList
             }
 
             var provider = MethodCatalog.Selector.Find(disk.Record.Method, domain);
-            var found = Check(provider, order!, disk.Record);
-            if (found == SnapshotState.Available && FindWriter(provider, order!, disk.Record, listing) is { } writer)
+            var found = Check(provider, request!, disk.Record);
+            if (found == SnapshotState.Available && FindWriter(provider, request!, disk.Record, listing) is { } writer)
             {
                 var written = DiskSnapshot.From(domain, set, disk, SnapshotState.Invalid);
-                listing.Warn(written, SharedImage.DescribeWritten(order!, disk.Record, $"{set.Name}", writer));
+                listing.Warn(written, SharedImage.DescribeWritten(request!, disk.Record, $"{set.Name}", writer));
                 return written;
             }
 
             var snapshot = DiskSnapshot.From(domain, set, disk, found);
-            if (domain.FindDisk(disk.Record.Target) is null && order!.FindDisk(disk.Record.Target) is not null)
+            if (domain.FindDisk(disk.Record.Target) is null && request!.FindDisk(disk.Record.Target) is not null)
             {
                 listing.Warn(
                     snapshot,
@@ -119,7 +119,7 @@ public static class SnapshotList
                     + $"back when the domain is started the next time, or when it is attached again. Until then its snapshot '{set.Name}' cannot be merged.");
             }
 
-            return snapshot with { FillPercent = found == SnapshotState.Available ? TryReadFill(provider, order!, disk.Record) : null };
+            return snapshot with { FillPercent = found == SnapshotState.Available ? TryReadFill(provider, request!, disk.Record) : null };
         });
     }
 
@@ -127,12 +127,12 @@ public static class SnapshotList
     /// The record as it was verified, or the state where that was not possible. A record that is not this domain's names no source: what it says may be
     /// anything.
     /// </returns>
-    private static (SetDisk Disk, SnapshotState? State) Verify(VmDomain domain, RecordOrder? order, SetDisk disk)
+    private static (SetDisk Disk, SnapshotState? State) Verify(VmDomain domain, MethodRequest? request, SetDisk disk)
     {
         var record = disk.Record;
         try
         {
-            return order is not null ? (disk with { Record = RecordProof.Verify(order, record) }, null)
+            return request is not null ? (disk with { Record = RecordProof.Verify(request, record) }, null)
                 : record.Set?.WhyNotOf(domain.Uuid) is null ? (disk, SnapshotState.Unverified)
                 : (disk with { Record = record with { Source = DiskSource.None } }, SnapshotState.Foreign);
         }
@@ -147,17 +147,17 @@ public static class SnapshotList
     }
 
     /// <summary>A disk of a running domain that writes to what was snapshotted: a second definition on the same image, say.</summary>
-    private static ImageWriter? FindWriter(ISnapshotProvider provider, RecordOrder order, RecordedDisk record, SnapshotListing listing) =>
-        provider.FindImages(order, record) is { Count: > 0 } images && listing.WritersFor(order).Find(order, images) is { IsRunning: true } writer
+    private static ImageWriter? FindWriter(SnapshotMethod provider, MethodRequest request, SnapshotRecord record, SnapshotListing listing) =>
+        provider.FindImages(request, record) is { Count: > 0 } images && listing.WritersFor(request).Find(request, images) is { IsRunning: true } writer
             ? writer
             : null;
 
     /// <summary>A list of all snapshots is not to fail because of one.</summary>
-    private static double? TryReadFill(ISnapshotProvider provider, RecordOrder order, RecordedDisk record)
+    private static double? TryReadFill(SnapshotMethod provider, MethodRequest request, SnapshotRecord record)
     {
         try
         {
-            return provider.ReadFill(order, record);
+            return provider.ReadUsage(request, record);
         }
         catch (Exception e) when (e is VirtSnapshotException or IOException or UnauthorizedAccessException)
         {
@@ -165,22 +165,22 @@ public static class SnapshotList
         }
     }
 
-    private static SnapshotState Check(ISnapshotProvider provider, RecordOrder order, RecordedDisk record)
+    private static SnapshotState Check(SnapshotMethod provider, MethodRequest request, SnapshotRecord record)
     {
         try
         {
-            return provider.Check(order, record);
+            return provider.Check(request, record);
         }
-        catch (VirtSnapshotException) when (order.Host.WhyNoShell is not null)
+        catch (VirtSnapshotException) when (request.Host.WhyNoShell is not null)
         {
             // Its method needs more than libvirt.
             return SnapshotState.Unverified;
         }
     }
 
-    private static IEnumerable<DiskSnapshot> Unrecorded(VmDomain domain, RecordOrder order, IReadOnlyList<LostDisk> lost, SnapshotListing listing)
+    private static IEnumerable<DiskSnapshot> Unrecorded(VmDomain domain, MethodRequest request, IReadOnlyList<LostDisk> lost, SnapshotListing listing)
     {
-        if (order.Host.WhyNoShell is not null)
+        if (request.Host.WhyNoShell is not null)
         {
             return [];
         }
@@ -189,10 +189,10 @@ public static class SnapshotList
         var journaled = RunJournal.Read(domain)?.Entries ?? [];
         var explained = SnapshotCatalog.ReadDisks(domain)
             .Concat(journaled.Select(entry => entry.Record))
-            .Concat(journaled.Select(entry => entry.Becomes).OfType<RecordedDisk>())
+            .Concat(journaled.Select(entry => entry.Becomes).OfType<SnapshotRecord>())
             .Concat(lost.Select(disk => disk.Record))
             .ToList();
-        var unrecorded = MethodCatalog.Selector.Providers.SelectMany(provider => provider.FindUnrecorded(order, explained, () => listing.UseFor(order)));
+        var unrecorded = MethodCatalog.Selector.Providers.SelectMany(provider => provider.FindUnrecorded(request, explained, () => listing.UseFor(request)));
         return unrecorded.Select(found => new DiskSnapshot
         {
             Domain = domain.Name,

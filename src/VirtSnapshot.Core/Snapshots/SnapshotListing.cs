@@ -19,7 +19,7 @@ public sealed class SnapshotListing
     public string? FindWarning(DiskSnapshot snapshot)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
-        return warnings.GetValueOrDefault((snapshot.DomainUuid, snapshot.Group, snapshot.Disk)) ?? SnapshotRoom.FindWarning(snapshot);
+        return warnings.GetValueOrDefault((snapshot.DomainUuid, snapshot.Group, snapshot.Disk)) ?? CowSpace.FindWarning(snapshot);
     }
 
     /// <summary>What to tell the user about the domains that were listed since this was asked last, whatever snapshots they have.</summary>
@@ -36,40 +36,40 @@ public sealed class SnapshotListing
 
     internal void Warn(DiskSnapshot snapshot, string message) => warnings[(snapshot.DomainUuid, snapshot.Group, snapshot.Disk)] = message;
 
-    internal ImageWriters WritersFor(RecordOrder order)
+    internal ImageWriters WritersFor(MethodRequest request)
     {
-        if (!writers.TryGetValue(order.Domain.Uri, out var found))
+        if (!writers.TryGetValue(request.Domain.Uri, out var found))
         {
-            writers.Add(order.Domain.Uri, found = ImageWriters.Read(order, name => Skip(order, name)));
+            writers.Add(request.Domain.Uri, found = ImageWriters.Read(request, name => Skip(request, name)));
         }
 
         return found;
     }
 
-    internal ImageUse UseFor(RecordOrder order)
+    internal ImageUse UseFor(MethodRequest request)
     {
-        if (!uses.TryGetValue(order.Domain.Uri, out var found))
+        if (!uses.TryGetValue(request.Domain.Uri, out var found))
         {
-            uses.Add(order.Domain.Uri, found = ImageUse.Read(order, name => Skip(order, name)));
+            uses.Add(request.Domain.Uri, found = ImageUse.Read(request, name => Skip(request, name)));
         }
 
-        return found.For(order);
+        return found.For(request);
     }
 
-    internal FolderListing FoldersOf(RecordOrder order)
+    internal FolderListing FoldersOf(MethodRequest request)
     {
-        if (!folders.TryGetValue(order.Domain.Uri, out var found))
+        if (!folders.TryGetValue(request.Domain.Uri, out var found))
         {
-            folders.Add(order.Domain.Uri, found = new FolderListing());
+            folders.Add(request.Domain.Uri, found = new FolderListing());
         }
 
         return found;
     }
 
     /// <summary>A list is not to wait for a domain that hangs, and not to hide that either.</summary>
-    private void Skip(RecordOrder order, string name)
+    private void Skip(MethodRequest request, string name)
     {
-        if (skipped.Add((order.Domain.Uri, name)))
+        if (skipped.Add((request.Domain.Uri, name)))
         {
             told.Add($"Domain '{name}' does not respond, so whether it uses images of these snapshots is not known. List them again when it responds.");
         }

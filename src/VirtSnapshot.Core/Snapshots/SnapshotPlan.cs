@@ -89,21 +89,21 @@ public sealed class SnapshotPlan : IDisposable
         using var ahead = ReadAhead(session);
         var chosen = SnapshotDisks.Choose(domain, request, new StorageProbe(() => session.Host, domain.Disks), reporter);
         RefuseUsedName(domain, name, chosen);
-        var recorded = RecordProof.Own(session.ToOrder(), SnapshotCatalog.ReadDisks(domain));
-        var writers = ImageWriters.Read(session.ToOrder());
+        var recorded = RecordProof.Own(session.ToRequest(), SnapshotCatalog.ReadDisks(domain));
+        var writers = ImageWriters.Read(session.ToRequest());
 
         // A disk may be planned twice: on its own, and with those that get temporary overlays.
         var warned = new HashSet<string>(StringComparer.Ordinal);
-        var shared = SharedImage.RefuseRunning(session.ToOrder(), writers, [.. chosen.Select(disk => disk.Disk)]);
-        var acts = SetActs.Plan(set, OrderFor, chosen, request.Shield, canWait: domain is { IsActive: true, IsPaused: false }, reporter);
+        var shared = SharedImage.RefuseRunning(session.ToRequest(), writers, [.. chosen.Select(disk => disk.Disk)]);
+        var acts = SetActs.Plan(set, RequestFor, chosen, request.Shield, canWait: domain is { IsActive: true, IsPaused: false }, reporter);
         foreach (var warning in shared)
         {
             reporter.Warning(warning);
         }
 
-        Redefinition.Describe(Redefinition.FindBehind(session.ToOrder())).Concat(Redefinition.Describe(domain, Redefinition.FindLost(session.ToOrder(), new FolderListing())))
+        Redefinition.Describe(Redefinition.FindBehind(session.ToRequest())).Concat(Redefinition.Describe(domain, Redefinition.FindLost(session.ToRequest(), new FolderListing())))
             .ToList().ForEach(reporter.Warning);
-        var standsStill = acts.Within.Any(act => act.NeedsStandstill);
+        var standsStill = acts.Within.Any(act => act.NeedsVcpuPause);
         if (domain is { IsActive: true, IsPaused: false } && session.Host.WhyNoShell is not null && (standsStill || request.Quiescing.Quiescence != Quiescence.None))
         {
             reporter.Warning(
@@ -131,7 +131,7 @@ public sealed class SnapshotPlan : IDisposable
 
         return new SnapshotPlan(session, request, acts, plans, reporter);
 
-        SnapshotOrder OrderFor(IEnumerable<ChosenDisk> disks) => new(
+        PlanRequest RequestFor(IEnumerable<ChosenDisk> disks) => new(
             session.Native,
             domain,
             session.Host,
@@ -185,7 +185,7 @@ public sealed class SnapshotPlan : IDisposable
         }
     }
 
-    private static Consistency Expect(VmDomain domain, QuiesceOptions options, PlannedDisk planned, bool standsStill) => domain switch
+    private static Consistency Expect(VmDomain domain, QuiesceOptions options, PlannedSnapshot planned, bool standsStill) => domain switch
     {
         { IsActive: false } => Consistency.Offline,
         { IsPaused: true } when options.Quiescence == Quiescence.Required => throw new VirtSnapshotException(

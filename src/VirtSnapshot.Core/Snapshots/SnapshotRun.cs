@@ -21,14 +21,14 @@ internal sealed class SnapshotRun(
     private readonly SetFolder folder = new(session.Host, acts.Set);
     private IReadOnlyList<KeptCopy> kept = [];
     private bool mayHaveTaken;
-    private ISnapshotAct? lastAct;
+    private SnapshotSteps? lastAct;
     private string? doubtOfStandstill;
 
     private VmDomain Domain => session.Domain;
 
-    private bool MustStandStill => before is { IsActive: true, IsPaused: false } && acts.Within.Any(act => act.NeedsStandstill);
+    private bool MustPauseVcpus => before is { IsActive: true, IsPaused: false } && acts.Within.Any(act => act.NeedsVcpuPause);
 
-    private string UnfrozenConsistency => MustStandStill ? "of a guest that stood still, but was not frozen" : "crash-consistent";
+    private string UnfrozenConsistency => MustPauseVcpus ? "of a guest that stood still, but was not frozen" : "crash-consistent";
 
     private IReadOnlyList<JournalEntry> Entries =>
     [
@@ -61,7 +61,7 @@ internal sealed class SnapshotRun(
             var set = Record(createdAt, frozen, freezer, changed);
             Finish();
             List<DiskSnapshot> snapshots = [.. set.Disks.Select(disk => Describe(set, disk))];
-            warnings.AddRange(snapshots.Select(SnapshotRoom.FindWarning).OfType<string>());
+            warnings.AddRange(snapshots.Select(CowSpace.FindWarning).OfType<string>());
             return snapshots;
         }
         catch (Exception e)
@@ -144,9 +144,9 @@ internal sealed class SnapshotRun(
 
     private void TakeUnfrozen()
     {
-        if (MustStandStill)
+        if (MustPauseVcpus)
         {
-            doubtOfStandstill = new Standstill(session.Native, Domain, session.Host, quiescing).Around(() => Take(guestWaits: true));
+            doubtOfStandstill = new VcpuPause(session.Native, Domain, session.Host, quiescing).Around(() => Take(guestWaits: true));
         }
         else
         {
@@ -235,10 +235,10 @@ internal sealed class SnapshotRun(
         try
         {
             var provider = MethodCatalog.Selector.Find(record.Method, Domain);
-            var fill = provider.ReadFill(session.ToOrder(), record);
+            var fill = provider.ReadUsage(session.ToRequest(), record);
 
             // The shield that was just merged back may have filled it.
-            var state = fill >= full ? provider.Check(session.ToOrder(), record) : SnapshotState.Available;
+            var state = fill >= full ? provider.Check(session.ToRequest(), record) : SnapshotState.Available;
             if (state != SnapshotState.Available)
             {
                 warnings.Add($"The snapshot of disk '{record.Target}' of domain '{Domain.Name}' was taken, but its room is full, and it is {state}: give it more, remove it, and take another.");
@@ -298,7 +298,7 @@ internal sealed class SnapshotRun(
         }
     }
 
-    private Consistency ConsistencyOf(PlannedDisk planned, FreezeOutcome? frozen, Freezer? freezer)
+    private Consistency ConsistencyOf(PlannedSnapshot planned, FreezeOutcome? frozen, Freezer? freezer)
     {
         if (WhyInDoubt(frozen) is not null)
         {
@@ -310,7 +310,7 @@ internal sealed class SnapshotRun(
             {
                 { IsActive: false } => Consistency.Offline,
                 { IsPaused: true } => Consistency.Paused,
-                _ => MustStandStill ? Consistency.Paused : Consistency.CrashConsistent,
+                _ => MustPauseVcpus ? Consistency.Paused : Consistency.CrashConsistent,
             }
             : planned.WhyNotQuiesced is null && freezer!.WasWhollyFrozen(planned.Disk.Target) ? Consistency.Quiesced : Consistency.CrashConsistent;
     }

@@ -43,7 +43,7 @@ internal sealed record SnapshotSet(
             (string?)set.Attribute("freezeWindow") is { } window ? XmlConvert.ToTimeSpan(window) : null,
             [
                 .. set.Elements("disk").Select(disk => new SetDisk(
-                    RecordedDisk.Read(disk, identity),
+                    SnapshotRecord.Read(disk, identity),
                     EnumName.Parse<Consistency>((string?)disk.Attribute("consistency")),
                     (string?)disk.Attribute("changedDisk") == "yes")),
             ])

@@ -98,7 +98,7 @@ internal sealed class StorageProbe
                 FailureKind.InvalidData,
                 "StorageUnreadable",
                 host.Name,
-                $"The storage of host '{host.Name}' cannot be looked at: {(result.Errors.Length > 0 ? result.Complaint : e.Message)} Nothing was touched.",
+                $"The storage of host '{host.Name}' cannot be looked at: {(result.Errors.Length > 0 ? result.ToolError : e.Message)} Nothing was touched.",
                 e);
         }
 

@@ -205,7 +205,7 @@ public abstract class LocalConformance : MethodConformance, IDisposable
         }
 
         // Neither is what a run that died has made.
-        Kill(domain, new VictimOrder { Work = VictimWork.Snapshot, Method = Traits.Method, Step = RunStep.Taken });
+        Kill(domain, new CrashTestRequest { Work = CrashTestWork.Snapshot, Method = Traits.Method, Step = RunStep.Taken });
         using (Hide())
         {
             Assert.Equal(RepairAction.Incomplete, Repair(domain.Domain)!.Action);

@@ -122,7 +122,7 @@ public abstract class MethodConformance
         var (storage, disks) = (domain.Storage(), domain.ReadDisks());
         foreach (var step in Traits.SnapshotSteps)
         {
-            Kill(domain, new VictimOrder { Work = VictimWork.Snapshot, Method = Method, Step = step });
+            Kill(domain, new CrashTestRequest { Work = CrashTestWork.Snapshot, Method = Method, Step = step });
             AssertNothingElseBegins(domain);
             var isKept = step == RunStep.Recorded || (Traits.ChangesDisk && step is RunStep.Taken or RunStep.Thawed);
             AssertRepaired(domain, step, step == RunStep.Recorded ? RepairAction.Cleared : isKept ? RepairAction.Finished : RepairAction.Undone);
@@ -150,7 +150,7 @@ public abstract class MethodConformance
         {
             domain.Write((byte)(number + 1));
             var (name, disks) = (contents.Keys.ElementAt(position), domain.ReadDisks());
-            Kill(domain, new VictimOrder { Work = VictimWork.Removal, Name = name, Step = step });
+            Kill(domain, new CrashTestRequest { Work = CrashTestWork.Removal, Name = name, Step = step });
             Assert.All(domain.Named(name), snapshot => Assert.Equal(SnapshotState.Removing, snapshot.State));
             AssertRepaired(domain, step, RepairAction.Finished);
             contents.Remove(name);
@@ -179,7 +179,7 @@ public abstract class MethodConformance
             TakeMissing(3, "newer");
             domain.Write(4);
             var disks = domain.ReadDisks();
-            Kill(domain, new VictimOrder { Work = VictimWork.Restore, Name = "s1", Step = step, Occurrence = occurrence });
+            Kill(domain, new CrashTestRequest { Work = CrashTestWork.Restore, Name = "s1", Step = step, Occurrence = occurrence });
             var isFinished = step is not (RunStep.RestoreJournaled or RunStep.RestorePrepared or RunStep.DiskSwitched)
                 || (step == RunStep.DiskSwitched && (occurrence == Traits.Disks || Traits.RestoreIsFinal));
             if (step == RunStep.Discarded)
@@ -315,8 +315,8 @@ public abstract class MethodConformance
         }
     }
 
-    private protected static void Kill(MethodDomain domain, VictimOrder order) =>
-        VictimProcess.Die(domain.Uri, domain.Name, order with { Quiescence = Quiescence.None });
+    private protected static void Kill(MethodDomain domain, CrashTestRequest request) =>
+        CrashTestProcess.Die(domain.Uri, domain.Name, request with { Quiescence = Quiescence.None });
 
     private protected static RepairResult? Repair(VmDomain domain)
     {

@@ -136,7 +136,7 @@ public sealed class DetachedDiskTests(LabFixture lab) : FaultTest(lab)
     {
         using var domain = Define(isRunning: false);
         var overlay = Engine.Take(domain.Domain, "one", disks: ["sdb"])[0].ModifiedDisk!.Source.Path!;
-        VictimProcess.Die(Lab, Name, new VictimOrder { Work = VictimWork.Removal, Name = "one", Step = RunStep.RemovalJournaled });
+        CrashTestProcess.Die(Lab, Name, new CrashTestRequest { Work = CrashTestWork.Removal, Name = "one", Step = RunStep.RemovalJournaled });
         Lab.Virsh("detach-disk", Name, "sdb", "--config");
 
         var result = Repair(domain);

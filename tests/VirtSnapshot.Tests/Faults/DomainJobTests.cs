@@ -67,7 +67,7 @@ public sealed class DomainJobTests(LabFixture lab) : FaultTest(lab)
     public void Repair_refuses_at_once_and_is_possible_afterwards()
     {
         using var domain = new BareDomain(Lab, "busy-repair");
-        VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Taken, Quiescence = Quiescence.None });
+        CrashTestProcess.Die(Lab, domain.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Taken, Quiescence = Quiescence.None });
         using (BackupJob.Begin(Lab, domain.Name))
         {
             Assert.Equal("DomainJobRunning", Engine.Refused(() => Repair(domain)).ErrorId);

@@ -39,7 +39,7 @@ public sealed class FreezeGuardTests(LabFixture lab) : FaultTest(lab)
     [Fact]
     public void It_gives_the_agent_its_time_back_when_the_run_dies_before_the_freeze()
     {
-        VictimProcess.Die(Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Journaled, FreezeSeconds = 2 });
+        CrashTestProcess.Die(Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Journaled, FreezeSeconds = 2 });
         Guard.AssertGone(Live);
 
         var hung = HungAgent.For(Live, 4);
@@ -54,7 +54,7 @@ public sealed class FreezeGuardTests(LabFixture lab) : FaultTest(lab)
     public void One_that_was_made_ahead_thaws_as_well_when_the_run_is_killed()
     {
         var freezes = Guard.Freezes(Live).Count;
-        VictimProcess.Die(Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Frozen, IsWarm = true });
+        CrashTestProcess.Die(Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, IsWarm = true });
         Guard.AssertThawed(Live);
         Guard.AssertGone(Live);
         Assert.Equal(freezes + 2, Guard.Freezes(Live).Count);
@@ -80,9 +80,9 @@ public sealed class FreezeGuardTests(LabFixture lab) : FaultTest(lab)
     public void It_outlives_the_signals_that_end_a_session_and_thaws_when_the_run_is_killed()
     {
         var freezes = Guard.Freezes(Live).Count;
-        using var victim = VictimProcess.Start(
-            Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Frozen, End = VictimEnd.Waits });
-        victim.WaitForStep(RunStep.Frozen);
+        using var crashTest = CrashTestProcess.Start(
+            Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits });
+        crashTest.WaitForStep(RunStep.Frozen);
         var guard = Assert.Single(Guard.ProcessesOf(Live));
         foreach (var signal in new[] { "INT", "HUP", "TERM" })
         {
@@ -94,7 +94,7 @@ public sealed class FreezeGuardTests(LabFixture lab) : FaultTest(lab)
         Assert.InRange(Live.LastAcknowledged(), before, before + 1);
         Assert.Equal(guard, Assert.Single(Guard.ProcessesOf(Live)));
 
-        victim.Kill();
+        crashTest.Kill();
         Guard.AssertThawed(Live);
         Guard.AssertGone(Live);
         Assert.NotNull(Assert.Single(Guard.Freezes(Live).Skip(freezes)));
@@ -108,21 +108,21 @@ public sealed class FreezeGuardTests(LabFixture lab) : FaultTest(lab)
     public void It_thaws_at_the_deadline_while_the_run_is_stuck_and_the_run_tells_the_truth(Quiescence quiescence, string outcome)
     {
         var freezes = Guard.Freezes(Live).Count;
-        using var victim = VictimProcess.Start(Lab, Live.Name, new VictimOrder
+        using var crashTest = CrashTestProcess.Start(Lab, Live.Name, new CrashTestRequest
         {
-            Work = VictimWork.Snapshot,
+            Work = CrashTestWork.Snapshot,
             Step = RunStep.Frozen,
-            End = VictimEnd.Stopped,
+            End = CrashTestEnd.Stopped,
             Quiescence = quiescence,
             FreezeSeconds = 3,
         });
-        victim.WaitForStep(RunStep.Frozen);
+        crashTest.WaitForStep(RunStep.Frozen);
         Guard.AssertThawed(Live, 8);
         Guard.AssertGone(Live);
         Assert.InRange(Assert.Single(Guard.Freezes(Live).Skip(freezes))!.Value.TotalSeconds, 2.5, 6);
 
-        victim.Signal("CONT");
-        Assert.StartsWith(outcome, victim.WaitForEnd(), StringComparison.Ordinal);
+        crashTest.Signal("CONT");
+        Assert.StartsWith(outcome, crashTest.WaitForEnd(), StringComparison.Ordinal);
         AssertAgreement(Live, quiescence == Quiescence.Required ? [] : ["fault"]);
         AssertAllRecordsThere(Live);
     }
@@ -148,11 +148,11 @@ public sealed class FreezeGuardTests(LabFixture lab) : FaultTest(lab)
     [Fact]
     public void It_lives_on_until_libvirtd_is_back_when_the_run_is_killed_too()
     {
-        using var victim = VictimProcess.Start(
-            Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Frozen, End = VictimEnd.Waits });
-        victim.WaitForStep(RunStep.Frozen);
+        using var crashTest = CrashTestProcess.Start(
+            Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits });
+        crashTest.WaitForStep(RunStep.Frozen);
         Lab.KillDaemon();
-        victim.Kill();
+        crashTest.Kill();
         TimeSpent.Sleep(TimeSpan.FromSeconds(2));
         Lab.RestartDaemon();
 

@@ -16,7 +16,7 @@ public sealed class KilledInternalTests(LabFixture lab) : FaultTest(lab)
     public void What_a_killed_run_has_left_waits_in_the_journal_until_the_domain_is_shut_off()
     {
         using var domain = new BareDomain(Lab, "killed-internal", isRunning: false);
-        VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Snapshot, Method = Method, Step = RunStep.Taken });
+        CrashTestProcess.Die(Lab, domain.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Method = Method, Step = RunStep.Taken });
         Lab.Virsh("start", domain.Name);
         using (var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), Token))
         {
@@ -41,7 +41,7 @@ public sealed class KilledInternalTests(LabFixture lab) : FaultTest(lab)
     {
         using var domain = TwoDisks("half-inside");
         var newer = Digests(domain);
-        VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Restore, Name = "s1", Step = RunStep.DiskSwitched });
+        CrashTestProcess.Die(Lab, domain.Name, new CrashTestRequest { Work = CrashTestWork.Restore, Name = "s1", Step = RunStep.DiskSwitched });
         var image = domain.Domain.Disks[0].Source.Path!;
         TimeSpent.Sleep(TimeSpan.FromSeconds(4));
         BareDomain.WriteOffline(image, 7);

@@ -26,7 +26,7 @@ public sealed class KilledMixedSetTests : FaultTest
     public void Repair_undoes_the_set_as_a_whole(bool isRunning, string step)
     {
         using var domain = Define(isRunning);
-        Die(new VictimOrder { Work = VictimWork.Snapshot, Quiescence = Quiescence.None, Step = Enum.Parse<RunStep>(step) });
+        Die(new CrashTestRequest { Work = CrashTestWork.Snapshot, Quiescence = Quiescence.None, Step = Enum.Parse<RunStep>(step) });
         if (isRunning)
         {
             domain.Write(7, "1M");
@@ -45,8 +45,8 @@ public sealed class KilledMixedSetTests : FaultTest
         using var domain = Define(isRunning: false);
         foreach (var step in new[] { RunStep.RemovalJournaled, RunStep.Discarded })
         {
-            Die(new VictimOrder { Work = VictimWork.Snapshot, Quiescence = Quiescence.None, Step = RunStep.Taken });
-            Die(new VictimOrder { Work = VictimWork.Repair, Step = step });
+            Die(new CrashTestRequest { Work = CrashTestWork.Snapshot, Quiescence = Quiescence.None, Step = RunStep.Taken });
+            Die(new CrashTestRequest { Work = CrashTestWork.Repair, Step = step });
             Assert.Equal((step, RepairAction.Finished), (step, Repair(domain).Action));
             AssertUndone(domain);
         }
@@ -59,7 +59,7 @@ public sealed class KilledMixedSetTests : FaultTest
     {
         using var domain = new BareDomain(Lab, Name, [BareDomain.FileDisk(Raw("a.raw"), "vda", "raw")], isRunning: false);
         var overlay = Engine.Take(domain.Domain, "one")[0].ModifiedDisk!.Source.Path!;
-        Die(new VictimOrder { Work = VictimWork.Removal, Name = "one", Step = Enum.Parse<RunStep>(step) });
+        Die(new CrashTestRequest { Work = CrashTestWork.Removal, Name = "one", Step = Enum.Parse<RunStep>(step) });
         LabScript.RunProgram("umount", mount.Folder);
         try
         {
@@ -96,7 +96,7 @@ public sealed class KilledMixedSetTests : FaultTest
         return image;
     }
 
-    private void Die(VictimOrder order) => VictimProcess.Die(Lab, Name, order);
+    private void Die(CrashTestRequest request) => CrashTestProcess.Die(Lab, Name, request);
 
     private void AssertUndone(BareDomain domain)
     {

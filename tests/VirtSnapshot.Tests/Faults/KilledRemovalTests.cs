@@ -49,7 +49,7 @@ public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
         (_, round) =>
         {
             RunStep[] steps = [RunStep.MergeStarted, RunStep.Pivoted, RunStep.CatalogRewritten, RunStep.Discarded];
-            VictimProcess.Die(Lab, Live.Name, new VictimOrder { Work = VictimWork.Repair, Step = steps[round] });
+            CrashTestProcess.Die(Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Repair, Step = steps[round] });
             Live.WaitForMoreRecords(1);
             Assert.Equal((steps[round], RepairAction.Finished), (steps[round], Repair(Live).Action));
         });
@@ -131,12 +131,12 @@ public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
         BareDomain.WriteOffline(ShutOff.Domain.FindDisk("vda")!.Source.Path!, 7, "32M", "8M");
         var others = Contents(ShutOff, exceptName: "s3");
 
-        VictimProcess.Die(Lab, ShutOff.Name, new VictimOrder
+        CrashTestProcess.Die(Lab, ShutOff.Name, new CrashTestRequest
         {
-            Work = VictimWork.Removal,
+            Work = CrashTestWork.Removal,
             Name = "s3",
             Step = RunStep.MergeStarted,
-            End = VictimEnd.KilledLater,
+            End = CrashTestEnd.KilledLater,
             DelayMilliseconds = 500,
             Bandwidth = 4 << 20,
         });
@@ -159,7 +159,7 @@ public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
         var snapshot = Assert.Single(Engine.Take(domain.Domain, "one"));
         domain.Write(7);
         var content = ImageDigest.Of(domain.Domain.FindDisk("vda")!.Source);
-        VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Removal, Name = "one", Step = RunStep.RemovalJournaled });
+        CrashTestProcess.Die(Lab, domain.Name, new CrashTestRequest { Work = CrashTestWork.Removal, Name = "one", Step = RunStep.RemovalJournaled });
         ForgetMirror(domain.Name);
 
         // Whoever is told to stop leaves the job alone: libvirt 9.0 crashes when it is to abort it.
@@ -225,9 +225,9 @@ public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
 
     private void Kill(TestGuest guest, string name, string step, ulong bandwidth = 0)
     {
-        VictimProcess.Die(Lab, guest.Name, new VictimOrder
+        CrashTestProcess.Die(Lab, guest.Name, new CrashTestRequest
         {
-            Work = VictimWork.Removal,
+            Work = CrashTestWork.Removal,
             Name = name,
             Step = Enum.Parse<RunStep>(step),
             Bandwidth = bandwidth,

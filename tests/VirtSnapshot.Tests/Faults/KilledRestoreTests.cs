@@ -19,7 +19,7 @@ public sealed class KilledRestoreTests(LabFixture lab) : FaultTest(lab)
             var restored = Digests("s2");
             Kill(nameof(RunStep.AllSwitched), 1);
 
-            VictimProcess.Die(Lab, ShutOff.Name, new VictimOrder { Work = VictimWork.Repair, Step = step });
+            CrashTestProcess.Die(Lab, ShutOff.Name, new CrashTestRequest { Work = CrashTestWork.Repair, Step = step });
             Assert.Equal((step, RepairAction.Finished), (step, Repair(ShutOff).Action));
 
             AssertRestored(older, restored);
@@ -52,7 +52,7 @@ public sealed class KilledRestoreTests(LabFixture lab) : FaultTest(lab)
         BareDomain.WriteOffline(domain.Domain.FindDisk("vdb")!.Source.Path!, 1);
         var before = domain.Domain.Disks.Select(disk => ImageDigest.Of(disk.Source)).ToList();
         var sources = domain.Domain.Disks.Select(disk => disk.Source.Path).ToList();
-        VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Restore, Name = "s1", Step = RunStep.DiskSwitched });
+        CrashTestProcess.Die(Lab, domain.Name, new CrashTestRequest { Work = CrashTestWork.Restore, Name = "s1", Step = RunStep.DiskSwitched });
         Lab.Virsh("start", domain.Name);
         if (writes)
         {
@@ -118,9 +118,9 @@ public sealed class KilledRestoreTests(LabFixture lab) : FaultTest(lab)
         RestoreAndRemoveAll();
     }
 
-    private void Kill(string step, int occurrence) => VictimProcess.Die(Lab, ShutOff.Name, new VictimOrder
+    private void Kill(string step, int occurrence) => CrashTestProcess.Die(Lab, ShutOff.Name, new CrashTestRequest
     {
-        Work = VictimWork.Restore,
+        Work = CrashTestWork.Restore,
         Name = "s2",
         Step = Enum.Parse<RunStep>(step),
         Occurrence = occurrence,

@@ -24,7 +24,7 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
         {
             var freezes = Guard.Freezes(Live).Count;
 
-            VictimProcess.Die(Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = step });
+            CrashTestProcess.Die(Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = step });
 
             Guard.AssertThawed(Live);
             Guard.AssertGone(Live);
@@ -46,11 +46,11 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
     [InlineData(50)]
     public void Overlays_that_were_only_half_made_are_cleared_away(int delay)
     {
-        VictimProcess.Die(Lab, ShutOff.Name, new VictimOrder
+        CrashTestProcess.Die(Lab, ShutOff.Name, new CrashTestRequest
         {
-            Work = VictimWork.Snapshot,
+            Work = CrashTestWork.Snapshot,
             Step = RunStep.Journaled,
-            End = VictimEnd.KilledLater,
+            End = CrashTestEnd.KilledLater,
             DelayMilliseconds = delay,
         });
 
@@ -68,7 +68,7 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
     [Fact]
     public void Overlays_that_were_written_halfway_are_cleared_away()
     {
-        VictimProcess.Die(Lab, ShutOff.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Journaled });
+        CrashTestProcess.Die(Lab, ShutOff.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Journaled });
         var records = RunJournal.Read(ShutOff.Domain)!.Entries.Select(entry => entry.Record).ToList();
 
         // First there is an empty file, then its head.
@@ -86,7 +86,7 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
     {
         foreach (var step in new[] { RunStep.RemovalJournaled, RunStep.MergeReady, RunStep.CatalogRewritten })
         {
-            VictimProcess.Die(Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, IsThawedByOthers = true, Step = step });
+            CrashTestProcess.Die(Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, IsThawedByOthers = true, Step = step });
 
             Assert.Empty(SnapshotList.Of(Live.Domain));
             Assert.Equal((step, RepairAction.Finished), (step, Repair(Live).Action));
@@ -102,8 +102,8 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
     {
         foreach (var step in new[] { RunStep.Recorded, RunStep.Discarded })
         {
-            VictimProcess.Die(Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Taken });
-            VictimProcess.Die(Lab, Live.Name, new VictimOrder { Work = VictimWork.Repair, Step = step });
+            CrashTestProcess.Die(Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Taken });
+            CrashTestProcess.Die(Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Repair, Step = step });
 
             Assert.Equal((step, RepairAction.Cleared), (step, Repair(Live).Action));
             AssertAgreement(Live, "fault");
@@ -116,7 +116,7 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
     [Fact]
     public void Until_it_is_repaired_nobody_takes_another_snapshot()
     {
-        VictimProcess.Die(Lab, ShutOff.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Prepared });
+        CrashTestProcess.Die(Lab, ShutOff.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Prepared });
 
         Assert.Equal("UnfinishedRun", Engine.Refused(() => Engine.Take(ShutOff.Domain)).ErrorId);
 

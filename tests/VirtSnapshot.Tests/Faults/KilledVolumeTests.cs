@@ -31,7 +31,7 @@ public sealed class KilledVolumeTests : FaultTest
         {
             foreach (var step in new[] { RunStep.Frozen, RunStep.Taken })
             {
-                VictimProcess.Die(Lab, guest.Name, new VictimOrder { Work = VictimWork.Snapshot, Method = method, Step = step });
+                CrashTestProcess.Die(Lab, guest.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Method = method, Step = step });
                 Guard.AssertThawed(guest);
                 Guard.AssertGone(guest);
                 Assert.Equal((step, RepairAction.Undone), (step, Repair(guest).Action));
@@ -52,8 +52,8 @@ public sealed class KilledVolumeTests : FaultTest
     public void A_repair_that_is_killed_itself_is_repaired()
     {
         guest = Lab.ThrowawayIn(folder, "killed-volumes", "--format", "raw", "--define-only");
-        VictimProcess.Die(Lab, guest.Name, new VictimOrder { Work = VictimWork.Snapshot, Method = "btrfs", Step = RunStep.Taken });
-        VictimProcess.Die(Lab, guest.Name, new VictimOrder { Work = VictimWork.Repair, Step = RunStep.Discarded });
+        CrashTestProcess.Die(Lab, guest.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Method = "btrfs", Step = RunStep.Taken });
+        CrashTestProcess.Die(Lab, guest.Name, new CrashTestRequest { Work = CrashTestWork.Repair, Step = RunStep.Discarded });
         Assert.Equal(RepairAction.Undone, Repair(guest).Action);
         AssertClean();
     }

@@ -155,11 +155,11 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
         var guest = Doomed;
         guest.WaitForMoreRecords();
         var acknowledged = guest.LastAcknowledged();
-        using var victim = VictimProcess.Start(
-            Lab, guest.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Taken, End = VictimEnd.Waits });
-        victim.WaitForStep(RunStep.Taken);
+        using var crashTest = CrashTestProcess.Start(
+            Lab, guest.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Taken, End = CrashTestEnd.Waits });
+        crashTest.WaitForStep(RunStep.Taken);
         Lab.Virsh("destroy", guest.Name);
-        victim.Kill();
+        crashTest.Kill();
 
         Guard.AssertGone(guest);
         Assert.Equal(RepairAction.Finished, Repair(guest).Action);
@@ -174,9 +174,9 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
     public void A_set_that_was_being_undone_keeps_its_overlay_when_the_disk_was_moved_back_by_hand()
     {
         var guest = Doomed;
-        VictimProcess.Die(Lab, guest.Name, new VictimOrder
+        CrashTestProcess.Die(Lab, guest.Name, new CrashTestRequest
         {
-            Work = VictimWork.Snapshot,
+            Work = CrashTestWork.Snapshot,
             IsThawedByOthers = true,
             Step = RunStep.RemovalJournaled,
         });

@@ -14,26 +14,26 @@ public sealed class OrdinaryUserTests(LabFixture lab) : FaultTest(lab)
     {
         using (var unable = new HostAccount(hasSudo: false))
         {
-            Assert.StartsWith("OverlayDirectoryNotWritable", Run(unable, new VictimOrder { Work = VictimWork.Snapshot }), StringComparison.Ordinal);
+            Assert.StartsWith("OverlayDirectoryNotWritable", Run(unable, new CrashTestRequest { Work = CrashTestWork.Snapshot }), StringComparison.Ordinal);
             AssertAgreement(Live);
         }
 
         using var able = new HostAccount(hasSudo: true);
-        Assert.Equal($"{Consistency.Quiesced}", Run(able, new VictimOrder { Work = VictimWork.Snapshot }));
+        Assert.Equal($"{Consistency.Quiesced}", Run(able, new CrashTestRequest { Work = CrashTestWork.Snapshot }));
         AssertAgreement(Live, "fault");
 
         // He sees root's reader as well.
         using (File.OpenRead(Named(Live, "fault")[0].BackupSource.Path!))
         {
-            Assert.Equal("SourceInUse", Run(able, new VictimOrder { Work = VictimWork.Removal }));
+            Assert.Equal("SourceInUse", Run(able, new CrashTestRequest { Work = CrashTestWork.Removal }));
         }
 
-        Assert.Equal("Removed", Run(able, new VictimOrder { Work = VictimWork.Removal }));
+        Assert.Equal("Removed", Run(able, new CrashTestRequest { Work = CrashTestWork.Removal }));
         AssertAllRecordsThere(Live);
     }
 
     /// <summary>In a home of his own, for he need not be able to look into ours.</summary>
-    private string Run(HostAccount user, VictimOrder order)
+    private string Run(HostAccount user, CrashTestRequest request)
     {
         var program = $"/tmp/{user.Name}/tests";
         if (!Directory.Exists(program))
@@ -43,7 +43,7 @@ public sealed class OrdinaryUserTests(LabFixture lab) : FaultTest(lab)
         }
 
         return LabScript.TryRunProgram(
-            "runuser", "-u", user.Name, "--", "env", $"HOME=/tmp/{user.Name}", "XDG_RUNTIME_DIR=", $"{program}/VirtSnapshot.Tests", "victim",
-            JsonSerializer.Serialize(order with { Uri = Lab.Uri, Domain = Live.Name })).Output.Trim();
+            "runuser", "-u", user.Name, "--", "env", $"HOME=/tmp/{user.Name}", "XDG_RUNTIME_DIR=", $"{program}/VirtSnapshot.Tests", "crash-test",
+            JsonSerializer.Serialize(request with { Uri = Lab.Uri, Domain = Live.Name })).Output.Trim();
     }
 }

@@ -15,10 +15,10 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
     [Trait("Quick", "no")]
     public void The_guard_thaws_a_guest_that_was_saved_frozen_when_it_is_back()
     {
-        using var victim = VictimProcess.Start(Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Frozen, End = VictimEnd.Waits });
-        victim.WaitForStep(RunStep.Frozen);
+        using var crashTest = CrashTestProcess.Start(Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits });
+        crashTest.WaitForStep(RunStep.Frozen);
         Save(isManaged: true);
-        victim.Kill();
+        crashTest.Kill();
         TimeSpent.Sleep(TimeSpan.FromSeconds(3));
         Assert.NotEmpty(Guard.ProcessesOf(Live));
 
@@ -37,12 +37,12 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
     public void The_guard_resumes_a_domain_that_was_saved_paused(bool isTransient)
     {
         using var domain = new BareDomain(Lab, "faults-paused", isTransient: isTransient);
-        var order = new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Frozen, End = VictimEnd.Waits, Quiescence = Quiescence.None, CopySeconds = 0 };
-        using var victim = VictimProcess.Start(Lab, domain.Name, order);
-        victim.WaitForStep(RunStep.Frozen);
+        var request = new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits, Quiescence = Quiescence.None, CopySeconds = 0 };
+        using var crashTest = CrashTestProcess.Start(Lab, domain.Name, request);
+        crashTest.WaitForStep(RunStep.Frozen);
         Assert.StartsWith("paused", Lab.Virsh("domstate", domain.Name), StringComparison.Ordinal);
         Lab.Virsh("save", domain.Name, MemoryFile);
-        victim.Kill();
+        crashTest.Kill();
         TimeSpent.Sleep(TimeSpan.FromSeconds(2));
 
         Restore(isManaged: false);
@@ -55,11 +55,11 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
     {
         using var method = CopyDriver.Register(TimeSpan.Zero);
         using var domain = new BareDomain(Lab, "faults-unresumed");
-        var order = new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Frozen, End = VictimEnd.Waits, Quiescence = Quiescence.None, CopySeconds = 0 };
-        using var victim = VictimProcess.Start(Lab, domain.Name, order);
-        victim.WaitForStep(RunStep.Frozen);
+        var request = new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits, Quiescence = Quiescence.None, CopySeconds = 0 };
+        using var crashTest = CrashTestProcess.Start(Lab, domain.Name, request);
+        crashTest.WaitForStep(RunStep.Frozen);
         LabScript.RunProgram("kill", "-KILL", $"{Assert.Single(Guard.ProcessesOf(Live))}");
-        victim.Kill();
+        crashTest.Kill();
 
         var heard = new HeardReporter();
         using (var plan = RepairPlan.Make(domain.Domain, heard, Token)!)
@@ -74,12 +74,12 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
     [Fact]
     public void Without_the_guard_repair_thaws_it()
     {
-        using var victim = VictimProcess.Start(Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Frozen, End = VictimEnd.Waits });
-        victim.WaitForStep(RunStep.Frozen);
+        using var crashTest = CrashTestProcess.Start(Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits });
+        crashTest.WaitForStep(RunStep.Frozen);
         var guard = Assert.Single(Guard.ProcessesOf(Live));
         Save(isManaged: false);
         LabScript.RunProgram("kill", "-KILL", $"{guard}");
-        victim.Kill();
+        crashTest.Kill();
         AssertRefused();
 
         Restore(isManaged: false);
@@ -117,10 +117,10 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
     [Fact]
     public void Overlays_of_a_run_that_was_killed_stay_while_a_saved_memory_names_them()
     {
-        using var victim = VictimProcess.Start(Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Taken, End = VictimEnd.Waits });
-        victim.WaitForStep(RunStep.Taken);
+        using var crashTest = CrashTestProcess.Start(Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Taken, End = CrashTestEnd.Waits });
+        crashTest.WaitForStep(RunStep.Taken);
         Save(isManaged: false);
-        victim.Kill();
+        crashTest.Kill();
         AssertSavedAndRepaired(isManaged: false, RepairAction.Finished);
     }
 

@@ -10,9 +10,9 @@ public sealed class TwoRunsTests(LabFixture lab) : FaultTest(lab)
     [Fact]
     public void While_one_process_works_on_a_domain_all_others_are_refused()
     {
-        using var victim = VictimProcess.Start(
-            Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Prepared, End = VictimEnd.Waits });
-        victim.WaitForStep(RunStep.Prepared);
+        using var crashTest = CrashTestProcess.Start(
+            Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Prepared, End = CrashTestEnd.Waits });
+        crashTest.WaitForStep(RunStep.Prepared);
         var standing = Standing(Live);
 
         Assert.Equal("DomainLocked", Engine.Refused(() => Engine.Take(Live.Domain)).ErrorId);
@@ -24,8 +24,8 @@ public sealed class TwoRunsTests(LabFixture lab) : FaultTest(lab)
         Engine.Take(ShutOff.Domain, "free");
         Engine.Remove(ShutOff.Domain, SnapshotList.Of(ShutOff.Domain));
 
-        victim.GoOn();
-        Assert.Equal("Quiesced", victim.WaitForEnd());
+        crashTest.GoOn();
+        Assert.Equal("Quiesced", crashTest.WaitForEnd());
         AssertAgreement(Live, "fault");
         AssertAllRecordsThere(Live);
     }
@@ -34,9 +34,9 @@ public sealed class TwoRunsTests(LabFixture lab) : FaultTest(lab)
     public void Of_several_processes_at_once_each_succeeds_or_is_refused_and_none_leaves_anything_mixed()
     {
         var names = Enumerable.Range(1, 4).Select(number => $"race{number}").ToList();
-        var victims = names.Select(name => VictimProcess.Start(Lab, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Name = name })).ToList();
-        var outcomes = victims.Select(victim => victim.WaitForEnd()).ToList();
-        victims.ForEach(victim => victim.Dispose());
+        var crashTests = names.Select(name => CrashTestProcess.Start(Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Name = name })).ToList();
+        var outcomes = crashTests.Select(crashTest => crashTest.WaitForEnd()).ToList();
+        crashTests.ForEach(crashTest => crashTest.Dispose());
 
         var taken = names.Where((_, i) => outcomes[i] == "Quiesced").ToArray();
         Assert.NotEmpty(taken);

@@ -89,7 +89,7 @@ public sealed class UsedOverlayTests(LabFixture lab) : FaultTest(lab)
     /// <returns>The overlay of the first disk.</returns>
     private string LeaveOverlays()
     {
-        VictimProcess.Die(Lab, ShutOff.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Prepared });
+        CrashTestProcess.Die(Lab, ShutOff.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Prepared });
         return Files(ShutOff).Split('\n').Single(file => file.EndsWith("vda.fault.qcow2", StringComparison.Ordinal));
     }
 

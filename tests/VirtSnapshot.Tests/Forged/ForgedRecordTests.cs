@@ -142,22 +142,22 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
         Engine.Take(domain.Domain, "one", method: "reflink");
         var genuine = RecordOf(domain.Domain);
         var copy = (string)genuine.Data.Attribute("at")!;
-        var records = new List<RecordedDisk>();
-        foreach (var victim in new[] { secret, other, "/etc/passwd" })
+        var records = new List<SnapshotRecord>();
+        foreach (var path in new[] { secret, other, "/etc/passwd" })
         {
-            var label = Path.Combine(Path.GetDirectoryName(victim)!, Path.GetFileName(copy));
+            var label = Path.Combine(Path.GetDirectoryName(path)!, Path.GetFileName(copy));
             records.AddRange(
             [
-                Forge(volume: victim, at: victim),
-                Forge(volume: victim, at: copy),
-                Forge(volume: victim, at: label) with { Source = DiskSource.ForPath(label, "raw", false) },
-                Forge(at: victim) with { Source = DiskSource.ForPath(victim, "raw", false) },
-                Forge() with { Source = DiskSource.ForPath(victim, "raw", false) },
-                Forge(volume: victim, at: copy) with { Image = victim },
+                Forge(volume: path, at: path),
+                Forge(volume: path, at: copy),
+                Forge(volume: path, at: label) with { Source = DiskSource.ForPath(label, "raw", false) },
+                Forge(at: path) with { Source = DiskSource.ForPath(path, "raw", false) },
+                Forge() with { Source = DiskSource.ForPath(path, "raw", false) },
+                Forge(volume: path, at: copy) with { Image = path },
 
                 // A disk that the domain does not have cannot contradict.
-                Forge(volume: victim, at: copy) with { Image = victim, Target = "vdz" },
-                Forge(volume: victim, at: label) with { Image = victim, Target = "vdz", Source = DiskSource.ForPath(label, "raw", false) },
+                Forge(volume: path, at: copy) with { Image = path, Target = "vdz" },
+                Forge(volume: path, at: label) with { Image = path, Target = "vdz", Source = DiskSource.ForPath(label, "raw", false) },
             ]);
         }
 
@@ -183,7 +183,7 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
             Assert.True(isKnown, $"{result.Action}: {record.ToElement()}");
         }
 
-        RecordedDisk Forge(string? volume = null, string? at = null)
+        SnapshotRecord Forge(string? volume = null, string? at = null)
         {
             var data = new XElement(genuine.Data);
             data.SetAttributeValue("volume", volume ?? (string)data.Attribute("volume")!);
@@ -253,15 +253,15 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
         var genuine = RecordOf(domain.Domain);
         var group = genuine.Set!.Group;
         string In(string name) => Path.Combine(folder, name);
-        var after = VolumeSuccession.NameAfter("other.raw", group);
+        var after = VolumeReplacement.NameAfter("other.raw", group);
         foreach (var succession in new[]
         {
-            new VolumeSuccession(RunningPool.Name, "other.raw", In("other.raw"), "a.raw", In("a.raw"), false, false),
-            new VolumeSuccession(RunningPool.Name, after, In(after), "other.raw", In("other.raw"), false, false),
-            new VolumeSuccession(RunningPool.Name, after, In("a.raw"), "other.raw", In("other.raw"), false, false),
-            new VolumeSuccession(RunningPool.Name, "a.raw", In("a.raw"), "other.raw", In("other.raw"), false, false),
-            new VolumeSuccession(RunningPool.Name, "a.raw", In("a.raw"), "other.raw", In("other.raw"), true, true),
-            new VolumeSuccession("elsewhere", after, In(after), "other.raw", In("other.raw"), true, false),
+            new VolumeReplacement(RunningPool.Name, "other.raw", In("other.raw"), "a.raw", In("a.raw"), false, false),
+            new VolumeReplacement(RunningPool.Name, after, In(after), "other.raw", In("other.raw"), false, false),
+            new VolumeReplacement(RunningPool.Name, after, In("a.raw"), "other.raw", In("other.raw"), false, false),
+            new VolumeReplacement(RunningPool.Name, "a.raw", In("a.raw"), "other.raw", In("other.raw"), false, false),
+            new VolumeReplacement(RunningPool.Name, "a.raw", In("a.raw"), "other.raw", In("other.raw"), true, true),
+            new VolumeReplacement("elsewhere", after, In(after), "other.raw", In("other.raw"), true, false),
         })
         {
             var record = succession.AddTo(genuine);
@@ -334,7 +334,7 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
 
         var before = ImageDigest.OfFile(template);
         var set = Identity(domain.Domain);
-        var record = new RecordedDisk("vda", "qemu", DiskSource.ForPath(template, "qcow2", false), OverlayData.ToElement(clone, "web")) { Set = set, Image = template };
+        var record = new SnapshotRecord("vda", "qemu", DiskSource.ForPath(template, "qcow2", false), OverlayData.ToElement(clone, "web")) { Set = set, Image = template };
         WriteSet(domain.Domain, set, record);
         var snapshot = Assert.Single(Recorded(domain.Domain));
         Assert.Equal(SnapshotState.Foreign, snapshot.State);
@@ -446,7 +446,7 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
         var folder = Keep(new TestFolder(Path.Combine(Lab.Images, "forged"))).Path;
         var domain = Define(Disk(Qcow2(folder, "a.qcow2"), format: "qcow2"), "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>");
         var set = Identity(domain.Domain);
-        var record = new RecordedDisk("sda", "qemu-internal", DiskSource.None, new XElement("internalSnapshot", new XAttribute("image", ""), new XAttribute("name", SnapshotLabel.Of(set)))) { Set = set };
+        var record = new SnapshotRecord("sda", "qemu-internal", DiskSource.None, new XElement("internalSnapshot", new XAttribute("image", ""), new XAttribute("name", SnapshotLabel.Of(set)))) { Set = set };
         Assert.Equal("", InternalSnapshot.Read(record).Image);
         WriteSet(domain.Domain, set, record);
         WriteJournal(domain.Domain, RunOperation.Removal, Entry(record) with { WasRecorded = true });

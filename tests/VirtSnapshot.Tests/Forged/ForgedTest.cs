@@ -18,7 +18,7 @@ public abstract class ForgedTest(LabFixture lab) : VolumeTest(lab)
     /// <summary>An identity that really is the domain's: whoever may write its metadata can compute one.</summary>
     private protected static SetIdentity Identity(VmDomain domain, string name = "one") => SetIdentity.New(domain.Uuid, SnapshotName.Parse(name));
 
-    private protected static void WriteSet(VmDomain domain, SetIdentity set, params RecordedDisk[] records) => Write(
+    private protected static void WriteSet(VmDomain domain, SetIdentity set, params SnapshotRecord[] records) => Write(
         domain,
         MetadataUri.Set(set.Group),
         new SnapshotSet(set.Group, set.Name, DateTimeOffset.UtcNow, null, [.. records.Select(record => new SetDisk(record with { Set = set }, Consistency.Offline, ChangedDisk: true))])
@@ -32,7 +32,7 @@ public abstract class ForgedTest(LabFixture lab) : VolumeTest(lab)
         new RunJournal(operation, DateTimeOffset.UtcNow, entries).Write(native, DomainReader.Read(native));
     }
 
-    private protected static JournalEntry Entry(RecordedDisk record) => new(record.Set!.Group, record.Set.Name, record);
+    private protected static JournalEntry Entry(SnapshotRecord record) => new(record.Set!.Group, record.Set.Name, record);
 
     private protected static void Write(VmDomain domain, string uri, XElement record)
     {
@@ -59,13 +59,13 @@ public abstract class ForgedTest(LabFixture lab) : VolumeTest(lab)
     }
 
     /// <summary>A record as if a snapshot of the disk had been taken; its data is free.</summary>
-    private protected static RecordedDisk Record(VmDomain domain, string method, XElement data, SetIdentity? set = null, string target = "vda")
+    private protected static SnapshotRecord Record(VmDomain domain, string method, XElement data, SetIdentity? set = null, string target = "vda")
     {
         var disk = domain.FindDisk(target)!;
-        return new RecordedDisk(target, method, disk.Source, data) { Set = set ?? Identity(domain), Image = disk.Source.ToString() };
+        return new SnapshotRecord(target, method, disk.Source, data) { Set = set ?? Identity(domain), Image = disk.Source.ToString() };
     }
 
-    private protected static RecordedDisk RecordOf(VmDomain domain, string name = "one") =>
+    private protected static SnapshotRecord RecordOf(VmDomain domain, string name = "one") =>
         SnapshotCatalog.Read(domain).Single(set => $"{set.Name}" == name).Disks[0].Record;
 
     /// <summary>The one run of the domain, as a journal names it.</summary>

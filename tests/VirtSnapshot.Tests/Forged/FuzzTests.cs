@@ -35,10 +35,10 @@ public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
         Btrfs(out var subvolume);
         using var pool = new RunningPool(Lab, folder);
         MakeCanaries(folder, subvolume);
-        List<FuzzVictim> victims =
+        List<FuzzCrashTest> crashTests =
         [
             .. new[] { ("qemu", false), ("reflink", false), ("libvirt-volume", false), ("qemu-internal", false), ("btrfs", false), ("qemu", true), ("reflink", true) }
-                .Select((kind, i) => Keep(new FuzzVictim(Lab, $"forged{i}", kind.Item1 == "btrfs" ? subvolume : folder, kind.Item1, isRunning: kind.Item2))),
+                .Select((kind, i) => Keep(new FuzzCrashTest(Lab, $"forged{i}", kind.Item1 == "btrfs" ? subvolume : folder, kind.Item1, isRunning: kind.Item2))),
         ];
         var random = new Random(seed);
         var forger = new Forger(random, canaries, otherRecords);
@@ -47,16 +47,16 @@ public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
         for (var number = 0; number < cases; number++)
         {
             // To bring a running one back takes longest.
-            var victim = victims[random.Next(20) == 0 ? random.Next(ShutOff, victims.Count) : random.Next(ShutOff)];
-            var records = forger.Next(victim);
+            var crashTest = crashTests[random.Next(20) == 0 ? random.Next(ShutOff, crashTests.Count) : random.Next(ShutOff)];
+            var records = forger.Next(crashTest);
             var did = new List<string>();
             try
             {
-                victim.Write(records);
-                Run(victim, random, did);
+                crashTest.Write(records);
+                Run(crashTest, random, did);
                 Assert.Equal(facts, Facts());
                 Assert.True(number % 100 != 0 || definitions == Definitions(), "The definition of another domain has changed.");
-                mended += victim.MendIfChanged() ? 1 : 0;
+                mended += crashTest.MendIfChanged() ? 1 : 0;
             }
             catch (VirtSnapshotException e) when (did.Count == 0 && e.ErrorId == "MetadataFull")
             {
@@ -65,7 +65,7 @@ public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
             catch (Exception e)
             {
                 Assert.Fail(
-                    $"Seed {seed}, case {number}, domain '{victim.Name}', after {string.Join(", ", did)}: {e}\n"
+                    $"Seed {seed}, case {number}, domain '{crashTest.Name}', after {string.Join(", ", did)}: {e}\n"
                     + string.Join('\n', records.Select(record => $"{record.Uri}: {(record.Record.ToString() is { Length: > 20_000 } text ? text[..20_000] : record.Record)}")));
             }
         }
@@ -75,7 +75,7 @@ public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
         Assert.Equal(definitions, Definitions());
         foreach (var entry in new[] { folder, subvolume }.SelectMany(Entries))
         {
-            Assert.True(entry.StartsWith("volumes", StringComparison.Ordinal) || canaries.Exists(canary => Path.GetFileName(canary) == entry) || victims.Exists(victim => victim.Owns(entry)), $"Somebody made '{entry}' (seed {seed}).");
+            Assert.True(entry.StartsWith("volumes", StringComparison.Ordinal) || canaries.Exists(canary => Path.GetFileName(canary) == entry) || crashTests.Exists(crashTest => crashTest.Owns(entry)), $"Somebody made '{entry}' (seed {seed}).");
         }
 
         Assert.All(others, other => Assert.All(Recorded(other.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State)));
@@ -83,17 +83,17 @@ public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
 
     private static int Setting(string name, int value) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } given ? int.Parse(given, CultureInfo.InvariantCulture) : value;
 
-    private static void Run(FuzzVictim victim, Random random, List<string> did)
+    private static void Run(FuzzCrashTest crashTest, Random random, List<string> did)
     {
         IReadOnlyList<DiskSnapshot> shown = [];
-        Try("Get", () => shown = SnapshotList.Of(victim.Domain));
+        Try("Get", () => shown = SnapshotList.Of(crashTest.Domain));
         foreach (var act in random.Next(4) switch { 0 => ["Remove"], 1 => ["Restore", "Repair"], 2 => ["Repair", "Remove"], _ => new[] { "Repair", "Restore" } })
         {
             Try(act, act switch
             {
-                "Repair" => () => TryRepair(victim.Domain),
-                "Restore" => () => Restore(victim.Domain, shown),
-                _ => () => Remove(victim.Domain, shown),
+                "Repair" => () => TryRepair(crashTest.Domain),
+                "Restore" => () => Restore(crashTest.Domain, shown),
+                _ => () => Remove(crashTest.Domain, shown),
             });
         }
 
@@ -189,7 +189,7 @@ public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
         return path;
     }
 
-    private string Facts() => string.Join('\n', canaries.Select(path => FuzzVictim.Facts(new FileInfo(path))));
+    private string Facts() => string.Join('\n', canaries.Select(path => FuzzCrashTest.Facts(new FileInfo(path))));
 
     private string Contents() => string.Join('\n', canaries.Select(path => Host.Stat(path) is { IsRegularFile: true } ? $"{path} {ImageDigest.OfFile(path)}" : path));
 

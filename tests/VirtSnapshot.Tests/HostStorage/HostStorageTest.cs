@@ -65,7 +65,7 @@ public abstract class HostStorageTest(LabHost host) : IDisposable
         return plan?.Run(Token);
     }
 
-    private protected static VictimOrder Dying(VictimWork work, RunStep step) => new() { Work = work, Step = step, Quiescence = Quiescence.None };
+    private protected static CrashTestRequest Dying(CrashTestWork work, RunStep step) => new() { Work = work, Step = step, Quiescence = Quiescence.None };
 
     /// <summary>
     /// Lets processes that snapshot the domain's disks, or remove what they snapshotted, die where something of the method's own is half done. The steps
@@ -75,13 +75,13 @@ public abstract class HostStorageTest(LabHost host) : IDisposable
     {
         foreach (var step in new[] { RunStep.Prepared, RunStep.Taken, RunStep.Thawed })
         {
-            VictimProcess.Die(host.Uri, guest.Name, Dying(VictimWork.Snapshot, step));
+            CrashTestProcess.Die(host.Uri, guest.Name, Dying(CrashTestWork.Snapshot, step));
             Assert.Equal((step, RepairAction.Undone), (step, Repair(guest.Domain)!.Action));
             AssertNothingLeft(guest.Domain);
         }
 
         Engine.Take(guest.Domain, "fault");
-        VictimProcess.Die(host.Uri, guest.Name, Dying(VictimWork.Removal, RunStep.CatalogRewritten));
+        CrashTestProcess.Die(host.Uri, guest.Name, Dying(CrashTestWork.Removal, RunStep.CatalogRewritten));
         Assert.Equal(RepairAction.Finished, Repair(guest.Domain)!.Action);
 
         // Each method has its turn, and its journal.

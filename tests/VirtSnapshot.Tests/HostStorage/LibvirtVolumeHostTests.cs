@@ -96,7 +96,7 @@ public sealed class LibvirtVolumeHostTests : LvmTest
         var content = Digest(Named(guest, "s2")[0].BackupSource.Path!);
         foreach (var (step, action) in new[] { (RunStep.RestorePrepared, RepairAction.Undone), (RunStep.DiskSwitched, RepairAction.Finished) })
         {
-            VictimProcess.Die(Host.Uri, guest.Name, new VictimOrder { Work = VictimWork.Restore, Name = "s2", Step = step });
+            CrashTestProcess.Die(Host.Uri, guest.Name, new CrashTestRequest { Work = CrashTestWork.Restore, Name = "s2", Step = step });
             Assert.Equal((step, action), (step, Repair(guest.Domain)!.Action));
         }
 

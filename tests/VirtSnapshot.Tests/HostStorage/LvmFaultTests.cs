@@ -21,9 +21,9 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
 
         Host.Run("dd", "if=/dev/urandom", $"of={volume}", "bs=1M", "count=4", "oflag=direct");
         Assert.InRange(SnapshotList.Of(guest.Domain).Single(snapshot => snapshot.Disk == "vda").FillPercent ?? 0, 45, 65);
-        Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Null(SnapshotRoom.FindWarning(snapshot)));
+        Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Null(CowSpace.FindWarning(snapshot)));
         Host.Run("dd", "if=/dev/urandom", $"of={volume}", "bs=1M", "seek=4", "count=3", "oflag=direct");
-        Assert.Contains(SnapshotList.Of(guest.Domain), snapshot => SnapshotRoom.FindWarning(snapshot)?.Contains("disk 'vda'", StringComparison.Ordinal) == true);
+        Assert.Contains(SnapshotList.Of(guest.Domain), snapshot => CowSpace.FindWarning(snapshot)?.Contains("disk 'vda'", StringComparison.Ordinal) == true);
         Host.Run("dd", "if=/dev/urandom", $"of={volume}", "bs=1M", "count=32", "oflag=direct");
         Host.Run("dd", "if=/dev/urandom", $"of={guest.Domain.Disks[1].Source.Path}", "bs=1M", "count=32", "conv=notrunc,fsync");
         Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Equal(SnapshotState.Invalid, snapshot.State));
@@ -243,8 +243,8 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     {
         var volume = Thick();
         var guest = Define($"raw:{volume}");
-        var victim = Dying(VictimWork.Snapshot, RunStep.Frozen) with { End = VictimEnd.KilledLater, DelayMilliseconds = 400 };
-        using (var process = VictimProcess.Start(Host.Uri, guest.Name, victim))
+        var crashTest = Dying(CrashTestWork.Snapshot, RunStep.Frozen) with { End = CrashTestEnd.KilledLater, DelayMilliseconds = 400 };
+        using (var process = CrashTestProcess.Start(Host.Uri, guest.Name, crashTest))
         {
             process.WaitForEnd();
         }

@@ -174,7 +174,7 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
         Assert.Equal("2", Content(volume));
         RemoveAll(guest);
 
-        void Die(string step) => VictimProcess.Die(Host.Uri, guest.Name, new VictimOrder { Work = VictimWork.Restore, Name = "s3", Step = Enum.Parse<RunStep>(step) });
+        void Die(string step) => CrashTestProcess.Die(Host.Uri, guest.Name, new CrashTestRequest { Work = CrashTestWork.Restore, Name = "s3", Step = Enum.Parse<RunStep>(step) });
     }
 
     /// <summary>A set is undone as a whole: also what is final has not begun yet when another disk fails.</summary>
@@ -188,13 +188,13 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
         Engine.Take(guest.Domain, "both");
         Write(thick, "2");
         Write(thin, "2");
-        VictimProcess.Die(Host.Uri, guest.Name, new VictimOrder { Work = VictimWork.Restore, Name = "both", Step = RunStep.DiskSwitched });
+        CrashTestProcess.Die(Host.Uri, guest.Name, new CrashTestRequest { Work = CrashTestWork.Restore, Name = "both", Step = RunStep.DiskSwitched });
         Assert.Equal("2", Content(thick));
 
         Assert.Equal(RepairAction.Undone, Repair(guest.Domain)!.Action);
         Assert.Equal(("2", "2"), (Content(thick), Content(thin)));
 
-        VictimProcess.Die(Host.Uri, guest.Name, new VictimOrder { Work = VictimWork.Restore, Name = "both", Step = RunStep.DiskSwitched, Occurrence = 2 });
+        CrashTestProcess.Die(Host.Uri, guest.Name, new CrashTestRequest { Work = CrashTestWork.Restore, Name = "both", Step = RunStep.DiskSwitched, Occurrence = 2 });
         Assert.Equal(RepairAction.Finished, Repair(guest.Domain)!.Action);
         Assert.Equal(("1", "1"), (Content(thick), Content(thin)));
         RemoveAll(guest);

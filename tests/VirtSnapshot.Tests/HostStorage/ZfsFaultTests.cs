@@ -110,7 +110,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         var domain = guest.Domain;
         var own = HostFinder.For(domain.Uri, domain);
         var stack = new StorageProbe(() => own, domain.Disks).StackOf(domain.Disks[0]);
-        VolumeOrder Order(string label) => new(own, domain, new Volume(zvol, null), Guid.NewGuid(), label, DiskSnapshotMethod.Parse("zfs"), domain.Disks, stack, _ => { });
+        VolumeRequest Order(string label) => new(own, domain, new Volume(zvol, null), Guid.NewGuid(), label, DiskSnapshotMethod.Parse("zfs"), domain.Disks, stack, _ => { });
         var driver = new ZfsDriver();
         Host.Run("zfs", "snapshot", $"{zvol}@virtsnapshot-taken");
         Host.Run("zfs", "create", "-s", "-V", "1M", "tank/virtsnapshot-clone");
@@ -236,10 +236,10 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         var (dataset, zvol) = (Dataset(), Zvol());
         var guest = Define($"raw:{FolderOf(dataset)}/a.img", $"raw:{NodeOf(zvol)}");
         // In the midst of holding and cloning. What may be left of that, piece by piece: Deleting_goes_on_from_wherever_it_ended.
-        var order = Dying(VictimWork.Snapshot, RunStep.Thawed) with { End = VictimEnd.KilledLater, DelayMilliseconds = 900 };
-        using (var victim = VictimProcess.Start(Host.Uri, guest.Name, order))
+        var request = Dying(CrashTestWork.Snapshot, RunStep.Thawed) with { End = CrashTestEnd.KilledLater, DelayMilliseconds = 900 };
+        using (var crashTest = CrashTestProcess.Start(Host.Uri, guest.Name, request))
         {
-            victim.WaitForEnd();
+            crashTest.WaitForEnd();
         }
 
         Repair(guest.Domain);

@@ -18,18 +18,18 @@ internal sealed class CopyDriver(TimeSpan duration) : IVolumeDriver
     public static IDisposable Register(TimeSpan duration)
     {
         var before = MethodCatalog.Selector;
-        MethodCatalog.Selector = new MethodSelector([.. before.Providers, new VolumeProvider(new CopyDriver(duration))]);
+        MethodCatalog.Selector = new MethodRegistry([.. before.Providers, new VolumeMethod(new CopyDriver(duration))]);
         return new Registration(before);
     }
 
-    public VolumeFit Judge(StorageStack stack) => stack.Find<FileSystemLayer>() is { } system
+    public VolumeFit Probe(StorageStack stack) => stack.Find<FileSystemLayer>() is { } system
         ? new VolumeFit(new Volume(system.File, null), MethodRank.Possible, "a file")
         : VolumeFit.Impossible("no file");
 
-    public bool IsSlow(VolumeOrder order) => duration > TimeSpan.FromSeconds(1);
+    public bool IsSlow(VolumeRequest request) => duration > TimeSpan.FromSeconds(1);
 
-    public VolumeSnapshot Plan(VolumeOrder order) =>
-        new(order.Volume, $"{order.Volume.Name}.{order.Label}", $"{order.Volume.Name}.{order.Label}", new Dictionary<string, string>());
+    public VolumeSnapshot Plan(VolumeRequest request) =>
+        new(request.Volume, $"{request.Volume.Name}.{request.Label}", $"{request.Volume.Name}.{request.Label}", new Dictionary<string, string>());
 
     public void Prepare(IHost host, VolumeSnapshot snapshot)
     {
@@ -61,7 +61,7 @@ internal sealed class CopyDriver(TimeSpan duration) : IVolumeDriver
 
     public bool Exists(IHost host, VolumeSnapshot snapshot) => File.Exists(snapshot.At);
 
-    private sealed class Registration(MethodSelector before) : IDisposable
+    private sealed class Registration(MethodRegistry before) : IDisposable
     {
         public void Dispose() => MethodCatalog.Selector = before;
     }

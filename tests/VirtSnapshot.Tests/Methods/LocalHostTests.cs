@@ -19,9 +19,9 @@ public sealed class LocalHostTests : IDisposable
     {
         var result = host.Run("sh", ["-c", "echo \"$1\"; echo bad >&2; exit 3", "sh", "a'b \"$(id)"], TestContext.Current.CancellationToken);
         Assert.Equal((3, "a'b \"$(id)\n", false), (result.ExitCode, result.Output, result.Succeeded));
-        Assert.Equal("bad", result.Complaint);
+        Assert.Equal("bad", result.ToolError);
         Assert.Equal("C\n", host.Run("sh", ["-c", "echo $LC_ALL"], TestContext.Current.CancellationToken).Output);
-        Assert.Contains("exit code 1", host.Run("false", [], TestContext.Current.CancellationToken).Complaint, StringComparison.Ordinal);
+        Assert.Contains("exit code 1", host.Run("false", [], TestContext.Current.CancellationToken).ToolError, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -78,7 +78,7 @@ public sealed class LibvirtOnlyTests : VolumeTest
         Assert.Equal(["libvirt-volume", "libvirt-volume"], result.Output.Select(method => $"{method}"));
         Assert.All(domain.Domain.Disks, disk => WriteRaw(disk.Source.Path!, 2));
 
-        VictimProcess.Die(relay.Uri, domain.Name, new VictimOrder { Work = VictimWork.Restore, Name = "far", Step = RunStep.DiskSwitched });
+        CrashTestProcess.Die(relay.Uri, domain.Name, new CrashTestRequest { Work = CrashTestWork.Restore, Name = "far", Step = RunStep.DiskSwitched });
         result = engine.Run($"(Repair-DiskSnapshot {domain.Name} -Uri '{relay.Uri}').Action");
         Assert.Equal("Finished", $"{Assert.Single(result.Output)}");
         Assert.All(domain.Domain.Disks, disk => Assert.Equal(1, Host.ReadHead(disk.Source.Path!, 1)[0]));
@@ -94,7 +94,7 @@ public sealed class LibvirtOnlyTests : VolumeTest
     {
         var domain = Define(Disk(Raw(folder, "a.raw")));
         using var pool = new RunningPool(Lab, folder);
-        VictimProcess.Die(relay.Uri, domain.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Taken });
+        CrashTestProcess.Die(relay.Uri, domain.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Taken });
         var definition = Path.Combine(Lab.Images, $"{domain.Name}-edited.xml");
         Rewrite(Environment.MachineName, "another-machine");
         var error = Engine.Refused(() => RepairPlan.Make(Far(domain.Name), new HeardReporter(), Token));
@@ -127,7 +127,7 @@ public sealed class LibvirtOnlyTests : VolumeTest
     {
         using var guest = Boot(out var pool);
         using var started = pool;
-        VictimProcess.Die(relay.Uri, guest.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Frozen });
+        CrashTestProcess.Die(relay.Uri, guest.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen });
         Guard.AssertThawed(guest);
         using (var plan = RepairPlan.Make(Far(guest.Name), new HeardReporter(), Token)!)
         {

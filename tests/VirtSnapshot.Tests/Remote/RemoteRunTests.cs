@@ -99,7 +99,7 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
     [InlineData(true)]
     public void The_guest_is_thawed_when_the_run_is_killed_in_its_window(bool isWarm)
     {
-        VictimProcess.Die(Uri, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Frozen, IsWarm = isWarm });
+        CrashTestProcess.Die(Uri, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, IsWarm = isWarm });
         Guard.AssertThawed(Live);
         Guard.AssertGone(Live);
 
@@ -130,15 +130,15 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
     [Trait("Quick", "no")]
     public void A_host_that_stays_away_leaves_a_thawed_guest_and_a_journal()
     {
-        using var victim = VictimProcess.Start(Uri, Live.Name, new VictimOrder { Work = VictimWork.Snapshot, Step = RunStep.Frozen, End = VictimEnd.Waits });
-        victim.WaitForStep(RunStep.Frozen);
+        using var crashTest = CrashTestProcess.Start(Uri, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits });
+        crashTest.WaitForStep(RunStep.Frozen);
         using (server.Configured("away", "DenyUsers root\n"))
         {
             server.CutAll();
             Guard.AssertThawed(Live);
             Guard.AssertGone(Live);
-            victim.GoOn();
-            Assert.Contains("Repair-DiskSnapshot", victim.WaitForEnd(), StringComparison.Ordinal);
+            crashTest.GoOn();
+            Assert.Contains("Repair-DiskSnapshot", crashTest.WaitForEnd(), StringComparison.Ordinal);
         }
 
         using (var plan = RepairPlan.Make(Remote, new HeardReporter(), Token)!)

@@ -107,7 +107,7 @@ public sealed class SshHostTests(SshServer server) : IDisposable
     {
         var result = Host.Run("sh", ["-c", "echo \"$1\"; echo bad >&2; exit 3", "sh", "a'b \"$(id)"], Token);
         Assert.Equal((3, "a'b \"$(id)\n", false, "sh"), (result.ExitCode, result.Output, result.Succeeded, result.Program));
-        Assert.Equal("bad", result.Complaint);
+        Assert.Equal("bad", result.ToolError);
         Assert.Equal("C\n", Host.Run("sh", ["-c", "echo $LC_ALL"], Token).Output);
         Assert.Equal("", Host.Run("cat", [], Token).Output);
 
@@ -230,7 +230,7 @@ public sealed class SshHostTests(SshServer server) : IDisposable
         try
         {
             var error = Assert.Throws<IOException>(() => Host.CreateFile(NewFile, new byte[100_000], null));
-            Assert.True(Complaint.IsNoSpace(error.Message), error.Message);
+            Assert.True(ToolError.IsNoSpace(error.Message), error.Message);
             Assert.Empty(Directory.GetFiles(folder));
         }
         finally

@@ -147,7 +147,7 @@ public sealed class EncryptedDiskTests : VolumeTest
         var identity = SetIdentity.New(now.Uuid, SnapshotName.Parse("one"));
         File.WriteAllBytes(overlay, Qcow2Image.Empty(8 << 20, disk.Source.Path, format, new OverlayMark(identity, "vda", overlay, DateTimeOffset.UtcNow)));
         Lab.Virsh("snapshot-create-as", domain.Name, "one", "--disk-only", "--no-metadata", "--reuse-external", "--diskspec", $"vda,file={overlay}");
-        var record = new RecordedDisk(
+        var record = new SnapshotRecord(
             "vda",
             "qemu",
             disk.Source with { Format = format },

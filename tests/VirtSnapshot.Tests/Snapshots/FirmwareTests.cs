@@ -140,7 +140,7 @@ public sealed class FirmwareTests(LabFixture lab) : IDisposable
     public void A_run_that_dies_leaves_no_copies_without_a_set(object step, RepairAction expected)
     {
         using var domain = Make();
-        Die(domain, new VictimOrder { Work = VictimWork.Snapshot, Name = "s1", Step = (RunStep)step, Quiescence = Quiescing.Quiescence.None });
+        Die(domain, new CrashTestRequest { Work = CrashTestWork.Snapshot, Name = "s1", Step = (RunStep)step, Quiescence = Quiescing.Quiescence.None });
         Assert.True(Directory.Exists(FolderOf(domain)));
 
         Assert.Equal(expected, Repair(domain));
@@ -152,7 +152,7 @@ public sealed class FirmwareTests(LabFixture lab) : IDisposable
         Assert.All(snapshots, snapshot => Assert.NotNull(snapshot.DomainXml));
         if (snapshots.Count > 0)
         {
-            Die(domain, new VictimOrder { Work = VictimWork.Removal, Name = "s1", Step = RunStep.CatalogRewritten });
+            Die(domain, new CrashTestRequest { Work = CrashTestWork.Removal, Name = "s1", Step = RunStep.CatalogRewritten });
             Assert.True(Directory.Exists(FolderOf(domain)));
             Assert.Equal(RepairAction.Finished, Repair(domain));
             Assert.False(Directory.Exists(FolderOf(domain)));
@@ -178,7 +178,7 @@ public sealed class FirmwareTests(LabFixture lab) : IDisposable
         using var domain = Make();
         Engine.Take(domain.Domain, "s1");
         Write(2);
-        Die(domain, new VictimOrder { Work = VictimWork.Restore, Name = "s1", Step = (RunStep)step, IncludesFirmware = true });
+        Die(domain, new CrashTestRequest { Work = CrashTestWork.Restore, Name = "s1", Step = (RunStep)step, IncludesFirmware = true });
 
         Assert.Equal(expected, Repair(domain));
 
@@ -226,7 +226,7 @@ public sealed class FirmwareTests(LabFixture lab) : IDisposable
 
     private BareDomain Make(bool isRunning = false) => new(lab, "uefi", isRunning: isRunning, firmware: BareDomain.Uefi(lab, "uefi", 1));
 
-    private void Die(BareDomain domain, VictimOrder order) => VictimProcess.Die(lab, domain.Name, order);
+    private void Die(BareDomain domain, CrashTestRequest request) => CrashTestProcess.Die(lab, domain.Name, request);
 
     /// <summary>As a guest does: into the file that is there.</summary>
     private void Write(byte content)

@@ -69,7 +69,7 @@ public sealed class RedefinedDomainTests(LabFixture lab)
 
         foreach (var step in isKilled ? [RunStep.Recorded, RunStep.DiskSwitched] : Array.Empty<RunStep>())
         {
-            VictimProcess.Die(lab, domain.Name, new VictimOrder { Work = VictimWork.Repair, Detached = DetachedOverlay.Reattach, Step = step });
+            CrashTestProcess.Die(lab, domain.Name, new CrashTestRequest { Work = CrashTestWork.Repair, Detached = DetachedOverlay.Reattach, Step = step });
         }
 
         if (!isKilled)
@@ -106,8 +106,8 @@ public sealed class RedefinedDomainTests(LabFixture lab)
         Assert.Equal("NotReattachable", error.ErrorId);
         Assert.Contains("was written to after", error.Message, StringComparison.Ordinal);
 
-        var dying = new VictimOrder { Work = VictimWork.Repair, Detached = DetachedOverlay.KeepAside, Step = RunStep.CatalogRewritten };
-        VictimProcess.Die(lab, domain.Name, dying);
+        var dying = new CrashTestRequest { Work = CrashTestWork.Repair, Detached = DetachedOverlay.KeepAside, Step = RunStep.CatalogRewritten };
+        CrashTestProcess.Die(lab, domain.Name, dying);
         Assert.All(SnapshotList.Of(domain.Domain), snapshot => Assert.Equal(SnapshotState.Detached, snapshot.State));
         Assert.Equal(RepairAction.KeptAside, Repair(domain, DetachedOverlay.KeepAside).Action);
         Assert.Empty(SnapshotList.Of(domain.Domain));

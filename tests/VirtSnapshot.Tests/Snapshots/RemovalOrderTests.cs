@@ -21,7 +21,7 @@ public class RemovalOrderTests(LabFixture lab)
     [InlineData(false, "s2 s3 s1")]
     [InlineData(false, "s3 s1 s2")]
     [InlineData(false, "s3 s2 s1")]
-    public void Whatever_goes_first_the_others_contents_stay_the_same(bool isRunning, string order)
+    public void Whatever_goes_first_the_others_contents_stay_the_same(bool isRunning, string request)
     {
         using var domain = new BareDomain(lab, "orders", isRunning: isRunning);
         TakeThree(domain);
@@ -29,7 +29,7 @@ public class RemovalOrderTests(LabFixture lab)
         var disk = DiskContent(domain);
         Assert.Equal(4, contents.Values.Append(disk).Distinct().Count());
 
-        foreach (var name in order.Split(' '))
+        foreach (var name in request.Split(' '))
         {
             Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain).Single(snapshot => snapshot.Name == name));
             contents.Remove(name);

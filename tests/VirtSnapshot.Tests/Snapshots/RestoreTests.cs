@@ -11,12 +11,12 @@ public class RestoreTests(LabFixture lab)
     [Theory]
     [InlineData("s3 s1")]
     [InlineData("s2 s2 s2")]
-    public void The_disk_holds_what_the_snapshot_holds_and_what_was_older_stays(string order)
+    public void The_disk_holds_what_the_snapshot_holds_and_what_was_older_stays(string request)
     {
         using var domain = new BareDomain(lab, "restored", isRunning: false);
         TakeThree(domain);
         var contents = Contents(domain);
-        foreach (var name in order.Split(' '))
+        foreach (var name in request.Split(' '))
         {
             var restored = Assert.Single(Engine.Restore(domain.Domain, name));
             foreach (var newer in contents.Keys.Where(other => string.CompareOrdinal(other, name) > 0).ToList())

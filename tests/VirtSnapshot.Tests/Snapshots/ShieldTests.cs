@@ -47,7 +47,7 @@ public sealed class ShieldTests(LabFixture lab) : FaultTest(lab)
         var snapshots = Engine.Take(Live.Domain, "mixed", quiescing: Engine.Required);
         MethodSettings.Reset(Live.Domain, []);
 
-        Assert.Equal([QemuProvider.MethodName, CopyDriver.MethodName], snapshots.Select(snapshot => snapshot.Method));
+        Assert.Equal([QemuMethod.MethodName, CopyDriver.MethodName], snapshots.Select(snapshot => snapshot.Method));
         Assert.NotNull(snapshots[0].ModifiedDisk);
         Assert.Null(snapshots[1].ModifiedDisk);
         Assert.Empty(Live.Domain.FindDisk("vdb")!.BackingChain);
@@ -68,9 +68,9 @@ public sealed class ShieldTests(LabFixture lab) : FaultTest(lab)
     public void Whoever_dies_behind_the_shield_is_repaired_and_no_record_is_lost(string step, RepairAction action)
     {
         using var method = CopyDriver.Register(Slow);
-        VictimProcess.Die(Lab, Live.Name, new VictimOrder
+        CrashTestProcess.Die(Lab, Live.Name, new CrashTestRequest
         {
-            Work = VictimWork.Snapshot,
+            Work = CrashTestWork.Snapshot,
             Step = Enum.Parse<RunStep>(step),
             CopySeconds = 2,
         });
@@ -152,9 +152,9 @@ public sealed class ShieldTests(LabFixture lab) : FaultTest(lab)
     public void A_guest_that_stands_still_goes_on_when_we_die(string step)
     {
         using var method = CopyDriver.Register(TimeSpan.Zero);
-        VictimProcess.Die(Lab, Live.Name, new VictimOrder
+        CrashTestProcess.Die(Lab, Live.Name, new CrashTestRequest
         {
-            Work = VictimWork.Snapshot,
+            Work = CrashTestWork.Snapshot,
             Step = Enum.Parse<RunStep>(step),
             Quiescence = Quiescence.None,
             CopySeconds = 0,

@@ -33,12 +33,12 @@ public sealed class ParserFuzzTests
 
     private static readonly byte[] Qcow2 = Qcow2Image.Empty(64 << 20, "base.qcow2", "qcow2", new OverlayMark(Set, "vda", "/images/one.qcow2", DateTimeOffset.UnixEpoch))[..Qcow2Header.HeadLength];
 
-    private static readonly XElement Disk = new RecordedDisk(
+    private static readonly XElement Disk = new SnapshotRecord(
         "vda", "qemu", DiskSource.ForPath("/images/base.qcow2", "qcow2", isBlockDevice: false), OverlayData.ToElement("/images/one.qcow2", "base")) { Set = Set, Image = "/images/base.qcow2" }
         .ToElement();
 
     private static readonly XElement SetRecord = new SnapshotSet(
-        Set.Group, Set.Name, DateTimeOffset.UnixEpoch, TimeSpan.FromMilliseconds(12), [new SetDisk(RecordedDisk.Read(Disk, Set), Quiescing.Consistency.Quiesced, ChangedDisk: true)]) { Identity = Set }
+        Set.Group, Set.Name, DateTimeOffset.UnixEpoch, TimeSpan.FromMilliseconds(12), [new SetDisk(SnapshotRecord.Read(Disk, Set), Quiescing.Consistency.Quiesced, ChangedDisk: true)]) { Identity = Set }
         .ToElement();
 
     private static readonly XElement Journal = new(
@@ -53,7 +53,7 @@ public sealed class ParserFuzzTests
         <mirror type='file' ready='yes'><source file='/m'/></mirror><target dev='vda' bus='virtio'/><serial>s</serial></disk>
         """);
 
-    private static readonly RecordedDisk Volume = RecordedDisk.Read(Disk, Set) with
+    private static readonly SnapshotRecord Volume = SnapshotRecord.Read(Disk, Set) with
     {
         Method = "zfs",
         Data = ZfsSnapshot.Plan(new Volume("tank/vms", "/tank/vms"), SnapshotLabel.Of(Set), Set.Group, "/tank/vms").ToSnapshot().ToElement(),
@@ -80,8 +80,8 @@ public sealed class ParserFuzzTests
         Element("MethodSettings", record => _ = WithMetadata(MetadataUri.Method("vda"), record).Disks, IsOurs, XElement.Parse("<method><diskSnapshot method='lvm'><size>1</size></diskSnapshot></method>")),
         Element("RunJournal", record => RunJournal.Read(WithMetadata(MetadataUri.Journal, record)), e => e is VirtSnapshotException { ErrorId: "JournalDamaged" }, Journal),
         Element("SnapshotCatalog", record => SnapshotCatalog.Read(WithMetadata(MetadataUri.Set(Set.Group), record)), e => e is VirtSnapshotException { ErrorId: "CatalogDamaged" }, SetRecord),
-        Element("SnapshotSet", record => SnapshotSet.Read("urn:a", record).ToElement(), RecordedDisk.IsDamage, SetRecord),
-        Element("RecordedDisk", record => RecordedDisk.Read(record, Set).ToElement(), RecordedDisk.IsDamage, Disk),
+        Element("SnapshotSet", record => SnapshotSet.Read("urn:a", record).ToElement(), SnapshotRecord.IsDamage, SetRecord),
+        Element("SnapshotRecord", record => SnapshotRecord.Read(record, Set).ToElement(), SnapshotRecord.IsDamage, Disk),
         Element("SetIdentity", record => SetIdentity.Read(record)?.WhyNotOf(Domain), e => e is FormatException || IsOurs(e), SetRecord),
         Element("VolumeSnapshot", data => VolumeSnapshot.Read(Volume with { Data = data }), IsOurs, Volume.Data),
         Element("ZfsSnapshot", data => _ = ZfsSnapshot.Read(VolumeSnapshot.Read(Volume with { Data = data })).MountPoint, IsOurs, Volume.Data),
@@ -103,7 +103,7 @@ public sealed class ParserFuzzTests
         Text("StorageFindings", ReadAnswer, IsFormat, StorageFindingsTests.Recorded),
         Text("MountTable", ReadMounts, Nothing, Section("mounts"), "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue"),
         Text("FileFacts", text => FileFacts.Parse(text), e => e is IOException, "2049 123 81a4 0 0 4096 0 0", "5 6 61b0 0 6 0 fd 7"),
-        Bytes("FileLook", told => FileLook.Parse(told, ["/a", "/b"]), Nothing, Encoding.UTF8.GetBytes(
+        Bytes("FileQuery", told => FileQuery.Parse(told, ["/a", "/b"]), Nothing, Encoding.UTF8.GetBytes(
             "i\0/a\02049 123 81a4 0 0 4 0 0\0e\0i\00\0t\0/b\02049 9 81a4 0 0 4 0 0\0e\0t\00\0d\0/b\0100 4096\0r\0/a\0\0h\0" + "b91a0f52-3d9c-4c39-9f0e-000000000000\nabcdb91a0f52-3d9c-4c39-9f0e-000000000000\n")),
         Text("HostOpenFiles", text => HostOpenFiles.Parse("h", text.Split('\0'), _ => null), e => e is IOException or VirtSnapshotException { ErrorId: "ProgramMissing" },
             "f\0/proc/7/fd/3\02049 12\0b\0/proc/7/fd/4\0fd 7\0l\0/dev/loop0\02049 5 81a4 0 0 4 0 0\0a\07/cmdline:qemu\0a\07/cmdline:-name\0"),

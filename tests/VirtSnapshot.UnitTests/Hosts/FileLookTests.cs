@@ -47,7 +47,7 @@ public sealed class FileLookTests
         Assert.Equal((false, false, null), (look.IsItselfKnown, look.IsTargetKnown, look.Head));
     }
 
-    private static string Full => new('x', FileLook.HeadLength);
+    private static string Full => new('x', FileQuery.HeadLength);
 
     private static string File(string path, int size = 5000) => $"i\0{path}\00 1 8180 0 0 {size} 0 0\0";
 
@@ -57,9 +57,9 @@ public sealed class FileLookTests
         "e\0i\00\0" + string.Concat(files.Select(file => $"r\0{file.Path}\0\0"))
         + "h\0" + BootId + string.Concat(files.Select(file => file.Content + BootId));
 
-    private static IEnumerable<string?> Shown(IReadOnlyDictionary<string, FileLook> looks) =>
+    private static IEnumerable<string?> Shown(IReadOnlyDictionary<string, FileQuery> looks) =>
         looks.Values.Select(look => look.Head is { } head ? Encoding.ASCII.GetString(head) : null);
 
-    private static IReadOnlyDictionary<string, FileLook> Parse(string[] paths, params string[] output) =>
-        FileLook.Parse(Encoding.UTF8.GetBytes(string.Concat(output)), paths);
+    private static IReadOnlyDictionary<string, FileQuery> Parse(string[] paths, params string[] output) =>
+        FileQuery.Parse(Encoding.UTF8.GetBytes(string.Concat(output)), paths);
 }

@@ -102,7 +102,7 @@ public sealed class SnapshotRecordTests : IDisposable
         var gone = Set(null, Disk("vda", "/i/base", "/i/s1"), Disk("vdc", "/i/c", "/i/cc"));
         SnapshotCatalog.Write(native, Domain, gone);
 
-        SnapshotCatalog.Rewrite(native, Domain, [(gone.Group, new RemovedDisk(gone.Disks[0].Record, Source("/i/s1"), Source("/i/base"), null))]);
+        SnapshotCatalog.Rewrite(native, Domain, [(gone.Group, new RemovalOutcome(gone.Disks[0].Record, Source("/i/s1"), Source("/i/base"), null))]);
 
         var sets = SnapshotCatalog.Read(Domain).ToDictionary(set => set.Group);
         Assert.Equal(["vdc"], sets[gone.Group].Disks.Select(disk => disk.Record.Target));
@@ -114,7 +114,7 @@ public sealed class SnapshotRecordTests : IDisposable
     {
         var set = Set(null, Disk("vda", "/i/base"));
         SnapshotCatalog.Write(native, Domain, set);
-        SnapshotCatalog.Rewrite(native, Domain, [(set.Group, new RemovedDisk(set.Disks[0].Record, Source("/i/s1"), Source("/i/base"), null))]);
+        SnapshotCatalog.Rewrite(native, Domain, [(set.Group, new RemovalOutcome(set.Disks[0].Record, Source("/i/s1"), Source("/i/base"), null))]);
         Assert.DoesNotContain(MetadataUri.SetPrefix, native.StoredXml(), StringComparison.Ordinal);
     }
 
@@ -148,11 +148,11 @@ public sealed class SnapshotRecordTests : IDisposable
         new(Guid.NewGuid(), SnapshotName.Parse("s"), new DateTimeOffset(2026, 11, 23, 12, 0, 0, TimeSpan.Zero), window, disks);
 
     private static SetDisk Disk(string target, string source, string overlay = "/i/overlay") => new(
-        new RecordedDisk(target, "qemu", Source(source), OverlayData.ToElement(overlay, "stem")), Consistency.Quiesced, true);
+        new SnapshotRecord(target, "qemu", Source(source), OverlayData.ToElement(overlay, "stem")), Consistency.Quiesced, true);
 
     private static DiskSource Source(string path) => DiskSource.ForPath(path, "qcow2", false);
 
-    private static RecordedDisk Record(string target, DiskSource source) => new(target, "qemu", source, OverlayData.ToElement("/i/o & p", "stem"));
+    private static SnapshotRecord Record(string target, DiskSource source) => new(target, "qemu", source, OverlayData.ToElement("/i/o & p", "stem"));
 
     private static void AssertSame(SnapshotSet set, SnapshotSet read)
     {
@@ -165,7 +165,7 @@ public sealed class SnapshotRecordTests : IDisposable
         });
     }
 
-    private static void AssertSame(RecordedDisk record, RecordedDisk read)
+    private static void AssertSame(SnapshotRecord record, SnapshotRecord read)
     {
         Assert.Equal((record.Target, record.Method, record.Set, record.Image), (read.Target, read.Method, read.Set, read.Image));
         Assert.Equal(

@@ -36,7 +36,7 @@ internal sealed class BtrfsDriver : IVolumeDriver
 
     public StorageLevel Level => StorageLevel.FileSystem;
 
-    public VolumeFit Judge(StorageStack stack)
+    public VolumeFit Probe(StorageStack stack)
     {
         if (stack.Find<FileSystemLayer>() is not { } layer)
         {
@@ -75,30 +75,30 @@ internal sealed class BtrfsDriver : IVolumeDriver
     }
 
     /// <summary>It takes as long as it takes to write out what came in since <see cref="Prepare"/>.</summary>
-    public bool IsSlow(VolumeOrder order) => false;
+    public bool IsSlow(VolumeRequest request) => false;
 
-    public VolumeSnapshot Plan(VolumeOrder order)
+    public VolumeSnapshot Plan(VolumeRequest request)
     {
-        var root = order.Volume.Root!;
-        var subvolume = Subvolume.Read(order.Host, root) ?? throw VolumeFailure.Unsuitable(order, $"'{root}' is not the root of a btrfs subvolume");
-        var at = VolumeNames.Beside(root, order.Label);
-        if (order.Host.Stat(at) is not null)
+        var root = request.Volume.Root!;
+        var subvolume = Subvolume.Read(request.Host, root) ?? throw VolumeFailure.Unsuitable(request, $"'{root}' is not the root of a btrfs subvolume");
+        var at = VolumeNames.Beside(root, request.Label);
+        if (request.Host.Stat(at) is not null)
         {
-            throw VolumeFailure.NameTaken(order, at);
+            throw VolumeFailure.NameTaken(request, at);
         }
 
-        VolumeRoom.Check(order, root);
+        VolumeSpace.Check(request, root);
         if (subvolume.IsTopLevel || root == "/")
         {
-            order.Warn($"The images of domain '{order.Domain.Name}' in '{root}' are not on a subvolume of their own: the snapshot keeps the old blocks of everything in there, and not only of the images.");
+            request.Warn($"The images of domain '{request.Domain.Name}' in '{root}' are not on a subvolume of their own: the snapshot keeps the old blocks of everything in there, and not only of the images.");
         }
 
-        foreach (var disk in order.Disks.Where(disk => disk.Source.Path is { } path && CopyOnWrite.IsOff(order.Host, path)))
+        foreach (var disk in request.Disks.Where(disk => disk.Source.Path is { } path && CopyOnWrite.IsOff(request.Host, path)))
         {
-            order.Warn($"The image of disk '{disk.Target}' of domain '{order.Domain.Name}' is without copy-on-write (chattr +C): after the snapshot, the first write to each of its blocks is copied all the same.");
+            request.Warn($"The image of disk '{disk.Target}' of domain '{request.Domain.Name}' is without copy-on-write (chattr +C): after the snapshot, the first write to each of its blocks is copied all the same.");
         }
 
-        return new VolumeSnapshot(order.Volume, at, at, new Dictionary<string, string>(StringComparer.Ordinal) { [UuidDetail] = subvolume.Uuid });
+        return new VolumeSnapshot(request.Volume, at, at, new Dictionary<string, string>(StringComparer.Ordinal) { [UuidDetail] = subvolume.Uuid });
     }
 
     /// <summary>Snapshotting flushes by itself; this is so that little is left for it. Where it fails, the snapshot will tell.</summary>
@@ -109,7 +109,7 @@ internal sealed class BtrfsDriver : IVolumeDriver
         var result = host.RunAsRoot("btrfs", ["subvolume", "snapshot", "-r", "--", snapshot.Volume.Root!, snapshot.At]);
         if (!result.Succeeded)
         {
-            throw VolumeFailure.NotTaken(snapshot, result.Complaint);
+            throw VolumeFailure.NotTaken(snapshot, result.ToolError);
         }
     });
 
@@ -152,7 +152,7 @@ internal sealed class BtrfsDriver : IVolumeDriver
         }
 
         var result = host.RunAsRoot("btrfs", ["subvolume", "delete", "--commit-after", "--subvolid", $"{subvolume!.Id}", "--", snapshot.Volume.Root!]);
-        return result.Succeeded ? true : throw VolumeFailure.NotDeleted(snapshot, result.Complaint);
+        return result.Succeeded ? true : throw VolumeFailure.NotDeleted(snapshot, result.ToolError);
     }
 
     public bool Exists(IHost host, VolumeSnapshot snapshot) => host.Stat(snapshot.At) is not null || !IsInSight(host, snapshot);

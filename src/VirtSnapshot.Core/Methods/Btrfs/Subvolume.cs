@@ -40,10 +40,10 @@ internal sealed partial record Subvolume(string Uuid, string? ParentUuid, ulong 
             return null;
         }
 
-        var (kind, id) = Complaint.IsNoPermission(result.Errors) || result.Errors.Contains("not permitted", StringComparison.Ordinal)
+        var (kind, id) = ToolError.IsNoPermission(result.Errors) || result.Errors.Contains("not permitted", StringComparison.Ordinal)
             ? (FailureKind.PermissionDenied, "AccessDenied")
             : (FailureKind.InvalidData, "SourceUnreadable");
-        throw new VirtSnapshotException(kind, id, path, $"The subvolume '{path}' cannot be looked at: {result.Complaint}.");
+        throw new VirtSnapshotException(kind, id, path, $"The subvolume '{path}' cannot be looked at: {result.ToolError}.");
     }
 
     /// <summary>

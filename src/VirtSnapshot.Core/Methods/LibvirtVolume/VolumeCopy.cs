@@ -18,16 +18,16 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
 
     public DiskSource Source => DiskSource.ForVolume(Pool, Name, Path, Format);
 
-    public static VolumeCopy Read(RecordedDisk record)
+    public static VolumeCopy Read(SnapshotRecord record)
     {
         var element = record.Data.Name == ElementName ? record.Data : throw new FormatException($"A record of method '{record.Method}' without <{ElementName}>.");
         string Value(string name) => (string?)element.Attribute(name) ?? throw new FormatException($"<{ElementName}> without '{name}'.");
         return new VolumeCopy(Value("pool"), Value("name"), Value("path"), Value("format"), Value("origin"));
     }
 
-    public RecordedDisk ToRecord(VmDisk disk) => new(
+    public SnapshotRecord ToRecord(VmDisk disk) => new(
         disk.Target,
-        LibvirtVolumeProvider.MethodName,
+        LibvirtVolumeMethod.MethodName,
         Source,
         new XElement(
             ElementName,
@@ -38,7 +38,7 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
             new XAttribute("origin", Origin)));
 
     /// <summary>The record, with this as what it says.</summary>
-    public RecordedDisk WriteTo(RecordedDisk record)
+    public SnapshotRecord WriteTo(SnapshotRecord record)
     {
         var data = new XElement(record.Data);
         data.SetAttributeValue("format", Format);
@@ -49,28 +49,28 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
 
     /// <summary>Looks anew whether it is there, be it as something that libvirt does not show any more.</summary>
     /// <exception cref="VirtSnapshotException"><c>SourceMissing</c>: its pool does not run, so nobody can tell; <c>SnapshotNotOurs</c>: its name is none of ours.</exception>
-    public bool Exists(RecordOrder order) => IsShown(order) || IsHidden(order);
+    public bool Exists(MethodRequest request) => IsShown(request) || IsHidden(request);
 
     /// <summary>As <see cref="Exists"/>, as far as libvirt tells.</summary>
-    public bool IsShown(RecordOrder order)
+    public bool IsShown(MethodRequest request)
     {
         SnapshotLabel.RequireOurs(Name, this);
         try
         {
-            return order.Native.Connection.HasVolume(Pool, Name);
+            return request.Native.Connection.HasVolume(Pool, Name);
         }
         catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoStoragePool || !e.ConnectionLost)
         {
             throw new VirtSnapshotException(
                 FailureKind.ObjectNotFound,
                 "SourceMissing",
-                order.Domain,
+                request.Domain,
                 $"Whether the volume '{this}' is still there cannot be told: {e.Message}. Start the pool ('virsh pool-start {Pool}'), and run Repair-DiskSnapshot.",
                 e);
         }
         catch (LibvirtException e)
         {
-            throw LibvirtFailure.Explain(e, order.Domain, $"looking for the volume '{this}'", "Run Repair-DiskSnapshot when it answers again.");
+            throw LibvirtFailure.Explain(e, request.Domain, $"looking for the volume '{this}'", "Run Repair-DiskSnapshot when it answers again.");
         }
     }
 
@@ -98,42 +98,42 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
 
     /// <summary>Deletes it; one that is gone already is fine.</summary>
     /// <exception cref="VirtSnapshotException">It stays.</exception>
-    public void Delete(RecordOrder order)
+    public void Delete(MethodRequest request)
     {
-        if (!IsShown(order))
+        if (!IsShown(request))
         {
-            if (IsHidden(order))
+            if (IsHidden(request))
             {
-                throw Stays("libvirt does not show it in its pool, as an LVM snapshot that has overflowed. Delete it by its own tools ('lvremove')", order, null);
+                throw Stays("libvirt does not show it in its pool, as an LVM snapshot that has overflowed. Delete it by its own tools ('lvremove')", request, null);
             }
 
             return;
         }
 
-        RefuseReader(order);
+        RefuseReader(request);
         try
         {
-            order.Native.Connection.DeleteVolume(Pool, Name);
+            request.Native.Connection.DeleteVolume(Pool, Name);
         }
         catch (LibvirtException e)
         {
-            throw Stays($"{e.Message.TrimEnd('.')}. If somebody reads it, let the backup finish", order, e);
+            throw Stays($"{e.Message.TrimEnd('.')}. If somebody reads it, let the backup finish", request, e);
         }
     }
 
     /// <summary>libvirt deletes a file that is open. Where nobody can look who has it open, its word has to do.</summary>
     /// <exception cref="VirtSnapshotException"><c>SourceInUse</c></exception>
-    public void RefuseReader(RecordOrder order)
+    public void RefuseReader(MethodRequest request)
     {
         try
         {
-            if (order.Host.WhyNoShell is null && order.Host.ReadOpenFiles().FindUsers(Path) is [var user, ..])
+            if (request.Host.WhyNoShell is null && request.Host.ReadOpenFiles().FindUsers(Path) is [var user, ..])
             {
                 throw new VirtSnapshotException(
                     FailureKind.ResourceBusy,
                     "SourceInUse",
-                    order.Domain,
-                    $"The volume '{this}' ('{Path}'), a snapshot of domain '{order.Domain.Name}', is not deleted while somebody reads it: {user}. "
+                    request.Domain,
+                    $"The volume '{this}' ('{Path}'), a snapshot of domain '{request.Domain.Name}', is not deleted while somebody reads it: {user}. "
                     + "Let the backup finish, and try again.");
             }
         }
@@ -143,11 +143,11 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
         }
     }
 
-    private bool IsHidden(RecordOrder order)
+    private bool IsHidden(MethodRequest request)
     {
         try
         {
-            return order.Host.WhyNoShell is null && order.Host.Stat(Path) is not null;
+            return request.Host.WhyNoShell is null && request.Host.Stat(Path) is not null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -156,8 +156,8 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
         }
     }
 
-    private VirtSnapshotException Stays(string why, RecordOrder order, Exception? inner) => new(
-        FailureKind.InvalidResult, "SnapshotNotDeleted", order.Domain, $"The volume '{this}' ('{Path}') could not be deleted: {why}; then run Repair-DiskSnapshot.", inner);
+    private VirtSnapshotException Stays(string why, MethodRequest request, Exception? inner) => new(
+        FailureKind.InvalidResult, "SnapshotNotDeleted", request.Domain, $"The volume '{this}' ('{Path}') could not be deleted: {why}; then run Repair-DiskSnapshot.", inner);
 
     private static XElement Bytes(string name, long bytes) => new(name, new XAttribute("unit", "bytes"), bytes.ToString(CultureInfo.InvariantCulture));
 }

@@ -4,20 +4,20 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Methods.LibvirtVolume;
 
 /// <summary>All disks of one set, one after the other: libvirt has no call for several volumes, and one connection has one user.</summary>
-internal sealed class VolumeCopyAct(SnapshotOrder order, IReadOnlyList<VolumeCopyPart> parts) : ISnapshotAct
+internal sealed class VolumeCopyAct(PlanRequest request, IReadOnlyList<VolumeCopyPart> parts) : SnapshotSteps
 {
     private const long SlowBytes = 32L << 30;
 
-    public IReadOnlyList<PlannedDisk> Disks { get; } =
+    public IReadOnlyList<PlannedSnapshot> Disks { get; } =
     [
-        .. parts.Select(part => new PlannedDisk(
+        .. parts.Select(part => new PlannedSnapshot(
             part.Disk,
             part.Copy.ToRecord(part.Disk),
             [$"{part.Copy}"],
             part.Disk.Cache == "unsafe" ? $"disk '{part.Disk.Target}' has cache='unsafe', which drops the guest's flushes, so what lies on the storage may be older than what the guest has flushed" : null)),
     ];
 
-    public bool NeedsStandstill => true;
+    public bool NeedsVcpuPause => true;
 
     /// <summary>Sharing the blocks of a large file takes its time.</summary>
     public bool IsSlow => parts.Any(part => part.Volume is { IsFile: true, Allocation: > SlowBytes });
@@ -25,7 +25,7 @@ internal sealed class VolumeCopyAct(SnapshotOrder order, IReadOnlyList<VolumeCop
     public void Prepare(CancellationToken cancellation)
     {
         // libvirt has no call that does a part of it ahead. Where its host can be reached, little is left to be written in the act.
-        if (order.Host.WhyNoShell is not null)
+        if (request.Host.WhyNoShell is not null)
         {
             return;
         }
@@ -34,7 +34,7 @@ internal sealed class VolumeCopyAct(SnapshotOrder order, IReadOnlyList<VolumeCop
         {
             foreach (var part in parts)
             {
-                order.Host.RunAsRoot("sync", [part.Volume.IsFile ? "--file-system" : "--data", "--", part.Volume.Path], cancellation);
+                request.Host.RunAsRoot("sync", [part.Volume.IsFile ? "--file-system" : "--data", "--", part.Volume.Path], cancellation);
             }
         }
         catch (VirtSnapshotException e) when (e.ErrorId is "SudoRefused" or "ProgramMissing")
@@ -57,7 +57,7 @@ internal sealed class VolumeCopyAct(SnapshotOrder order, IReadOnlyList<VolumeCop
             }
             catch (LibvirtException e)
             {
-                throw VolumeCopying.Explain(e, part.Disk, $"the volume '{part.Copy}' for disk '{part.Disk.Target}' of domain '{order.Domain.Name}'", "SnapshotNotTaken");
+                throw VolumeCopying.Explain(e, part.Disk, $"the volume '{part.Copy}' for disk '{part.Disk.Target}' of domain '{request.Domain.Name}'", "SnapshotNotTaken");
             }
         }
     }
@@ -66,7 +66,7 @@ internal sealed class VolumeCopyAct(SnapshotOrder order, IReadOnlyList<VolumeCop
     {
         foreach (var part in parts)
         {
-            if (!part.Copy.IsShown(order))
+            if (!part.Copy.IsShown(request))
             {
                 throw new VirtSnapshotException(
                     FailureKind.InvalidResult,
@@ -81,7 +81,7 @@ internal sealed class VolumeCopyAct(SnapshotOrder order, IReadOnlyList<VolumeCop
 
     private void Take(VolumeCopyPart part)
     {
-        var connection = order.Native.Connection;
+        var connection = request.Native.Connection;
         if (part.Volume.IsLogical)
         {
             part.Copy.TakeSnapshot(connection, part.Volume.Path, part.Room);
@@ -95,8 +95,8 @@ internal sealed class VolumeCopyAct(SnapshotOrder order, IReadOnlyList<VolumeCop
             part.Copy.DefineUnwritable(part.Volume.Capacity),
             part.Volume.Path,
             canShareBlocks: part.Volume.Format == "raw",
-            order.Domain.IsActive
+            request.Domain.IsActive
                 ? null
-                : () => order.Warn($"Disk '{part.Disk.Target}' of domain '{order.Domain.Name}' is copied in full: its volume '{part.Volume.Path}' cannot share its blocks with a copy."));
+                : () => request.Warn($"Disk '{part.Disk.Target}' of domain '{request.Domain.Name}' is copied in full: its volume '{part.Volume.Path}' cannot share its blocks with a copy."));
     }
 }

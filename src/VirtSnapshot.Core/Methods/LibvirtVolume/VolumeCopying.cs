@@ -22,7 +22,7 @@ internal static class VolumeCopying
                 connection.CopyVolume(pool, xml, source, reflink: true);
                 return;
             }
-            catch (LibvirtException e) when (Complaint.IsNotCloned(e.Message) && beforeFullCopy is not null)
+            catch (LibvirtException e) when (ToolError.IsNotCloned(e.Message) && beforeFullCopy is not null)
             {
                 // The slow way, then.
             }
@@ -40,10 +40,10 @@ internal static class VolumeCopying
     {
         var (kind, id, advice) = error.Message switch
         {
-            var said when Complaint.IsNotCloned(said) => (
+            var said when ToolError.IsNotCloned(said) => (
                 FailureKind.InvalidOperation, "MethodUnsuitable", " A volume that cannot share its blocks with a copy can only be copied while the domain is shut off."),
-            var said when Complaint.IsNoSpace(said) => (FailureKind.QuotaExceeded, "NoSpace", ""),
-            var said when Complaint.IsImageLocked(said) => (FailureKind.ResourceBusy, "SourceInUse", ""),
+            var said when ToolError.IsNoSpace(said) => (FailureKind.QuotaExceeded, "NoSpace", ""),
+            var said when ToolError.IsImageLocked(said) => (FailureKind.ResourceBusy, "SourceInUse", ""),
             _ => (FailureKind.InvalidResult, errorId, ""),
         };
         return error.ConnectionLost && id == errorId

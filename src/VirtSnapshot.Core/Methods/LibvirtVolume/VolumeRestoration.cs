@@ -12,12 +12,12 @@ namespace VirtSnapshot.Methods.LibvirtVolume;
 /// Once the definition names the new volume, a guest may have written to it, and nothing tells: from then on the restore is finished, and never undone. LVM's snapshots are
 /// no copies, and go with their volume.
 /// </remarks>
-internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : IDiskRestoration
+internal sealed class VolumeRestoration(MethodRequest request, RestoreRecord disk) : IDiskRestoration
 {
     private readonly VolumeCopy copy = VolumeCopy.Read(disk.Record);
-    private readonly VolumeSuccession succession = VolumeSuccession.Read(disk.Record);
+    private readonly VolumeReplacement succession = VolumeReplacement.Read(disk.Record);
 
-    public RestoredDisk Disk => disk;
+    public RestoreRecord Disk => disk;
 
     public string Description => $"goes on in a new volume '{succession.Pool}/{succession.Name}', a copy of '{copy}'; its old one is deleted: '{succession.Pool}/{succession.Replaced}'";
 
@@ -25,15 +25,15 @@ internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : 
 
     private string Target => disk.Record.Target;
 
-    private LibvirtConnection Connection => order.Native.Connection;
+    private LibvirtConnection Connection => request.Native.Connection;
 
     private DiskSource Source => succession.Source(copy.Format);
 
     private VolumeCopy Successor => copy with { Name = succession.Name, Path = succession.Path };
 
-    public bool IsSwitched() => IsOn(DomainReader.Read(order.Native));
+    public bool IsSwitched() => IsOn(DomainReader.Read(request.Native));
 
-    public bool IsBeyondRecall() => IsSwitched();
+    public bool IsIrreversible() => IsSwitched();
 
     public void Prepare(CancellationToken cancellation)
     {
@@ -50,13 +50,13 @@ internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : 
         }
         catch (LibvirtException e)
         {
-            throw VolumeCopying.Explain(e, order.Domain.FindDisk(Target), $"the volume '{Successor}' for disk '{Target}' of domain '{order.Domain.Name}'", "RestoreFailed");
+            throw VolumeCopying.Explain(e, request.Domain.FindDisk(Target), $"the volume '{Successor}' for disk '{Target}' of domain '{request.Domain.Name}'", "RestoreFailed");
         }
     }
 
     public void Recheck()
     {
-        var now = DomainReader.Read(order.Native);
+        var now = DomainReader.Read(request.Native);
         if (now.FindDisk(Target)?.Source.Path is not { } used || !VolumeUse.IsSame(Connection, used, succession.ReplacedPath))
         {
             throw new VirtSnapshotException(
@@ -69,14 +69,14 @@ internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : 
 
     public void Switch()
     {
-        StoredDisk.PointTo(order, Target, Source);
-        if (!IsOn(DomainReader.ReadStored(order.Native, order.Domain)))
+        StoredDisk.PointTo(request, Target, Source);
+        if (!IsOn(DomainReader.ReadStored(request.Native, request.Domain)))
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidResult,
                 "RestoreFailed",
-                order.Domain.FindDisk(Target),
-                $"libvirt reported success, but disk '{Target}' of domain '{order.Domain.Name}' does not use '{Successor}'.");
+                request.Domain.FindDisk(Target),
+                $"libvirt reported success, but disk '{Target}' of domain '{request.Domain.Name}' does not use '{Successor}'.");
         }
     }
 
@@ -97,7 +97,7 @@ internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : 
         {
             foreach (var snapshot in disk.Lost.Append(disk.Record))
             {
-                VolumeCopy.Read(snapshot).Delete(order);
+                VolumeCopy.Read(snapshot).Delete(request);
             }
         }
 
@@ -148,7 +148,7 @@ internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : 
         var path = succession.ReplacedPath;
         var user = VolumeUse.FindDisk(Connection, path)
             ?? (VolumeUse.FindVolumes(Connection, path) is [var volume, ..] ? $"volume '{volume.Pool}/{volume.Name}'" : null)
-            ?? (order.Host.WhyNoShell is null ? FindUserOnHost(path) : null);
+            ?? (request.Host.WhyNoShell is null ? FindUserOnHost(path) : null);
         if (user is not null)
         {
             return $"'{succession.Pool}/{succession.Replaced}' was left where it is: {user} needs it";
@@ -159,7 +159,7 @@ internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : 
     }
 
     /// <summary>Who knows it by another name, or has it open.</summary>
-    private string? FindUserOnHost(string path) => ImageUse.Read(order).FindDisk(path) ?? (order.Host.ReadOpenFiles().FindUsers(path) is [var reader, ..] ? $"{reader}" : null);
+    private string? FindUserOnHost(string path) => ImageUse.Read(request).FindDisk(path) ?? (request.Host.ReadOpenFiles().FindUsers(path) is [var reader, ..] ? $"{reader}" : null);
 
     private void Delete(string name)
     {
@@ -170,13 +170,13 @@ internal sealed class VolumeRestoration(RecordOrder order, RestoredDisk disk) : 
         catch (LibvirtException e)
         {
             throw new VirtSnapshotException(
-                FailureKind.InvalidResult, "SnapshotNotDeleted", order.Domain, $"The volume '{succession.Pool}/{name}' could not be deleted: {e.Message.TrimEnd('.')}.", e);
+                FailureKind.InvalidResult, "SnapshotNotDeleted", request.Domain, $"The volume '{succession.Pool}/{name}' could not be deleted: {e.Message.TrimEnd('.')}.", e);
         }
     }
 
     private VirtSnapshotException Kept(VolumeCopy volume, string why) => new(
-        FailureKind.ResourceBusy, "SourceShared", order.Domain, $"The volume '{volume}' was left where it is: {why}.");
+        FailureKind.ResourceBusy, "SourceShared", request.Domain, $"The volume '{volume}' was left where it is: {why}.");
 
     private VirtSnapshotException Gone(string path) => new(
-        FailureKind.ObjectNotFound, "SourceMissing", order.Domain.FindDisk(Target), $"The volume '{path}' for disk '{Target}' of domain '{order.Domain.Name}' is not in its pool any more.");
+        FailureKind.ObjectNotFound, "SourceMissing", request.Domain.FindDisk(Target), $"The volume '{path}' for disk '{Target}' of domain '{request.Domain.Name}' is not in its pool any more.");
 }

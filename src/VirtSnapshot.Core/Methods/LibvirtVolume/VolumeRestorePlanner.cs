@@ -5,24 +5,24 @@ namespace VirtSnapshot.Methods.LibvirtVolume;
 /// <summary>Decides on the new volume's name, and refuses what would lose more than was asked for. Touches nothing.</summary>
 internal static class VolumeRestorePlanner
 {
-    public static VolumeRestoration Plan(RestoreOrder order, RecordedDisk record)
+    public static VolumeRestoration Plan(RestoreRequest request, SnapshotRecord record)
     {
-        var disk = order.Domain.FindDisk(record.Target)!;
+        var disk = request.Domain.FindDisk(record.Target)!;
         var copy = VolumeCopy.Read(record);
-        if (PoolVolume.Find(order.Native, disk) is not { } replaced || replaced.Pool != copy.Pool || !(replaced.IsFile || replaced.IsLogical))
+        if (PoolVolume.Find(request.Native, disk) is not { } replaced || replaced.Pool != copy.Pool || !(replaced.IsFile || replaced.IsLogical))
         {
             throw Refused(FailureKind.InvalidOperation, "SourceDiffers", $"it uses '{disk.Source}' now, which is no volume of the pool '{copy.Pool}' that the snapshot '{copy}' is in");
         }
 
-        var snapshots = SnapshotsOf(order, replaced);
-        if (replaced.IsLogical ? !snapshots.Exists(IsCopy) : VolumeSuccession.StemOf(replaced.Name) != VolumeSuccession.StemOf(copy.Origin))
+        var snapshots = SnapshotsOf(request, replaced);
+        if (replaced.IsLogical ? !snapshots.Exists(IsCopy) : VolumeReplacement.StemOf(replaced.Name) != VolumeReplacement.StemOf(copy.Origin))
         {
             throw Refused(FailureKind.InvalidOperation, "SourceDiffers", $"it uses the volume '{replaced.Pool}/{replaced.Name}' now, and the snapshot '{copy}' is of '{copy.Origin}'");
         }
 
-        RefuseUsers(order, disk, replaced, snapshots);
-        var name = VolumeSuccession.NameAfter(replaced.Name, order.Group);
-        if (order.Native.Connection.HasVolume(replaced.Pool, name))
+        RefuseUsers(request, disk, replaced, snapshots);
+        var name = VolumeReplacement.NameAfter(replaced.Name, request.Group);
+        if (request.Native.Connection.HasVolume(replaced.Pool, name))
         {
             throw Refused(
                 FailureKind.ResourceExists,
@@ -36,51 +36,51 @@ internal static class VolumeRestorePlanner
             throw Refused(FailureKind.QuotaExceeded, "NoSpace", $"its new volume needs {replaced.Capacity >> 20} MiB, and {replaced.PoolFree >> 20} MiB are free in pool '{replaced.Pool}'");
         }
 
-        var succession = new VolumeSuccession(
+        var succession = new VolumeReplacement(
             replaced.Pool, name, Path.Combine(replaced.PoolPath, name), replaced.Name, replaced.Path, disk.Source.Type == DiskSourceType.Volume, replaced.IsLogical);
-        return new VolumeRestoration(order, new RestoredDisk(
-            order.Group,
+        return new VolumeRestoration(request, new RestoreRecord(
+            request.Group,
             succession.AddTo(record),
             replaced.IsLogical ? null : record with { Image = succession.Path },
             [.. snapshots.Where(other => !IsCopy(other)).Reverse()]));
 
-        bool IsCopy(RecordedDisk other) => VolumeCopy.Read(other).Path == copy.Path;
+        bool IsCopy(SnapshotRecord other) => VolumeCopy.Read(other).Path == copy.Path;
 
         VirtSnapshotException Refused(FailureKind kind, string errorId, string why) => new(
-            kind, errorId, disk, $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored: {why}. Nothing was touched.");
+            kind, errorId, disk, $"Disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be restored: {why}. Nothing was touched.");
     }
 
     /// <summary>Those of ours that go with the volume: LVM's, which are no copies.</summary>
-    private static List<RecordedDisk> SnapshotsOf(RestoreOrder order, PoolVolume replaced)
+    private static List<SnapshotRecord> SnapshotsOf(RestoreRequest request, PoolVolume replaced)
     {
         if (!replaced.IsLogical)
         {
             return [];
         }
 
-        var names = VolumeUse.FindVolumes(order.Native.Connection, replaced.Path).Where(volume => volume.Pool == replaced.Pool).Select(volume => volume.Name).ToHashSet(StringComparer.Ordinal);
+        var names = VolumeUse.FindVolumes(request.Native.Connection, replaced.Path).Where(volume => volume.Pool == replaced.Pool).Select(volume => volume.Name).ToHashSet(StringComparer.Ordinal);
         return
         [
-            .. order.Recorded.Where(record => record.Method == LibvirtVolumeProvider.MethodName && VolumeCopy.Read(record) is var copy && copy.Pool == replaced.Pool && names.Contains(copy.Name)),
+            .. request.Recorded.Where(record => record.Method == LibvirtVolumeMethod.MethodName && VolumeCopy.Read(record) is var copy && copy.Pool == replaced.Pool && names.Contains(copy.Name)),
         ];
     }
 
-    private static void RefuseUsers(RestoreOrder order, VmDisk disk, PoolVolume replaced, List<RecordedDisk> snapshots)
+    private static void RefuseUsers(RestoreRequest request, VmDisk disk, PoolVolume replaced, List<SnapshotRecord> snapshots)
     {
-        if (order.Host.WhyNoShell is null)
+        if (request.Host.WhyNoShell is null)
         {
-            LiveSource.RefuseUsers(order, ImageUse.Read(order), disk, replaced.Path);
+            LiveSource.RefuseUsers(request, ImageUse.Read(request), disk, replaced.Path);
         }
 
         var ours = snapshots.Select(record => VolumeCopy.Read(record).Path).ToHashSet(StringComparer.Ordinal);
-        var connection = order.Native.Connection;
-        var user = VolumeUse.FindDisk(connection, replaced.Path, other => other.DomainUuid == order.Domain.Uuid && other.Target == disk.Target) is { } other
+        var connection = request.Native.Connection;
+        var user = VolumeUse.FindDisk(connection, replaced.Path, other => other.DomainUuid == request.Domain.Uuid && other.Target == disk.Target) is { } other
             ? $"{other} stands on it"
             : VolumeUse.FindVolumes(connection, replaced.Path).FirstOrDefault(volume => !ours.Contains(volume.Path)) is { } volume
                 ? $"volume '{volume.Pool}/{volume.Name}' stands on it"
-                : order.Recorded.FirstOrDefault(record => record.Target == disk.Target && record.Method != LibvirtVolumeProvider.MethodName && Names(record, replaced)) is { } snapshot
+                : request.Recorded.FirstOrDefault(record => record.Target == disk.Target && record.Method != LibvirtVolumeMethod.MethodName && Names(record, replaced)) is { } snapshot
                     ? $"a snapshot of method '{snapshot.Method}' needs it: remove that first"
-                    : InnerSnapshots.Need(order, replaced.Path, disk.Format ?? "raw")
+                    : InnerSnapshots.Need(request, replaced.Path, disk.Format ?? "raw")
                         ? "a snapshot that was made with libvirt or QEMU itself needs it"
                         : null;
         if (user is not null)
@@ -89,10 +89,10 @@ internal static class VolumeRestorePlanner
                 FailureKind.ResourceBusy,
                 "SourceShared",
                 disk,
-                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored: its volume '{replaced.Pool}/{replaced.Name}' would be deleted, and {user}. Nothing was touched.");
+                $"Disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be restored: its volume '{replaced.Pool}/{replaced.Name}' would be deleted, and {user}. Nothing was touched.");
         }
     }
 
-    private static bool Names(RecordedDisk record, PoolVolume volume) =>
+    private static bool Names(SnapshotRecord record, PoolVolume volume) =>
         record.Source.Path == volume.Path || record.Data.DescendantsAndSelf().SelectMany(element => element.Attributes()).Any(attribute => attribute.Value == volume.Path);
 }

@@ -35,7 +35,7 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
 
     public StorageLevel Level => StorageLevel.Device;
 
-    public VolumeFit Judge(StorageStack stack)
+    public VolumeFit Probe(StorageStack stack)
     {
         var files = stack.Layers.ElementAtOrDefault(1) as FileSystemLayer;
         var under = files is null ? 1 : 2;
@@ -76,55 +76,55 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
                 : new VolumeFit(new Volume(volume.FullName, null), MethodRank.Default, $"it is the {Describe(volume)}");
     }
 
-    public bool IsSlow(VolumeOrder order) => false;
+    public bool IsSlow(VolumeRequest request) => false;
 
-    public VolumeSnapshot Plan(VolumeOrder order)
+    public VolumeSnapshot Plan(VolumeRequest request)
     {
-        var volume = order.Stack.Find<LogicalVolumeLayer>()!;
-        var files = order.Stack.Find<FileSystemLayer>();
-        var name = LvmName.ForLabel(order.Label) + NameEnd;
+        var volume = request.Stack.Find<LogicalVolumeLayer>()!;
+        var files = request.Stack.Find<FileSystemLayer>();
+        var name = LvmName.ForLabel(request.Label) + NameEnd;
         if (!LvmName.IsValid(name) || !LvmName.FitsDeviceMapper(volume.VolumeGroup, name))
         {
             throw Refuse(
-                order,
+                request,
                 FailureKind.InvalidArgument,
                 "InvalidSnapshotName",
                 $"device-mapper has no room for the name '{volume.VolumeGroup}/{name}', in which each '-' counts twice. Nothing was touched. Choose a shorter -Name, or one with fewer '-'");
         }
 
-        var settings = new SnapshotSettings(order, Settings, volume);
-        var found = new LvmPrograms(order.Host).Find(volume.VolumeGroup, volume.Volume, name);
+        var settings = new SnapshotSettings(request, Settings, volume);
+        var found = new LvmPrograms(request.Host).Find(volume.VolumeGroup, volume.Volume, name);
         if (found.FirstOrDefault(other => other.Name == volume.Volume) is not { } origin || origin.Uuid != volume.Uuid)
         {
-            throw Refuse(order, FailureKind.ObjectNotFound, "SourceMissing", $"'{volume.FullName}' is not there any more. Nothing was touched");
+            throw Refuse(request, FailureKind.ObjectNotFound, "SourceMissing", $"'{volume.FullName}' is not there any more. Nothing was touched");
         }
 
         if (origin.IsMerging)
         {
-            throw Refuse(order, FailureKind.ResourceBusy, "SourceInUse", $"an older state is just being merged into '{volume.FullName}'. Nothing was touched. Let 'lvs' show that it is done, and try again");
+            throw Refuse(request, FailureKind.ResourceBusy, "SourceInUse", $"an older state is just being merged into '{volume.FullName}'. Nothing was touched. Let 'lvs' show that it is done, and try again");
         }
 
         if (found.Any(other => other.Name == name))
         {
-            throw Refuse(order, FailureKind.ResourceExists, "SnapshotExists", $"'{volume.VolumeGroup}/{name}' exists already. Nothing was touched. Choose another -Name");
+            throw Refuse(request, FailureKind.ResourceExists, "SnapshotExists", $"'{volume.VolumeGroup}/{name}' exists already. Nothing was touched. Choose another -Name");
         }
 
         var details = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             [OriginDetail] = volume.Uuid,
-            [TagDetail] = $"{Tag}-{order.Group:N}",
+            [TagDetail] = $"{Tag}-{request.Group:N}",
         };
         if (files is not null)
         {
             details[FileSystemDetail] = files.FileSystem;
         }
 
-        Plan(order, volume, settings, details);
+        Plan(request, volume, settings, details);
         var device = DeviceOf(volume.VolumeGroup, name);
         return new VolumeSnapshot(
-            order.Volume,
+            request.Volume,
             $"{volume.VolumeGroup}/{name}",
-            files is null ? device : HostPath.Join(new SnapshotMount(order.Host, name).Path, HostPath.Below(files.Root, "/")),
+            files is null ? device : HostPath.Join(new SnapshotMount(request.Host, name).Path, HostPath.Below(files.Root, "/")),
             details);
     }
 
@@ -227,7 +227,7 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
         };
     }
 
-    public abstract double? ReadFill(IHost host, VolumeSnapshot snapshot);
+    public abstract double? ReadUsage(IHost host, VolumeSnapshot snapshot);
 
     public virtual string? WhyNoRoomFor(IHost host, VolumeSnapshot snapshot, ulong bytes) => null;
 
@@ -274,9 +274,9 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
     /// <summary>What tells its names from the other method's: one set may have both in one group.</summary>
     protected abstract string NameEnd { get; }
 
-    public abstract DeviceRestoration PlanRestoration(RestoreOrder order, RecordedDisk record);
+    public abstract DeviceRestoration PlanRestoration(RestoreRequest request, SnapshotRecord record);
 
-    public abstract DeviceRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk);
+    public abstract DeviceRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk);
 
     /// <summary>The elements within <c>&lt;diskSnapshot&gt;</c> that the method knows, besides <c>&lt;device&gt;</c>.</summary>
     protected abstract IReadOnlyList<string> Settings { get; }
@@ -289,14 +289,14 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
     protected abstract string Describe(LogicalVolumeLayer volume);
 
     /// <summary>Refuses what has no room, and adds what the method itself wants to keep.</summary>
-    protected abstract void Plan(VolumeOrder order, LogicalVolumeLayer volume, SnapshotSettings settings, Dictionary<string, string> details);
+    protected abstract void Plan(VolumeRequest request, LogicalVolumeLayer volume, SnapshotSettings settings, Dictionary<string, string> details);
 
     protected abstract void PrepareVolume(LvmPrograms lvm, VolumeSnapshot snapshot);
 
     protected abstract IReadOnlyList<string> TakeArguments(VolumeSnapshot snapshot);
 
-    protected VirtSnapshotException Refuse(VolumeOrder order, FailureKind kind, string errorId, string why) => new(
-        kind, errorId, order.Disks[0], $"Disk '{order.Disks[0].Target}' of domain '{order.Domain.Name}' cannot be snapshotted by method '{Method}': {why}.");
+    protected VirtSnapshotException Refuse(VolumeRequest request, FailureKind kind, string errorId, string why) => new(
+        kind, errorId, request.Disks[0], $"Disk '{request.Disks[0].Target}' of domain '{request.Domain.Name}' cannot be snapshotted by method '{Method}': {why}.");
 
     internal static (string Group, string Name) NameOf(VolumeSnapshot snapshot) =>
         LvmName.Split(snapshot.Name) ?? throw VolumeSnapshot.Damaged(snapshot, $"'{snapshot.Name}' is no name of a logical volume");

@@ -31,9 +31,9 @@ internal sealed class LvmDriver : LogicalVolumeDriver
 
     protected override string NameEnd => "";
 
-    public override DeviceRestoration PlanRestoration(RestoreOrder order, RecordedDisk record) => LvmMerge.Plan(order, record);
+    public override DeviceRestoration PlanRestoration(RestoreRequest request, SnapshotRecord record) => LvmMerge.Plan(request, record);
 
-    public override DeviceRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) => new LvmMerge(order, disk);
+    public override DeviceRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) => new LvmMerge(request, disk);
 
     protected override IReadOnlyList<string> Settings => [SizeElement, ChunkElement];
 
@@ -46,7 +46,7 @@ internal sealed class LvmDriver : LogicalVolumeDriver
         done
         """;
 
-    public override double? ReadFill(IHost host, VolumeSnapshot snapshot) =>
+    public override double? ReadUsage(IHost host, VolumeSnapshot snapshot) =>
         NameOf(snapshot) is var (group, name) && new LvmPrograms(host).Find(group, name) is [var volume] ? volume.Fill : null;
 
     /// <summary>What is copied into the volume is written over there, and so copied first into the room of each of its snapshots: into that of the one that is read, too. What has overflowed already has nothing to lose.</summary>
@@ -70,7 +70,7 @@ internal sealed class LvmDriver : LogicalVolumeDriver
 
     protected override string Describe(LogicalVolumeLayer volume) => $"logical volume '{volume.FullName}', which LVM snapshots as a whole";
 
-    protected override void Plan(VolumeOrder order, LogicalVolumeLayer volume, SnapshotSettings settings, Dictionary<string, string> details)
+    protected override void Plan(VolumeRequest request, LogicalVolumeLayer volume, SnapshotSettings settings, Dictionary<string, string> details)
     {
         var chunk = settings.Read(ChunkElement, SnapshotSize.ParseChunk, "a chunk's size: a power of two from 4K to 512K") ?? SnapshotSize.SmallestChunk;
         var bytes = settings.Read(
@@ -80,7 +80,7 @@ internal sealed class LvmDriver : LogicalVolumeDriver
         if (extents > free)
         {
             throw Refuse(
-                order,
+                request,
                 FailureKind.QuotaExceeded,
                 "NoSpace",
                 $"a snapshot of '{volume.FullName}' needs {MiB(extents)}, and {MiB(free)} are free in volume group '{volume.VolumeGroup}'. Nothing was touched. "

@@ -11,11 +11,11 @@ namespace VirtSnapshot.Methods.Lvm;
 /// <item>To the volume's other snapshots it is as if somebody wrote to the volume: they keep what they hold, as long as they have room.</item>
 /// </list>
 /// </remarks>
-internal sealed class LvmMerge(RecordOrder order, RestoredDisk disk) : DeviceRestoration(order, disk)
+internal sealed class LvmMerge(MethodRequest request, RestoreRecord disk) : DeviceRestoration(request, disk)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    private readonly LvmPrograms lvm = new(order.Host);
+    private readonly LvmPrograms lvm = new(request.Host);
     private string endangered = "";
 
     public override string Description => $"'{Snapshot.Name}' is merged into '{Snapshot.Volume.Name}', which cannot be taken back once it has begun{endangered}";
@@ -29,9 +29,9 @@ internal sealed class LvmMerge(RecordOrder order, RestoredDisk disk) : DeviceRes
     private (string Group, string Name) Origin =>
         LvmName.Split(Snapshot.Volume.Name) ?? throw VolumeSnapshot.Damaged(Snapshot, $"'{Snapshot.Volume.Name}' is no name of a logical volume");
 
-    public static LvmMerge Plan(RestoreOrder order, RecordedDisk record)
+    public static LvmMerge Plan(RestoreRequest request, SnapshotRecord record)
     {
-        var merge = new LvmMerge(order, new RestoredDisk(order.Group, record, null, []));
+        var merge = new LvmMerge(request, new RestoreRecord(request.Group, record, null, []));
         var (origin, snapshot) = merge.Find();
         if (origin is null || snapshot is null || origin.Uuid != merge.Snapshot.Detail(LogicalVolumeDriver.OriginDetail))
         {
@@ -49,7 +49,7 @@ internal sealed class LvmMerge(RecordOrder order, RestoredDisk disk) : DeviceRes
 
     public override bool IsSwitched() => Find() is ({ IsMerging: false } origin, null) && HasBegun(origin);
 
-    public override bool IsBeyondRecall() => Find() is (var origin, var snapshot) && origin is not null && HasBegun(origin) && (origin.IsMerging || snapshot is null);
+    public override bool IsIrreversible() => Find() is (var origin, var snapshot) && origin is not null && HasBegun(origin) && (origin.IsMerging || snapshot is null);
 
     public override void Prepare(CancellationToken cancellation)
     {

@@ -15,7 +15,7 @@ internal sealed class LvmPrograms(IHost host)
             "lvs", ["--reportformat", "json", "--units", "b", "--nosuffix", "--options", LogicalVolume.Fields, "--select", $"vg_name=\"{group}\" && ({wanted})"]);
         try
         {
-            return LogicalVolume.Read(result.Succeeded ? result.Output : throw new FormatException(result.Complaint));
+            return LogicalVolume.Read(result.Succeeded ? result.Output : throw new FormatException(result.ToolError));
         }
         catch (FormatException e)
         {
@@ -32,7 +32,7 @@ internal sealed class LvmPrograms(IHost host)
             "lvs", ["--reportformat", "json", "--units", "b", "--nosuffix", "--options", "lv_name,lv_size,data_percent", "--select", $"vg_name=\"{group}\" && origin_uuid=\"{originUuid}\""]);
         try
         {
-            using var document = JsonText.Parse(result.Succeeded ? result.Output : throw new FormatException(result.Complaint));
+            using var document = JsonText.Parse(result.Succeeded ? result.Output : throw new FormatException(result.ToolError));
             return
             [
                 .. JsonText.Items(document.RootElement, "report").SelectMany(report => JsonText.Items(report, "lv"))
@@ -79,7 +79,7 @@ internal sealed class LvmPrograms(IHost host)
             var said when said.Contains("insufficient free space", StringComparison.Ordinal) || said.Contains("Insufficient suitable", StringComparison.Ordinal) => (FailureKind.QuotaExceeded, "NoSpace"),
             _ => (FailureKind.InvalidResult, "SnapshotNotTaken"),
         };
-        throw new VirtSnapshotException(kind, id, target, $"The snapshot '{target}' on host '{host.Name}' could not be taken: '{program}' says: {result.Complaint}.");
+        throw new VirtSnapshotException(kind, id, target, $"The snapshot '{target}' on host '{host.Name}' could not be taken: '{program}' says: {result.ToolError}.");
     }
 
     /// <summary>Deletes the volume that has all that: LVM decides under its own lock which that is.</summary>
@@ -87,6 +87,6 @@ internal sealed class LvmPrograms(IHost host)
     public string? TryRemove(string group, string uuid, string tag)
     {
         var result = host.RunAsRoot("lvremove", ["--yes", "--force", "--select", $"lv_uuid=\"{uuid}\" && lv_tags=\"{tag}\"", group]);
-        return result.Succeeded ? null : result.Complaint;
+        return result.Succeeded ? null : result.ToolError;
     }
 }

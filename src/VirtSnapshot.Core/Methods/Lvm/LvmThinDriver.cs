@@ -21,16 +21,16 @@ internal sealed class LvmThinDriver : LogicalVolumeDriver
     public override string Method => "lvm-thin";
 
     /// <summary>The pool's, be it data or metadata that runs out first.</summary>
-    public override double? ReadFill(IHost host, VolumeSnapshot snapshot) =>
+    public override double? ReadUsage(IHost host, VolumeSnapshot snapshot) =>
         snapshot.Details.TryGetValue(PoolDetail, out var pool) && LvmName.IsValid(pool) && new LvmPrograms(host).Find(NameOf(snapshot).Group, pool) is [var found]
             ? Math.Max(found.Fill ?? 0, found.MetadataFill ?? 0)
             : null;
 
     protected override string NameEnd => "-thin";
 
-    public override DeviceRestoration PlanRestoration(RestoreOrder order, RecordedDisk record) => LvmThinSwap.Plan(order, record);
+    public override DeviceRestoration PlanRestoration(RestoreRequest request, SnapshotRecord record) => LvmThinSwap.Plan(request, record);
 
-    public override DeviceRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) => new LvmThinSwap(order, disk);
+    public override DeviceRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) => new LvmThinSwap(request, disk);
 
     protected override IReadOnlyList<string> Settings => [];
 
@@ -47,7 +47,7 @@ internal sealed class LvmThinDriver : LogicalVolumeDriver
 
     protected override string Describe(LogicalVolumeLayer volume) => $"thin volume '{volume.FullName}', which LVM snapshots as a whole";
 
-    protected override void Plan(VolumeOrder order, LogicalVolumeLayer volume, SnapshotSettings settings, Dictionary<string, string> details)
+    protected override void Plan(VolumeRequest request, LogicalVolumeLayer volume, SnapshotSettings settings, Dictionary<string, string> details)
     {
         details[PoolDetail] = volume.Pool!;
         foreach (var (part, percent) in new[] { ("data", volume.PoolDataPercent), ("metadata", volume.PoolMetadataPercent) })
@@ -55,7 +55,7 @@ internal sealed class LvmThinDriver : LogicalVolumeDriver
             if (percent is null)
             {
                 throw Refuse(
-                    order,
+                    request,
                     FailureKind.InvalidData,
                     "StorageUnreadable",
                     $"LVM does not tell how full the {part} of the thin pool '{volume.VolumeGroup}/{volume.Pool}' is, as where the pool has failed or is not active ('lvs -a' tells more). Nothing was touched");
@@ -65,7 +65,7 @@ internal sealed class LvmThinDriver : LogicalVolumeDriver
             if (percent >= FullPercent)
             {
                 throw Refuse(
-                    order,
+                    request,
                     FailureKind.QuotaExceeded,
                     "NoSpace",
                     $"{fill}, and from now on all that is written over is kept: a full pool stops every volume in it. Nothing was touched. Extend it ('lvextend'), or remove volumes");

@@ -7,11 +7,11 @@ namespace VirtSnapshot.Methods.Lvm;
 /// <c>lvconvert --merge</c> is not used: it would use the snapshot up, and it takes only snapshots of what has the volume's place, which after one merge
 /// the others are no more. That there is no volume of that name between the two renamings cannot harm anybody: the domain is shut off, and could not be started.
 /// </remarks>
-internal sealed class LvmThinSwap(RecordOrder order, RestoredDisk disk) : DeviceRestoration(order, disk)
+internal sealed class LvmThinSwap(MethodRequest request, RestoreRecord disk) : DeviceRestoration(request, disk)
 {
     private const string Tag = "virtsnapshot";
 
-    private readonly LvmPrograms lvm = new(order.Host);
+    private readonly LvmPrograms lvm = new(request.Host);
     private readonly string suffix = $"{disk.Group.ToString("N")[..16]}-{string.Concat(disk.Record.Target.Where(char.IsAsciiLetterOrDigit))}";
 
     public override string Description => $"a snapshot of '{Snapshot.Name}' takes the place of '{Snapshot.Volume.Name}'; what that holds now is deleted";
@@ -33,9 +33,9 @@ internal sealed class LvmThinSwap(RecordOrder order, RestoredDisk disk) : Device
     /// <summary>What a guest has written to a restored volume, when the restore was undone all the same.</summary>
     private string Written => $"virtsnapshot-written-{suffix}";
 
-    public static LvmThinSwap Plan(RestoreOrder order, RecordedDisk record)
+    public static LvmThinSwap Plan(RestoreRequest request, SnapshotRecord record)
     {
-        var swap = new LvmThinSwap(order, new RestoredDisk(order.Group, record, record, []));
+        var swap = new LvmThinSwap(request, new RestoreRecord(request.Group, record, record, []));
         if (!LvmName.FitsDeviceMapper(swap.Group, swap.Written))
         {
             throw swap.Refused(FailureKind.NotImplemented, "RestoreNotSupported", $"device-mapper has no room for the name '{swap.Group}/{swap.Written}'");

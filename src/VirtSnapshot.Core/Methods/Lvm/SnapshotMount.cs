@@ -53,13 +53,13 @@ internal sealed class SnapshotMount(IHost host, string name)
     public void Remove()
     {
         var result = Run(UnmountScript);
-        if (Complaint.IsBusy(result.Errors))
+        if (ToolError.IsBusy(result.Errors))
         {
             throw new VirtSnapshotException(
                 FailureKind.ResourceBusy,
                 "SourceInUse",
                 Path,
-                $"The snapshot mounted at '{Path}' on host '{host.Name}' cannot be unmounted while somebody uses it: {result.Complaint} It stays. Let that end ('fuser -vm {Path}' tells who it is), and try again.");
+                $"The snapshot mounted at '{Path}' on host '{host.Name}' cannot be unmounted while somebody uses it: {result.ToolError} It stays. Let that end ('fuser -vm {Path}' tells who it is), and try again.");
         }
 
         Require(result, "SnapshotNotDeleted");
@@ -85,7 +85,7 @@ internal sealed class SnapshotMount(IHost host, string name)
                 FailureKind.InvalidResult,
                 errorId,
                 Path,
-                $"On host '{host.Name}' a snapshot could not be {(errorId == NotSeen ? "mounted at" : "unmounted from")} '{Path}': {result.Complaint}. Mend that, and run Repair-DiskSnapshot if Get-DiskSnapshot asks for it.");
+                $"On host '{host.Name}' a snapshot could not be {(errorId == NotSeen ? "mounted at" : "unmounted from")} '{Path}': {result.ToolError}. Mend that, and run Repair-DiskSnapshot if Get-DiskSnapshot asks for it.");
         }
     }
 }

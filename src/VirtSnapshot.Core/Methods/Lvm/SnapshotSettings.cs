@@ -9,20 +9,20 @@ internal sealed class SnapshotSettings
 {
     private const string DeviceElement = "device";
 
-    private readonly VolumeOrder order;
+    private readonly VolumeRequest request;
     private readonly XElement element;
 
-    /// <param name="order">What is asked for.</param>
+    /// <param name="request">What is asked for.</param>
     /// <param name="known">The elements that mean something, besides <c>&lt;device&gt;</c>; of others the user is told that they do not.</param>
     /// <param name="volume">The volume under the disk: <c>&lt;device&gt;</c> must mean it.</param>
     /// <exception cref="VirtSnapshotException"><c>MethodUnsuitable</c></exception>
-    public SnapshotSettings(VolumeOrder order, IReadOnlyList<string> known, LogicalVolumeLayer volume)
+    public SnapshotSettings(VolumeRequest request, IReadOnlyList<string> known, LogicalVolumeLayer volume)
     {
-        this.order = order;
-        element = order.Method.ToElement();
+        this.request = request;
+        element = request.Method.ToElement();
         foreach (var other in element.Elements().Where(other => other.Name != DeviceElement && !known.Contains(other.Name.LocalName)))
         {
-            order.Warn($"Method '{order.Method}' of disk '{order.Disks[0].Target}' of domain '{order.Domain.Name}': <{other.Name.LocalName}> means nothing to it.");
+            request.Warn($"Method '{request.Method}' of disk '{request.Disks[0].Target}' of domain '{request.Domain.Name}': <{other.Name.LocalName}> means nothing to it.");
         }
 
         if (element.Element(DeviceElement) is { } device && !Means((string?)device.Attribute("path") ?? "", volume))
@@ -42,13 +42,13 @@ internal sealed class SnapshotSettings
 
     private bool Means(string path, LogicalVolumeLayer volume) => path == volume.Device
         || (path.StartsWith("/dev/", StringComparison.Ordinal)
-            && order.Host.Stat(path, followLink: true) is { IsBlockDevice: true } named
-            && order.Host.Stat(volume.Device, followLink: true) is { } real
+            && request.Host.Stat(path, followLink: true) is { IsBlockDevice: true } named
+            && request.Host.Stat(volume.Device, followLink: true) is { } real
             && named.IsSameFileAs(real));
 
     private VirtSnapshotException Wrong(string why) => new(
         FailureKind.InvalidOperation,
         "MethodUnsuitable",
-        order.Disks[0],
-        $"Method '{order.Method}' cannot snapshot disk '{order.Disks[0].Target}' of domain '{order.Domain.Name}': {why}. Nothing was touched. Correct it with Set-DiskSnapshotMethod, or with -Method.");
+        request.Disks[0],
+        $"Method '{request.Method}' cannot snapshot disk '{request.Disks[0].Target}' of domain '{request.Domain.Name}': {why}. Nothing was touched. Correct it with Set-DiskSnapshotMethod, or with -Method.");
 }

@@ -34,12 +34,12 @@ internal static class ChainDepth
     private static readonly Version FirstUnlimited = new(12, 1);
 
     /// <summary>Refuses a new overlay where the chain would become too deep. Temporary overlays count, too: libvirtd may be restarted at any moment.</summary>
-    /// <param name="order">The domain.</param>
+    /// <param name="request">The domain.</param>
     /// <param name="disk">The disk.</param>
     /// <param name="overlays">How many overlays the disk has with the new one.</param>
     /// <param name="warn">Hears that the limit is near.</param>
     /// <exception cref="VirtSnapshotException"><c>ChainTooDeep</c>.</exception>
-    public static void Check(RecordOrder order, VmDisk disk, int overlays, Action<string>? warn = null)
+    public static void Check(MethodRequest request, VmDisk disk, int overlays, Action<string>? warn = null)
     {
         if (overlays < WarnFrom)
         {
@@ -47,10 +47,10 @@ internal static class ChainDepth
             return;
         }
 
-        var version = order.Native.Connection.LibraryVersion;
-        var chain = $"With this snapshot, disk '{disk.Target}' of domain '{order.Domain.Name}' has {overlays} overlays in its backing chain";
-        var remedy = $"'Get-DiskSnapshot {order.Domain.Name} {disk.Target} | Remove-DiskSnapshot' removes all of the disk's snapshots, -Name some of them";
-        switch (Judge(version, overlays))
+        var version = request.Native.Connection.LibraryVersion;
+        var chain = $"With this snapshot, disk '{disk.Target}' of domain '{request.Domain.Name}' has {overlays} overlays in its backing chain";
+        var remedy = $"'Get-DiskSnapshot {request.Domain.Name} {disk.Target} | Remove-DiskSnapshot' removes all of the disk's snapshots, -Name some of them";
+        switch (Probe(version, overlays))
         {
             case ChainVerdict.TooDeep:
                 throw new VirtSnapshotException(
@@ -73,7 +73,7 @@ internal static class ChainDepth
     /// <summary>The rule.</summary>
     /// <param name="libvirt">The version of the connected libvirt.</param>
     /// <param name="overlays">The overlays of one disk.</param>
-    public static ChainVerdict Judge(Version libvirt, int overlays) => overlays switch
+    public static ChainVerdict Probe(Version libvirt, int overlays) => overlays switch
     {
         < WarnFrom => ChainVerdict.Fine,
         _ when libvirt >= FirstUnlimited => ChainVerdict.Fine,

@@ -12,10 +12,10 @@ internal static class DriverOptions
     /// <c>copy_on_read</c> is a filter above the disk's top image, and writes there what is read below. <c>detect_zeroes</c> is an option of one image, which
     /// older libvirt does not give to an overlay.
     /// </summary>
-    /// <param name="order">The domain.</param>
+    /// <param name="request">The domain.</param>
     /// <param name="disk">A disk that gets an overlay to keep.</param>
     /// <param name="warn">Hears what that means, once for the disk.</param>
-    public static void Check(RecordOrder order, VmDisk disk, Action<string> warn)
+    public static void Check(MethodRequest request, VmDisk disk, Action<string> warn)
     {
         var driver = SafeXml.Parse(disk.Xml).Element("driver");
         var effects = new List<string>();
@@ -26,7 +26,7 @@ internal static class DriverOptions
         }
 
         if ((string?)driver?.Attribute("detect_zeroes") is "on" or "unmap"
-            && order.Native.Connection.LibraryVersion is var libvirt && libvirt < KnownToKeepDetectZeroes)
+            && request.Native.Connection.LibraryVersion is var libvirt && libvirt < KnownToKeepDetectZeroes)
         {
             effects.Add($"libvirt {libvirt} may not set detect_zeroes on an overlay; then zeros that the guest writes take space until the snapshot is "
                 + "removed");
@@ -34,7 +34,7 @@ internal static class DriverOptions
 
         if (effects.Count > 0)
         {
-            warn($"Disk '{disk.Target}' of domain '{order.Domain.Name}' gets an overlay: {string.Join("; and ", effects)}. Remove the snapshot soon, or "
+            warn($"Disk '{disk.Target}' of domain '{request.Domain.Name}' gets an overlay: {string.Join("; and ", effects)}. Remove the snapshot soon, or "
                 + "take it with a method that does not change the disk.");
         }
     }

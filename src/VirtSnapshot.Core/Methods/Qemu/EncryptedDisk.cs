@@ -7,9 +7,9 @@ namespace VirtSnapshot.Methods.Qemu;
 internal static class EncryptedDisk
 {
     /// <exception cref="VirtSnapshotException"><c>DiskEncrypted</c>.</exception>
-    public static void RefuseRestore(RecordOrder order, VmDisk disk, RecordedDisk record)
+    public static void RefuseRestore(MethodRequest request, VmDisk disk, SnapshotRecord record)
     {
-        if (IsEncrypted(order, disk, record))
+        if (IsEncrypted(request, disk, record))
         {
             throw Refusal(
                 disk,
@@ -21,9 +21,9 @@ internal static class EncryptedDisk
 
     /// <summary>A running QEMU has the secret, and merges into the encrypted image; qemu-img does not have it.</summary>
     /// <exception cref="VirtSnapshotException"><c>DiskEncrypted</c>.</exception>
-    public static void RefuseOfflineMerge(RecordOrder order, VmDisk disk, RecordedDisk record)
+    public static void RefuseOfflineMerge(MethodRequest request, VmDisk disk, SnapshotRecord record)
     {
-        if (!order.Domain.IsActive && IsEncrypted(order, disk, record))
+        if (!request.Domain.IsActive && IsEncrypted(request, disk, record))
         {
             throw Refusal(
                 disk,
@@ -34,8 +34,8 @@ internal static class EncryptedDisk
         }
     }
 
-    private static bool IsEncrypted(RecordOrder order, VmDisk disk, RecordedDisk record) =>
-        disk.IsEncrypted || record.Source.IsEncrypted || ImageChain.IsEncrypted(order.Host, record.Source);
+    private static bool IsEncrypted(MethodRequest request, VmDisk disk, SnapshotRecord record) =>
+        disk.IsEncrypted || record.Source.IsEncrypted || ImageChain.IsEncrypted(request.Host, record.Source);
 
     private static VirtSnapshotException Refusal(VmDisk disk, string problem, string advice) =>
         new(FailureKind.InvalidOperation, "DiskEncrypted", disk, $"{problem} Nothing was touched. {advice}");

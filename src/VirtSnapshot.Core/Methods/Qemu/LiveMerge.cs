@@ -10,7 +10,7 @@ namespace VirtSnapshot.Methods.Qemu;
 /// Block commits of a running domain's overlays, all disks at once: https://libvirt.org/html/libvirt-libvirt-domain.html#virDomainBlockCommit.
 /// Whatever ends us leaves a domain that works: an unfinished job goes on in QEMU, and an aborted one leaves the overlay in use.
 /// </summary>
-internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> steps)
+internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep> steps)
 {
     // Events are what we act on; looking is for progress, and for events that were sent before we listened.
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
@@ -29,7 +29,7 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
     {
         // Never disposed of: a callback that is under way when we stop listening may still add to it.
         var events = new BlockingCollection<BlockJobEvent>();
-        var stopListening = order.Native.ListenToBlockJobs(events.Add);
+        var stopListening = request.Native.ListenToBlockJobs(events.Add);
         try
         {
             foreach (var step in steps)
@@ -59,7 +59,7 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
             // The daemon or the domain is lost; the jobs go on in QEMU, if that still lives.
             foreach (var step in running.Values)
             {
-                Fail(step, LibvirtFailure.Explain(e, step.Disk, $"merging disk '{step.Disk.Target}' of domain '{order.Domain.Name}'", "Run Repair-DiskSnapshot to finish it."), hadBegun: true);
+                Fail(step, LibvirtFailure.Explain(e, step.Disk, $"merging disk '{step.Disk.Target}' of domain '{request.Domain.Name}'", "Run Repair-DiskSnapshot to finish it."), hadBegun: true);
             }
         }
         finally
@@ -75,10 +75,10 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
     {
         try
         {
-            if (order.Begun.Contains(step.Disk.Target) && order.Native.FindJob(step.Disk.Target) is not null)
+            if (request.Begun.Contains(step.Disk.Target) && request.Native.FindJob(step.Disk.Target) is not null)
             {
                 // It still has the limit of the run that started it.
-                order.Native.SetJobSpeed(step.Disk.Target, order.Bandwidth);
+                request.Native.SetJobSpeed(step.Disk.Target, request.Bandwidth);
             }
             else
             {
@@ -90,7 +90,7 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
         catch (LibvirtException e)
         {
             // A daemon that is lost within the call may have started the job all the same.
-            Fail(step, ExplainStart(step, e), hadBegun: e.ConnectionLost || order.Begun.Contains(step.Disk.Target));
+            Fail(step, ExplainStart(step, e), hadBegun: e.ConnectionLost || request.Begun.Contains(step.Disk.Target));
         }
     }
 
@@ -99,11 +99,11 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
         var bottom = Layer(step, step.Position!.Value + 1);
         if (step.IsActiveLayer)
         {
-            order.Native.CommitActive(step.Disk.Target, bottom, order.Bandwidth);
+            request.Native.CommitActive(step.Disk.Target, bottom, request.Bandwidth);
         }
         else
         {
-            order.Native.CommitMiddle(step.Disk.Target, bottom, Layer(step, step.Position.Value), order.Bandwidth);
+            request.Native.CommitMiddle(step.Disk.Target, bottom, Layer(step, step.Position.Value), request.Bandwidth);
         }
     }
 
@@ -146,7 +146,7 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
         VmDomain? now = null;
         foreach (var (target, step) in running.ToArray())
         {
-            if (order.Native.FindJob(target) is not { } job)
+            if (request.Native.FindJob(target) is not { } job)
             {
                 // Ended, and the event was missed. How, the definition will tell.
                 End(step);
@@ -155,7 +155,7 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
 
             progress(new RemovalProgress(target, job.Current, job.End));
             if (step.IsActiveLayer && !pivoting.Contains(step) && job.Current == job.End
-                && (step.IsMirrorForgotten || (now ??= DomainReader.Read(order.Native)).FindDisk(target) is { IsMirrorReady: true }))
+                && (step.IsMirrorForgotten || (now ??= DomainReader.Read(request.Native)).FindDisk(target) is { IsMirrorReady: true }))
             {
                 Pivot(step);
             }
@@ -167,7 +167,7 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
         try
         {
             // Not waited for: the other disks need not stand in line.
-            order.Native.BeginPivot(step.Disk.Target);
+            request.Native.BeginPivot(step.Disk.Target);
             pivoting.Add(step);
         }
         catch (LibvirtException e) when (e.Code == LibvirtErrorCode.BlockCopyActive)
@@ -203,7 +203,7 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
                     FailureKind.OperationStopped,
                     "RemovalStopped",
                     step.Disk,
-                    $"Merging disk '{step.Disk.Target}' of domain '{order.Domain.Name}' was stopped. The domain goes on with its overlay '{step.Overlay}', and no data is lost, "
+                    $"Merging disk '{step.Disk.Target}' of domain '{request.Domain.Name}' was stopped. The domain goes on with its overlay '{step.Overlay}', and no data is lost, "
                     + "but the backup source is half merged: do not read it. Go on with Remove-DiskSnapshot or Repair-DiskSnapshot."),
                 hadBegun: true);
         }
@@ -219,7 +219,7 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
 
         try
         {
-            order.Native.AbortJob(step.Disk.Target);
+            request.Native.AbortJob(step.Disk.Target);
         }
         catch (LibvirtException)
         {
@@ -233,10 +233,10 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
         var unverified = steps.Where(step => failures.GetValueOrDefault(step.Disk.Target) is null || stopped.Contains(step)).ToList();
         try
         {
-            var now = unverified.Count == 0 ? null : DomainReader.Read(order.Native);
+            var now = unverified.Count == 0 ? null : DomainReader.Read(request.Native);
             foreach (var step in unverified)
             {
-                var chain = now!.FindDisk(step.Disk.Target) is { } disk ? ImageChain.Of(order.Host, now, disk) : [];
+                var chain = now!.FindDisk(step.Disk.Target) is { } disk ? ImageChain.Of(request.Host, now, disk) : [];
                 var isMerged = chain.Count > 0
                     && chain.All(layer => layer.Path != step.Overlay)
                     && chain.Any(layer => layer.IsSameAs(step.Base));
@@ -255,7 +255,7 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
         {
             foreach (var step in unverified)
             {
-                Fail(step, LibvirtFailure.Explain(e, step.Disk, $"reading domain '{order.Domain.Name}' after the merge", "Run Repair-DiskSnapshot to finish it."), hadBegun: true);
+                Fail(step, LibvirtFailure.Explain(e, step.Disk, $"reading domain '{request.Domain.Name}' after the merge", "Run Repair-DiskSnapshot to finish it."), hadBegun: true);
             }
         }
     }
@@ -280,8 +280,8 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
         try
         {
             return image.Path is { } path
-                && order.Host.Stat(path, followLink: true) is { IsRegularFile: true }
-                && order.Host.FreeSpace(path) is var free and < LargestPiece ? free : null;
+                && request.Host.Stat(path, followLink: true) is { IsRegularFile: true }
+                && request.Host.FreeSpace(path) is var free and < LargestPiece ? free : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or VirtSnapshotException)
         {
@@ -294,18 +294,18 @@ internal sealed class LiveMerge(RemovalOrder order, IReadOnlyList<MergeStep> ste
         kind,
         "MergeFailed",
         step.Disk,
-        $"The overlay '{step.Overlay}' of disk '{step.Disk.Target}' of domain '{order.Domain.Name}' was not merged into '{step.Base}': {why}. "
+        $"The overlay '{step.Overlay}' of disk '{step.Disk.Target}' of domain '{request.Domain.Name}' was not merged into '{step.Base}': {why}. "
         + $"The domain goes on with what it has, and no data is lost. {advice}, then run Remove-DiskSnapshot again.");
 
     private VirtSnapshotException ExplainStart(MergeStep step, LibvirtException e) =>
-        Complaint.IsImageLocked(e.Message)
+        ToolError.IsImageLocked(e.Message)
             ? step.BusyReading(step.Base.ToString(), e.Message, e)
             : LibvirtFailure.Explain(
                 e,
                 step.Disk,
                 $"merging disk '{step.Disk.Target}' of domain '{step.Disk.Domain}'",
-                Complaint.IsNoPermission(e.Message)
-                    ? ExplainDenied($"{step.Base}", step.Disk.Domain, order.Native.Connection.LibraryVersion)
+                ToolError.IsNoPermission(e.Message)
+                    ? ExplainDenied($"{step.Base}", step.Disk.Domain, request.Native.Connection.LibraryVersion)
                     : "The domain works as before.");
 
     /// <summary>

@@ -14,14 +14,14 @@ internal static partial class LostOverlays
     private const string KeptEnd = ".kept-";
 
     /// <summary>All that can be found, of each disk the one that is nearest to its base first. What holds no data, and carries none, is left out.</summary>
-    public static IReadOnlyList<LostDisk> Find(RecordOrder order, FolderListing listing)
+    public static IReadOnlyList<LostDisk> Find(MethodRequest request, FolderListing listing)
     {
-        var disks = order.Domain.Disks.Where(disk => disk.WhyNotSnapshottable() is null && disk.Source.Path is not null)
-            .Select(disk => (Disk: disk, Chain: order.ChainOf(disk)))
+        var disks = request.Domain.Disks.Where(disk => disk.WhyNotSnapshottable() is null && disk.Source.Path is not null)
+            .Select(disk => (Disk: disk, Chain: request.ChainOf(disk)))
             .ToList();
-        var found = disks.Select(disk => (disk.Disk, Layers: PathsOf(disk.Chain), Files: FilesOf(order, listing, disk.Disk, disk.Chain))).ToList();
-        using var ahead = order.Host.ReadAhead(found.SelectMany(disk => disk.Files));
-        return [.. found.SelectMany(disk => Find(order, disk.Disk, disk.Layers, disk.Files))];
+        var found = disks.Select(disk => (disk.Disk, Layers: PathsOf(disk.Chain), Files: FilesOf(request, listing, disk.Disk, disk.Chain))).ToList();
+        using var ahead = request.Host.ReadAhead(found.SelectMany(disk => disk.Files));
+        return [.. found.SelectMany(disk => Find(request, disk.Disk, disk.Layers, disk.Files))];
     }
 
     /// <summary>Whether an image is an overlay that a domain goes on without: what it stands on may change.</summary>
@@ -29,29 +29,29 @@ internal static partial class LostOverlays
         KeptName().IsMatch(image) && OverlayMark.Parse(header?.Mark) is { } mark && mark.Set.WhyNotOf(domain) is null;
 
     /// <summary>Why a disk must not go on with its detached overlays, as the end of a sentence; null where it may.</summary>
-    /// <param name="order">The domain, shut off.</param>
+    /// <param name="request">The domain, shut off.</param>
     /// <param name="use">Who uses which image.</param>
     /// <param name="overlays">The disk's detached overlays, the one nearest to the base first.</param>
-    public static string? WhyNotReattachable(RecordOrder order, ImageUse use, IReadOnlyList<RecordedDisk> overlays)
+    public static string? WhyNotReattachable(MethodRequest request, ImageUse use, IReadOnlyList<SnapshotRecord> overlays)
     {
-        var disk = order.Domain.FindDisk(overlays[0].Target)!;
+        var disk = request.Domain.FindDisk(overlays[0].Target)!;
         var below = disk.Source.Path!;
         foreach (var overlay in overlays)
         {
             var path = OverlayData.PathOf(overlay);
             var source = overlay.Source.Path!;
-            if (!order.IsSameFile(source, below))
+            if (!request.IsSameFile(source, below))
             {
                 return $"'{path}' stands on '{source}', and not on '{below}', as the disk's newest data must";
             }
 
-            if (order.Host.Stat(source, followLink: true) is not { IsRegularFile: true })
+            if (request.Host.Stat(source, followLink: true) is not { IsRegularFile: true })
             {
                 return $"'{source}' is a device, which does not tell whether it was written to since. Compare both, and put "
                     + $"'{OverlayData.PathOf(overlays[^1])}' back with 'virsh edit' if it was not";
             }
 
-            if (WrittenAt(order, source) > WrittenAt(order, path))
+            if (WrittenAt(request, source) > WrittenAt(request, path))
             {
                 return $"'{source}' was written to after '{path}' was, so what that holds no longer fits it: the guest has run without it. Copy out "
                     + "of it what is needed";
@@ -69,7 +69,7 @@ internal static partial class LostOverlays
     }
 
     /// <summary>Why overlays must keep their names, as the end of a sentence; null where nothing else needs them.</summary>
-    public static string? WhyNotKeptAside(ImageUse use, IReadOnlyList<RecordedDisk> overlays)
+    public static string? WhyNotKeptAside(ImageUse use, IReadOnlyList<SnapshotRecord> overlays)
     {
         var names = overlays.Select(OverlayData.PathOf).ToList();
         return names.Find(use.IsNamedByAnyDomain) is { } named
@@ -80,59 +80,59 @@ internal static partial class LostOverlays
     /// <summary>Gives overlays names under which nothing looks for them. Each still names the one that it stands on.</summary>
     /// <returns>The new names.</returns>
     /// <exception cref="VirtSnapshotException"><c>StorageFailed</c>: it can be repeated.</exception>
-    public static IReadOnlyList<string> KeepAside(RecordOrder order, IReadOnlyList<RecordedDisk> overlays)
+    public static IReadOnlyList<string> KeepAside(MethodRequest request, IReadOnlyList<SnapshotRecord> overlays)
     {
         var end = KeptEnd + DateTime.UtcNow.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
         var names = overlays.Select(OverlayData.PathOf).ToList();
 
         // A second name first: at no moment is there an overlay whose base has no name.
-        names.ForEach(overlay => Do(order, overlays[0], "ln", ["--no-target-directory", "--", overlay, overlay + end]));
+        names.ForEach(overlay => Do(request, overlays[0], "ln", ["--no-target-directory", "--", overlay, overlay + end]));
         foreach (var overlay in overlays)
         {
-            if (names.Find(name => order.IsSameFile(name, overlay.Source.Path!)) is { } below)
+            if (names.Find(name => request.IsSameFile(name, overlay.Source.Path!)) is { } below)
             {
-                Do(order, overlay, "qemu-img", ["rebase", "-u", "-q", "-f", "qcow2", "-b", below + end, "-F", "qcow2", OverlayData.PathOf(overlay)]);
+                Do(request, overlay, "qemu-img", ["rebase", "-u", "-q", "-f", "qcow2", "-b", below + end, "-F", "qcow2", OverlayData.PathOf(overlay)]);
             }
         }
 
-        names.ForEach(order.Host.Delete);
+        names.ForEach(request.Host.Delete);
         return [.. names.Select(name => name + end)];
     }
 
     private static string[] PathsOf(IEnumerable<DiskSource> layers) => [.. layers.Select(layer => layer.Path).OfType<string>()];
 
     /// <summary>The disk's layers, and files that are named like overlays on them. What a raw one holds is the guest's, be it marked as an overlay.</summary>
-    private static List<string> FilesOf(RecordOrder order, FolderListing listing, VmDisk disk, IReadOnlyList<DiskSource> chain)
+    private static List<string> FilesOf(MethodRequest request, FolderListing listing, VmDisk disk, IReadOnlyList<DiskSource> chain)
     {
         var layers = PathsOf(chain);
         string[] stems = [.. layers.Select(layer => Path.GetFileNameWithoutExtension(layer)), Overlay.StemOf(disk)];
         return
         [
             .. layers.Select(layer => Path.GetDirectoryName(layer)!)
-                .Concat(listing.PoolFolders(order))
+                .Concat(listing.PoolFolders(request))
                 .Distinct(StringComparer.Ordinal)
-                .SelectMany(folder => listing.FilesIn(order, folder))
+                .SelectMany(folder => listing.FilesIn(request, folder))
                 .Where(file => OverlayName().IsMatch(file) && Array.Exists(stems, stem => Path.GetFileName(file).StartsWith($"{stem}.", StringComparison.Ordinal)))
                 .Concat(layers)
                 .Except(PathsOf(chain.Where(layer => layer.Format == "raw")), StringComparer.Ordinal),
         ];
     }
 
-    private static IEnumerable<LostDisk> Find(RecordOrder order, VmDisk disk, string[] layers, List<string> files)
+    private static IEnumerable<LostDisk> Find(MethodRequest request, VmDisk disk, string[] layers, List<string> files)
     {
-        var own = files.Select(file => Read(order, disk, file, Array.IndexOf(layers, file) >= 0)).OfType<FoundOverlay>().ToList();
-        var standing = Standing(order, own, layers);
+        var own = files.Select(file => Read(request, disk, file, Array.IndexOf(layers, file) >= 0)).OfType<FoundOverlay>().ToList();
+        var standing = Standing(request, own, layers);
         return own
             .Where(overlay => overlay.Lost.IsInChain || CarriesData(overlay))
             .Where(overlay => !overlay.IsKept)
             .Select(overlay => standing.Contains(overlay)
                 ? overlay
-                : overlay with { Lost = overlay.Lost with { WhyUseless = WhyUseless(order, overlay.Backing) } })
+                : overlay with { Lost = overlay.Lost with { WhyUseless = WhyUseless(request, overlay.Backing) } })
             .OrderByDescending(overlay => Array.IndexOf(layers, overlay.Path))
             .ThenBy(overlay => standing.Contains(overlay) ? Depth(overlay) : int.MaxValue)
             .Select(overlay => overlay.Lost);
 
-        FoundOverlay? Below(FoundOverlay overlay) => own.Find(other => other != overlay && order.IsSameFile(other.Path, overlay.Backing));
+        FoundOverlay? Below(FoundOverlay overlay) => own.Find(other => other != overlay && request.IsSameFile(other.Path, overlay.Backing));
 
         int Depth(FoundOverlay overlay) => overlay.Lost.IsInChain ? 0 : 1 + (Below(overlay) is { } below ? Depth(below) : 0);
 
@@ -142,17 +142,17 @@ internal static partial class LostOverlays
     }
 
     /// <summary>As after a revert by libvirt, which deletes what it takes for its own.</summary>
-    private static string WhyUseless(RecordOrder order, string backing) => order.Host.Stat(backing, followLink: true) is null
+    private static string WhyUseless(MethodRequest request, string backing) => request.Host.Stat(backing, followLink: true) is null
         ? $"what it stands on, '{backing}', is not there (deleted, or its file system is not mounted)"
         : $"what it stands on, '{backing}', is not what the disk uses";
 
     /// <summary>
     /// Overlays that lead to the disk's chain, over others or at once. What names itself as its base, over however many others, leads nowhere.
     /// </summary>
-    private static HashSet<FoundOverlay> Standing(RecordOrder order, IReadOnlyList<FoundOverlay> own, IReadOnlyList<string> layers)
+    private static HashSet<FoundOverlay> Standing(MethodRequest request, IReadOnlyList<FoundOverlay> own, IReadOnlyList<string> layers)
     {
-        var standing = own.Where(overlay => overlay.Lost.IsInChain || layers.Any(layer => order.IsSameFile(layer, overlay.Backing))).ToHashSet();
-        while (own.Where(overlay => !standing.Contains(overlay) && standing.Any(below => order.IsSameFile(below.Path, overlay.Backing))).ToList() is { Count: > 0 } next)
+        var standing = own.Where(overlay => overlay.Lost.IsInChain || layers.Any(layer => request.IsSameFile(layer, overlay.Backing))).ToHashSet();
+        while (own.Where(overlay => !standing.Contains(overlay) && standing.Any(below => request.IsSameFile(below.Path, overlay.Backing))).ToList() is { Count: > 0 } next)
         {
             standing.UnionWith(next);
         }
@@ -161,13 +161,13 @@ internal static partial class LostOverlays
     }
 
     /// <summary>Null where a file is not an overlay that this domain's disk once had.</summary>
-    private static FoundOverlay? Read(RecordOrder order, VmDisk disk, string file, bool isInChain)
+    private static FoundOverlay? Read(MethodRequest request, VmDisk disk, string file, bool isInChain)
     {
-        if (order.Host.Stat(file) is not { IsRegularFile: true }
-            || ImageChain.ReadHeader(order.Host, file, withTable: !isInChain) is not { Mark: not null } header
+        if (request.Host.Stat(file) is not { IsRegularFile: true }
+            || ImageChain.ReadHeader(request.Host, file, withTable: !isInChain) is not { Mark: not null } header
             || OverlayMark.Parse(header.Mark) is not { } mark
             || mark.Target != disk.Target
-            || mark.Set.WhyNotOf(order.Domain.Uuid) is not null
+            || mark.Set.WhyNotOf(request.Domain.Uuid) is not null
             || ImageChain.Resolve(file, header.BackingFile) is not { } backing)
         {
             return null;
@@ -186,35 +186,35 @@ internal static partial class LostOverlays
             return null;
         }
 
-        var source = DiskSource.ForPath(backing, header.BackingFormat, order.Host.Stat(backing, followLink: true) is { IsBlockDevice: true });
-        var record = new RecordedDisk(disk.Target, QemuProvider.MethodName, source, OverlayData.ToElement(file, Path.GetFileName(name)[..end])) { Set = mark.Set, Image = $"{source}" };
-        return isKept || OverlayProof.WhyNotOurs(order, record) is null
+        var source = DiskSource.ForPath(backing, header.BackingFormat, request.Host.Stat(backing, followLink: true) is { IsBlockDevice: true });
+        var record = new SnapshotRecord(disk.Target, QemuMethod.MethodName, source, OverlayData.ToElement(file, Path.GetFileName(name)[..end])) { Set = mark.Set, Image = $"{source}" };
+        return isKept || OverlayProof.WhyNotOurs(request, record) is null
             ? new FoundOverlay(new LostDisk(record, file, mark.CreatedAt, isInChain), backing, header.HoldsData, isKept)
             : null;
     }
 
     /// <summary>When a file was last written to, in seconds.</summary>
-    private static decimal WrittenAt(RecordOrder order, string path)
+    private static decimal WrittenAt(MethodRequest request, string path)
     {
-        var result = order.Host.RunAsRoot("stat", ["--dereference", "--format=%.9Y", "--", path]);
+        var result = request.Host.RunAsRoot("stat", ["--dereference", "--format=%.9Y", "--", path]);
         return result.Succeeded && decimal.TryParse(result.Output.AsSpan().Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
             ? seconds
             : throw new VirtSnapshotException(
-                FailureKind.InvalidData, "SourceUnreadable", path, $"When '{path}' was last written to cannot be read: {result.Complaint}. Nothing "
+                FailureKind.InvalidData, "SourceUnreadable", path, $"When '{path}' was last written to cannot be read: {result.ToolError}. Nothing "
                     + "was touched.");
     }
 
-    private static void Do(RecordOrder order, RecordedDisk record, string program, IReadOnlyList<string> arguments)
+    private static void Do(MethodRequest request, SnapshotRecord record, string program, IReadOnlyList<string> arguments)
     {
-        var result = order.Host.RunAsRoot(program, arguments);
+        var result = request.Host.RunAsRoot(program, arguments);
         if (!result.Succeeded)
         {
             throw new VirtSnapshotException(
                 FailureKind.NotSpecified,
                 "StorageFailed",
-                order.Domain.FindDisk(record.Target),
-                $"The overlays of disk '{record.Target}' of domain '{order.Domain.Name}' could not be kept aside: '{program}' says: "
-                + $"{result.Complaint}. No data is lost. Run Repair-DiskSnapshot again.");
+                request.Domain.FindDisk(record.Target),
+                $"The overlays of disk '{record.Target}' of domain '{request.Domain.Name}' could not be kept aside: '{program}' says: "
+                + $"{result.ToolError}. No data is lost. Run Repair-DiskSnapshot again.");
         }
     }
 

@@ -10,7 +10,7 @@ namespace VirtSnapshot.Methods.Qemu;
 /// <param name="Overlay">The overlay's path.</param>
 /// <param name="Chain">The disk's layers when this was planned.</param>
 /// <param name="Position">The overlay's place in the chain, its base right behind it; null where it is out of the chain already.</param>
-internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overlay, IReadOnlyList<DiskSource> Chain, int? Position)
+internal sealed record MergeStep(SnapshotRecord Record, VmDisk Disk, string Overlay, IReadOnlyList<DiskSource> Chain, int? Position)
 {
     /// <summary>
     /// Whether libvirt has lost sight of what our job writes to, as 9.0 does when it is killed within the call that starts the job: it still pivots such a job,
@@ -40,33 +40,33 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
     /// <c>DiskNotFound</c>, <c>SourceMissing</c>, <c>SourceUnreadable</c>, <c>SnapshotInvalid</c>, <c>DomainNotRunning</c>, <c>SourceShared</c>,
     /// <c>SourceInUse</c> or <c>BlockJobRunning</c>.
     /// </exception>
-    public static MergeStep Plan(RemovalOrder order, ImageUse use, RecordedDisk record)
+    public static MergeStep Plan(RemovalRequest request, ImageUse use, SnapshotRecord record)
     {
-        var disk = order.Domain.FindDisk(record.Target) ?? throw NoDisk(order, record);
+        var disk = request.Domain.FindDisk(record.Target) ?? throw NoDisk(request, record);
         var overlay = OverlayData.PathOf(record);
-        var chain = ImageChain.Of(order.Host, order.Domain, disk);
+        var chain = ImageChain.Of(request.Host, request.Domain, disk);
         var position = OverlayData.FindIn(chain, record);
         var step = new MergeStep(record, disk, overlay, chain, position);
         if (position is null)
         {
-            step.RefuseUnreadableChain(order);
+            step.RefuseUnreadableChain(request);
             if (!step.StandsAlone)
             {
-                step.RefuseHiddenOverlay(order);
-                RefuseUnproven(order, record, disk, overlay, chain);
+                step.RefuseHiddenOverlay(request);
+                RefuseUnproven(request, record, disk, overlay, chain);
             }
         }
         else
         {
-            step.RefuseNetworkBase(order);
-            EncryptedDisk.RefuseOfflineMerge(order, disk, record);
-            step.RefuseForeignUsers(order, use);
-            step.RefuseInnerSnapshots(order);
-            step.RefuseMissingBase(order);
-            step.RefuseUnopenableChain(order);
-            var job = order.Domain.IsActive ? order.Native.FindJob(disk.Target) : null;
+            step.RefuseNetworkBase(request);
+            EncryptedDisk.RefuseOfflineMerge(request, disk, record);
+            step.RefuseForeignUsers(request, use);
+            step.RefuseInnerSnapshots(request);
+            step.RefuseMissingBase(request);
+            step.RefuseUnopenableChain(request);
+            var job = request.Domain.IsActive ? request.Native.FindJob(disk.Target) : null;
             step = step with { IsMirrorForgotten = job?.Type == BlockJobType.ActiveCommit && !disk.HasMirror };
-            step.RefuseOtherJob(order, job);
+            step.RefuseOtherJob(request, job);
         }
 
         return step;
@@ -76,9 +76,9 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
     /// An overlay that is out of the chain was merged, or somebody has moved the disk back to its base and left the guest's
     /// data in the overlay. Only where the former is certain does the removal go on to delete it.
     /// </summary>
-    private static void RefuseUnproven(RemovalOrder order, RecordedDisk record, VmDisk disk, string overlay, IReadOnlyList<DiskSource> chain)
+    private static void RefuseUnproven(RemovalRequest request, SnapshotRecord record, VmDisk disk, string overlay, IReadOnlyList<DiskSource> chain)
     {
-        var isOutOfChain = order.Begun.Contains(record.Target)
+        var isOutOfChain = request.Begun.Contains(record.Target)
             && chain.All(layer => layer.Path != overlay)
             && chain.Any(layer => layer.IsSameAs(record.Source));
         if (!isOutOfChain)
@@ -87,63 +87,63 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
                 FailureKind.InvalidOperation,
                 "SnapshotInvalid",
                 disk,
-                $"The overlay '{overlay}' does not stand on '{record.Source}' in the chain of disk '{disk.Target}' of domain '{order.Domain.Name}' any more: "
+                $"The overlay '{overlay}' does not stand on '{record.Source}' in the chain of disk '{disk.Target}' of domain '{request.Domain.Name}' any more: "
                 + $"the chain is {string.Join(" -> ", chain)}. Somebody else merged or moved it. Nothing was touched.");
         }
 
-        var isProven = order.Merged.Contains(record.Target)
-            || order.Host.Stat(overlay) is null
-            || (!order.Domain.IsActive && record.Source.Path is { } source
-                && order.Host.Run("qemu-img", ["compare", "-q", "-f", "qcow2", "-F", record.Source.Format ?? "raw", overlay, source]).Succeeded);
+        var isProven = request.Merged.Contains(record.Target)
+            || request.Host.Stat(overlay) is null
+            || (!request.Domain.IsActive && record.Source.Path is { } source
+                && request.Host.Run("qemu-img", ["compare", "-q", "-f", "qcow2", "-F", record.Source.Format ?? "raw", overlay, source]).Succeeded);
         if (!isProven)
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidResult,
                 "MergeUnproven",
                 disk,
-                $"A run died while it removed the overlay '{overlay}' of disk '{disk.Target}' of domain '{order.Domain.Name}'. The disk no longer uses it, but the domain was restarted since, "
+                $"A run died while it removed the overlay '{overlay}' of disk '{disk.Target}' of domain '{request.Domain.Name}'. The disk no longer uses it, but the domain was restarted since, "
                 + "so nothing proves that its data was merged, and it is kept. Compare both images with 'qemu-img compare'; "
                 + "then move the overlay to another folder, to keep it, and run Repair-DiskSnapshot again.");
         }
     }
 
-    private static VirtSnapshotException NoDisk(RemovalOrder order, RecordedDisk record) => new(
+    private static VirtSnapshotException NoDisk(RemovalRequest request, SnapshotRecord record) => new(
         FailureKind.ObjectNotFound,
         "DiskNotFound",
-        order.Domain,
-        order.FindDisk(record.Target) is not null
-            ? $"Disk '{record.Target}' was detached from the running domain '{order.Domain.Name}', and its stored definition still has it, so its snapshot "
+        request.Domain,
+        request.FindDisk(record.Target) is not null
+            ? $"Disk '{record.Target}' was detached from the running domain '{request.Domain.Name}', and its stored definition still has it, so its snapshot "
                 + "cannot be merged now. Nothing was touched. Attach the disk again, or shut the domain off, and try again."
-            : UnusedOverlay.FindUser(order, record) is { } user
-            ? $"Disk '{user.Target}' of domain '{order.Domain.Name}' uses '{OverlayData.PathOf(record)}', which the snapshot of disk '{record.Target}' has "
+            : UnusedOverlay.FindUser(request, record) is { } user
+            ? $"Disk '{user.Target}' of domain '{request.Domain.Name}' uses '{OverlayData.PathOf(record)}', which the snapshot of disk '{record.Target}' has "
                 + $"made, so it cannot be merged. Nothing was touched. Give the disk its target '{record.Target}' again, and try again."
-            : $"Domain '{order.Domain.Name}' has no disk '{record.Target}' any more, and a run died while it removed its snapshot. Nothing was touched. "
+            : $"Domain '{request.Domain.Name}' has no disk '{record.Target}' any more, and a run died while it removed its snapshot. Nothing was touched. "
                 + $"Attach the disk again; or, if it is not needed any more, move '{OverlayData.PathOf(record)}' to another folder. "
                 + "Then run Repair-DiskSnapshot.");
 
     /// <summary>The chain of a domain that is shut off is read from its images, and one whose image is missing looks like one without the overlay.</summary>
-    private void RefuseUnreadableChain(RemovalOrder order)
+    private void RefuseUnreadableChain(RemovalRequest request)
     {
-        if (!order.Domain.IsActive && !Chain.Any(layer => layer.IsSameAs(Record.Source))
-            && Chain[^1].Path is { } last && !UnusedOverlay.IsInSight(order.Host, last))
+        if (!request.Domain.IsActive && !Chain.Any(layer => layer.IsSameAs(Record.Source))
+            && Chain[^1].Path is { } last && !UnusedOverlay.IsInSight(request.Host, last))
         {
             throw Missing(last, UndeterminedMerge);
         }
     }
 
     /// <summary>An overlay that cannot be seen now may still have to be deleted: its record, or the journal, is all that knows of it.</summary>
-    private void RefuseHiddenOverlay(RemovalOrder order)
+    private void RefuseHiddenOverlay(RemovalRequest request)
     {
-        if (order.Host.Stat(Overlay) is null && !UnusedOverlay.IsGone(order.Host, Overlay, Chain))
+        if (request.Host.Stat(Overlay) is null && !UnusedOverlay.IsGone(request.Host, Overlay, Chain))
         {
             var images = Chain.Select(layer => layer.Path).OfType<string>();
-            throw Missing(images.FirstOrDefault(image => !UnusedOverlay.IsInSight(order.Host, image)) ?? Path.GetDirectoryName(Overlay)!, UndeterminedMerge);
+            throw Missing(images.FirstOrDefault(image => !UnusedOverlay.IsInSight(request.Host, image)) ?? Path.GetDirectoryName(Overlay)!, UndeterminedMerge);
         }
     }
 
-    private void RefuseMissingBase(RemovalOrder order)
+    private void RefuseMissingBase(RemovalRequest request)
     {
-        if (Base.Path is { } source && !UnusedOverlay.IsInSight(order.Host, source))
+        if (Base.Path is { } source && !UnusedOverlay.IsInSight(request.Host, source))
         {
             throw Missing(source, "its snapshot cannot be merged into it");
         }
@@ -157,9 +157,9 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         + "Mount its file system or activate its volume, and try again.");
 
     /// <summary>qemu-img finds a base by what is written in the overlay, and a network base is not.</summary>
-    private void RefuseNetworkBase(RemovalOrder order)
+    private void RefuseNetworkBase(RemovalRequest request)
     {
-        if (!order.Domain.IsActive && Chain.Any(layer => !layer.HasPath))
+        if (!request.Domain.IsActive && Chain.Any(layer => !layer.HasPath))
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
@@ -173,25 +173,25 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
     /// A shut-off domain's chain is opened by qemu-img, which has no secrets of libvirt, and may not reach what QEMU reaches. Asked before the journal says
     /// that the merge has begun: measuring opens all that a merge opens, reads no data, and minds no lock.
     /// </summary>
-    private void RefuseUnopenableChain(RemovalOrder order)
+    private void RefuseUnopenableChain(RemovalRequest request)
     {
-        if (!order.Domain.IsActive
-            && order.Host.Run("qemu-img", ["measure", "--force-share", "-O", "raw", "-f", "qcow2", Overlay]) is { Succeeded: false } refused)
+        if (!request.Domain.IsActive
+            && request.Host.Run("qemu-img", ["measure", "--force-share", "-O", "raw", "-f", "qcow2", Overlay]) is { Succeeded: false } refused)
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidData,
                 "SourceUnreadable",
                 Disk,
                 $"The snapshot of disk '{Disk.Target}' of domain '{Disk.Domain}' cannot be merged while the domain is shut off, since "
-                + $"'{Overlay}' cannot be opened with all that it stands on: {refused.Complaint}. Nothing was touched. "
+                + $"'{Overlay}' cannot be opened with all that it stands on: {refused.ToolError}. Nothing was touched. "
                 + "Start the domain, and remove the snapshot while it runs; or make readable what cannot be opened, and try again.");
         }
     }
 
     /// <summary>What the image itself or libvirt's own snapshots keep in the overlay would go with it.</summary>
-    private void RefuseInnerSnapshots(RemovalOrder order)
+    private void RefuseInnerSnapshots(RemovalRequest request)
     {
-        if (InnerSnapshots.Need(order, Overlay))
+        if (InnerSnapshots.Need(request, Overlay))
         {
             throw new VirtSnapshotException(
                 FailureKind.ResourceBusy,
@@ -202,7 +202,7 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         }
     }
 
-    private void RefuseForeignUsers(RemovalOrder order, ImageUse use)
+    private void RefuseForeignUsers(RemovalRequest request, ImageUse use)
     {
         var ownLayers = Chain.Where(layer => layer.HasPath).Select(layer => layer.Path!).ToList();
         foreach (var image in new[] { Base.Path, Overlay }.OfType<string>())
@@ -214,7 +214,7 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
                     "SourceShared",
                     Disk,
                     $"The snapshot of disk '{Disk.Target}' of domain '{Disk.Domain}' cannot be merged: '{image}' would change, and {user}. "
-                    + $"Nothing was touched. {WayOut(order, image)}".TrimEnd());
+                    + $"Nothing was touched. {WayOut(request, image)}".TrimEnd());
             }
 
             if (use.FindReaders(image) is [{ } reader, ..])
@@ -225,9 +225,9 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
     }
 
     /// <summary>Two disks that stand on one base with their overlays can neither be merged, each for the other's sake.</summary>
-    private string WayOut(RemovalOrder order, string image) => image != Base.Path
+    private string WayOut(RemovalRequest request, string image) => image != Base.Path
         ? ""
-        : (IsActiveLayer ? "" : "Remove the newer snapshots of this disk first. ") + SharedImage.WayOut(order.Domain, Disk);
+        : (IsActiveLayer ? "" : "Remove the newer snapshots of this disk first. ") + SharedImage.WayOut(request.Domain, Disk);
 
     public VirtSnapshotException BusyReading(string image, string reader, Exception? inner) => new(
         FailureKind.ResourceBusy,
@@ -237,12 +237,12 @@ internal sealed record MergeStep(RecordedDisk Record, VmDisk Disk, string Overla
         + "Let the backup finish, and try again.",
         inner);
 
-    private void RefuseOtherJob(RemovalOrder order, BlockJob? job)
+    private void RefuseOtherJob(RemovalRequest request, BlockJob? job)
     {
         // Somebody else may have started a job since a run before us has died: pivoting that one is not ours to do. libvirt allows one job at a time, so
         // one that has lost its mirror is the one that we had begun, if the domain was not restarted since.
-        var isOurs = order.Begun.Contains(Disk.Target) && (IsActiveLayer
-            ? job?.Type == BlockJobType.ActiveCommit && (IsMirrorForgotten ? order.SameRun.Contains(Disk.Target) : Disk.MirrorTarget == Base.Path)
+        var isOurs = request.Begun.Contains(Disk.Target) && (IsActiveLayer
+            ? job?.Type == BlockJobType.ActiveCommit && (IsMirrorForgotten ? request.SameRun.Contains(Disk.Target) : Disk.MirrorTarget == Base.Path)
             : job?.Type == BlockJobType.Commit);
         if ((job is not null || Disk.HasMirror) && !isOurs)
         {

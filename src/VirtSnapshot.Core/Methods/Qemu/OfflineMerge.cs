@@ -10,7 +10,7 @@ namespace VirtSnapshot.Methods.Qemu;
 /// Merges a shut-off domain's overlays: libvirt's block commit needs a running QEMU. Each step may be repeated: the overlay
 /// keeps its data until nothing names it, and over the base that has taken it in, it shows the same.
 /// </summary>
-internal sealed class OfflineMerge(RemovalOrder order)
+internal sealed class OfflineMerge(RemovalRequest request)
 {
     public IReadOnlyDictionary<string, RemovalFailure> Run(
         IReadOnlyList<MergeStep> steps, Action<RemovalProgress> progress, CancellationToken cancellation)
@@ -18,19 +18,19 @@ internal sealed class OfflineMerge(RemovalOrder order)
         var failures = new Dictionary<string, RemovalFailure>(StringComparer.Ordinal);
         foreach (var step in steps)
         {
-            var hasBegunBefore = order.Begun.Contains(step.Disk.Target);
+            var hasBegunBefore = request.Begun.Contains(step.Disk.Target);
             var hasBegun = hasBegunBefore;
             try
             {
                 cancellation.ThrowIfCancellationRequested();
-                var size = order.Host.Stat(step.Overlay, followLink: true)?.Size ?? 0;
+                var size = request.Host.Stat(step.Overlay, followLink: true)?.Size ?? 0;
                 progress(new RemovalProgress(step.Disk.Target, 0, size));
                 hasBegun = true;
                 RunSteps.Reached(RunStep.MergeStarted);
                 if (Commit(step, cancellation) is { Succeeded: false } refused)
                 {
                     failures[step.Disk.Target] = new RemovalFailure(
-                        Explain(step, refused.Complaint), hasBegunBefore || !Complaint.IsImageLocked(refused.Complaint));
+                        Explain(step, refused.ToolError), hasBegunBefore || !ToolError.IsImageLocked(refused.ToolError));
                     continue;
                 }
 
@@ -46,7 +46,7 @@ internal sealed class OfflineMerge(RemovalOrder order)
             catch (LibvirtException e)
             {
                 failures[step.Disk.Target] = new RemovalFailure(
-                    LibvirtFailure.Explain(e, step.Disk, $"merging disk '{step.Disk.Target}' of domain '{order.Domain.Name}'", "Run Repair-DiskSnapshot to finish it."), hasBegun);
+                    LibvirtFailure.Explain(e, step.Disk, $"merging disk '{step.Disk.Target}' of domain '{request.Domain.Name}'", "Run Repair-DiskSnapshot to finish it."), hasBegun);
             }
             catch (OperationCanceledException)
             {
@@ -60,19 +60,19 @@ internal sealed class OfflineMerge(RemovalOrder order)
     private ProgramResult Commit(MergeStep step, CancellationToken cancellation)
     {
         // -d leaves the overlay's data where it is: until nothing names it, it is the only proof against a half-written base.
-        string[] limit = order.Bandwidth > 0 ? ["-r", $"{order.Bandwidth}"] : [];
-        return order.Host.Run("qemu-img", ["commit", "-q", "-d", "-f", "qcow2", .. limit, step.Overlay], cancellation);
+        string[] limit = request.Bandwidth > 0 ? ["-r", $"{request.Bandwidth}"] : [];
+        return request.Host.Run("qemu-img", ["commit", "-q", "-d", "-f", "qcow2", .. limit, step.Overlay], cancellation);
     }
 
     private void TakeOutOfChain(MergeStep step)
     {
         if (step.Child is { } child)
         {
-            var result = order.Host.Run(
+            var result = request.Host.Run(
                 "qemu-img", ["rebase", "-u", "-q", "-f", "qcow2", "-b", step.Base.Path!, "-F", step.Base.Format ?? "raw", child.Path!]);
             if (!result.Succeeded)
             {
-                throw Explain(step, result.Complaint);
+                throw Explain(step, result.ToolError);
             }
 
             if (step.Disk.BackingChain.Count > 0)
@@ -87,24 +87,24 @@ internal sealed class OfflineMerge(RemovalOrder order)
             RefuseIfStarted(step);
         }
 
-        var now = DomainReader.Read(order.Native);
-        var chain = now.FindDisk(step.Disk.Target) is { } disk ? ImageChain.Of(order.Host, now, disk) : [];
+        var now = DomainReader.Read(request.Native);
+        var chain = now.FindDisk(step.Disk.Target) is { } disk ? ImageChain.Of(request.Host, now, disk) : [];
         if (chain.Count == 0 || chain.Any(layer => layer.Path == step.Overlay))
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidResult,
                 "MergeFailed",
                 step.Disk,
-                $"The overlay '{step.Overlay}' was merged into '{step.Base}', but disk '{step.Disk.Target}' of domain '{order.Domain.Name}' still shows the chain {string.Join(" -> ", chain)}. No data is lost. Run Repair-DiskSnapshot.");
+                $"The overlay '{step.Overlay}' was merged into '{step.Base}', but disk '{step.Disk.Target}' of domain '{request.Domain.Name}' still shows the chain {string.Join(" -> ", chain)}. No data is lost. Run Repair-DiskSnapshot.");
         }
     }
 
-    private void PointTo(MergeStep step, DiskSource source) => StoredDisk.PointTo(order, step.Disk.Target, source);
+    private void PointTo(MergeStep step, DiskSource source) => StoredDisk.PointTo(request, step.Disk.Target, source);
 
     /// <summary>Somebody may start the domain within the merge: it then writes to the overlay, which must stay its disk.</summary>
     private void RefuseIfStarted(MergeStep step)
     {
-        var now = DomainReader.Read(order.Native);
+        var now = DomainReader.Read(request.Native);
         if (!now.IsActive || now.FindDisk(step.Disk.Target)?.Source.Path != step.Overlay)
         {
             return;
@@ -115,15 +115,15 @@ internal sealed class OfflineMerge(RemovalOrder order)
             FailureKind.ResourceBusy,
             "DomainStarted",
             step.Disk,
-            $"Domain '{order.Domain.Name}' was started while disk '{step.Disk.Target}' was being merged. It goes on with its overlay '{step.Overlay}', and no data is lost. "
+            $"Domain '{request.Domain.Name}' was started while disk '{step.Disk.Target}' was being merged. It goes on with its overlay '{step.Overlay}', and no data is lost. "
             + "Run Remove-DiskSnapshot again: the rest is merged while it runs.");
     }
 
     private static VirtSnapshotException Explain(MergeStep step, string complaint) =>
-        Complaint.IsImageLocked(complaint)
+        ToolError.IsImageLocked(complaint)
             ? step.BusyReading(step.Base.ToString(), complaint, null)
             : new VirtSnapshotException(
-                Complaint.IsNoSpace(complaint) ? FailureKind.QuotaExceeded : FailureKind.InvalidResult,
+                ToolError.IsNoSpace(complaint) ? FailureKind.QuotaExceeded : FailureKind.InvalidResult,
                 "MergeFailed",
                 step.Disk,
                 $"The overlay '{step.Overlay}' of disk '{step.Disk.Target}' of domain '{step.Disk.Domain}' could not be merged into '{step.Base}': {complaint}. "
@@ -133,5 +133,5 @@ internal sealed class OfflineMerge(RemovalOrder order)
         FailureKind.OperationStopped,
         "RemovalStopped",
         step.Disk,
-        $"Merging disk '{step.Disk.Target}' of domain '{order.Domain.Name}' was stopped. No data is lost. Go on with Remove-DiskSnapshot or Repair-DiskSnapshot.");
+        $"Merging disk '{step.Disk.Target}' of domain '{request.Domain.Name}' was stopped. No data is lost. Go on with Remove-DiskSnapshot or Repair-DiskSnapshot.");
 }

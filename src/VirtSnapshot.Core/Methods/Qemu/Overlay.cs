@@ -34,7 +34,7 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw host.Stat(Path) is not null && e is IOException && !Complaint.IsNoSpace(e.Message)
+            throw host.Stat(Path) is not null && e is IOException && !ToolError.IsNoSpace(e.Message)
                 ? AlreadyThere(Disk, Path)
                 : Failure(e.Message, e);
         }
@@ -84,9 +84,9 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
 
     private VirtSnapshotException Failure(string complaint, Exception? inner)
     {
-        var (kind, id) = Complaint.IsNoSpace(complaint)
+        var (kind, id) = ToolError.IsNoSpace(complaint)
             ? (FailureKind.QuotaExceeded, "NoSpace")
-            : Complaint.IsNoPermission(complaint) || inner is UnauthorizedAccessException
+            : ToolError.IsNoPermission(complaint) || inner is UnauthorizedAccessException
                 ? (FailureKind.PermissionDenied, "AccessDenied")
                 : (FailureKind.InvalidResult, "OverlayFailed");
         return new VirtSnapshotException(

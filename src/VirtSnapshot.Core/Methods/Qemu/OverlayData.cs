@@ -9,13 +9,13 @@ internal static class OverlayData
     public static XElement ToElement(string path, string stem) =>
         new("overlay", new XAttribute("file", path), new XAttribute("stem", stem));
 
-    public static string PathOf(RecordedDisk record) => (string?)record.Data.Attribute("file") ?? "";
+    public static string PathOf(SnapshotRecord record) => (string?)record.Data.Attribute("file") ?? "";
 
     /// <summary>What the names of overlays on this disk begin with.</summary>
-    public static string? StemOf(RecordedDisk record) => (string?)record.Data.Attribute("stem");
+    public static string? StemOf(SnapshotRecord record) => (string?)record.Data.Attribute("stem");
 
     /// <summary>The overlay's place in a chain where it stands directly on the recorded source; null elsewhere.</summary>
-    public static int? FindIn(IReadOnlyList<DiskSource> chain, RecordedDisk record)
+    public static int? FindIn(IReadOnlyList<DiskSource> chain, SnapshotRecord record)
     {
         var overlay = PathOf(record);
         for (var i = 0; i + 1 < chain.Count; i++)

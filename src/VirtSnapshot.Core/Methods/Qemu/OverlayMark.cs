@@ -32,7 +32,7 @@ internal sealed record OverlayMark(SetIdentity Set, string Target, string File, 
                     DateTimeOffset.Parse((string?)element.Attribute("createdAt") ?? "", CultureInfo.InvariantCulture))
                 : null;
         }
-        catch (Exception e) when (RecordedDisk.IsDamage(e))
+        catch (Exception e) when (SnapshotRecord.IsDamage(e))
         {
             return null;
         }

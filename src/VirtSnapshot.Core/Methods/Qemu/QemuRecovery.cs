@@ -8,17 +8,17 @@ namespace VirtSnapshot.Methods.Qemu;
 /// </summary>
 internal sealed class QemuRecovery : IRecovery
 {
-    private readonly RecordOrder order;
-    private readonly IReadOnlyList<RecordedDisk> leftovers;
+    private readonly MethodRequest request;
+    private readonly IReadOnlyList<SnapshotRecord> leftovers;
 
-    public QemuRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled)
+    public QemuRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled)
     {
-        this.order = order;
+        this.request = request;
         Taken = [.. journaled.Where(IsInChain)];
-        leftovers = [.. journaled.Where(record => !IsInChain(record) && order.Host.Stat(OverlayData.PathOf(record)) is not null)];
+        leftovers = [.. journaled.Where(record => !IsInChain(record) && request.Host.Stat(OverlayData.PathOf(record)) is not null)];
     }
 
-    public IReadOnlyList<RecordedDisk> Taken { get; }
+    public IReadOnlyList<SnapshotRecord> Taken { get; }
 
     public IReadOnlyList<string> Leftovers => [.. leftovers.Select(OverlayData.PathOf)];
 
@@ -29,25 +29,25 @@ internal sealed class QemuRecovery : IRecovery
             return [];
         }
 
-        var use = ImageUse.Read(order);
+        var use = ImageUse.Read(request);
         var kept = new List<string>();
         foreach (var record in leftovers)
         {
             var path = OverlayData.PathOf(record);
-            if (EmptyOverlay.WhyNeeded(order, use, record) is { } why)
+            if (EmptyOverlay.WhyNeeded(request, use, record) is { } why)
             {
                 kept.Add($"'{path}' was left where it is: {why}");
             }
             else
             {
-                order.Host.Delete(path);
+                request.Host.Delete(path);
             }
         }
 
         return kept;
     }
 
-    private bool IsInChain(RecordedDisk record) =>
-        order.Domain.FindDisk(record.Target) is { } disk
-        && OverlayData.FindIn(ImageChain.Of(order.Host, order.Domain, disk), record) is not null;
+    private bool IsInChain(SnapshotRecord record) =>
+        request.Domain.FindDisk(record.Target) is { } disk
+        && OverlayData.FindIn(ImageChain.Of(request.Host, request.Domain, disk), record) is not null;
 }

@@ -9,55 +9,55 @@ namespace VirtSnapshot.Methods.Qemu;
 /// </summary>
 internal sealed class QemuRemoval : IRemoval
 {
-    private readonly RemovalOrder order;
+    private readonly RemovalRequest request;
     private readonly List<MergeStep> steps = [];
 
     // Of these only the record goes.
-    private readonly List<RecordedDisk> gone = [];
-    private readonly List<RemovedDisk> refused = [];
+    private readonly List<SnapshotRecord> gone = [];
+    private readonly List<RemovalOutcome> refused = [];
     private ImageUse? useAfterMerge;
 
-    public QemuRemoval(RemovalOrder order)
+    public QemuRemoval(RemovalRequest request)
     {
-        this.order = order;
-        using var ahead = ImageChain.ReadAhead(order.Host, order.Disks.Select(record => DiskSource.ForPath(OverlayData.PathOf(record), "qcow2", isBlockDevice: false)));
-        var use = ImageUse.Read(order);
-        foreach (var record in order.Disks)
+        this.request = request;
+        using var ahead = ImageChain.ReadAhead(request.Host, request.Disks.Select(record => DiskSource.ForPath(OverlayData.PathOf(record), "qcow2", isBlockDevice: false)));
+        var use = ImageUse.Read(request);
+        foreach (var record in request.Disks)
         {
             try
             {
-                if (order.FindDisk(record.Target) is null && UnusedOverlay.IsGone(order.Host, OverlayData.PathOf(record), []))
+                if (request.FindDisk(record.Target) is null && UnusedOverlay.IsGone(request.Host, OverlayData.PathOf(record), []))
                 {
                     gone.Add(record);
                 }
                 else
                 {
-                    steps.Add(MergeStep.Plan(order, use, record));
+                    steps.Add(MergeStep.Plan(request, use, record));
                 }
             }
             catch (VirtSnapshotException e)
             {
-                refused.Add(new RemovedDisk(record, null, null, new RemovalFailure(e, HadBegun: false)));
+                refused.Add(new RemovalOutcome(record, null, null, new RemovalFailure(e, HadBegun: false)));
             }
         }
     }
 
-    public IReadOnlyList<RemovedDisk> Refused => refused;
+    public IReadOnlyList<RemovalOutcome> Refused => refused;
 
-    public IReadOnlyList<RecordedDisk> Accepted => [.. gone, .. steps.Select(step => step.Record)];
+    public IReadOnlyList<SnapshotRecord> Accepted => [.. gone, .. steps.Select(step => step.Record)];
 
-    public IReadOnlyList<RemovedDisk> Merge(Action<RemovalProgress> progress, CancellationToken cancellation)
+    public IReadOnlyList<RemovalOutcome> Merge(Action<RemovalProgress> progress, CancellationToken cancellation)
     {
         var pending = steps.Where(step => !step.IsMerged).ToList();
-        var failures = order.Domain.IsActive
-            ? new LiveMerge(order, pending).Run(progress, cancellation)
-            : new OfflineMerge(order).Run(pending, progress, cancellation);
+        var failures = request.Domain.IsActive
+            ? new LiveMerge(request, pending).Run(progress, cancellation)
+            : new OfflineMerge(request).Run(pending, progress, cancellation);
         return
         [
-            .. gone.Select(record => new RemovedDisk(record, null, null, null)),
+            .. gone.Select(record => new RemovalOutcome(record, null, null, null)),
             .. steps.Select(step => step.StandsAlone
-                ? new RemovedDisk(step.Record, null, null, null)
-                : new RemovedDisk(
+                ? new RemovalOutcome(step.Record, null, null, null)
+                : new RemovalOutcome(
                     step.Record,
                     DiskSource.ForPath(step.Overlay, "qcow2", isBlockDevice: false),
                     step.Record.Source,
@@ -65,7 +65,7 @@ internal sealed class QemuRemoval : IRemoval
         ];
     }
 
-    public void Discard(RecordOrder now, RemovedDisk disk)
+    public void Discard(MethodRequest now, RemovalOutcome disk)
     {
         var path = OverlayData.PathOf(disk.Record);
         if (disk.OldSource is null || now.Host.Stat(path) is null)
@@ -79,9 +79,9 @@ internal sealed class QemuRemoval : IRemoval
             throw new VirtSnapshotException(
                 FailureKind.InvalidResult,
                 "OverlayStillNeeded",
-                order.Domain,
-                $"The overlay '{path}' of disk '{disk.Record.Target}' of domain '{order.Domain.Name}' was merged, but not deleted: {why}. "
-                + $"Compare 'virsh domblklist {order.Domain.Name}' with 'virsh domblklist --inactive {order.Domain.Name}'.");
+                request.Domain,
+                $"The overlay '{path}' of disk '{disk.Record.Target}' of domain '{request.Domain.Name}' was merged, but not deleted: {why}. "
+                + $"Compare 'virsh domblklist {request.Domain.Name}' with 'virsh domblklist --inactive {request.Domain.Name}'.");
         }
 
         now.Host.Delete(path);

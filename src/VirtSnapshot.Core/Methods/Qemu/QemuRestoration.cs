@@ -7,9 +7,9 @@ namespace VirtSnapshot.Methods.Qemu;
 /// A fresh overlay on the base takes the old ones' place, so the base still holds what was snapshotted, and the snapshot stays. The old
 /// overlays stay in their files until nothing can go wrong any more.
 /// </summary>
-internal sealed class QemuRestoration(RecordOrder order, RestoredDisk disk) : IDiskRestoration
+internal sealed class QemuRestoration(MethodRequest request, RestoreRecord disk) : IDiskRestoration
 {
-    public RestoredDisk Disk => disk;
+    public RestoreRecord Disk => disk;
 
     public string Description =>
         $"goes on in a fresh overlay '{Overlay}' on '{disk.Record.Source}'; what was written since is deleted: {string.Join(", ", OldOverlays.Select(overlay => $"'{overlay}'"))}";
@@ -18,29 +18,29 @@ internal sealed class QemuRestoration(RecordOrder order, RestoredDisk disk) : ID
 
     private string Target => disk.Record.Target;
 
-    private RecordedDisk Becomes => disk.Becomes!;
+    private SnapshotRecord Becomes => disk.Becomes!;
 
     private string Overlay => OverlayData.PathOf(Becomes);
 
     /// <summary>The one that the disk had before comes first; each stands on the next.</summary>
     private List<string> OldOverlays => [.. disk.Lost.Append(disk.Record).Select(OverlayData.PathOf)];
 
-    public bool IsSwitched() => IsOn(DomainReader.Read(order.Native));
+    public bool IsSwitched() => IsOn(DomainReader.Read(request.Native));
 
     public void Prepare(CancellationToken cancellation)
     {
         // A run that is taken up again may have been planned by a version that did not know of this.
-        EncryptedDisk.RefuseRestore(order, order.Domain.FindDisk(Target)!, disk.Record);
+        EncryptedDisk.RefuseRestore(request, request.Domain.FindDisk(Target)!, disk.Record);
 
         // As it was when the snapshot was taken.
-        var planned = order.Domain.FindDisk(Target)! with { Source = disk.Record.Source };
-        new Overlay(planned, Overlay, OverlayData.StemOf(Becomes)!, Capacity(), disk.Record.Set!).Create(order.Host);
-        order.Host.SyncDirectory(Path.GetDirectoryName(Overlay)!);
+        var planned = request.Domain.FindDisk(Target)! with { Source = disk.Record.Source };
+        new Overlay(planned, Overlay, OverlayData.StemOf(Becomes)!, Capacity(), disk.Record.Set!).Create(request.Host);
+        request.Host.SyncDirectory(Path.GetDirectoryName(Overlay)!);
     }
 
     public void Recheck()
     {
-        var now = order with { Domain = DomainReader.Read(order.Native) };
+        var now = request with { Domain = DomainReader.Read(request.Native) };
         var used = now.Domain.FindDisk(Target) ?? throw new VirtSnapshotException(
             FailureKind.ObjectNotFound, "DiskNotFound", now.Domain, $"Domain '{now.Domain.Name}' has no disk '{Target}' any more, so it cannot be restored.");
         if (used.Source.Path != OldOverlays[0])
@@ -55,41 +55,41 @@ internal sealed class QemuRestoration(RecordOrder order, RestoredDisk disk) : ID
 
     public void Switch()
     {
-        StoredDisk.PointTo(order, Target, DiskSource.ForPath(Overlay, "qcow2", isBlockDevice: false));
-        if (!IsOn(DomainReader.ReadStored(order.Native, order.Domain)))
+        StoredDisk.PointTo(request, Target, DiskSource.ForPath(Overlay, "qcow2", isBlockDevice: false));
+        if (!IsOn(DomainReader.ReadStored(request.Native, request.Domain)))
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidResult,
                 "RestoreFailed",
-                order.Domain.FindDisk(Target),
-                $"libvirt reported success, but disk '{Target}' of domain '{order.Domain.Name}' does not stand on '{Overlay}' on top of '{disk.Record.Source}'.");
+                request.Domain.FindDisk(Target),
+                $"libvirt reported success, but disk '{Target}' of domain '{request.Domain.Name}' does not stand on '{Overlay}' on top of '{disk.Record.Source}'.");
         }
     }
 
     public string? Undo()
     {
-        var now = DomainReader.Read(order.Native);
+        var now = DomainReader.Read(request.Native);
         if (now.IsActive && IsOn(now))
         {
             return $"the domain was started meanwhile and writes to '{Overlay}': shut it off first";
         }
 
-        if (DomainReader.ReadStored(order.Native, now).FindDisk(Target)?.Source.Path == Overlay)
+        if (DomainReader.ReadStored(request.Native, now).FindDisk(Target)?.Source.Path == Overlay)
         {
-            if (order.Host.Stat(OldOverlays[0]) is null)
+            if (request.Host.Stat(OldOverlays[0]) is null)
             {
                 return $"'{OldOverlays[0]}', which the disk had before, is not there";
             }
 
-            StoredDisk.PointTo(order, Target, DiskSource.ForPath(OldOverlays[0], "qcow2", isBlockDevice: false));
+            StoredDisk.PointTo(request, Target, DiskSource.ForPath(OldOverlays[0], "qcow2", isBlockDevice: false));
         }
 
-        if (order.Host.Stat(Overlay) is null)
+        if (request.Host.Stat(Overlay) is null)
         {
             return null;
         }
 
-        if (EmptyOverlay.WhyNeeded(order, ImageUse.Read(order), Becomes) is { } why)
+        if (EmptyOverlay.WhyNeeded(request, ImageUse.Read(request), Becomes) is { } why)
         {
             return $"'{Overlay}' was left where it is: {why}";
         }
@@ -106,13 +106,13 @@ internal sealed class QemuRestoration(RecordOrder order, RestoredDisk disk) : ID
         }
 
         ImageUse? use = null;
-        foreach (var record in disk.Lost.Append(disk.Record).Where(record => order.Host.Stat(OverlayData.PathOf(record)) is not null))
+        foreach (var record in disk.Lost.Append(disk.Record).Where(record => request.Host.Stat(OverlayData.PathOf(record)) is not null))
         {
-            use ??= ImageUse.Read(order);
+            use ??= ImageUse.Read(request);
             var overlay = OverlayData.PathOf(record);
-            var why = OverlayProof.WhyKept(order, use, record, overlays)
-                ?? (order.Host.ReadOpenFiles().FindUsers(overlay) is [{ } user, ..] ? $"{user} has it open" : null)
-                ?? (InnerSnapshots.Need(order, overlay) ? "a snapshot that was made with libvirt or QEMU itself needs it" : null);
+            var why = OverlayProof.WhyKept(request, use, record, overlays)
+                ?? (request.Host.ReadOpenFiles().FindUsers(overlay) is [{ } user, ..] ? $"{user} has it open" : null)
+                ?? (InnerSnapshots.Need(request, overlay) ? "a snapshot that was made with libvirt or QEMU itself needs it" : null);
             if (why is not null)
             {
                 // What it stands on has to stay with it.
@@ -132,7 +132,7 @@ internal sealed class QemuRestoration(RecordOrder order, RestoredDisk disk) : ID
     {
         try
         {
-            order.Host.Delete(path);
+            request.Host.Delete(path);
             return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -142,7 +142,7 @@ internal sealed class QemuRestoration(RecordOrder order, RestoredDisk disk) : ID
     }
 
     private bool IsOn(VmDomain domain) =>
-        domain.FindDisk(Target) is { } now && OverlayData.FindIn(ImageChain.Of(order.Host, domain, now), Becomes) is not null;
+        domain.FindDisk(Target) is { } now && OverlayData.FindIn(ImageChain.Of(request.Host, domain, now), Becomes) is not null;
 
     /// <summary>The base's own size: the disk may have grown since.</summary>
     private ulong Capacity()
@@ -152,23 +152,23 @@ internal sealed class QemuRestoration(RecordOrder order, RestoredDisk disk) : ID
         if (SafeXml.Parse(disk.Record.Source.Xml).HasElements)
         {
             // More than a path makes the source (a slice, encryption). Its overlay was made as large as it is.
-            return ImageChain.ReadHeader(order.Host, OverlayData.PathOf(disk.Record))?.VirtualSize ?? throw Unreadable("its overlay is no qcow2 file");
+            return ImageChain.ReadHeader(request.Host, OverlayData.PathOf(disk.Record))?.VirtualSize ?? throw Unreadable("its overlay is no qcow2 file");
         }
 
         return disk.Record.Source.Format switch
         {
-            "qcow2" when ImageChain.ReadHeader(order.Host, path) is { } header => header.VirtualSize,
-            null or "raw" when order.Host.Stat(path, followLink: true) is { IsRegularFile: true } file => (file.Size + sector - 1) / sector * sector,
+            "qcow2" when ImageChain.ReadHeader(request.Host, path) is { } header => header.VirtualSize,
+            null or "raw" when request.Host.Stat(path, followLink: true) is { IsRegularFile: true } file => (file.Size + sector - 1) / sector * sector,
             var format => AskQemuImg(path, format ?? "raw"),
         };
     }
 
     private ulong AskQemuImg(string path, string format)
     {
-        var result = order.Host.Run("qemu-img", ["info", "--output=json", "-U", "-f", format, path]);
+        var result = request.Host.Run("qemu-img", ["info", "--output=json", "-U", "-f", format, path]);
         if (!result.Succeeded)
         {
-            throw Unreadable(result.Complaint);
+            throw Unreadable(result.ToolError);
         }
 
         try
@@ -184,6 +184,6 @@ internal sealed class QemuRestoration(RecordOrder order, RestoredDisk disk) : ID
     private VirtSnapshotException Unreadable(string complaint) => new(
         FailureKind.InvalidData,
         "SourceUnreadable",
-        order.Domain.FindDisk(Target),
-        $"The base '{disk.Record.Source}' of disk '{Target}' of domain '{order.Domain.Name}' cannot be read: {complaint}.");
+        request.Domain.FindDisk(Target),
+        $"The base '{disk.Record.Source}' of disk '{Target}' of domain '{request.Domain.Name}' cannot be read: {complaint}.");
 }

@@ -6,61 +6,61 @@ namespace VirtSnapshot.Methods.Qemu;
 /// <summary>Decides on the new overlays' names, and refuses what would lose more than was asked for. Touches nothing.</summary>
 internal static class QemuRestorePlanner
 {
-    public static IReadOnlyList<IDiskRestoration> Plan(RestoreOrder order)
+    public static IReadOnlyList<IDiskRestoration> Plan(RestoreRequest request)
     {
-        var use = ImageUse.Read(order);
-        var writers = ImageWriters.Read(order);
+        var use = ImageUse.Read(request);
+        var writers = ImageWriters.Read(request);
         var chosen = new HashSet<string>(StringComparer.Ordinal);
-        return [.. order.Disks.Select(record => Plan(order, use, writers, record, chosen))];
+        return [.. request.Disks.Select(record => Plan(request, use, writers, record, chosen))];
     }
 
-    private static QemuRestoration Plan(RestoreOrder order, ImageUse use, ImageWriters writers, RecordedDisk record, HashSet<string> chosen)
+    private static QemuRestoration Plan(RestoreRequest request, ImageUse use, ImageWriters writers, SnapshotRecord record, HashSet<string> chosen)
     {
-        var disk = order.Domain.FindDisk(record.Target)!;
+        var disk = request.Domain.FindDisk(record.Target)!;
         if (record.Source.Path is null)
         {
             throw new VirtSnapshotException(
                 FailureKind.NotImplemented,
                 "RestoreNotSupported",
                 disk,
-                $"The base '{record.Source}' of disk '{disk.Target}' of domain '{order.Domain.Name}' is on the network, and only a running QEMU can put an overlay on it. Nothing was touched.");
+                $"The base '{record.Source}' of disk '{disk.Target}' of domain '{request.Domain.Name}' is on the network, and only a running QEMU can put an overlay on it. Nothing was touched.");
         }
 
-        EncryptedDisk.RefuseRestore(order, disk, record);
-        SharedImage.RefuseRestore(order, writers, disk, record);
-        var chain = ImageChain.Of(order.Host, order.Domain, disk);
-        var own = order.Recorded.Where(other => other.Target == record.Target && other.Method == record.Method).ToList();
-        var lost = new List<RecordedDisk>();
-        foreach (var layer in chain.Take(OverlayData.FindIn(chain, record) ?? throw NotInChain(order, record, disk, chain)))
+        EncryptedDisk.RefuseRestore(request, disk, record);
+        SharedImage.RefuseRestore(request, writers, disk, record);
+        var chain = ImageChain.Of(request.Host, request.Domain, disk);
+        var own = request.Recorded.Where(other => other.Target == record.Target && other.Method == record.Method).ToList();
+        var lost = new List<SnapshotRecord>();
+        foreach (var layer in chain.Take(OverlayData.FindIn(chain, record) ?? throw NotInChain(request, record, disk, chain)))
         {
-            lost.Add(own.Find(other => OverlayData.PathOf(other) == layer.Path) ?? throw NotOurs(order, use, disk, chain, lost.Count));
+            lost.Add(own.Find(other => OverlayData.PathOf(other) == layer.Path) ?? throw NotOurs(request, use, disk, chain, lost.Count));
         }
 
         var layers = chain.Where(layer => layer.HasPath).Select(layer => layer.Path!).ToList();
         foreach (var overlay in lost.Append(record).Select(OverlayData.PathOf))
         {
-            RefuseUsers(order, use, disk, overlay, layers);
+            RefuseUsers(request, use, disk, overlay, layers);
         }
 
         var stem = OverlayData.StemOf(record) ?? Path.GetFileNameWithoutExtension(record.Source.Path);
-        var path = ChoosePath(order, Path.GetDirectoryName(OverlayData.PathOf(record))!, stem, chosen);
-        return new QemuRestoration(order, new RestoredDisk(order.Group, record, record with { Data = OverlayData.ToElement(path, stem) }, lost));
+        var path = ChoosePath(request, Path.GetDirectoryName(OverlayData.PathOf(record))!, stem, chosen);
+        return new QemuRestoration(request, new RestoreRecord(request.Group, record, record with { Data = OverlayData.ToElement(path, stem) }, lost));
     }
 
     /// <summary>The overlay that the snapshot has now keeps its name until it goes, so a new one takes the next; the one after that, the old one again.</summary>
-    private static string ChoosePath(RestoreOrder order, string folder, string stem, HashSet<string> chosen)
+    private static string ChoosePath(RestoreRequest request, string folder, string stem, HashSet<string> chosen)
     {
         for (var number = 0; ; number++)
         {
-            var path = Path.Combine(folder, $"{stem}.{order.Name}{(number == 0 ? "" : $".restored-{number}")}.qcow2");
-            if (order.Host.Stat(path) is null && chosen.Add(path))
+            var path = Path.Combine(folder, $"{stem}.{request.Name}{(number == 0 ? "" : $".restored-{number}")}.qcow2");
+            if (request.Host.Stat(path) is null && chosen.Add(path))
             {
                 return path;
             }
         }
     }
 
-    private static void RefuseUsers(RestoreOrder order, ImageUse use, VmDisk disk, string overlay, IReadOnlyCollection<string> layers)
+    private static void RefuseUsers(RestoreRequest request, ImageUse use, VmDisk disk, string overlay, IReadOnlyCollection<string> layers)
     {
         if (use.FindForeignUser(overlay, disk.Target, layers) is { } user)
         {
@@ -68,7 +68,7 @@ internal static class QemuRestorePlanner
                 FailureKind.ResourceBusy,
                 "SourceShared",
                 disk,
-                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored: its overlay '{overlay}' would be deleted, and {user}. Nothing was touched.");
+                $"Disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be restored: its overlay '{overlay}' would be deleted, and {user}. Nothing was touched.");
         }
 
         if (use.FindReaders(overlay) is [{ } reader, ..])
@@ -77,33 +77,33 @@ internal static class QemuRestorePlanner
                 FailureKind.ResourceBusy,
                 "SourceInUse",
                 disk,
-                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored while somebody reads its overlay '{overlay}', which would be deleted: {reader}. Nothing was touched. "
+                $"Disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be restored while somebody reads its overlay '{overlay}', which would be deleted: {reader}. Nothing was touched. "
                 + "Let the backup finish, and try again.");
         }
 
-        if (InnerSnapshots.Need(order, overlay))
+        if (InnerSnapshots.Need(request, overlay))
         {
             throw new VirtSnapshotException(
                 FailureKind.ResourceBusy,
                 "OverlayHasSnapshots",
                 disk,
-                $"A snapshot that was made with libvirt or QEMU itself needs the overlay '{overlay}' of disk '{disk.Target}' of domain '{order.Domain.Name}', which restoring would delete. Nothing was touched. "
-                + $"Look at them with 'virsh snapshot-list {order.Domain.Name}', and delete those that are not needed first.");
+                $"A snapshot that was made with libvirt or QEMU itself needs the overlay '{overlay}' of disk '{disk.Target}' of domain '{request.Domain.Name}', which restoring would delete. Nothing was touched. "
+                + $"Look at them with 'virsh snapshot-list {request.Domain.Name}', and delete those that are not needed first.");
         }
     }
 
-    private static VirtSnapshotException NotInChain(RestoreOrder order, RecordedDisk record, VmDisk disk, IReadOnlyList<DiskSource> chain) => new(
+    private static VirtSnapshotException NotInChain(RestoreRequest request, SnapshotRecord record, VmDisk disk, IReadOnlyList<DiskSource> chain) => new(
         FailureKind.InvalidOperation,
         "SnapshotInvalid",
         disk,
-        $"The overlay '{OverlayData.PathOf(record)}' does not stand on '{record.Source}' in the chain of disk '{disk.Target}' of domain '{order.Domain.Name}' any more: "
+        $"The overlay '{OverlayData.PathOf(record)}' does not stand on '{record.Source}' in the chain of disk '{disk.Target}' of domain '{request.Domain.Name}' any more: "
         + $"the chain is {string.Join(" -> ", chain)}. Nothing was touched.");
 
-    private static VirtSnapshotException NotOurs(RestoreOrder order, ImageUse use, VmDisk disk, IReadOnlyList<DiskSource> chain, int position) => new(
+    private static VirtSnapshotException NotOurs(RestoreRequest request, ImageUse use, VmDisk disk, IReadOnlyList<DiskSource> chain, int position) => new(
         FailureKind.InvalidOperation,
         "SnapshotNotOurs",
         disk,
-        $"Disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be restored: it stands on '{chain[position]}', an overlay that no record explains, "
+        $"Disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be restored: it stands on '{chain[position]}', an overlay that no record explains, "
         + "and what is in that would be lost. Nothing was touched. "
-        + new StrangeOverlays(order, () => use).Advise(disk, chain, position));
+        + new StrangeOverlays(request, () => use).Advise(disk, chain, position));
 }

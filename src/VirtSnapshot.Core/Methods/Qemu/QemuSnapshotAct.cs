@@ -7,13 +7,13 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>Overlays are made ahead, since making them is most of the time of libvirt's own call; taking is one transaction.</summary>
-internal sealed class QemuSnapshotAct : ISnapshotAct
+internal sealed class QemuSnapshotAct : SnapshotSteps
 {
     // A switch takes some 10 ms a disk; on a loaded host it can take a second. libvirt itself waits 30 s for a job that holds the domain.
     private static readonly TimeSpan SwitchTime = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan SwitchTimeOfDisk = TimeSpan.FromMilliseconds(250);
 
-    private readonly SnapshotOrder order;
+    private readonly PlanRequest request;
     private readonly IReadOnlyList<Overlay> overlays;
     private readonly string switchXml;
 
@@ -23,36 +23,36 @@ internal sealed class QemuSnapshotAct : ISnapshotAct
     // The host did not tell what became of these.
     private readonly ConcurrentBag<Overlay> unsure = [];
 
-    public QemuSnapshotAct(SnapshotOrder order, IReadOnlyList<Overlay> overlays)
+    public QemuSnapshotAct(PlanRequest request, IReadOnlyList<Overlay> overlays)
     {
-        this.order = order;
+        this.request = request;
         this.overlays = overlays;
-        switchXml = OverlaySwitchXml.Build(order.Domain, order.Name, overlays);
+        switchXml = OverlaySwitchXml.Build(request.Domain, request.Name, overlays);
         Disks =
         [
-            .. overlays.Select(overlay => new PlannedDisk(
+            .. overlays.Select(overlay => new PlannedSnapshot(
                 overlay.Disk,
-                new RecordedDisk(overlay.Disk.Target, QemuProvider.MethodName, overlay.Base, OverlayData.ToElement(overlay.Path, overlay.Stem)),
+                new SnapshotRecord(overlay.Disk.Target, QemuMethod.MethodName, overlay.Base, OverlayData.ToElement(overlay.Path, overlay.Stem)),
                 [overlay.Path])),
         ];
     }
 
-    public IReadOnlyList<PlannedDisk> Disks { get; }
+    public IReadOnlyList<PlannedSnapshot> Disks { get; }
 
-    public bool NeedsStandstill => false;
+    public bool NeedsVcpuPause => false;
 
     public bool IsSlow => false;
 
     public void Prepare(CancellationToken cancellation)
     {
-        using var ahead = order.Host.ReadAhead(overlays.Select(overlay => overlay.Base.Path).OfType<string>());
+        using var ahead = request.Host.ReadAhead(overlays.Select(overlay => overlay.Base.Path).OfType<string>());
         try
         {
             Parallel.ForEach(overlays, new ParallelOptions { CancellationToken = cancellation }, overlay =>
             {
                 try
                 {
-                    overlay.Create(order.Host);
+                    overlay.Create(request.Host);
                     created.Add(overlay);
                 }
                 catch (VirtSnapshotException e) when (e.ErrorId == "HostUnreachable")
@@ -69,7 +69,7 @@ internal sealed class QemuSnapshotAct : ISnapshotAct
 
         foreach (var folder in overlays.Select(overlay => Path.GetDirectoryName(overlay.Path)!).Distinct(StringComparer.Ordinal))
         {
-            order.Host.SyncDirectory(folder);
+            request.Host.SyncDirectory(folder);
         }
     }
 
@@ -77,35 +77,35 @@ internal sealed class QemuSnapshotAct : ISnapshotAct
     {
         foreach (var overlay in created)
         {
-            order.Host.Delete(overlay.Path);
+            request.Host.Delete(overlay.Path);
         }
 
         // Repairing looks into a file before it deletes it.
-        if (unsure.FirstOrDefault(overlay => order.Host.Stat(overlay.Path) is not null) is { } left)
+        if (unsure.FirstOrDefault(overlay => request.Host.Stat(overlay.Path) is not null) is { } left)
         {
             throw Overlay.AlreadyThere(left.Disk, left.Path);
         }
     }
 
-    public void Take() => InterruptibleCall.RunWithin((order.SwitchTime ?? SwitchTime) + (overlays.Count * SwitchTimeOfDisk), () =>
+    public void Take() => InterruptibleCall.RunWithin((request.SwitchTime ?? SwitchTime) + (overlays.Count * SwitchTimeOfDisk), () =>
     {
         try
         {
-            order.Native.SwitchToOverlays(switchXml);
+            request.Native.SwitchToOverlays(switchXml);
         }
         catch (LibvirtException e) when (e.Code == LibvirtErrorCode.OperationTimeout)
         {
-            throw DomainJobs.HeldLock(order.Domain, e);
+            throw DomainJobs.HeldLock(request.Domain, e);
         }
     });
 
     public IReadOnlyList<string> Complete(VmDomain now)
     {
-        var stored = now is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(order.Native, now) : null;
+        var stored = now is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(request.Native, now) : null;
         foreach (var overlay in overlays)
         {
             var disk = now.FindDisk(overlay.Disk.Target);
-            var chain = disk is null ? [] : ImageChain.Of(order.Host, now, disk);
+            var chain = disk is null ? [] : ImageChain.Of(request.Host, now, disk);
             if (chain.Count < 2 || chain[0].Path != overlay.Path || !chain[1].IsSameAs(overlay.Base))
             {
                 throw NotTaken(overlay, "does not write to");
@@ -124,5 +124,5 @@ internal sealed class QemuSnapshotAct : ISnapshotAct
         FailureKind.InvalidResult,
         "SnapshotNotTaken",
         overlay.Disk,
-        $"libvirt reported success, but disk '{overlay.Disk.Target}' of domain '{order.Domain.Name}' {problem} '{overlay.Path}' on top of '{overlay.Base}'.");
+        $"libvirt reported success, but disk '{overlay.Disk.Target}' of domain '{request.Domain.Name}' {problem} '{overlay.Path}' on top of '{overlay.Base}'.");
 }

@@ -11,104 +11,104 @@ internal static class QemuSnapshotPlanner
 
     private const long ComfortableFreeBytes = 1L << 30;
 
-    public static ISnapshotAct Plan(SnapshotOrder order)
+    public static SnapshotSteps Plan(PlanRequest request)
     {
-        var overlays = new List<Overlay>(order.Disks.Count);
-        var stored = order.Domain is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(order.Native, order.Domain) : null;
-        var disks = order.Disks.Select(chosen => chosen.Disk.Disk).ToList();
-        using var ahead = ReadAhead(order, disks, stored);
+        var overlays = new List<Overlay>(request.Disks.Count);
+        var stored = request.Domain is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(request.Native, request.Domain) : null;
+        var disks = request.Disks.Select(chosen => chosen.Disk.Disk).ToList();
+        using var ahead = ReadAhead(request, disks, stored);
         foreach (var disk in disks)
         {
-            RefuseBlockJob(order, disk);
-            RefuseMissingSource(order, disk);
-            RefuseOtherWriter(order, disk);
-            RefuseNetworkBase(order, disk);
-            RefuseSplitDefinitions(order, disk, stored?.FindDisk(disk.Target));
-            ChainDepth.Check(order, disk, ImageChain.Of(order.Host, order.Domain, disk).Count, order.Warn);
-            var (path, stem) = ChoosePath(order, disk, overlays);
-            overlays.Add(new Overlay(disk, path, stem, Capacity(order, disk), order.Set));
+            RefuseBlockJob(request, disk);
+            RefuseMissingSource(request, disk);
+            RefuseOtherWriter(request, disk);
+            RefuseNetworkBase(request, disk);
+            RefuseSplitDefinitions(request, disk, stored?.FindDisk(disk.Target));
+            ChainDepth.Check(request, disk, ImageChain.Of(request.Host, request.Domain, disk).Count, request.Warn);
+            var (path, stem) = ChoosePath(request, disk, overlays);
+            overlays.Add(new Overlay(disk, path, stem, Capacity(request, disk), request.Set));
         }
 
-        RefuseTakenNames(order, overlays);
+        RefuseTakenNames(request, overlays);
 
         // Temporary overlays are on disks of other methods, and go before they matter.
-        foreach (var kept in order.Disks.Where(chosen => chosen.Method.Name == QemuProvider.MethodName))
+        foreach (var kept in request.Disks.Where(chosen => chosen.Method.Name == QemuMethod.MethodName))
         {
-            DriverOptions.Check(order, kept.Disk.Disk, order.Warn);
+            DriverOptions.Check(request, kept.Disk.Disk, request.Warn);
         }
 
         foreach (var folder in overlays.GroupBy(overlay => Path.GetDirectoryName(overlay.Path)!, StringComparer.Ordinal))
         {
-            CheckFolder(order, folder.Key, [.. folder]);
+            CheckFolder(request, folder.Key, [.. folder]);
         }
 
-        return new QemuSnapshotAct(order, overlays);
+        return new QemuSnapshotAct(request, overlays);
     }
 
     /// <summary>All that is asked below about the disks' files and their folders.</summary>
-    private static IDisposable ReadAhead(SnapshotOrder order, IReadOnlyList<VmDisk> disks, VmDomain? stored)
+    private static IDisposable ReadAhead(PlanRequest request, IReadOnlyList<VmDisk> disks, VmDomain? stored)
     {
         var named = disks.Concat(disks.Select(disk => stored?.FindDisk(disk.Target)).OfType<VmDisk>()).Select(disk => disk.Source.Path).OfType<string>().ToList();
-        var folders = order.OverlayDirectory is { } given ? [given] : named.Select(path => Path.GetDirectoryName(path)).OfType<string>();
-        return order.Domain.IsActive
-            ? new ReadScope(order.Host.ReadAhead([.. named, .. folders]))
-            : ImageChain.ReadAhead(order.Host, disks.Select(disk => disk.Source), folders);
+        var folders = request.OverlayDirectory is { } given ? [given] : named.Select(path => Path.GetDirectoryName(path)).OfType<string>();
+        return request.Domain.IsActive
+            ? new ReadScope(request.Host.ReadAhead([.. named, .. folders]))
+            : ImageChain.ReadAhead(request.Host, disks.Select(disk => disk.Source), folders);
     }
 
-    private static void RefuseTakenNames(SnapshotOrder order, IReadOnlyList<Overlay> overlays)
+    private static void RefuseTakenNames(PlanRequest request, IReadOnlyList<Overlay> overlays)
     {
-        using var ahead = order.Host.ReadAhead(overlays.Select(overlay => overlay.Path));
-        if (overlays.FirstOrDefault(overlay => order.Host.Stat(overlay.Path) is not null) is { } taken)
+        using var ahead = request.Host.ReadAhead(overlays.Select(overlay => overlay.Path));
+        if (overlays.FirstOrDefault(overlay => request.Host.Stat(overlay.Path) is not null) is { } taken)
         {
-            throw OverlayMark.Parse(ImageChain.ReadHeader(order.Host, taken.Path)?.Mark) is { } mark && mark.Set.WhyNotOf(order.Domain.Uuid) is null
+            throw OverlayMark.Parse(ImageChain.ReadHeader(request.Host, taken.Path)?.Mark) is { } mark && mark.Set.WhyNotOf(request.Domain.Uuid) is null
                 ? taken.HoldsOwnData()
                 : Overlay.AlreadyThere(taken.Disk, taken.Path);
         }
     }
 
-    private static void RefuseBlockJob(SnapshotOrder order, VmDisk disk)
+    private static void RefuseBlockJob(PlanRequest request, VmDisk disk)
     {
-        if (order.Domain.IsActive && (disk.HasMirror || order.Native.FindJob(disk.Target) is not null))
+        if (request.Domain.IsActive && (disk.HasMirror || request.Native.FindJob(disk.Target) is not null))
         {
             throw new VirtSnapshotException(
                 FailureKind.ResourceBusy,
                 "BlockJobRunning",
                 disk,
-                $"A block job is running on disk '{disk.Target}' of domain '{order.Domain.Name}'. Nothing was touched. "
-                + $"Wait for it ('virsh blockjob {order.Domain.Name} {disk.Target}' shows it), and try again.");
+                $"A block job is running on disk '{disk.Target}' of domain '{request.Domain.Name}'. Nothing was touched. "
+                + $"Wait for it ('virsh blockjob {request.Domain.Name} {disk.Target}' shows it), and try again.");
         }
     }
 
-    private static void RefuseOtherWriter(SnapshotOrder order, VmDisk disk)
+    private static void RefuseOtherWriter(PlanRequest request, VmDisk disk)
     {
-        if (order.Writers is { } writers)
+        if (request.Writers is { } writers)
         {
-            SharedImage.RefuseUnderOverlay(order, writers, disk);
+            SharedImage.RefuseUnderOverlay(request, writers, disk);
         }
     }
 
-    private static void RefuseMissingSource(SnapshotOrder order, VmDisk disk)
+    private static void RefuseMissingSource(PlanRequest request, VmDisk disk)
     {
-        if (disk.Source.Path is { } path && order.Host.Stat(path, followLink: true) is null)
+        if (disk.Source.Path is { } path && request.Host.Stat(path, followLink: true) is null)
         {
             throw new VirtSnapshotException(
                 FailureKind.ObjectNotFound,
                 "SourceMissing",
                 disk,
-                $"The source '{path}' of disk '{disk.Target}' of domain '{order.Domain.Name}' does not exist on host '{order.Host.Name}'. Nothing was touched.");
+                $"The source '{path}' of disk '{disk.Target}' of domain '{request.Domain.Name}' does not exist on host '{request.Host.Name}'. Nothing was touched.");
         }
     }
 
     /// <summary>A running domain's definition names a network base under its overlays; a shut-off one's would forget it.</summary>
-    private static void RefuseNetworkBase(SnapshotOrder order, VmDisk disk)
+    private static void RefuseNetworkBase(PlanRequest request, VmDisk disk)
     {
-        if (!order.Domain.IsActive && ImageChain.Of(order.Host, order.Domain, disk).Any(layer => !layer.HasPath))
+        if (!request.Domain.IsActive && ImageChain.Of(request.Host, request.Domain, disk).Any(layer => !layer.HasPath))
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
                 "DomainNotRunning",
                 disk,
-                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' is on the network, and only a running QEMU can put an overlay on it. Nothing was touched. Start the domain first.");
+                $"Disk '{disk.Target}' of domain '{request.Domain.Name}' is on the network, and only a running QEMU can put an overlay on it. Nothing was touched. Start the domain first.");
         }
     }
 
@@ -116,29 +116,29 @@ internal static class QemuSnapshotPlanner
     /// The image itself tells its size sooner than libvirt, which asks QEMU. Only where more than a path makes the source (a slice,
     /// encryption) must libvirt be asked, and it cannot tell the size of a shut-off domain's volume.
     /// </summary>
-    private static ulong Capacity(SnapshotOrder order, VmDisk disk)
+    private static ulong Capacity(PlanRequest request, VmDisk disk)
     {
         if (disk.Source is not { Path: { } path } || SafeXml.Parse(disk.Source.Xml).HasElements)
         {
-            return order.Native.Capacity(disk.Target);
+            return request.Native.Capacity(disk.Target);
         }
 
         const ulong sector = 512;
         return disk.Format switch
         {
-            "qcow2" when ImageChain.ReadHeader(order.Host, path) is { } header => header.VirtualSize,
-            null or "raw" when order.Host.Stat(path, followLink: true) is { IsRegularFile: true } file => (file.Size + sector - 1) / sector * sector,
-            _ when disk.Source.Type == DiskSourceType.Volume && !order.Domain.IsActive => AskQemuImg(order, disk, path),
-            _ => order.Native.Capacity(disk.Target),
+            "qcow2" when ImageChain.ReadHeader(request.Host, path) is { } header => header.VirtualSize,
+            null or "raw" when request.Host.Stat(path, followLink: true) is { IsRegularFile: true } file => (file.Size + sector - 1) / sector * sector,
+            _ when disk.Source.Type == DiskSourceType.Volume && !request.Domain.IsActive => AskQemuImg(request, disk, path),
+            _ => request.Native.Capacity(disk.Target),
         };
     }
 
-    private static ulong AskQemuImg(SnapshotOrder order, VmDisk disk, string path)
+    private static ulong AskQemuImg(PlanRequest request, VmDisk disk, string path)
     {
-        var result = order.Host.Run("qemu-img", ["info", "--output=json", "-f", disk.Format ?? "raw", path]);
+        var result = request.Host.Run("qemu-img", ["info", "--output=json", "-f", disk.Format ?? "raw", path]);
         try
         {
-            return result.Succeeded ? ImageInfo.ReadVirtualSize(result.Output) : throw Unreadable(result.Complaint);
+            return result.Succeeded ? ImageInfo.ReadVirtualSize(result.Output) : throw Unreadable(result.ToolError);
         }
         catch (FormatException e)
         {
@@ -149,85 +149,85 @@ internal static class QemuSnapshotPlanner
             FailureKind.InvalidData,
             "SourceUnreadable",
             disk,
-            $"The source '{path}' of disk '{disk.Target}' of domain '{order.Domain.Name}' cannot be read: {why}. Nothing was touched.");
+            $"The source '{path}' of disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be read: {why}. Nothing was touched.");
     }
 
     /// <summary>
     /// libvirt moves the stored definition to the overlay only where it names the source in the same words. Else the next start
     /// would be from the base, without all that the guest has written since.
     /// </summary>
-    private static void RefuseSplitDefinitions(SnapshotOrder order, VmDisk disk, VmDisk? stored)
+    private static void RefuseSplitDefinitions(PlanRequest request, VmDisk disk, VmDisk? stored)
     {
         if (stored?.Source.Path is { } path
             && path != disk.Source.Path
             && disk.Source.Path is { } used
-            && order.Host.Stat(used, followLink: true) is { } facts
-            && order.Host.Stat(path, followLink: true)?.IsSameFileAs(facts) == true)
+            && request.Host.Stat(used, followLink: true) is { } facts
+            && request.Host.Stat(path, followLink: true)?.IsSameFileAs(facts) == true)
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
                 "DefinitionsDiffer",
                 disk,
-                $"Disk '{disk.Target}' of domain '{order.Domain.Name}' is '{used}' while it runs, but '{path}' in its stored definition: the same file under two names, "
+                $"Disk '{disk.Target}' of domain '{request.Domain.Name}' is '{used}' while it runs, but '{path}' in its stored definition: the same file under two names, "
                 + "of which libvirt would change only one. Nothing was touched. Write the same path into both with 'virsh edit', and restart the domain.");
         }
     }
 
-    private static (string Path, string Stem) ChoosePath(SnapshotOrder order, VmDisk disk, List<Overlay> chosen)
+    private static (string Path, string Stem) ChoosePath(PlanRequest request, VmDisk disk, List<Overlay> chosen)
     {
-        var folder = order.OverlayDirectory is { } given
-            ? Absolute(given, order)
-            : disk.Source.Path is { } image && order.Host.Stat(image, followLink: true) is { IsRegularFile: true }
+        var folder = request.OverlayDirectory is { } given
+            ? Absolute(given, request)
+            : disk.Source.Path is { } image && request.Host.Stat(image, followLink: true) is { IsRegularFile: true }
                 ? Path.GetDirectoryName(image)!
                 : throw new VirtSnapshotException(
                     FailureKind.InvalidArgument,
                     "OverlayDirectoryNeeded",
                     disk,
-                    $"Disk '{disk.Target}' of domain '{order.Domain.Name}' is a {disk.Source.Type.ToString().ToLowerInvariant()} disk and has no folder of its own "
+                    $"Disk '{disk.Target}' of domain '{request.Domain.Name}' is a {disk.Source.Type.ToString().ToLowerInvariant()} disk and has no folder of its own "
                     + "where an overlay could go. Nothing was touched. Name one with -OverlayDirectory.");
-        var stem = Stem(order, disk);
-        if (chosen.Exists(other => other.Path == Overlay.PathFor(folder, stem, order.Name)))
+        var stem = Stem(request, disk);
+        if (chosen.Exists(other => other.Path == Overlay.PathFor(folder, stem, request.Name)))
         {
             // Two images of the same name but for their extension.
             stem = $"{stem}.{disk.Target}";
         }
 
-        return (Overlay.PathFor(folder, stem, order.Name), stem);
+        return (Overlay.PathFor(folder, stem, request.Name), stem);
     }
 
-    private static string Absolute(string folder, SnapshotOrder order) => Path.IsPathRooted(folder)
+    private static string Absolute(string folder, PlanRequest request) => Path.IsPathRooted(folder)
         ? Path.GetFullPath(folder)
         : throw new VirtSnapshotException(
             FailureKind.InvalidArgument,
             "OverlayDirectoryNotAbsolute",
-            order.Domain,
+            request.Domain,
             $"The overlay directory '{folder}' is not an absolute path. Nothing was touched. Give the path as the hypervisor's host sees it.");
 
     /// <summary>What an overlay's name begins with: the image's own, or what the overlay we stand on began with, so that names do not grow.</summary>
-    private static string Stem(SnapshotOrder order, VmDisk disk)
+    private static string Stem(PlanRequest request, VmDisk disk)
     {
-        if (disk.Source.Path is not { } image || order.Host.Stat(image, followLink: true) is not { IsRegularFile: true })
+        if (disk.Source.Path is not { } image || request.Host.Stat(image, followLink: true) is not { IsRegularFile: true })
         {
             return Overlay.StemOf(disk);
         }
 
-        return order.Recorded.Where(record => OverlayData.PathOf(record) == image).Select(OverlayData.StemOf).FirstOrDefault()
+        return request.Recorded.Where(record => OverlayData.PathOf(record) == image).Select(OverlayData.StemOf).FirstOrDefault()
             ?? Path.GetFileNameWithoutExtension(image);
     }
 
-    private static void CheckFolder(SnapshotOrder order, string folder, IReadOnlyList<Overlay> overlays)
+    private static void CheckFolder(PlanRequest request, string folder, IReadOnlyList<Overlay> overlays)
     {
         var disk = overlays[0].Disk;
-        if (order.Host.Stat(folder, followLink: true) is not { IsDirectory: true })
+        if (request.Host.Stat(folder, followLink: true) is not { IsDirectory: true })
         {
             throw new VirtSnapshotException(
                 FailureKind.ObjectNotFound,
                 "OverlayDirectoryNotFound",
                 disk,
-                $"The overlay directory '{folder}' does not exist on host '{order.Host.Name}'. Nothing was touched. Make it, writable for QEMU's user, or name another one.");
+                $"The overlay directory '{folder}' does not exist on host '{request.Host.Name}'. Nothing was touched. Make it, writable for QEMU's user, or name another one.");
         }
 
-        if (!order.Host.CanWriteTo(folder))
+        if (!request.Host.CanWriteTo(folder))
         {
             throw new VirtSnapshotException(
                 FailureKind.PermissionDenied,
@@ -236,7 +236,7 @@ internal static class QemuSnapshotPlanner
                 $"The overlay directory '{folder}' cannot be written to. Nothing was touched. Run as root, or name another one with -OverlayDirectory.");
         }
 
-        var free = order.Host.FreeSpace(folder);
+        var free = request.Host.FreeSpace(folder);
         if (free < LeastFreeBytes * overlays.Count)
         {
             throw new VirtSnapshotException(
@@ -249,7 +249,7 @@ internal static class QemuSnapshotPlanner
 
         if (free < Math.Min(ComfortableFreeBytes, overlays.Sum(overlay => (long)overlay.Capacity)))
         {
-            order.Warn($"The overlay directory '{folder}' has only {free >> 20} MiB left. If the guest of domain '{order.Domain.Name}' fills it, it is paused: remove the snapshot soon.");
+            request.Warn($"The overlay directory '{folder}' has only {free >> 20} MiB left. If the guest of domain '{request.Domain.Name}' fills it, it is paused: remove the snapshot soon.");
         }
     }
 }

@@ -4,9 +4,9 @@ using VirtSnapshot.Domains;
 namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>Overlays that no record explains: other tools' snapshots are told from linked clones, which are disks of their own.</summary>
-internal sealed class StrangeOverlays(RecordOrder order, Func<ImageUse> use)
+internal sealed class StrangeOverlays(MethodRequest request, Func<ImageUse> use)
 {
-    private readonly Lazy<IReadOnlyList<string>> libvirtSnapshots = new(order.Native.SnapshotXmls);
+    private readonly Lazy<IReadOnlyList<string>> libvirtSnapshots = new(request.Native.SnapshotXmls);
 
     /// <summary>
     /// Whether libvirt keeps a snapshot that names the overlay; or else whether it is named as libvirt and we name overlays, and no other disk
@@ -34,7 +34,7 @@ internal sealed class StrangeOverlays(RecordOrder order, Func<ImageUse> use)
 
         // Without --shallow libvirt merges everything into the bottom of the chain.
         var command = $"virsh blockcommit {disk.Domain} {disk.Target} --shallow " + (position == 0 ? "--active --pivot" : $"--top {overlay} --wait");
-        var start = order.Domain.IsActive ? "" : "start the domain and ";
+        var start = request.Domain.IsActive ? "" : "start the domain and ";
         var record = FindLibvirtSnapshot(overlay) is { } name
             ? $", and then remove libvirt's record of it with 'virsh snapshot-delete {disk.Domain} {name} --metadata'"
             : "";

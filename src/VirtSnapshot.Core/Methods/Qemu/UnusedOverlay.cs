@@ -11,20 +11,20 @@ internal static class UnusedOverlay
     /// What has become of an overlay that removing its snapshot can neither merge nor delete, as the end of a sentence; null where its disk uses it, might go
     /// on with it, or that cannot be told now.
     /// </summary>
-    public static string? Describe(RecordOrder order, RecordedDisk record)
+    public static string? Describe(MethodRequest request, SnapshotRecord record)
     {
-        var (host, path) = (order.Host, OverlayData.PathOf(record));
-        var disk = order.Domain.FindDisk(record.Target);
-        var chain = disk is null ? [] : ImageChain.Of(host, order.Domain, disk);
+        var (host, path) = (request.Host, OverlayData.PathOf(record));
+        var disk = request.Domain.FindDisk(record.Target);
+        var chain = disk is null ? [] : ImageChain.Of(host, request.Domain, disk);
         var overlay = DiskSource.ForPath(path, "qcow2", isBlockDevice: false);
-        if (chain.Any(layer => layer.Path == path) || FindUser(order, record) is not null)
+        if (chain.Any(layer => layer.Path == path) || FindUser(request, record) is not null)
         {
             return null;
         }
 
         if (disk is null)
         {
-            return order.FindDisk(record.Target) is null
+            return request.FindDisk(record.Target) is null
                 ? $"the domain has no disk '{record.Target}' any more{Remains(host, path)}"
                 : null;
         }
@@ -41,21 +41,21 @@ internal static class UnusedOverlay
 
         // As after 'virsh define' of an old XML: the disk's newest data.
         bool HoldsDataFor(IReadOnlyList<DiskSource> layers) => ImageChain.ReadHeader(host, path, withTable: true) is { HoldsData: true }
-            && ImageChain.FromImages(host, overlay).Skip(1).Any(below => layers.Any(layer => IsSame(order, layer, below)));
+            && ImageChain.FromImages(host, overlay).Skip(1).Any(below => layers.Any(layer => IsSame(request, layer, below)));
     }
 
     /// <summary>
     /// The disk that uses the overlay of a snapshot, be it another one than the snapshot's, in the running or in the stored definition; null where none does.
     /// </summary>
-    public static VmDisk? FindUser(RecordOrder order, RecordedDisk record)
+    public static VmDisk? FindUser(MethodRequest request, SnapshotRecord record)
     {
         var overlay = DiskSource.ForPath(OverlayData.PathOf(record), "qcow2", isBlockDevice: false);
-        return order.Domain.PlainDisks.FirstOrDefault(disk => Uses(ImageChain.Of(order.Host, order.Domain, disk)))
-            ?? (order.Domain is { IsActive: true, IsPersistent: true }
-                ? DomainReader.ReadStored(order.Native, order.Domain).PlainDisks.FirstOrDefault(disk => Uses(ImageChain.OfStored(order.Host, disk)))
+        return request.Domain.PlainDisks.FirstOrDefault(disk => Uses(ImageChain.Of(request.Host, request.Domain, disk)))
+            ?? (request.Domain is { IsActive: true, IsPersistent: true }
+                ? DomainReader.ReadStored(request.Native, request.Domain).PlainDisks.FirstOrDefault(disk => Uses(ImageChain.OfStored(request.Host, disk)))
                 : null);
 
-        bool Uses(IReadOnlyList<DiskSource> layers) => layers.Any(layer => IsSame(order, layer, overlay));
+        bool Uses(IReadOnlyList<DiskSource> layers) => layers.Any(layer => IsSame(request, layer, overlay));
     }
 
     /// <summary>
@@ -72,8 +72,8 @@ internal static class UnusedOverlay
     /// <summary>Whether something stands at a path.</summary>
     public static bool IsInSight(IHost host, string path) => ImageChain.TryStat(host, path) is not null;
 
-    private static bool IsSame(RecordOrder order, DiskSource one, DiskSource other) =>
-        one.IsSameAs(other) || (one.Path is { } image && other.Path is { } same && order.IsSameFile(image, same));
+    private static bool IsSame(MethodRequest request, DiskSource one, DiskSource other) =>
+        one.IsSameAs(other) || (one.Path is { } image && other.Path is { } same && request.IsSameFile(image, same));
 
     private static bool AreInSight(IHost host, IReadOnlyList<DiskSource> chain) =>
         chain.All(layer => layer.Path is not { } image || IsInSight(host, image));

@@ -8,14 +8,14 @@ namespace VirtSnapshot.Methods.QemuInternal;
 /// What the image holds before that is kept as another internal snapshot, and marks of the same kind say how far it came: nothing else tells
 /// afterwards what an image's content once was. QEMU's image lock keeps it from a domain that is started meanwhile.
 /// </remarks>
-internal sealed class InternalRestoration(RecordOrder order, RestoredDisk disk) : IDiskRestoration
+internal sealed class InternalRestoration(MethodRequest request, RestoreRecord disk) : IDiskRestoration
 {
     /// <summary>What a guest writes comes later than that.</summary>
     private static readonly TimeSpan Moment = TimeSpan.FromSeconds(2);
 
     private readonly InternalSnapshot snapshot = InternalSnapshot.Read(disk.Record);
 
-    public RestoredDisk Disk => disk;
+    public RestoreRecord Disk => disk;
 
     public string Description => $"'{Image}' goes back to its internal snapshot '{snapshot.Name}'; what it holds now is deleted";
 
@@ -24,7 +24,7 @@ internal sealed class InternalRestoration(RecordOrder order, RestoredDisk disk) 
     /// <summary>The disk's image.</summary>
     public string Image => snapshot.Image;
 
-    private IHost Host => order.Host;
+    private IHost Host => request.Host;
 
     /// <summary>What the image held before.</summary>
     private InternalSnapshot Before => Named("before");
@@ -41,7 +41,7 @@ internal sealed class InternalRestoration(RecordOrder order, RestoredDisk disk) 
 
     public void Prepare(CancellationToken cancellation) => Make(Before);
 
-    public void Recheck() => LiveSource.Recheck(order, disk.Record.Target, Image, snapshot.Name);
+    public void Recheck() => LiveSource.Recheck(request, disk.Record.Target, Image, snapshot.Name);
 
     public void Switch()
     {

@@ -16,16 +16,16 @@ internal sealed record InternalSnapshot(string Image, string Name)
     private const string ElementName = "internalSnapshot";
     private const string Format = "qcow2";
 
-    public static InternalSnapshot Read(RecordedDisk record)
+    public static InternalSnapshot Read(SnapshotRecord record)
     {
         var element = record.Data.Name == ElementName ? record.Data : throw new FormatException($"A record of method '{record.Method}' without <{ElementName}>.");
         string Value(string name) => (string?)element.Attribute(name) ?? throw new FormatException($"<{ElementName}> without '{name}'.");
         return new InternalSnapshot(Value("image"), Value("name"));
     }
 
-    public RecordedDisk ToRecord(VmDisk disk) => new(
+    public SnapshotRecord ToRecord(VmDisk disk) => new(
         disk.Target,
-        QemuInternalProvider.MethodName,
+        QemuInternalMethod.MethodName,
         ToSource(disk.Source.Type == DiskSourceType.Block),
         new XElement(ElementName, new XAttribute("image", Image), new XAttribute("name", Name)));
 
@@ -76,7 +76,7 @@ internal sealed record InternalSnapshot(string Image, string Name)
         var result = host.RunAsRoot("qemu-img", ["info", "-U", "--output=json", "-f", Format, Image]);
         if (!result.Succeeded)
         {
-            throw Unreadable(result.Complaint);
+            throw Unreadable(result.ToolError);
         }
 
         try
@@ -114,14 +114,14 @@ internal sealed record InternalSnapshot(string Image, string Name)
         var result = host.RunAsRoot("qemu-img", ["snapshot", "-q", what, Name, Image]);
         if (!result.Succeeded)
         {
-            var (kind, id) = result.Complaint switch
+            var (kind, id) = result.ToolError switch
             {
-                var complaint when Complaint.IsImageLocked(complaint) => (FailureKind.ResourceBusy, "SourceInUse"),
-                var complaint when Complaint.IsNoSpace(complaint) => (FailureKind.QuotaExceeded, "NoSpace"),
-                var complaint when Complaint.IsNoPermission(complaint) => (FailureKind.PermissionDenied, "AccessDenied"),
+                var complaint when ToolError.IsImageLocked(complaint) => (FailureKind.ResourceBusy, "SourceInUse"),
+                var complaint when ToolError.IsNoSpace(complaint) => (FailureKind.QuotaExceeded, "NoSpace"),
+                var complaint when ToolError.IsNoPermission(complaint) => (FailureKind.PermissionDenied, "AccessDenied"),
                 _ => (FailureKind.InvalidResult, errorId),
             };
-            throw new VirtSnapshotException(kind, id, Image, $"The internal snapshot '{Name}' of '{Image}' {problem}: {result.Complaint}.{advice}");
+            throw new VirtSnapshotException(kind, id, Image, $"The internal snapshot '{Name}' of '{Image}' {problem}: {result.ToolError}.{advice}");
         }
     }
 

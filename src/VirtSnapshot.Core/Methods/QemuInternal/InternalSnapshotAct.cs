@@ -4,13 +4,13 @@ using VirtSnapshot.Hosts;
 namespace VirtSnapshot.Methods.QemuInternal;
 
 /// <summary>All disks of one set: image by image, since nothing writes to them meanwhile.</summary>
-internal sealed class InternalSnapshotAct(IHost host, IReadOnlyList<(VmDisk Disk, InternalSnapshot Snapshot)> parts) : ISnapshotAct
+internal sealed class InternalSnapshotAct(IHost host, IReadOnlyList<(VmDisk Disk, InternalSnapshot Snapshot)> parts) : SnapshotSteps
 {
-    public IReadOnlyList<PlannedDisk> Disks { get; } =
-        [.. parts.Select(part => new PlannedDisk(part.Disk, part.Snapshot.ToRecord(part.Disk), [$"{part.Snapshot}"]))];
+    public IReadOnlyList<PlannedSnapshot> Disks { get; } =
+        [.. parts.Select(part => new PlannedSnapshot(part.Disk, part.Snapshot.ToRecord(part.Disk), [$"{part.Snapshot}"]))];
 
     /// <summary>There is no guest.</summary>
-    public bool NeedsStandstill => false;
+    public bool NeedsVcpuPause => false;
 
     public bool IsSlow => false;
 

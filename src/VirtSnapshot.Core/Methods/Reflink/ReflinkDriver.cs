@@ -41,7 +41,7 @@ internal sealed class ReflinkDriver : IVolumeDriver
 
     public StorageLevel Level => StorageLevel.FileSystem;
 
-    public VolumeFit Judge(StorageStack stack) => stack.Find<FileSystemLayer>() switch
+    public VolumeFit Probe(StorageStack stack) => stack.Find<FileSystemLayer>() switch
     {
         null => VolumeFit.Impossible("it is not a file in a file system of the host"),
         { CanClone: false } layer => VolumeFit.Impossible($"its image is on {layer.FileSystem} ('{layer.MountPoint}'), where files cannot share blocks"),
@@ -49,34 +49,34 @@ internal sealed class ReflinkDriver : IVolumeDriver
         var layer => new VolumeFit(new Volume(layer.File, Root: null), MethodRank.Possible, $"its image is cloned within {layer.FileSystem}, and the disk stays as it is"),
     };
 
-    public bool IsSlow(VolumeOrder order)
+    public bool IsSlow(VolumeRequest request)
     {
-        var result = order.Host.RunAsRoot("sh", ["-c", CountScript, "filefrag", order.Volume.Name]);
+        var result = request.Host.RunAsRoot("sh", ["-c", CountScript, "filefrag", request.Volume.Name]);
         return !long.TryParse(result.Output, NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var lines) || lines is < LeastLines or > ManyExtents;
     }
 
-    public VolumeSnapshot Plan(VolumeOrder order)
+    public VolumeSnapshot Plan(VolumeRequest request)
     {
-        var image = order.Volume.Name;
+        var image = request.Volume.Name;
         var folder = Path.GetDirectoryName(image)!;
-        if (order.Host.Stat(image) is not { IsRegularFile: true })
+        if (request.Host.Stat(image) is not { IsRegularFile: true })
         {
-            throw VolumeFailure.Unsuitable(order, $"'{image}' is not a regular file");
+            throw VolumeFailure.Unsuitable(request, $"'{image}' is not a regular file");
         }
 
-        var at = VolumeNames.Beside(folder, order.Label);
-        if (order.Host.Stat(at) is not null)
+        var at = VolumeNames.Beside(folder, request.Label);
+        if (request.Host.Stat(at) is not null)
         {
-            throw VolumeFailure.NameTaken(order, at);
+            throw VolumeFailure.NameTaken(request, at);
         }
 
-        VolumeRoom.Check(order, folder);
-        if (order.Stack.Find<FileSystemLayer>() is { FileSystem: "btrfs" } && CopyOnWrite.IsOff(order.Host, image) && !CopyOnWrite.IsOff(order.Host, folder))
+        VolumeSpace.Check(request, folder);
+        if (request.Stack.Find<FileSystemLayer>() is { FileSystem: "btrfs" } && CopyOnWrite.IsOff(request.Host, image) && !CopyOnWrite.IsOff(request.Host, folder))
         {
-            throw VolumeFailure.Unsuitable(order, $"'{image}' is without copy-on-write (chattr +C), and what is made in '{folder}' is with it: btrfs does not clone from one to the other. Method 'btrfs' can");
+            throw VolumeFailure.Unsuitable(request, $"'{image}' is without copy-on-write (chattr +C), and what is made in '{folder}' is with it: btrfs does not clone from one to the other. Method 'btrfs' can");
         }
 
-        return new VolumeSnapshot(order.Volume, at, at, new Dictionary<string, string>(StringComparer.Ordinal));
+        return new VolumeSnapshot(request.Volume, at, at, new Dictionary<string, string>(StringComparer.Ordinal));
     }
 
     /// <summary>Cloning flushes by itself; this is so that little is left for it. Where it fails, the clone will tell.</summary>
@@ -87,7 +87,7 @@ internal sealed class ReflinkDriver : IVolumeDriver
         var result = host.RunAsRoot("sh", ["-c", CloneScript, "cp", snapshot.Volume.Name, snapshot.At]);
         if (!result.Succeeded)
         {
-            throw VolumeFailure.NotTaken(snapshot, result.Complaint);
+            throw VolumeFailure.NotTaken(snapshot, result.ToolError);
         }
     });
 
@@ -106,7 +106,7 @@ internal sealed class ReflinkDriver : IVolumeDriver
         var result = host.RunAsRoot("sync", ["--", snapshot.At, Path.GetDirectoryName(snapshot.At)!]);
         if (!result.Succeeded)
         {
-            throw VolumeFailure.NotTaken(snapshot, result.Complaint);
+            throw VolumeFailure.NotTaken(snapshot, result.ToolError);
         }
     }
 
@@ -139,7 +139,7 @@ internal sealed class ReflinkDriver : IVolumeDriver
         var result = host.RunAsRoot("rm", ["-f", "--", snapshot.At]);
         if (!result.Succeeded)
         {
-            throw VolumeFailure.NotDeleted(snapshot, result.Complaint);
+            throw VolumeFailure.NotDeleted(snapshot, result.ToolError);
         }
 
         host.RunAsRoot("sync", ["--", Path.GetDirectoryName(snapshot.At)!]);

@@ -3,9 +3,9 @@ using VirtSnapshot.Hosts;
 namespace VirtSnapshot.Methods.Volumes;
 
 /// <summary>Bringing back a disk that is a volume itself, by its own tools.</summary>
-internal abstract class DeviceRestoration(RecordOrder order, RestoredDisk disk) : IDiskRestoration
+internal abstract class DeviceRestoration(MethodRequest request, RestoreRecord disk) : IDiskRestoration
 {
-    public RestoredDisk Disk => disk;
+    public RestoreRecord Disk => disk;
 
     public abstract string Description { get; }
 
@@ -14,17 +14,17 @@ internal abstract class DeviceRestoration(RecordOrder order, RestoredDisk disk) 
     /// <summary>The device that the disk is.</summary>
     public abstract string Device { get; }
 
-    protected IHost Host => order.Host;
+    protected IHost Host => request.Host;
 
     protected VolumeSnapshot Snapshot { get; } = VolumeSnapshot.Read(disk.Record);
 
     public abstract bool IsSwitched();
 
-    public virtual bool IsBeyondRecall() => false;
+    public virtual bool IsIrreversible() => false;
 
     public abstract void Prepare(CancellationToken cancellation);
 
-    public void Recheck() => LiveSource.Recheck(order, disk.Record.Target, Device, Snapshot.Name);
+    public void Recheck() => LiveSource.Recheck(request, disk.Record.Target, Device, Snapshot.Name);
 
     public abstract void Switch();
 
@@ -43,22 +43,22 @@ internal abstract class DeviceRestoration(RecordOrder order, RestoredDisk disk) 
     protected string Do(string program, params IReadOnlyList<string> arguments)
     {
         var result = Host.RunAsRoot(program, arguments);
-        return result.Succeeded ? result.Output : throw Failed($"'{program}' says: {result.Complaint}");
+        return result.Succeeded ? result.Output : throw Failed($"'{program}' says: {result.ToolError}");
     }
 
     protected VirtSnapshotException Failed(string why)
     {
-        var (kind, id) = Complaint.IsNoSpace(why) ? (FailureKind.QuotaExceeded, "NoSpace") : (FailureKind.InvalidResult, "RestoreFailed");
+        var (kind, id) = ToolError.IsNoSpace(why) ? (FailureKind.QuotaExceeded, "NoSpace") : (FailureKind.InvalidResult, "RestoreFailed");
         return new VirtSnapshotException(
             kind,
             id,
-            order.Domain.FindDisk(disk.Record.Target),
-            $"Disk '{disk.Record.Target}' of domain '{order.Domain.Name}' could not be restored from '{Snapshot.Name}': {why}.");
+            request.Domain.FindDisk(disk.Record.Target),
+            $"Disk '{disk.Record.Target}' of domain '{request.Domain.Name}' could not be restored from '{Snapshot.Name}': {why}.");
     }
 
     protected VirtSnapshotException Refused(FailureKind kind, string errorId, string why) => new(
         kind,
         errorId,
-        order.Domain.FindDisk(disk.Record.Target),
-        $"Disk '{disk.Record.Target}' of domain '{order.Domain.Name}' cannot be restored from '{Snapshot.Name}': {why}. Nothing was touched.");
+        request.Domain.FindDisk(disk.Record.Target),
+        $"Disk '{disk.Record.Target}' of domain '{request.Domain.Name}' cannot be restored from '{Snapshot.Name}': {why}. Nothing was touched.");
 }

@@ -32,27 +32,27 @@ internal sealed class FileRestoration : IDiskRestoration
         sync -- "$copy"
         """;
 
-    private readonly RecordOrder order;
+    private readonly MethodRequest request;
     private readonly IHost host;
 
-    public FileRestoration(RecordOrder order, RestoredDisk disk)
+    public FileRestoration(MethodRequest request, RestoreRecord disk)
     {
-        this.order = order;
-        host = order.Host;
+        this.request = request;
+        host = request.Host;
         Disk = disk;
         var snapshot = VolumeSnapshot.Read(disk.Record);
         Image = OriginalOf(snapshot, Source) ?? throw new VirtSnapshotException(
             FailureKind.InvalidOperation,
             "SnapshotNotOurs",
-            order.Domain,
-            $"The record of snapshot '{snapshot.Name}' of domain '{order.Domain.Name}' names '{Source}', which is not in it. Nothing was touched.");
+            request.Domain,
+            $"The record of snapshot '{snapshot.Name}' of domain '{request.Domain.Name}' names '{Source}', which is not in it. Nothing was touched.");
         var name = $".virtsnapshot-restore-{disk.Group:N}-{string.Concat(disk.Record.Target.Where(char.IsAsciiLetterOrDigit))}";
         Copy = Path.Combine(Folder, $"{name}.new");
         Kept = Path.Combine(Folder, $"{name}.old");
         Written = Path.Combine(Folder, $"{name}.written");
     }
 
-    public RestoredDisk Disk { get; }
+    public RestoreRecord Disk { get; }
 
     public string Description => $"'{Image}' becomes a copy of '{Source}'; what it holds now is deleted";
 
@@ -101,7 +101,7 @@ internal sealed class FileRestoration : IDiskRestoration
         Do("sync", ["--", Folder], cancellation);
     }
 
-    public void Recheck() => LiveSource.Recheck(order, Disk.Record.Target, Image, VolumeSnapshot.Read(Disk.Record).Name);
+    public void Recheck() => LiveSource.Recheck(request, Disk.Record.Target, Image, VolumeSnapshot.Read(Disk.Record).Name);
 
     public void Switch()
     {
@@ -188,7 +188,7 @@ internal sealed class FileRestoration : IDiskRestoration
         var result = host.RunAsRoot(program, arguments, cancellation);
         if (!result.Succeeded)
         {
-            throw Failed(result.Complaint);
+            throw Failed(result.ToolError);
         }
     }
 
@@ -196,11 +196,11 @@ internal sealed class FileRestoration : IDiskRestoration
     {
         var (kind, id) = complaint switch
         {
-            _ when Complaint.IsNoSpace(complaint) => (FailureKind.QuotaExceeded, "NoSpace"),
-            _ when Complaint.IsNoPermission(complaint) => (FailureKind.PermissionDenied, "AccessDenied"),
+            _ when ToolError.IsNoSpace(complaint) => (FailureKind.QuotaExceeded, "NoSpace"),
+            _ when ToolError.IsNoPermission(complaint) => (FailureKind.PermissionDenied, "AccessDenied"),
             _ => (FailureKind.InvalidResult, "RestoreFailed"),
         };
         return new VirtSnapshotException(
-            kind, id, order.Domain.FindDisk(Disk.Record.Target), $"The image '{Image}' of disk '{Disk.Record.Target}' of domain '{order.Domain.Name}' could not be restored from '{Source}': {complaint}.");
+            kind, id, request.Domain.FindDisk(Disk.Record.Target), $"The image '{Image}' of disk '{Disk.Record.Target}' of domain '{request.Domain.Name}' could not be restored from '{Source}': {complaint}.");
     }
 }

@@ -4,7 +4,7 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Volumes;
 
 /// <summary>
-/// What differs between the methods that snapshot a whole volume below the image. <see cref="VolumeProvider"/> does what is the same for all:
+/// What differs between the methods that snapshot a whole volume below the image. <see cref="VolumeMethod"/> does what is the same for all:
 /// which images lie inside, one snapshot for all disks of a volume, records, undoing.
 /// </summary>
 /// <remarks>
@@ -20,13 +20,13 @@ internal interface IVolumeDriver
     StorageLevel Level { get; }
 
     /// <summary>Which volume it would snapshot. Touches nothing, and asks the host nothing: all is in the stack.</summary>
-    VolumeFit Judge(StorageStack stack);
+    VolumeFit Probe(StorageStack stack);
 
     /// <summary>Whether taking it may last so long that the guest should not wait for it.</summary>
-    bool IsSlow(VolumeOrder order);
+    bool IsSlow(VolumeRequest request);
 
     /// <summary>Decides on names, and refuses what cannot work: a name that is taken, no room. Touches nothing.</summary>
-    VolumeSnapshot Plan(VolumeOrder order);
+    VolumeSnapshot Plan(VolumeRequest request);
 
     /// <summary>Everything that can be done ahead: making folders, flushing. The guest goes on meanwhile.</summary>
     void Prepare(IHost host, VolumeSnapshot snapshot);
@@ -53,7 +53,7 @@ internal interface IVolumeDriver
     SnapshotState Check(IHost host, VolumeSnapshot snapshot);
 
     /// <summary>How full the room is that it is kept in, in percent; null where nothing bounds it but the disk. Asked of what is available.</summary>
-    double? ReadFill(IHost host, VolumeSnapshot snapshot) => null;
+    double? ReadUsage(IHost host, VolumeSnapshot snapshot) => null;
 
     /// <summary>
     /// What else than an open file stands in the way of deleting it, as the end of a sentence; null where nothing does. Asked before anything is
@@ -73,12 +73,12 @@ internal interface IVolumeDriver
 
     /// <summary>Bringing back a disk that is the volume itself. Images in a volume are brought back by <see cref="FileRestoration"/>, whatever the driver.</summary>
     /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
-    DeviceRestoration PlanRestoration(RestoreOrder order, RecordedDisk record) => throw new VirtSnapshotException(
+    DeviceRestoration PlanRestoration(RestoreRequest request, SnapshotRecord record) => throw new VirtSnapshotException(
         FailureKind.NotImplemented,
         "RestoreNotSupported",
-        order.Domain.FindDisk(record.Target),
-        $"Disk '{record.Target}' of domain '{order.Domain.Name}' is a device, and method '{Method}' cannot restore those. Nothing was touched. Copy '{record.Source}' back by hand while the domain is shut off.");
+        request.Domain.FindDisk(record.Target),
+        $"Disk '{record.Target}' of domain '{request.Domain.Name}' is a device, and method '{Method}' cannot restore those. Nothing was touched. Copy '{record.Source}' back by hand while the domain is shut off.");
 
     /// <summary>Takes such a restoration up again.</summary>
-    DeviceRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) => throw new InvalidOperationException($"Method '{Method}' restores no devices.");
+    DeviceRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) => throw new InvalidOperationException($"Method '{Method}' restores no devices.");
 }

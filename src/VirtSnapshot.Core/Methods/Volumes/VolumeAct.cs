@@ -6,7 +6,7 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Volumes;
 
 /// <summary>All volumes of one set that one driver snapshots.</summary>
-internal sealed class VolumeAct : ISnapshotAct
+internal sealed class VolumeAct : SnapshotSteps
 {
     /// <summary>Far beyond what any storage needs: a suspended pool, a dead server, would be waited for without end.</summary>
     private static readonly TimeSpan LongestAct = TimeSpan.FromMinutes(10);
@@ -26,9 +26,9 @@ internal sealed class VolumeAct : ISnapshotAct
         Disks = [.. parts.SelectMany(part => part.Disks.Select(disk => Plan(part.Snapshot, disk)))];
     }
 
-    public IReadOnlyList<PlannedDisk> Disks { get; }
+    public IReadOnlyList<PlannedSnapshot> Disks { get; }
 
-    public bool NeedsStandstill => true;
+    public bool NeedsVcpuPause => true;
 
     public bool IsSlow => parts.Any(part => part.IsSlow);
 
@@ -43,7 +43,7 @@ internal sealed class VolumeAct : ISnapshotAct
 
     public void Abandon()
     {
-        LateActs.Wait(host, parts.Select(part => part.Snapshot));
+        LateCommands.Wait(host, parts.Select(part => part.Snapshot));
         foreach (var part in parts)
         {
             driver.Delete(host, part.Snapshot);
@@ -75,7 +75,7 @@ internal sealed class VolumeAct : ISnapshotAct
             driver.Expose(host, part.Snapshot);
         }
 
-        List<PlannedDisk> missing;
+        List<PlannedSnapshot> missing;
         using (host.ReadAhead(parts.SelectMany(part => part.Disks)
             .Select(disk => disk.Stack.Find<FileSystemLayer>()?.File).OfType<string>()
             .Concat(parts.Select(part => part.Snapshot.At))
@@ -89,7 +89,7 @@ internal sealed class VolumeAct : ISnapshotAct
     }
 
     /// <summary>udev takes a device's links away for a moment when it looks at it again, as after somebody has closed it.</summary>
-    private void WaitFor(PlannedDisk disk, VmDomain now)
+    private void WaitFor(PlannedSnapshot disk, VmDomain now)
     {
         var waited = Stopwatch.StartNew();
         while (WhyNotFound(disk) is { } problem)
@@ -107,18 +107,18 @@ internal sealed class VolumeAct : ISnapshotAct
         }
     }
 
-    private string? WhyNotFound(PlannedDisk disk) => VolumeImages.WhyNotFound(host, VolumeSnapshot.Read(disk.Record), disk.Record, StackOf(disk.Disk));
+    private string? WhyNotFound(PlannedSnapshot disk) => VolumeImages.WhyNotFound(host, VolumeSnapshot.Read(disk.Record), disk.Record, StackOf(disk.Disk));
 
     private StorageStack StackOf(VmDisk disk) => parts.SelectMany(part => part.Disks).First(candidate => candidate.Disk.Target == disk.Target).Stack;
 
-    private PlannedDisk Plan(VolumeSnapshot snapshot, CandidateDisk candidate)
+    private PlannedSnapshot Plan(VolumeSnapshot snapshot, DiskContext candidate)
     {
         var disk = candidate.Disk;
         var file = candidate.Stack.Find<FileSystemLayer>()?.File;
         var source = DiskSource.ForPath(file is null ? snapshot.At : snapshot.PathOf(file), disk.Format ?? "raw", isBlockDevice: file is null);
-        return new PlannedDisk(
+        return new PlannedSnapshot(
             disk,
-            new RecordedDisk(disk.Target, driver.Method, source, snapshot.ToElement()),
+            new SnapshotRecord(disk.Target, driver.Method, source, snapshot.ToElement()),
             [snapshot.Name],
             disk.Cache == "unsafe" ? $"disk '{disk.Target}' has cache='unsafe', which drops the guest's flushes, so what lies on the storage may be older than what the guest has flushed" : null);
     }

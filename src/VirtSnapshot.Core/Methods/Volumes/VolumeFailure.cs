@@ -10,8 +10,8 @@ internal static class VolumeFailure
     {
         var (kind, id) = complaint switch
         {
-            _ when Complaint.IsNoSpace(complaint) => (FailureKind.QuotaExceeded, "NoSpace"),
-            _ when Complaint.IsNoPermission(complaint) => (FailureKind.PermissionDenied, "AccessDenied"),
+            _ when ToolError.IsNoSpace(complaint) => (FailureKind.QuotaExceeded, "NoSpace"),
+            _ when ToolError.IsNoPermission(complaint) => (FailureKind.PermissionDenied, "AccessDenied"),
             _ => (FailureKind.InvalidResult, "SnapshotNotTaken"),
         };
         return new VirtSnapshotException(kind, id, snapshot.Name, $"The snapshot '{snapshot.Name}' of '{snapshot.Volume.Name}' could not be taken: {complaint}.");
@@ -35,7 +35,7 @@ internal static class VolumeFailure
     /// <summary>The storage refused to delete it.</summary>
     public static VirtSnapshotException NotDeleted(VolumeSnapshot snapshot, string complaint)
     {
-        var (kind, id) = Complaint.IsNoPermission(complaint)
+        var (kind, id) = ToolError.IsNoPermission(complaint)
             ? (FailureKind.PermissionDenied, "AccessDenied")
             : (FailureKind.InvalidResult, "SnapshotNotDeleted");
         return new VirtSnapshotException(
@@ -50,17 +50,17 @@ internal static class VolumeFailure
         $"Whether the snapshot '{snapshot.Name}' is still there cannot be told, since '{folder}' is not there, or not what it was: is its file system mounted? Mount it, and run Repair-DiskSnapshot.");
 
     /// <summary>Something has the name that the snapshot was to get.</summary>
-    public static VirtSnapshotException NameTaken(VolumeOrder order, string name) => new(
+    public static VirtSnapshotException NameTaken(VolumeRequest request, string name) => new(
         FailureKind.ResourceExists,
         "SnapshotExists",
-        order.Disks[0],
-        $"A snapshot of '{order.Volume.Name}' for domain '{order.Domain.Name}' would be named '{name}', and something stands there already. "
+        request.Disks[0],
+        $"A snapshot of '{request.Volume.Name}' for domain '{request.Domain.Name}' would be named '{name}', and something stands there already. "
         + "Nothing was touched. Choose another -Name.");
 
     /// <summary>A closer look shows that the method cannot snapshot the disk.</summary>
-    public static VirtSnapshotException Unsuitable(VolumeOrder order, string reason) => new(
+    public static VirtSnapshotException Unsuitable(VolumeRequest request, string reason) => new(
         FailureKind.InvalidOperation,
         "MethodUnsuitable",
-        order.Disks[0],
-        $"Method '{order.Method.Name}' cannot snapshot disk '{order.Disks[0].Target}' of domain '{order.Domain.Name}': {reason}. Nothing was touched.");
+        request.Disks[0],
+        $"Method '{request.Method.Name}' cannot snapshot disk '{request.Disks[0].Target}' of domain '{request.Domain.Name}': {reason}. Nothing was touched.");
 }

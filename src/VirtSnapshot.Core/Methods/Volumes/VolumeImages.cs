@@ -39,7 +39,7 @@ internal static class VolumeImages
     }
 
     /// <summary>What is wrong with a disk's images in a snapshot that was taken; null where they are the ones that the disk stands on.</summary>
-    public static string? WhyNotFound(IHost host, VolumeSnapshot snapshot, RecordedDisk record, StorageStack stack)
+    public static string? WhyNotFound(IHost host, VolumeSnapshot snapshot, SnapshotRecord record, StorageStack stack)
     {
         var source = record.Source.Path!;
         if (host.Stat(source, followLink: true) is not { } taken)

@@ -4,4 +4,4 @@ namespace VirtSnapshot.Methods.Volumes;
 /// <param name="Snapshot">Its snapshot.</param>
 /// <param name="Disks">The disks that it serves.</param>
 /// <param name="IsSlow">Whether taking it may last.</param>
-internal sealed record VolumePart(VolumeSnapshot Snapshot, IReadOnlyList<CandidateDisk> Disks, bool IsSlow);
+internal sealed record VolumePart(VolumeSnapshot Snapshot, IReadOnlyList<DiskContext> Disks, bool IsSlow);

@@ -12,16 +12,16 @@ internal sealed class VolumeRecovery : IRecovery
     private readonly IVolumeDriver driver;
     private readonly IReadOnlyList<VolumeSnapshot> snapshots;
 
-    public VolumeRecovery(RecordOrder order, IVolumeDriver driver, IReadOnlyList<RecordedDisk> journaled)
+    public VolumeRecovery(MethodRequest request, IVolumeDriver driver, IReadOnlyList<SnapshotRecord> journaled)
     {
-        host = order.Host;
+        host = request.Host;
         this.driver = driver;
         var planned = journaled.Select(VolumeSnapshot.Read).DistinctBy(snapshot => snapshot.Name).ToList();
-        LateActs.Wait(host, planned);
+        LateCommands.Wait(host, planned);
         snapshots = [.. planned.Where(MayExist)];
     }
 
-    public IReadOnlyList<RecordedDisk> Taken => [];
+    public IReadOnlyList<SnapshotRecord> Taken => [];
 
     public IReadOnlyList<string> Leftovers => [.. snapshots.Select(snapshot => snapshot.Name)];
 

@@ -13,7 +13,7 @@ internal sealed record VolumeSnapshot(Volume Volume, string Name, string At, IRe
 {
     private const string ElementName = "volumeSnapshot";
 
-    public static VolumeSnapshot Read(RecordedDisk record)
+    public static VolumeSnapshot Read(SnapshotRecord record)
     {
         var element = record.Data.Name == ElementName ? record.Data : throw Damaged(record.Source, $"it is of method '{record.Method}' and has no <{ElementName}>");
         string Value(string name) => (string?)element.Attribute(name) ?? throw Damaged(record.Source, $"<{ElementName}> has no '{name}'");

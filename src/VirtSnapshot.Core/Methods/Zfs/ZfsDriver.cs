@@ -37,7 +37,7 @@ internal sealed class ZfsDriver : IVolumeDriver
 
     public StorageLevel Level => StorageLevel.FileSystem;
 
-    public VolumeFit Judge(StorageStack stack)
+    public VolumeFit Probe(StorageStack stack)
     {
         var image = stack.Find<ImageLayer>();
         var fit = stack.Layers.FirstOrDefault(layer => layer is not ImageLayer) switch
@@ -54,16 +54,16 @@ internal sealed class ZfsDriver : IVolumeDriver
             : fit;
     }
 
-    public bool IsSlow(VolumeOrder order) => false;
+    public bool IsSlow(VolumeRequest request) => false;
 
-    public VolumeSnapshot Plan(VolumeOrder order)
+    public VolumeSnapshot Plan(VolumeRequest request)
     {
-        var (volume, target) = (order.Volume, order.Disks[0]);
-        var zfs = new ZfsPrograms(order.Host);
+        var (volume, target) = (request.Volume, request.Disks[0]);
+        var zfs = new ZfsPrograms(request.Host);
         zfs.RequirePool(ZfsName.PoolOf(volume.Name), isWritten: true);
         var facts = zfs.Find(volume.Name, "available", "usedbydataset", "refreservation", "usedbyrefreservation", "mountpoint")
             ?? throw Refuse(FailureKind.ObjectNotFound, "SourceMissing", $"there is no dataset '{volume.Name}'. Nothing was touched");
-        var planned = ZfsSnapshot.Plan(volume, order.Label, order.Group, volume.Root is null ? null : MountOf(order.Host, volume.Root, facts["mountpoint"].Value));
+        var planned = ZfsSnapshot.Plan(volume, request.Label, request.Group, volume.Root is null ? null : MountOf(request.Host, volume.Root, facts["mountpoint"].Value));
         if (planned.Names.FirstOrDefault(name => name.Length > ZfsName.Longest) is { } tooLong)
         {
             throw Refuse(FailureKind.InvalidArgument, "InvalidSnapshotName", $"'{tooLong}' would be longer than the {ZfsName.Longest} bytes that ZFS allows. Nothing was touched. Choose a shorter -Name");
@@ -71,13 +71,13 @@ internal sealed class ZfsDriver : IVolumeDriver
 
         if (planned.Names.FirstOrDefault(name => zfs.Find(name, "type") is not null) is { } taken)
         {
-            throw VolumeFailure.NameTaken(order, taken);
+            throw VolumeFailure.NameTaken(request, taken);
         }
 
-        if (volume.Root is not null && order.Host.Stat(Path.GetDirectoryName(planned.At)!) is not { IsDirectory: true })
+        if (volume.Root is not null && request.Host.Stat(Path.GetDirectoryName(planned.At)!) is not { IsDirectory: true })
         {
             throw VolumeFailure.Unsuitable(
-                order,
+                request,
                 $"the snapshots of dataset '{volume.Name}' cannot be seen, since there is no folder '{Path.GetDirectoryName(planned.At)}'; if 'zfs get snapdir' says 'disabled', set it to 'hidden'");
         }
 
@@ -94,7 +94,7 @@ internal sealed class ZfsDriver : IVolumeDriver
                 + $"Make room in the pool or its quotas{(needed > LeastRoom ? $", or give up its reservation with 'zfs set refreservation=none {volume.Name}'" : "")}");
 
         VirtSnapshotException Refuse(FailureKind kind, string errorId, string why) => new(
-            kind, errorId, target, $"Disk '{target.Target}' of domain '{order.Domain.Name}' cannot be snapshotted by method '{Method}': {why}.");
+            kind, errorId, target, $"Disk '{target.Target}' of domain '{request.Domain.Name}' cannot be snapshotted by method '{Method}': {why}.");
     }
 
     public void Prepare(IHost host, VolumeSnapshot snapshot)
@@ -189,9 +189,9 @@ internal sealed class ZfsDriver : IVolumeDriver
 
     public bool Exists(IHost host, VolumeSnapshot snapshot) => new ZfsRemoval(host, ZfsSnapshot.Read(snapshot)).HasAnything();
 
-    public DeviceRestoration PlanRestoration(RestoreOrder order, RecordedDisk record) => ZvolRollback.Plan(order, record);
+    public DeviceRestoration PlanRestoration(RestoreRequest request, SnapshotRecord record) => ZvolRollback.Plan(request, record);
 
-    public DeviceRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) => new ZvolRollback(order, disk);
+    public DeviceRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) => new ZvolRollback(request, disk);
 
     /// <summary>A bind mount shows the folder of the snapshots, but entering one of them there fails: only the dataset's own mount point will do.</summary>
     private static string MountOf(IHost host, string root, string mountPoint) =>
@@ -215,7 +215,7 @@ internal sealed class ZfsDriver : IVolumeDriver
                     FailureKind.InvalidResult,
                     "SnapshotNotTaken",
                     planned.At,
-                    $"The snapshot '{planned.Name}' was taken, but after {NodePatience.TotalSeconds:0} s its device '{planned.At}' cannot be opened ({answer.Complaint}): does udev run, with the rules of ZFS?");
+                    $"The snapshot '{planned.Name}' was taken, but after {NodePatience.TotalSeconds:0} s its device '{planned.At}' cannot be opened ({answer.ToolError}): does udev run, with the rules of ZFS?");
             }
 
             Thread.Sleep(50);

@@ -13,7 +13,7 @@ internal sealed class ZfsPrograms(IHost host)
         var result = host.RunAsRoot("zpool", ["get", "-H", "-o", "property,value", "health,readonly", pool]);
         if (!result.Succeeded)
         {
-            throw Unusable(result.Complaint);
+            throw Unusable(result.ToolError);
         }
 
         var facts = Lines(result.Output).Where(line => line.Length == 2).DistinctBy(line => line[0]).ToDictionary(line => line[0], line => line[1], StringComparer.Ordinal);
@@ -44,7 +44,7 @@ internal sealed class ZfsPrograms(IHost host)
         if (!result.Succeeded)
         {
             RequirePool(ZfsName.PoolOf(name), isWritten: false);
-            throw Unreadable(name, result.Complaint);
+            throw Unreadable(name, result.ToolError);
         }
 
         var facts = Lines(result.Output).Where(line => line.Length == 3).DistinctBy(line => line[0]).ToDictionary(line => line[0], line => new ZfsValue(line[1], line[2]), StringComparer.Ordinal);
@@ -58,13 +58,13 @@ internal sealed class ZfsPrograms(IHost host)
         var result = host.RunAsRoot("zfs", ["holds", "-H", snapshot]);
         return result.Succeeded
             ? [.. Lines(result.Output).Where(line => line.Length >= 2 && line[0] == snapshot && line[1] != Tag).Select(line => line[1])]
-            : throw Unreadable(snapshot, result.Complaint);
+            : throw Unreadable(snapshot, result.ToolError);
     }
 
     public void Hold(string snapshot)
     {
         var result = host.RunAsRoot("zfs", ["hold", Tag, snapshot]);
-        if (!Complaint.IsHoldAsWanted(result.Errors))
+        if (!ToolError.IsHoldAsWanted(result.Errors))
         {
             Require(result, snapshot);
         }
@@ -74,7 +74,7 @@ internal sealed class ZfsPrograms(IHost host)
     public string? TryRelease(string snapshot)
     {
         var result = host.RunAsRoot("zfs", ["release", Tag, snapshot]);
-        return result.Succeeded || IsMissing(result) || Complaint.IsHoldAsWanted(result.Errors) ? null : result.Complaint;
+        return result.Succeeded || IsMissing(result) || ToolError.IsHoldAsWanted(result.Errors) ? null : result.ToolError;
     }
 
     /// <summary>Deletes that one, and nothing that hangs on it.</summary>
@@ -82,14 +82,14 @@ internal sealed class ZfsPrograms(IHost host)
     public string? TryDestroy(string name)
     {
         var result = host.RunAsRoot("zfs", ["destroy", name]);
-        return result.Succeeded || IsMissing(result) ? null : result.Complaint;
+        return result.Succeeded || IsMissing(result) ? null : result.ToolError;
     }
 
     /// <summary>Runs one of the programs that make a snapshot or show it.</summary>
     /// <exception cref="VirtSnapshotException"><c>SnapshotExists</c>, <c>NoSpace</c> or <c>SnapshotNotTaken</c>.</exception>
     public ProgramResult Do(string program, IReadOnlyList<string> arguments, string target) => Require(host.RunAsRoot(program, arguments), target);
 
-    private static bool IsMissing(ProgramResult result) => !result.Succeeded && Complaint.IsNoDataset(result.Errors);
+    private static bool IsMissing(ProgramResult result) => !result.Succeeded && ToolError.IsNoDataset(result.Errors);
 
     private static IEnumerable<string[]> Lines(string output) => output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t'));
 
@@ -102,11 +102,11 @@ internal sealed class ZfsPrograms(IHost host)
 
         var (kind, id) = result.Errors switch
         {
-            var said when Complaint.IsNameTaken(said) => (FailureKind.ResourceExists, "SnapshotExists"),
-            var said when Complaint.IsNoSpace(said) => (FailureKind.QuotaExceeded, "NoSpace"),
+            var said when ToolError.IsNameTaken(said) => (FailureKind.ResourceExists, "SnapshotExists"),
+            var said when ToolError.IsNoSpace(said) => (FailureKind.QuotaExceeded, "NoSpace"),
             _ => (FailureKind.InvalidResult, "SnapshotNotTaken"),
         };
-        throw new VirtSnapshotException(kind, id, target, $"The snapshot '{target}' on host '{host.Name}' could not be taken: '{result.Program}' says: {result.Complaint}.");
+        throw new VirtSnapshotException(kind, id, target, $"The snapshot '{target}' on host '{host.Name}' could not be taken: '{result.Program}' says: {result.ToolError}.");
     }
 
     private VirtSnapshotException Unreadable(string name, string why) =>

@@ -84,9 +84,9 @@ internal sealed class ZfsRemoval(IHost host, ZfsSnapshot snapshot)
     {
         for (var attempt = 1; zfs.TryDestroy(name) is { } said; attempt++)
         {
-            if (!Complaint.IsBusy(said))
+            if (!ToolError.IsBusy(said))
             {
-                throw Complaint.HasDependents(said) ? InUse(name, said) : NotDeleted(name, said);
+                throw ToolError.HasDependents(said) ? InUse(name, said) : NotDeleted(name, said);
             }
 
             if (attempt == Attempts)

@@ -11,7 +11,7 @@ namespace VirtSnapshot.Methods.Zfs;
 /// takes it up after a crash must not roll back what a guest has written since.</item>
 /// </list>
 /// </remarks>
-internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : DeviceRestoration(order, disk)
+internal sealed class ZvolRollback(MethodRequest request, RestoreRecord disk) : DeviceRestoration(request, disk)
 {
     private const string Mark = "virtsnapshot:restore";
 
@@ -27,7 +27,7 @@ internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : Devic
         done
         """;
 
-    private readonly ZfsPrograms zfs = new(order.Host);
+    private readonly ZfsPrograms zfs = new(request.Host);
 
     public override string Description => $"'{Zvol}' is rolled back to '{Snapshot.Name}', which cannot be taken back once it has begun";
 
@@ -42,17 +42,17 @@ internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : Devic
 
     private string Done => $"{Disk.Group:N}-done";
 
-    public static ZvolRollback Plan(RestoreOrder order, RecordedDisk record)
+    public static ZvolRollback Plan(RestoreRequest request, SnapshotRecord record)
     {
-        var planned = new ZvolRollback(order, new RestoredDisk(order.Group, record, record, []));
-        if (!order.Host.RunAsRoot("sh", ["-c", UnheldScript, "sh", planned.Device]).Succeeded)
+        var planned = new ZvolRollback(request, new RestoreRecord(request.Group, record, record, []));
+        if (!request.Host.RunAsRoot("sh", ["-c", UnheldScript, "sh", planned.Device]).Succeeded)
         {
             throw planned.Refused(FailureKind.ResourceBusy, "SourceInUse", $"'{planned.Device}' is mounted on the host, or part of another device ('lsblk {planned.Device}' tells more)");
         }
 
         planned.zfs.RequirePool(ZfsName.PoolOf(planned.Zvol), isWritten: true);
-        var ours = order.Recorded.Where(other => other.Method == record.Method).ToDictionary(other => (other.Target, VolumeSnapshot.Read(other).Name), other => other);
-        var lost = new List<RecordedDisk>();
+        var ours = request.Recorded.Where(other => other.Method == record.Method).ToDictionary(other => (other.Target, VolumeSnapshot.Read(other).Name), other => other);
+        var lost = new List<SnapshotRecord>();
         foreach (var newer in planned.FindNewer())
         {
             lost.Insert(0, ours.GetValueOrDefault((record.Target, newer)) ?? throw planned.Refused(
@@ -61,21 +61,21 @@ internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : Devic
 
         foreach (var doomed in lost)
         {
-            var why = new ZfsRemoval(order.Host, ZfsSnapshot.Read(VolumeSnapshot.Read(doomed))).WhyInUse()
-                ?? (order.Host.ReadOpenFiles().FindUsers(doomed.Source.Path!) is [{ } reader, ..] ? $"{reader} has '{doomed.Source}' open" : null);
+            var why = new ZfsRemoval(request.Host, ZfsSnapshot.Read(VolumeSnapshot.Read(doomed))).WhyInUse()
+                ?? (request.Host.ReadOpenFiles().FindUsers(doomed.Source.Path!) is [{ } reader, ..] ? $"{reader} has '{doomed.Source}' open" : null);
             if (why is not null)
             {
                 throw planned.Refused(FailureKind.ResourceBusy, "SourceInUse", $"the newer snapshot '{VolumeSnapshot.Read(doomed).Name}' would have to go, and {why}");
             }
         }
 
-        return new ZvolRollback(order, planned.Disk with { Lost = lost });
+        return new ZvolRollback(request, planned.Disk with { Lost = lost });
     }
 
     public override bool IsSwitched() => ReadMark() is { } mark && (mark == Done || (mark.StartsWith(Begun, StringComparison.Ordinal) && Written() == "0" && !LostRemain().Any()));
 
     /// <summary>Newer snapshots that are destroyed do not come back; a rollback that ZFS refused has harmed nobody.</summary>
-    public override bool IsBeyondRecall() => IsSwitched() || (ReadMark() is not null && LostRemain().Count() < Disk.Lost.Count);
+    public override bool IsIrreversible() => IsSwitched() || (ReadMark() is not null && LostRemain().Count() < Disk.Lost.Count);
 
     public override void Prepare(CancellationToken cancellation)
     {
@@ -128,7 +128,7 @@ internal sealed class ZvolRollback(RecordOrder order, RestoredDisk disk) : Devic
     /// <summary>Bytes that were written since the snapshot: none, right after a rollback.</summary>
     private string Written() => Do("zfs", "get", "-H", "-p", "-o", "value", $"written{Snapshot.Name[Zvol.Length..]}", Zvol).Trim();
 
-    private IEnumerable<RecordedDisk> LostRemain() => Disk.Lost.Where(doomed => zfs.Find(VolumeSnapshot.Read(doomed).Name, "type") is not null);
+    private IEnumerable<SnapshotRecord> LostRemain() => Disk.Lost.Where(doomed => zfs.Find(VolumeSnapshot.Read(doomed).Name, "type") is not null);
 
     /// <summary>Snapshots and bookmarks that were made after this one, the oldest first.</summary>
     private IEnumerable<string> FindNewer()

@@ -128,7 +128,7 @@ public sealed class LibvirtVolumeTests(LabFixture lab) : VolumeTest(lab)
         var folder = Xfs().Folder;
         var domain = Define(Disk(Raw(folder, "a.raw")));
         using var pool = StartPool(folder);
-        VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Snapshot, Method = Method, Step = RunStep.Taken });
+        CrashTestProcess.Die(Lab, domain.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Method = Method, Step = RunStep.Taken });
         var volume = Directory.GetFiles(folder, "virtsnapshot-*").Single();
         using (File.Open(volume, FileMode.Open, FileAccess.Read, FileShare.ReadWrite))
         {

@@ -137,7 +137,7 @@ public sealed class VolumeRestoreTests(LabFixture lab) : VolumeTest(lab)
         Raw(folder, "other.raw");
         using var pool = new RunningPool(Lab, folder);
         Engine.Take(domain.Domain, "s1", method: Method);
-        VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Restore, Name = "s1", Step = RunStep.RestorePrepared });
+        CrashTestProcess.Die(Lab, domain.Name, new CrashTestRequest { Work = CrashTestWork.Restore, Name = "s1", Step = RunStep.RestorePrepared });
         var made = Entries(folder).Single(name => name.Contains(".restored-", StringComparison.Ordinal));
         var definition = Path.Combine(Lab.Images, $"{domain.Name}-edited.xml");
         File.WriteAllText(definition, domain.Domain.Xml.Replace(made, "other.raw", StringComparison.Ordinal));
@@ -158,7 +158,7 @@ public sealed class VolumeRestoreTests(LabFixture lab) : VolumeTest(lab)
     [InlineData("lv.restored-0a1b2c3d00000000-2", "lv.restored-0a1b2c3d00000000")]
     [InlineData("a.b.qcow2", "a.b.restored-0a1b2c3d00000000.qcow2")]
     public void The_next_volumes_name_does_not_grow(string replaced, string next) =>
-        Assert.Equal(next, VolumeSuccession.NameAfter(replaced, Guid.Parse("0a1b2c3d-0000-0000-0000-000000000000")));
+        Assert.Equal(next, VolumeReplacement.NameAfter(replaced, Guid.Parse("0a1b2c3d-0000-0000-0000-000000000000")));
 
     private static IReadOnlyList<DiskSnapshot> Named(BareDomain domain, string name) => [.. SnapshotList.Of(domain.Domain).Where(snapshot => snapshot.Name == name)];
 

@@ -26,7 +26,7 @@ public sealed class ChainDepthTests(LabFixture lab)
     [InlineData("12.0.9", 25, ChainVerdict.TooDeep)]
     [InlineData("12.1.0", 100, ChainVerdict.Fine)]
     public void The_limit_depends_on_the_connected_libvirt(string libvirt, int overlays, object expected) =>
-        Assert.Equal(expected, ChainDepth.Judge(Version.Parse(libvirt), overlays));
+        Assert.Equal(expected, ChainDepth.Probe(Version.Parse(libvirt), overlays));
 
     [Fact]
     public void A_guest_at_the_limit_survives_a_daemon_restart()
@@ -69,8 +69,8 @@ public sealed class ChainDepthTests(LabFixture lab)
         using var bare = WithOverlays(Limit);
         using var native = DomainFinder.Open(bare.Domain, TestContext.Current.CancellationToken);
         var (domain, host, reporter) = (bare.Domain, new LocalHost(lab.Uri), new HeardReporter());
-        var disk = new CandidateDisk(domain, domain.FindDisk("vda")!, new StorageProbe(() => host, domain.Disks));
-        var order = new SnapshotOrder(
+        var disk = new DiskContext(domain, domain.FindDisk("vda")!, new StorageProbe(() => host, domain.Disks));
+        var request = new PlanRequest(
             native,
             domain,
             host,
@@ -79,7 +79,7 @@ public sealed class ChainDepthTests(LabFixture lab)
             OverlayDirectory: null,
             Recorded: [],
             reporter.Warning);
-        var error = Record.Exception(() => MethodCatalog.Shield.Plan(order));
+        var error = Record.Exception(() => MethodCatalog.Shield.Plan(request));
         Assert.True((error as VirtSnapshotException)?.ErrorId == (IsLimited(bare) ? "ChainTooDeep" : null), $"{error}");
         Assert.Equal(IsLimited(bare) ? 0 : 1, reporter.Warnings.Count(IsAboutDepth));
     }
@@ -104,7 +104,7 @@ public sealed class ChainDepthTests(LabFixture lab)
     private static bool IsLimited(BareDomain domain)
     {
         using var native = DomainFinder.Open(domain.Domain);
-        return ChainDepth.Judge(native.Connection.LibraryVersion, Limit + 1) == ChainVerdict.TooDeep;
+        return ChainDepth.Probe(native.Connection.LibraryVersion, Limit + 1) == ChainVerdict.TooDeep;
     }
 
     /// <summary>A domain whose disk has overlays that are not snapshots: a chain of linked clones.</summary>

@@ -20,7 +20,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
     {
         Btrfs(out var root);
         var domain = Define(Disk(Raw(root, "a.raw")));
-        VictimProcess.Die(Lab, domain.Name, new VictimOrder { Work = VictimWork.Snapshot, Method = "btrfs", Step = RunStep.Frozen });
+        CrashTestProcess.Die(Lab, domain.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Method = "btrfs", Step = RunStep.Frozen });
         var at = VolumeSnapshot.Read(RunJournal.Read(domain.Domain)!.Entries[0].Record).At;
         using var late = Process.Start("sh", ["-c", "sleep 3; exec btrfs -q subvolume snapshot -r \"$1\" \"$2\"", "sh", root, at]);
 
@@ -174,20 +174,20 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         var domain = Define(Disk(Qcow2(root, "a.qcow2", backing: "link/base.qcow2"), format: "qcow2"));
         AssertUnsuitable(domain, "btrfs");
 
-        var order = Order(domain, root);
+        var request = Order(domain, root);
         var driver = new BtrfsDriver();
-        var snapshot = driver.Plan(order);
+        var snapshot = driver.Plan(request);
         driver.Take(Host, [snapshot]);
         driver.Expose(Host, snapshot);
-        var record = new RecordedDisk("vda", "btrfs", DiskSource.ForPath(Path.Combine(snapshot.At, "a.qcow2"), "qcow2", isBlockDevice: false), snapshot.ToElement());
-        Assert.Contains("link/base.qcow2' there is not what", VolumeImages.WhyNotFound(Host, snapshot, record, order.Stack), StringComparison.Ordinal);
+        var record = new SnapshotRecord("vda", "btrfs", DiskSource.ForPath(Path.Combine(snapshot.At, "a.qcow2"), "qcow2", isBlockDevice: false), snapshot.ToElement());
+        Assert.Contains("link/base.qcow2' there is not what", VolumeImages.WhyNotFound(Host, snapshot, record, request.Stack), StringComparison.Ordinal);
 
         // Mended, it is what it should be.
         File.Delete(Path.Combine(root, "link"));
         File.CreateSymbolicLink(Path.Combine(root, "link"), "bases");
         Assert.True(driver.Delete(Host, snapshot));
         driver.Take(Host, [snapshot]);
-        Assert.Null(VolumeImages.WhyNotFound(Host, snapshot, record, order.Stack));
+        Assert.Null(VolumeImages.WhyNotFound(Host, snapshot, record, request.Stack));
         Assert.True(driver.Delete(Host, snapshot));
         Assert.False(driver.Exists(Host, snapshot));
     }
@@ -351,10 +351,10 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         Btrfs(out var root);
         var domain = Define(Disk(Raw(root, "a.raw")));
         var driver = new BtrfsDriver();
-        var order = Order(domain, root);
-        var planned = driver.Plan(order);
+        var request = Order(domain, root);
+        var planned = driver.Plan(request);
         File.CreateSymbolicLink(planned.At, "/nowhere");
-        Assert.Equal("SnapshotExists", Engine.Refused(() => driver.Plan(order)).ErrorId);
+        Assert.Equal("SnapshotExists", Engine.Refused(() => driver.Plan(request)).ErrorId);
 
         // Planted after it was planned.
         Assert.Equal("SnapshotNotTaken", Engine.Refused(() => driver.Take(Host, [planned])).ErrorId);
@@ -365,10 +365,10 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         Assert.Equal("SnapshotNotOurs", Engine.Refused(() => driver.Delete(Host, planned)).ErrorId);
     }
 
-    private static VolumeOrder Order(BareDomain domain, string root)
+    private static VolumeRequest Order(BareDomain domain, string root)
     {
         var now = domain.Domain;
-        return new VolumeOrder(
+        return new VolumeRequest(
             Host,
             now,
             new Volume(root, root),

@@ -161,9 +161,9 @@ public sealed class FileRestoreTests(LabFixture lab) : VolumeTest(lab)
         return plan.Run(TestContext.Current.CancellationToken);
     }
 
-    private void Kill(BareDomain domain, string step, int occurrence) => VictimProcess.Die(Lab, domain.Name, new VictimOrder
+    private void Kill(BareDomain domain, string step, int occurrence) => CrashTestProcess.Die(Lab, domain.Name, new CrashTestRequest
     {
-        Work = VictimWork.Restore,
+        Work = CrashTestWork.Restore,
         Name = "s1",
         Step = Enum.Parse<RunStep>(step),
         Occurrence = occurrence,

@@ -171,7 +171,7 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
         var mount = Xfs();
         var domain = Define(Disk(Raw(mount.Folder, "a.raw")));
         var driver = new ReflinkDriver();
-        var order = new VolumeOrder(
+        var request = new VolumeRequest(
             Host,
             domain.Domain,
             new Volume(Path.Combine(mount.Folder, "a.raw"), null),
@@ -181,16 +181,16 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
             domain.Domain.Disks,
             new StorageProbe(() => Host, domain.Domain.Disks).StackOf(domain.Domain.Disks[0]),
             _ => { });
-        var planned = driver.Plan(order);
-        var victim = Path.Combine(mount.Folder, "victim");
-        File.WriteAllText(victim, "precious");
-        File.CreateSymbolicLink(planned.At, victim);
-        Assert.Equal("SnapshotExists", Engine.Refused(() => driver.Plan(order)).ErrorId);
+        var planned = driver.Plan(request);
+        var crashTest = Path.Combine(mount.Folder, "crash-test");
+        File.WriteAllText(crashTest, "precious");
+        File.CreateSymbolicLink(planned.At, crashTest);
+        Assert.Equal("SnapshotExists", Engine.Refused(() => driver.Plan(request)).ErrorId);
 
         // Planted after it was planned: the link goes, and what it leads to is not touched.
         driver.Take(Host, [planned]);
         driver.Expose(Host, planned);
-        Assert.Equal("precious", File.ReadAllText(victim));
+        Assert.Equal("precious", File.ReadAllText(crashTest));
         Assert.True(driver.Delete(Host, planned));
 
         Directory.CreateDirectory(planned.At);

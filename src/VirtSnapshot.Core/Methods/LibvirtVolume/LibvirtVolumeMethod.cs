@@ -24,7 +24,7 @@ namespace VirtSnapshot.Methods.LibvirtVolume;
 /// <item>Whoever has no path to the host reads the backup source with <c>virsh vol-download</c>.</item>
 /// </list>
 /// </remarks>
-internal sealed class LibvirtVolumeProvider : ISnapshotProvider
+internal sealed class LibvirtVolumeMethod : SnapshotMethod
 {
     public const string MethodName = "libvirt-volume";
     private const string SizeElement = "size";
@@ -33,7 +33,7 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
 
     public StorageLevel Level => StorageLevel.FileSystem;
 
-    public MethodFit Judge(CandidateDisk candidate)
+    public MethodFit Probe(DiskContext candidate)
     {
         using var native = DomainFinder.Open(candidate.Domain);
         var volume = PoolVolume.Find(native, candidate.Disk);
@@ -50,35 +50,35 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
                 volume is { IsLogical: true } ? StorageLevel.Device : null);
     }
 
-    public ISnapshotAct Plan(SnapshotOrder order) =>
-        new VolumeCopyAct(order, [.. order.Disks.Select(chosen => Plan(order, chosen.Disk.Disk, chosen.Method))]);
+    public SnapshotSteps Plan(PlanRequest request) =>
+        new VolumeCopyAct(request, [.. request.Disks.Select(chosen => Plan(request, chosen.Disk.Disk, chosen.Method))]);
 
-    public IRemoval PlanRemoval(RemovalOrder order) => new DeletingRemoval(
-        order.Disks, record => RefuseUsed(order, record), (now, record) => VolumeCopy.Read(record).Delete(now));
+    public IRemoval PlanRemoval(RemovalRequest request) => new DeletingRemoval(
+        request.Disks, record => RefuseUsed(request, record), (now, record) => VolumeCopy.Read(record).Delete(now));
 
-    public RecordedDisk Verify(RecordOrder order, RecordedDisk record, DiskSource? image)
+    public SnapshotRecord Verify(MethodRequest request, SnapshotRecord record, DiskSource? image)
     {
         var copy = VolumeCopy.Read(record);
         var why = copy switch
         {
             _ when copy.Name != $"{SnapshotLabel.Of(record.Set!)}-{record.Target}" => $"'{copy}' is not the name of its snapshot",
             _ when Path.GetFileName(copy.Path) != copy.Name || Path.GetFullPath(copy.Path) != copy.Path => $"'{copy.Path}' is not the path of '{copy}'",
-            _ when copy.IsShown(order) && !order.IsVolumeAt(copy.Source, copy.Path) => $"'{copy.Path}' is not the path of '{copy}'",
-            _ => VolumeSuccession.Find(record)?.WhyNotOurs(order, copy, record),
+            _ when copy.IsShown(request) && !request.IsVolumeAt(copy.Source, copy.Path) => $"'{copy.Path}' is not the path of '{copy}'",
+            _ => VolumeReplacement.Find(record)?.WhyNotOurs(request, copy, record),
         };
-        return why is null ? (copy with { Format = image is null ? copy.Format : image.Format ?? "raw" }).WriteTo(record) : throw record.ToForeign(order.Domain, why);
+        return why is null ? (copy with { Format = image is null ? copy.Format : image.Format ?? "raw" }).WriteTo(record) : throw record.ToForeign(request.Domain, why);
     }
 
     /// <summary>A restored disk goes on in another volume.</summary>
-    public IEnumerable<string>? ImagesOf(RecordedDisk record) =>
-        VolumeSuccession.Find(record) is { } succession ? [record.Image, succession.Path] : [record.Image];
+    public IEnumerable<string>? ImagesOf(SnapshotRecord record) =>
+        VolumeReplacement.Find(record) is { } succession ? [record.Image, succession.Path] : [record.Image];
 
-    public SnapshotState Check(RecordOrder order, RecordedDisk record)
+    public SnapshotState Check(MethodRequest request, SnapshotRecord record)
     {
         try
         {
             var copy = VolumeCopy.Read(record);
-            return copy.IsShown(order) ? SnapshotState.Available : copy.Exists(order) ? SnapshotState.Invalid : SnapshotState.Missing;
+            return copy.IsShown(request) ? SnapshotState.Available : copy.Exists(request) ? SnapshotState.Invalid : SnapshotState.Missing;
         }
         catch (VirtSnapshotException e)
         {
@@ -87,26 +87,26 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
     }
 
     /// <summary>Others' volumes are nothing that a user would ask us about.</summary>
-    public IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded, Func<ImageUse> use) => [];
+    public IReadOnlyList<SnapshotRecord> FindUnrecorded(MethodRequest request, IReadOnlyList<SnapshotRecord> recorded, Func<ImageUse> use) => [];
 
-    public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new DeletingRecovery(
-        journaled, record => $"{VolumeCopy.Read(record)}", record => VolumeCopy.Read(record).Exists(order), record => VolumeCopy.Read(record).Delete(order));
+    public IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled) => new DeletingRecovery(
+        journaled, record => $"{VolumeCopy.Read(record)}", record => VolumeCopy.Read(record).Exists(request), record => VolumeCopy.Read(record).Delete(request));
 
-    public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreOrder order) => [.. order.Disks.Select(record => VolumeRestorePlanner.Plan(order, record))];
+    public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request) => [.. request.Disks.Select(record => VolumeRestorePlanner.Plan(request, record))];
 
-    public IDiskRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) => new VolumeRestoration(order, disk);
+    public IDiskRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) => new VolumeRestoration(request, disk);
 
-    private static void RefuseUsed(RemovalOrder order, RecordedDisk record)
+    private static void RefuseUsed(RemovalRequest request, SnapshotRecord record)
     {
         var copy = VolumeCopy.Read(record);
-        copy.RefuseReader(order);
-        if (copy.Exists(order) && VolumeUse.FindDisk(order.Native.Connection, copy.Path) is { } disk)
+        copy.RefuseReader(request);
+        if (copy.Exists(request) && VolumeUse.FindDisk(request.Native.Connection, copy.Path) is { } disk)
         {
             throw new VirtSnapshotException(
                 FailureKind.ResourceBusy,
                 "SourceShared",
-                order.Domain,
-                $"The volume '{copy}' for disk '{record.Target}' of domain '{order.Domain.Name}' cannot be removed while {disk} stands on it. Nothing was touched. "
+                request.Domain,
+                $"The volume '{copy}' for disk '{record.Target}' of domain '{request.Domain.Name}' cannot be removed while {disk} stands on it. Nothing was touched. "
                 + "Give that disk a volume of its own, and try again.");
         }
     }
@@ -126,55 +126,55 @@ internal sealed class LibvirtVolumeProvider : ISnapshotProvider
         _ => null,
     };
 
-    private static VolumeCopyPart Plan(SnapshotOrder order, VmDisk disk, DiskSnapshotMethod method)
+    private static VolumeCopyPart Plan(PlanRequest request, VmDisk disk, DiskSnapshotMethod method)
     {
-        var volume = PoolVolume.Find(order.Native, disk);
+        var volume = PoolVolume.Find(request.Native, disk);
         if (WhyUnfit(disk, volume) is { } why)
         {
-            throw Unsuitable(order, disk, why);
+            throw Unsuitable(request, disk, why);
         }
 
-        if (volume is { IsFile: true, Format: not "raw" } && order.Domain.IsActive)
+        if (volume is { IsFile: true, Format: not "raw" } && request.Domain.IsActive)
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
                 "DomainRunning",
                 disk,
-                $"The {volume.Format} image of disk '{disk.Target}' of domain '{order.Domain.Name}' can only be copied by libvirt while the domain is shut off. Nothing was touched. "
+                $"The {volume.Format} image of disk '{disk.Target}' of domain '{request.Domain.Name}' can only be copied by libvirt while the domain is shut off. Nothing was touched. "
                 + "Shut it down first, or use another method.");
         }
 
-        var name = $"{SnapshotLabel.Of(order.Set)}-{disk.Target}";
+        var name = $"{SnapshotLabel.Of(request.Set)}-{disk.Target}";
         var copy = new VolumeCopy(volume!.Pool, name, Path.Combine(volume.PoolPath, name), volume.Format, volume.Name);
-        return copy.Exists(order)
+        return copy.Exists(request)
             ? throw new VirtSnapshotException(
                 FailureKind.ResourceExists,
                 "SnapshotExists",
                 disk,
-                $"The pool '{volume.Pool}' of disk '{disk.Target}' of domain '{order.Domain.Name}' has a volume '{name}' already. Nothing was touched. Choose another -Name.")
-            : new VolumeCopyPart(disk, volume, copy, volume.IsLogical ? ReadRoom(order, disk, method, volume) : 0);
+                $"The pool '{volume.Pool}' of disk '{disk.Target}' of domain '{request.Domain.Name}' has a volume '{name}' already. Nothing was touched. Choose another -Name.")
+            : new VolumeCopyPart(disk, volume, copy, volume.IsLogical ? ReadRoom(request, disk, method, volume) : 0);
     }
 
-    private static long ReadRoom(SnapshotOrder order, VmDisk disk, DiskSnapshotMethod method, PoolVolume volume)
+    private static long ReadRoom(PlanRequest request, VmDisk disk, DiskSnapshotMethod method, PoolVolume volume)
     {
         var asked = method.ToElement().Element(SizeElement)?.Value;
         var room = asked is null
             ? SnapshotSize.Default(volume.Capacity)
             : SnapshotSize.Parse(asked, volume.Capacity)
-                ?? throw Unsuitable(order, disk, $"<{SizeElement}>{asked}</{SizeElement}> is not a size: bytes, optionally with K, M, G, T or P, or a part of the volume in %");
+                ?? throw Unsuitable(request, disk, $"<{SizeElement}>{asked}</{SizeElement}> is not a size: bytes, optionally with K, M, G, T or P, or a part of the volume in %");
         return room <= volume.PoolFree
             ? room
             : throw new VirtSnapshotException(
                 FailureKind.QuotaExceeded,
                 "NoSpace",
                 disk,
-                $"A snapshot of '{volume.Path}' for disk '{disk.Target}' of domain '{order.Domain.Name}' needs {room >> 20} MiB, and {volume.PoolFree >> 20} MiB are free in pool '{volume.Pool}'. "
+                $"A snapshot of '{volume.Path}' for disk '{disk.Target}' of domain '{request.Domain.Name}' needs {room >> 20} MiB, and {volume.PoolFree >> 20} MiB are free in pool '{volume.Pool}'. "
                 + $"Nothing was touched. Extend the pool, or give a smaller <{SizeElement}>.");
     }
 
-    private static VirtSnapshotException Unsuitable(SnapshotOrder order, VmDisk disk, string why) => new(
+    private static VirtSnapshotException Unsuitable(PlanRequest request, VmDisk disk, string why) => new(
         FailureKind.InvalidOperation,
         "MethodUnsuitable",
         disk,
-        $"Method '{MethodName}' cannot snapshot disk '{disk.Target}' of domain '{order.Domain.Name}': {why}. Nothing was touched.");
+        $"Method '{MethodName}' cannot snapshot disk '{disk.Target}' of domain '{request.Domain.Name}': {why}. Nothing was touched.");
 }

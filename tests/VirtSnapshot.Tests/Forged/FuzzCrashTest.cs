@@ -11,7 +11,7 @@ using Xunit;
 namespace VirtSnapshot.Tests.Forged;
 
 /// <summary>A domain whose records are forged, with one genuine snapshot. Where a forged case has changed what is its own, it is brought back.</summary>
-internal sealed class FuzzVictim : IDisposable
+internal sealed class FuzzCrashTest : IDisposable
 {
     private const string DefinitionFile = "definition.xml";
 
@@ -20,10 +20,10 @@ internal sealed class FuzzVictim : IDisposable
     private readonly bool isRunning;
     private readonly BareDomain bare;
     private readonly TestFolder saved;
-    private readonly RecordedDisk record;
+    private readonly SnapshotRecord record;
     private string state = "";
 
-    public FuzzVictim(LabFixture lab, string name, string folder, string method, bool isRunning)
+    public FuzzCrashTest(LabFixture lab, string name, string folder, string method, bool isRunning)
     {
         this.lab = lab;
         this.folder = folder;
@@ -183,7 +183,7 @@ internal sealed class FuzzVictim : IDisposable
         File.WriteAllText(Path.Combine(saved.Path, DefinitionFile), lab.Virsh("dumpxml", "--inactive", Name));
     }
 
-    private static JournalEntry EntryOf(RecordedDisk record, RunOperation operation)
+    private static JournalEntry EntryOf(SnapshotRecord record, RunOperation operation)
     {
         var entry = new JournalEntry(record.Set!.Group, record.Set.Name, record);
         if (operation is not (RunOperation.Restore or RunOperation.RestoreEnding))
@@ -198,9 +198,9 @@ internal sealed class FuzzVictim : IDisposable
                 return entry with { Becomes = record with { Data = OverlayData.ToElement(next, OverlayData.StemOf(record)!) } };
             case "libvirt-volume":
                 var copy = VolumeCopy.Read(record);
-                var name = VolumeSuccession.NameAfter(copy.Origin, record.Set.Group);
+                var name = VolumeReplacement.NameAfter(copy.Origin, record.Set.Group);
                 string In(string volume) => Path.Combine(Path.GetDirectoryName(copy.Path)!, volume);
-                var succession = new VolumeSuccession(copy.Pool, name, In(name), copy.Origin, In(copy.Origin), IsNamedByPool: false, IsLogical: false);
+                var succession = new VolumeReplacement(copy.Pool, name, In(name), copy.Origin, In(copy.Origin), IsNamedByPool: false, IsLogical: false);
                 return entry with { Record = succession.AddTo(record), Becomes = record with { Image = succession.Path } };
             default:
                 return entry with { Becomes = record };

@@ -5,8 +5,8 @@ using Xunit;
 
 namespace VirtSnapshot.Tests.Faults;
 
-/// <summary>A victim, seen from the test.</summary>
-internal sealed class VictimProcess : IDisposable
+/// <summary>A crash-test process, seen from the test.</summary>
+internal sealed class CrashTestProcess : IDisposable
 {
     private const int KilledBySignal9 = 128 + 9;
 
@@ -15,52 +15,52 @@ internal sealed class VictimProcess : IDisposable
 
     private readonly Process process;
 
-    private VictimProcess(Process process) => this.process = process;
+    private CrashTestProcess(Process process) => this.process = process;
 
     public int Id => process.Id;
 
     public bool HasEnded => process.HasExited;
 
-    public static VictimProcess Start(LabFixture lab, string domain, VictimOrder order) => Start(lab.Uri, domain, order);
+    public static CrashTestProcess Start(LabFixture lab, string domain, CrashTestRequest request) => Start(lab.Uri, domain, request);
 
-    public static VictimProcess Start(string uri, string domain, VictimOrder order)
+    public static CrashTestProcess Start(string uri, string domain, CrashTestRequest request)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "VirtSnapshot.Tests");
-        var start = new ProcessStartInfo(program, ["victim", JsonSerializer.Serialize(order with { Uri = uri, Domain = domain })])
+        var start = new ProcessStartInfo(program, ["crash-test", JsonSerializer.Serialize(request with { Uri = uri, Domain = domain })])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
         };
-        return new VictimProcess(Process.Start(start)!);
+        return new CrashTestProcess(Process.Start(start)!);
     }
 
-    /// <summary>Runs a victim to the end that it was told to make.</summary>
-    public static void Die(LabFixture lab, string domain, VictimOrder order) => Die(lab.Uri, domain, order);
+    /// <summary>Runs a crash-test process to the end that it was told to make.</summary>
+    public static void Die(LabFixture lab, string domain, CrashTestRequest request) => Die(lab.Uri, domain, request);
 
-    public static void Die(string uri, string domain, VictimOrder order)
+    public static void Die(string uri, string domain, CrashTestRequest request)
     {
-        using var victim = Start(uri, domain, order);
-        victim.AssertKilled();
+        using var crashTest = Start(uri, domain, request);
+        crashTest.AssertKilled();
     }
 
     public void AssertKilled()
     {
         var said = WaitForEnd();
-        Assert.True(process.ExitCode == KilledBySignal9, $"The victim ended with {process.ExitCode} before it came to its step: {said}");
+        Assert.True(process.ExitCode == KilledBySignal9, $"The crashTest ended with {process.ExitCode} before it came to its step: {said}");
     }
 
     /// <summary>What it said at its end.</summary>
     public string WaitForEnd()
     {
         var said = process.StandardOutput.ReadToEndAsync();
-        Assert.True(process.WaitForExit(Patience), "The victim does not end.");
+        Assert.True(process.WaitForExit(Patience), "The crashTest does not end.");
         return said.Result.Trim();
     }
 
     public void WaitForStep(RunStep step)
     {
         var line = process.StandardOutput.ReadLineAsync();
-        Assert.True(line.Wait(Patience), $"The victim does not come to {step}.");
+        Assert.True(line.Wait(Patience), $"The crashTest does not come to {step}.");
         Assert.Equal($"{step}", line.Result);
     }
 

@@ -4,12 +4,12 @@ namespace VirtSnapshot.Methods;
 
 /// <summary>Chooses a disk's method: what was asked for, else what is configured, else the default for its kind.</summary>
 /// <param name="providers">The methods. Of several that suit a disk equally well the first is taken, and the rest are not asked.</param>
-internal sealed class MethodSelector(IReadOnlyList<ISnapshotProvider> providers)
+internal sealed class MethodRegistry(IReadOnlyList<SnapshotMethod> providers)
 {
-    public IReadOnlyList<ISnapshotProvider> Providers => providers;
+    public IReadOnlyList<SnapshotMethod> Providers => providers;
 
     /// <exception cref="VirtSnapshotException"><c>MethodUnknown</c>, <c>MethodUnsuitable</c> or <c>NoMethod</c>, with the reason.</exception>
-    public MethodChoice Select(CandidateDisk candidate, DiskSnapshotMethod? asked)
+    public MethodChoice Select(DiskContext candidate, DiskSnapshotMethod? asked)
     {
         if (asked is not null)
         {
@@ -21,7 +21,7 @@ internal sealed class MethodSelector(IReadOnlyList<ISnapshotProvider> providers)
             : Default(candidate);
     }
 
-    public ISnapshotProvider Find(string method, object target) =>
+    public SnapshotMethod Find(string method, object target) =>
         providers.FirstOrDefault(provider => provider.Method == method)
         ?? throw new VirtSnapshotException(
             FailureKind.NotImplemented,
@@ -30,17 +30,17 @@ internal sealed class MethodSelector(IReadOnlyList<ISnapshotProvider> providers)
             $"There is no snapshot method '{method}' here. The methods are: {string.Join(", ", providers.Select(provider => provider.Method))}.");
 
     /// <summary>What every method could do for a disk, or why not, in the order of preference.</summary>
-    public IReadOnlyList<(ISnapshotProvider Provider, MethodFit Fit)> JudgeAll(CandidateDisk candidate) =>
+    public IReadOnlyList<(SnapshotMethod Provider, MethodFit Fit)> ProbeAll(DiskContext candidate) =>
     [
-        .. providers.Select(provider => (provider, Fit: Judge(provider, candidate))).OrderByDescending(judged => judged.Fit.Rank),
+        .. providers.Select(provider => (provider, Fit: Probe(provider, candidate))).OrderByDescending(judged => judged.Fit.Rank),
     ];
 
-    private MethodChoice Default(CandidateDisk candidate)
+    private MethodChoice Default(DiskContext candidate)
     {
-        var judged = new List<(ISnapshotProvider Provider, MethodFit Fit)>();
+        var judged = new List<(SnapshotMethod Provider, MethodFit Fit)>();
         foreach (var provider in providers)
         {
-            judged.Add((provider, Judge(provider, candidate)));
+            judged.Add((provider, Probe(provider, candidate)));
             if (judged[^1].Fit.Rank == MethodRank.Default)
             {
                 break;
@@ -58,10 +58,10 @@ internal sealed class MethodSelector(IReadOnlyList<ISnapshotProvider> providers)
                 + string.Join("; ", judged.Select(candidate => $"{candidate.Provider.Method}: {candidate.Fit.Reason}")) + ".");
     }
 
-    private MethodChoice Explicit(CandidateDisk candidate, DiskSnapshotMethod method, string why)
+    private MethodChoice Explicit(DiskContext candidate, DiskSnapshotMethod method, string why)
     {
         var provider = Find(method.Name, candidate.Disk);
-        var fit = Judge(provider, candidate, failsWithHost: true);
+        var fit = Probe(provider, candidate, failsWithHost: true);
         return fit.CanServe
             ? new MethodChoice(provider, method, why, fit.Level ?? provider.Level)
             : throw new VirtSnapshotException(
@@ -74,7 +74,7 @@ internal sealed class MethodSelector(IReadOnlyList<ISnapshotProvider> providers)
     /// <param name="provider">The method.</param>
     /// <param name="candidate">The disk.</param>
     /// <param name="failsWithHost">Whether a host that cannot be looked at is the user's to hear of; else the method is one that cannot serve, and others may.</param>
-    private static MethodFit Judge(ISnapshotProvider provider, CandidateDisk candidate, bool failsWithHost = false)
+    private static MethodFit Probe(SnapshotMethod provider, DiskContext candidate, bool failsWithHost = false)
     {
         if (candidate.Disk.WhyNotSnapshottable() is { } why)
         {
@@ -83,7 +83,7 @@ internal sealed class MethodSelector(IReadOnlyList<ISnapshotProvider> providers)
 
         try
         {
-            return provider.Judge(candidate);
+            return provider.Probe(candidate);
         }
         catch (VirtSnapshotException e) when (!(failsWithHost && e.ErrorId is "SudoRefused" or "HostUnreachable" or "HostSilent" or "ProgramMissing"))
         {

@@ -7,4 +7,4 @@ namespace VirtSnapshot.Methods;
 /// <param name="OldSource">Where others' backup sources may have pointed to; null if nothing moves.</param>
 /// <param name="NewSource">Where the same data is found from now on.</param>
 /// <param name="Failure">Why it was not removed; null when it was.</param>
-internal sealed record RemovedDisk(RecordedDisk Record, DiskSource? OldSource, DiskSource? NewSource, RemovalFailure? Failure);
+internal sealed record RemovalOutcome(SnapshotRecord Record, DiskSource? OldSource, DiskSource? NewSource, RemovalFailure? Failure);

@@ -5,4 +5,4 @@ namespace VirtSnapshot.Methods;
 /// <param name="Record">The snapshot that the disk goes back to.</param>
 /// <param name="Becomes">What is recorded of that snapshot afterwards; null where restoring uses it up.</param>
 /// <param name="Lost">The disk's newer snapshots that cannot outlive it, the newest first.</param>
-internal sealed record RestoredDisk(Guid Group, RecordedDisk Record, RecordedDisk? Becomes, IReadOnlyList<RecordedDisk> Lost);
+internal sealed record RestoreRecord(Guid Group, SnapshotRecord Record, SnapshotRecord? Becomes, IReadOnlyList<SnapshotRecord> Lost);

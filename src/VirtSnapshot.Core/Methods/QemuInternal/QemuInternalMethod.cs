@@ -20,7 +20,7 @@ namespace VirtSnapshot.Methods.QemuInternal;
 /// <item>Encrypted images need the secret; images with an external data file refuse it.</item>
 /// </list>
 /// </remarks>
-internal sealed class QemuInternalProvider : ISnapshotProvider
+internal sealed class QemuInternalMethod : SnapshotMethod
 {
     public const string MethodName = "qemu-internal";
 
@@ -28,7 +28,7 @@ internal sealed class QemuInternalProvider : ISnapshotProvider
 
     public StorageLevel Level => StorageLevel.Image;
 
-    public MethodFit Judge(CandidateDisk candidate) => candidate.Disk switch
+    public MethodFit Probe(DiskContext candidate) => candidate.Disk switch
     {
         { Format: not "qcow2" } disk => MethodFit.Impossible($"its format is {disk.Format ?? "raw"}, and only qcow2 has internal snapshots"),
         { Source.Path: null } => MethodFit.Impossible("its image is not a file or device of the host"),
@@ -39,33 +39,33 @@ internal sealed class QemuInternalProvider : ISnapshotProvider
         _ => new MethodFit(MethodRank.Possible, "a snapshot inside its qcow2 image, since the domain is shut off"),
     };
 
-    public ISnapshotAct Plan(SnapshotOrder order)
+    public SnapshotSteps Plan(PlanRequest request)
     {
-        RefuseRunning(order, "taken");
-        var name = SnapshotLabel.Of(order.Set);
-        return new InternalSnapshotAct(order.Host, [.. order.Disks.Select(chosen => (chosen.Disk.Disk, Plan(order, chosen.Disk.Disk, name)))]);
+        RefuseRunning(request, "taken");
+        var name = SnapshotLabel.Of(request.Set);
+        return new InternalSnapshotAct(request.Host, [.. request.Disks.Select(chosen => (chosen.Disk.Disk, Plan(request, chosen.Disk.Disk, name)))]);
     }
 
-    public IRemoval PlanRemoval(RemovalOrder order)
+    public IRemoval PlanRemoval(RemovalRequest request)
     {
-        var open = new Lazy<OpenFiles>(order.Host.ReadOpenFiles);
-        return new DeletingRemoval(order.Disks, record => RefuseInUse(order, record, open), Delete);
+        var open = new Lazy<OpenFiles>(request.Host.ReadOpenFiles);
+        return new DeletingRemoval(request.Disks, record => RefuseInUse(request, record, open), Delete);
     }
 
-    public RecordedDisk Verify(RecordOrder order, RecordedDisk record, DiskSource? image)
+    public SnapshotRecord Verify(MethodRequest request, SnapshotRecord record, DiskSource? image)
     {
         var snapshot = InternalSnapshot.Read(record);
-        return !SnapshotLabel.IsOf(snapshot.Name, record.Set!) ? throw record.ToForeign(order.Domain, $"'{snapshot.Name}' is not the name of its snapshot")
-            : snapshot.Image != record.Image ? throw record.ToForeign(order.Domain, $"it is in '{snapshot.Image}', and not in '{record.Image}'")
-            : !HostPath.IsPlain(snapshot.Image) ? throw record.ToForeign(order.Domain, $"'{snapshot.Image}' is not the path of an image")
+        return !SnapshotLabel.IsOf(snapshot.Name, record.Set!) ? throw record.ToForeign(request.Domain, $"'{snapshot.Name}' is not the name of its snapshot")
+            : snapshot.Image != record.Image ? throw record.ToForeign(request.Domain, $"it is in '{snapshot.Image}', and not in '{record.Image}'")
+            : !HostPath.IsPlain(snapshot.Image) ? throw record.ToForeign(request.Domain, $"'{snapshot.Image}' is not the path of an image")
             : record with { Source = image is null ? DiskSource.None : snapshot.ToSource(isBlockDevice: image.Type == DiskSourceType.Block) };
     }
 
-    public SnapshotState Check(RecordOrder order, RecordedDisk record)
+    public SnapshotState Check(MethodRequest request, SnapshotRecord record)
     {
         try
         {
-            return !InternalSnapshot.Read(record).Exists(order.Host) ? SnapshotState.Missing
+            return !InternalSnapshot.Read(record).Exists(request.Host) ? SnapshotState.Missing
                 : record.Source.Path is null ? SnapshotState.Unverified : SnapshotState.Available;
         }
         catch (VirtSnapshotException e)
@@ -75,92 +75,92 @@ internal sealed class QemuInternalProvider : ISnapshotProvider
     }
 
     /// <summary>What others have made inside an image is nothing that a user would ask us about.</summary>
-    public IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded, Func<ImageUse> use) => [];
+    public IReadOnlyList<SnapshotRecord> FindUnrecorded(MethodRequest request, IReadOnlyList<SnapshotRecord> recorded, Func<ImageUse> use) => [];
 
-    public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new DeletingRecovery(
-        journaled, record => $"{InternalSnapshot.Read(record)}", record => InternalSnapshot.Read(record).Exists(order.Host), record => Delete(order, record));
+    public IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled) => new DeletingRecovery(
+        journaled, record => $"{InternalSnapshot.Read(record)}", record => InternalSnapshot.Read(record).Exists(request.Host), record => Delete(request, record));
 
-    public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreOrder order)
+    public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request)
     {
-        var use = new Lazy<ImageUse>(() => ImageUse.Read(order));
+        var use = new Lazy<ImageUse>(() => ImageUse.Read(request));
         return
         [
-            .. order.Disks.Select(record =>
+            .. request.Disks.Select(record =>
             {
-                var disk = order.Domain.FindDisk(record.Target)!;
-                var restoration = new InternalRestoration(order, new RestoredDisk(order.Group, record, record, []));
-                LiveSource.RefuseOther(order, disk, restoration.Image, InternalSnapshot.Read(record).Name);
-                LiveSource.RefuseUsers(order, use.Value, disk, restoration.Image);
+                var disk = request.Domain.FindDisk(record.Target)!;
+                var restoration = new InternalRestoration(request, new RestoreRecord(request.Group, record, record, []));
+                LiveSource.RefuseOther(request, disk, restoration.Image, InternalSnapshot.Read(record).Name);
+                LiveSource.RefuseUsers(request, use.Value, disk, restoration.Image);
                 return restoration;
             }),
         ];
     }
 
-    public IDiskRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) => new InternalRestoration(order, disk);
+    public IDiskRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) => new InternalRestoration(request, disk);
 
-    private static void Delete(RecordOrder order, RecordedDisk record)
+    private static void Delete(MethodRequest request, SnapshotRecord record)
     {
         var snapshot = InternalSnapshot.Read(record);
-        if (snapshot.Exists(order.Host))
+        if (snapshot.Exists(request.Host))
         {
-            RefuseRunning(order, "removed");
-            snapshot.Delete(order.Host);
+            RefuseRunning(request, "removed");
+            snapshot.Delete(request.Host);
         }
     }
 
-    private static void RefuseInUse(RemovalOrder order, RecordedDisk record, Lazy<OpenFiles> open)
+    private static void RefuseInUse(RemovalRequest request, SnapshotRecord record, Lazy<OpenFiles> open)
     {
         var snapshot = InternalSnapshot.Read(record);
-        if (!snapshot.Exists(order.Host))
+        if (!snapshot.Exists(request.Host))
         {
             return;
         }
 
-        RefuseRunning(order, "removed");
+        RefuseRunning(request, "removed");
         if (open.Value.FindUsers(snapshot.Image) is [{ } user, ..])
         {
             throw new VirtSnapshotException(
                 FailureKind.ResourceBusy,
                 "SourceInUse",
-                order.Domain,
-                $"The internal snapshot '{snapshot.Name}' of disk '{record.Target}' of domain '{order.Domain.Name}' cannot be removed while somebody has '{snapshot.Image}' open: {user}. "
+                request.Domain,
+                $"The internal snapshot '{snapshot.Name}' of disk '{record.Target}' of domain '{request.Domain.Name}' cannot be removed while somebody has '{snapshot.Image}' open: {user}. "
                 + "Nothing was touched. Let the backup finish, and try again.");
         }
     }
 
     /// <summary>Only QEMU itself could change the image now, and it has no way to that which leaves the guest alone.</summary>
-    private static void RefuseRunning(RecordOrder order, string doing)
+    private static void RefuseRunning(MethodRequest request, string doing)
     {
-        if (order.Domain.IsActive)
+        if (request.Domain.IsActive)
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
                 "DomainRunning",
-                order.Domain,
-                $"Internal snapshots of domain '{order.Domain.Name}' can only be {doing} while it is shut off. Nothing was touched. Shut it down first, and try again.");
+                request.Domain,
+                $"Internal snapshots of domain '{request.Domain.Name}' can only be {doing} while it is shut off. Nothing was touched. Shut it down first, and try again.");
         }
     }
 
-    private static InternalSnapshot Plan(SnapshotOrder order, VmDisk disk, string name)
+    private static InternalSnapshot Plan(PlanRequest request, VmDisk disk, string name)
     {
         var snapshot = new InternalSnapshot(disk.Source.Path!, name);
-        if (order.Host.Stat(snapshot.Image, followLink: true) is null)
+        if (request.Host.Stat(snapshot.Image, followLink: true) is null)
         {
             throw new VirtSnapshotException(
                 FailureKind.ObjectNotFound,
                 "SourceMissing",
                 disk,
-                $"The source '{snapshot.Image}' of disk '{disk.Target}' of domain '{order.Domain.Name}' does not exist on host '{order.Host.Name}'. Nothing was touched.");
+                $"The source '{snapshot.Image}' of disk '{disk.Target}' of domain '{request.Domain.Name}' does not exist on host '{request.Host.Name}'. Nothing was touched.");
         }
 
-        var names = snapshot.ReadAll(order.Host, out var unsuitable);
+        var names = snapshot.ReadAll(request.Host, out var unsuitable);
         if (unsuitable is not null)
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
                 "MethodUnsuitable",
                 disk,
-                $"Method '{MethodName}' cannot snapshot disk '{disk.Target}' of domain '{order.Domain.Name}': {unsuitable}. Nothing was touched.");
+                $"Method '{MethodName}' cannot snapshot disk '{disk.Target}' of domain '{request.Domain.Name}': {unsuitable}. Nothing was touched.");
         }
 
         return names.All(found => found.Name != name)
@@ -169,6 +169,6 @@ internal sealed class QemuInternalProvider : ISnapshotProvider
                 FailureKind.ResourceExists,
                 "SnapshotExists",
                 disk,
-                $"The image '{snapshot.Image}' of disk '{disk.Target}' of domain '{order.Domain.Name}' has an internal snapshot '{name}' already. Nothing was touched. Choose another -Name.");
+                $"The image '{snapshot.Image}' of disk '{disk.Target}' of domain '{request.Domain.Name}' has an internal snapshot '{name}' already. Nothing was touched. Choose another -Name.");
     }
 }

@@ -14,7 +14,7 @@ namespace VirtSnapshot.Methods.Volumes;
 /// <param name="Disks">The disks whose images lie in the volume.</param>
 /// <param name="Stack">The layers under the first of them.</param>
 /// <param name="Warn">Says what the user should know although it is no reason to refuse.</param>
-internal sealed record VolumeOrder(
+internal sealed record VolumeRequest(
     IHost Host,
     VmDomain Domain,
     Volume Volume,

@@ -13,16 +13,16 @@ namespace VirtSnapshot.Methods;
 /// <param name="OverlayDirectory">A folder of the host that new files go to instead of the disks' own.</param>
 /// <param name="Recorded">The domain's snapshots that exist already, of every method.</param>
 /// <param name="Warn">Says what the user should know although it is no reason to refuse.</param>
-internal sealed record SnapshotOrder(
+internal sealed record PlanRequest(
     LibvirtDomain Native,
     VmDomain Domain,
     IHost Host,
     SetIdentity Set,
-    IReadOnlyList<(CandidateDisk Disk, DiskSnapshotMethod Method)> Disks,
+    IReadOnlyList<(DiskContext Disk, DiskSnapshotMethod Method)> Disks,
     string? OverlayDirectory,
-    IReadOnlyList<RecordedDisk> Recorded,
+    IReadOnlyList<SnapshotRecord> Recorded,
     Action<string> Warn)
-    : RecordOrder(Native, Domain, Host)
+    : MethodRequest(Native, Domain, Host)
 {
     /// <summary>The snapshot's name.</summary>
     public SnapshotName Name => Set.Name;

@@ -7,7 +7,7 @@ namespace VirtSnapshot.Methods.Volumes;
 /// Programs that a run has started and no longer waits for, since it was killed or has lost its host: what they make may still come, after somebody has looked
 /// and seen nothing. They are known by the snapshot's name among their arguments, a part of which is random.
 /// </summary>
-internal static class LateActs
+internal static class LateCommands
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);

@@ -4,7 +4,7 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Hosts;
 
 /// <summary>What <c>look.sh</c> tells of one path. Facts that are known and null mean that nothing stands there.</summary>
-internal sealed record FileLook
+internal sealed record FileQuery
 {
     /// <summary>As many bytes of a file are shown.</summary>
     public const int HeadLength = 4096;
@@ -28,7 +28,7 @@ internal sealed record FileLook
 
     /// <param name="told">What the script has printed.</param>
     /// <param name="paths">The paths that were asked about. Of others nothing is believed.</param>
-    public static IReadOnlyDictionary<string, FileLook> Parse(ReadOnlySpan<byte> told, IReadOnlyList<string> paths)
+    public static IReadOnlyDictionary<string, FileQuery> Parse(ReadOnlySpan<byte> told, IReadOnlyList<string> paths)
     {
         var facts = new List<(string Kind, string Path, string Value)>();
         while (TakeField(ref told) is { } kind && kind != "h" && TakeField(ref told) is { } path && TakeField(ref told) is { } value)
@@ -40,7 +40,7 @@ internal sealed record FileLook
         var isItselfWhole = facts.Contains(("e", "i", "0"));
         var isTargetWhole = facts.Contains(("e", "t", "0"));
         var looks = paths.ToDictionary(
-            path => path, _ => new FileLook { IsItselfKnown = isItselfWhole, IsTargetKnown = isItselfWhole }, StringComparer.Ordinal);
+            path => path, _ => new FileQuery { IsItselfKnown = isItselfWhole, IsTargetKnown = isItselfWhole }, StringComparer.Ordinal);
         foreach (var (kind, path, value) in facts)
         {
             if (looks.TryGetValue(path, out var look))
@@ -69,7 +69,7 @@ internal sealed record FileLook
             : null;
 
     /// <summary>What cannot be understood must not pass for nothing that stands there: it is as if nobody had looked.</summary>
-    private FileLook With(string kind, string value, bool isTargetWhole) => kind switch
+    private FileQuery With(string kind, string value, bool isTargetWhole) => kind switch
     {
         "i" when FileFacts.TryParse(value) is { } itself =>
             this with { IsItselfKnown = true, Itself = itself, IsTargetKnown = !itself.IsLink || isTargetWhole, Target = itself.IsLink ? null : itself },

@@ -4,13 +4,13 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Volumes;
 
 /// <summary>A method that snapshots the volume under a disk's image: the domain and its disks stay as they are.</summary>
-internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
+internal sealed class VolumeMethod(IVolumeDriver driver) : SnapshotMethod
 {
     public string Method => driver.Method;
 
     public StorageLevel Level => driver.Level;
 
-    public MethodFit Judge(CandidateDisk candidate)
+    public MethodFit Probe(DiskContext candidate)
     {
         var stack = candidate.Stack;
         if (stack.MissingSource is { } missing)
@@ -18,7 +18,7 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
             return MethodFit.Impossible($"there is nothing at '{missing}' on the host");
         }
 
-        var fit = driver.Judge(stack);
+        var fit = driver.Probe(stack);
         return fit.Volume is null
             ? MethodFit.Impossible(fit.Reason)
             : WhyOutside(stack, fit.Volume) is { } outside
@@ -26,14 +26,14 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
                 : new MethodFit(fit.Rank, fit.Reason, fit.Volume.Root is null ? StorageLevel.Device : null);
     }
 
-    public ISnapshotAct Plan(SnapshotOrder order)
+    public SnapshotSteps Plan(PlanRequest request)
     {
-        var label = SnapshotLabel.Of(order.Set);
+        var label = SnapshotLabel.Of(request.Set);
 
         // Another method may put its snapshots into the same folder.
-        var firstNumber = order.Taken.Count(name => name.Contains(label, StringComparison.Ordinal));
-        var parts = order.Disks
-            .GroupBy(chosen => driver.Judge(chosen.Disk.Stack).Volume!)
+        var firstNumber = request.Taken.Count(name => name.Contains(label, StringComparison.Ordinal));
+        var parts = request.Disks
+            .GroupBy(chosen => driver.Probe(chosen.Disk.Stack).Volume!)
             .Select((part, index) =>
             {
                 var number = firstNumber + index;
@@ -45,38 +45,38 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
                         FailureKind.InvalidOperation,
                         "MethodsDiffer",
                         other.Disk,
-                        $"Disks '{disks[0].Disk.Target}' and '{other.Disk.Target}' of domain '{order.Domain.Name}' lie in one volume, '{part.Key.Name}', of which one snapshot serves both, but their "
+                        $"Disks '{disks[0].Disk.Target}' and '{other.Disk.Target}' of domain '{request.Domain.Name}' lie in one volume, '{part.Key.Name}', of which one snapshot serves both, but their "
                         + "<diskSnapshot> elements differ. Nothing was touched. Make them the same with Set-DiskSnapshotMethod, or give -Method.");
                 }
 
                 foreach (var disk in disks)
                 {
-                    if (VolumeImages.WhyNotHeld(order.Host, part.Key, disk.Stack) is { } why)
+                    if (VolumeImages.WhyNotHeld(request.Host, part.Key, disk.Stack) is { } why)
                     {
                         throw new VirtSnapshotException(
                             FailureKind.InvalidOperation,
                             "MethodUnsuitable",
                             disk.Disk,
-                            $"Method '{Method}' cannot snapshot disk '{disk.Disk.Target}' of domain '{order.Domain.Name}': {why}. Nothing was touched.");
+                            $"Method '{Method}' cannot snapshot disk '{disk.Disk.Target}' of domain '{request.Domain.Name}': {why}. Nothing was touched.");
                     }
                 }
 
-                var volumeOrder = new VolumeOrder(
-                    order.Host, order.Domain, part.Key, order.Set.Group, number == 0 ? label : $"{label}-{number}", method, [.. disks.Select(disk => disk.Disk)], disks[0].Stack, order.Warn);
+                var volumeOrder = new VolumeRequest(
+                    request.Host, request.Domain, part.Key, request.Set.Group, number == 0 ? label : $"{label}-{number}", method, [.. disks.Select(disk => disk.Disk)], disks[0].Stack, request.Warn);
                 return new VolumePart(driver.Plan(volumeOrder), disks, driver.IsSlow(volumeOrder));
             })
             .ToList();
-        return new VolumeAct(order.Host, driver, parts);
+        return new VolumeAct(request.Host, driver, parts);
     }
 
-    public IRemoval PlanRemoval(RemovalOrder order) => new VolumeRemoval(order, driver);
+    public IRemoval PlanRemoval(RemovalRequest request) => new VolumeRemoval(request, driver);
 
-    public RecordedDisk Verify(RecordOrder order, RecordedDisk record, DiskSource? image)
+    public SnapshotRecord Verify(MethodRequest request, SnapshotRecord record, DiskSource? image)
     {
         var snapshot = VolumeSnapshot.Read(record);
-        if (driver.WhyNotOurs(order.Host, snapshot, record.Set!) is { } why)
+        if (driver.WhyNotOurs(request.Host, snapshot, record.Set!) is { } why)
         {
-            throw record.ToForeign(order.Domain, why);
+            throw record.ToForeign(request.Domain, why);
         }
 
         if (image is null)
@@ -88,21 +88,21 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
         var device = snapshot.Volume.Root is null ? driver.DeviceOf(snapshot.Volume) : null;
         if (record.Source.Path is not { } source || !HostPath.IsPlain(source) || FileRestoration.OriginalOf(snapshot, source) is not { } original)
         {
-            throw record.ToForeign(order.Domain, $"its source '{record.Source}' is not in the snapshot '{snapshot.Name}'");
+            throw record.ToForeign(request.Domain, $"its source '{record.Source}' is not in the snapshot '{snapshot.Name}'");
         }
 
-        RefuseOtherImage(order, record, snapshot, device ?? original);
+        RefuseOtherImage(request, record, snapshot, device ?? original);
         return record with { Source = DiskSource.ForPath(source, image.Format, isBlockDevice: device is not null) };
     }
 
-    public SnapshotState Check(RecordOrder order, RecordedDisk record)
+    public SnapshotState Check(MethodRequest request, SnapshotRecord record)
     {
         try
         {
-            var state = driver.Check(order.Host, VolumeSnapshot.Read(record));
+            var state = driver.Check(request.Host, VolumeSnapshot.Read(record));
             return state != SnapshotState.Available ? state
                 : record.Source.Path is not { } path ? SnapshotState.Unverified
-                : order.Host.Stat(path, followLink: true) is null ? SnapshotState.Missing : state;
+                : request.Host.Stat(path, followLink: true) is null ? SnapshotState.Missing : state;
         }
         catch (VirtSnapshotException e) when (e.ErrorId != "HostUnreachable")
         {
@@ -115,55 +115,55 @@ internal sealed class VolumeProvider(IVolumeDriver driver) : ISnapshotProvider
         }
     }
 
-    public bool IsHidden(RecordOrder order, RecordedDisk record) => Check(order, record) == SnapshotState.Missing && driver.Exists(order.Host, VolumeSnapshot.Read(record));
+    public bool IsHidden(MethodRequest request, SnapshotRecord record) => Check(request, record) == SnapshotState.Missing && driver.Exists(request.Host, VolumeSnapshot.Read(record));
 
-    public void Expose(RecordOrder order, RecordedDisk record) => driver.Expose(order.Host, VolumeSnapshot.Read(record));
+    public void Expose(MethodRequest request, SnapshotRecord record) => driver.Expose(request.Host, VolumeSnapshot.Read(record));
 
-    public double? ReadFill(RecordOrder order, RecordedDisk record) => driver.ReadFill(order.Host, VolumeSnapshot.Read(record));
+    public double? ReadUsage(MethodRequest request, SnapshotRecord record) => driver.ReadUsage(request.Host, VolumeSnapshot.Read(record));
 
     /// <summary>Others' snapshots of a volume are nothing that a user would ask us about.</summary>
-    public IReadOnlyList<RecordedDisk> FindUnrecorded(RecordOrder order, IReadOnlyList<RecordedDisk> recorded, Func<ImageUse> use) => [];
+    public IReadOnlyList<SnapshotRecord> FindUnrecorded(MethodRequest request, IReadOnlyList<SnapshotRecord> recorded, Func<ImageUse> use) => [];
 
-    public IRecovery PlanRecovery(RecordOrder order, IReadOnlyList<RecordedDisk> journaled) => new VolumeRecovery(order, driver, journaled);
+    public IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled) => new VolumeRecovery(request, driver, journaled);
 
-    public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreOrder order)
+    public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request)
     {
-        var use = new Lazy<ImageUse>(() => ImageUse.Read(order));
-        return [.. order.Disks.Select(record => IsDevice(record) ? PlanDevice(record) : FileRestorePlanner.Plan(order, driver, use.Value, record))];
+        var use = new Lazy<ImageUse>(() => ImageUse.Read(request));
+        return [.. request.Disks.Select(record => IsDevice(record) ? PlanDevice(record) : FileRestorePlanner.Plan(request, driver, use.Value, record))];
 
-        IDiskRestoration PlanDevice(RecordedDisk record)
+        IDiskRestoration PlanDevice(SnapshotRecord record)
         {
-            var disk = order.Domain.FindDisk(record.Target)!;
-            var restoration = driver.PlanRestoration(order, record);
-            LiveSource.RefuseOther(order, disk, restoration.Device, VolumeSnapshot.Read(record).Name);
-            LiveSource.RefuseUsers(order, use.Value, disk, restoration.Device);
+            var disk = request.Domain.FindDisk(record.Target)!;
+            var restoration = driver.PlanRestoration(request, record);
+            LiveSource.RefuseOther(request, disk, restoration.Device, VolumeSnapshot.Read(record).Name);
+            LiveSource.RefuseUsers(request, use.Value, disk, restoration.Device);
             return restoration;
         }
     }
 
-    public IDiskRestoration ResumeRestoration(RecordOrder order, RestoredDisk disk) =>
-        IsDevice(disk.Record) ? driver.ResumeRestoration(order, disk) : new FileRestoration(order, disk);
+    public IDiskRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) =>
+        IsDevice(disk.Record) ? driver.ResumeRestoration(request, disk) : new FileRestoration(request, disk);
 
     /// <summary>A snapshot of a volume may hold the images of other domains as well.</summary>
-    private static void RefuseOtherImage(RecordOrder order, RecordedDisk record, VolumeSnapshot snapshot, string original)
+    private static void RefuseOtherImage(MethodRequest request, SnapshotRecord record, VolumeSnapshot snapshot, string original)
     {
-        if (order.IsSameFile(original, record.Image))
+        if (request.IsSameFile(original, record.Image))
         {
             return;
         }
 
-        throw order.Host.Stat(original, followLink: true) is not null && order.Host.Stat(record.Image, followLink: true) is not null
-            ? record.ToForeign(order.Domain, $"the snapshot '{snapshot.Name}' holds '{original}', and not '{record.Image}'")
+        throw request.Host.Stat(original, followLink: true) is not null && request.Host.Stat(record.Image, followLink: true) is not null
+            ? record.ToForeign(request.Domain, $"the snapshot '{snapshot.Name}' holds '{original}', and not '{record.Image}'")
             : new VirtSnapshotException(
                 FailureKind.ObjectNotFound,
                 "SourceMissing",
-                order.Domain,
-                $"Whether the snapshot '{snapshot.Name}' is of disk '{record.Target}' of domain '{order.Domain.Name}' cannot be told, since "
+                request.Domain,
+                $"Whether the snapshot '{snapshot.Name}' is of disk '{record.Target}' of domain '{request.Domain.Name}' cannot be told, since "
                 + $"'{original}' or '{record.Image}' is not there. Nothing was touched. "
                 + "Make them visible again (mount the file system, activate the volume), and try again.");
     }
 
-    private static bool IsDevice(RecordedDisk record) => record.Source.Type == DiskSourceType.Block;
+    private static bool IsDevice(SnapshotRecord record) => record.Source.Type == DiskSourceType.Block;
 
     /// <summary>A snapshot holds only the images inside its volume, and a name that leads out of it leads to what the domain goes on changing.</summary>
     private static string? WhyOutside(StorageStack stack, Volume volume)

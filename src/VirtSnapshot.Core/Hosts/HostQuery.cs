@@ -7,7 +7,7 @@ namespace VirtSnapshot.Hosts;
 /// <param name="Arguments">Its arguments.</param>
 /// <param name="Input">What it reads.</param>
 /// <param name="Holders">The locks without which it must not be run.</param>
-internal sealed record HostQuestion(string Script, IReadOnlyList<string> Arguments, byte[]? Input, IReadOnlyList<LockHolder> Holders)
+internal sealed record HostQuery(string Script, IReadOnlyList<string> Arguments, byte[]? Input, IReadOnlyList<LockHolder> Holders)
 {
     private static readonly string[] Scripts = ["connect.sh", "create-file.sh", "list-files.sh", "look.sh", "open-files.sh", "run.sh", "run-stoppable.sh"];
 

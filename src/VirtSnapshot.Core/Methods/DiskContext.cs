@@ -4,7 +4,7 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods;
 
 /// <summary>A disk for which a method is looked for. What lies under it is looked at only when a method asks.</summary>
-internal sealed class CandidateDisk(VmDomain domain, VmDisk disk, StorageProbe storage)
+internal sealed class DiskContext(VmDomain domain, VmDisk disk, StorageProbe storage)
 {
     public VmDomain Domain => domain;
 

@@ -12,12 +12,12 @@ namespace VirtSnapshot.Methods;
 /// <param name="Name">The snapshot's name.</param>
 /// <param name="Disks">The records, at most one of each disk; their data is there and sound.</param>
 /// <param name="Recorded">All records of the domain, of every method, these included, the oldest first.</param>
-internal sealed record RestoreOrder(
+internal sealed record RestoreRequest(
     LibvirtDomain Native,
     VmDomain Domain,
     IHost Host,
     Guid Group,
     SnapshotName Name,
-    IReadOnlyList<RecordedDisk> Disks,
-    IReadOnlyList<RecordedDisk> Recorded)
-    : RecordOrder(Native, Domain, Host);
+    IReadOnlyList<SnapshotRecord> Disks,
+    IReadOnlyList<SnapshotRecord> Recorded)
+    : MethodRequest(Native, Domain, Host);

@@ -12,7 +12,7 @@ namespace VirtSnapshot.Methods.LibvirtVolume;
 /// <param name="ReplacedPath">Its path on the host.</param>
 /// <param name="IsNamedByPool">Whether the disk's definition names the pool and the volume, and not the path.</param>
 /// <param name="IsLogical">Whether they are logical volumes.</param>
-internal sealed partial record VolumeSuccession(string Pool, string Name, string Path, string Replaced, string ReplacedPath, bool IsNamedByPool, bool IsLogical)
+internal sealed partial record VolumeReplacement(string Pool, string Name, string Path, string Replaced, string ReplacedPath, bool IsNamedByPool, bool IsLogical)
 {
     private const string ElementName = "succession";
 
@@ -29,11 +29,11 @@ internal sealed partial record VolumeSuccession(string Pool, string Name, string
     /// <summary>What the names of a disk's volumes have in common, however often it was restored.</summary>
     public static string StemOf(string name) => Split(name) is var (stem, extension) ? stem + extension : name;
 
-    public static VolumeSuccession Read(RecordedDisk record) =>
+    public static VolumeReplacement Read(SnapshotRecord record) =>
         Find(record) ?? throw new FormatException($"A restore of method '{record.Method}' without <{ElementName}>.");
 
     /// <returns>Null where the record has none: its snapshot is not being restored.</returns>
-    public static VolumeSuccession? Find(RecordedDisk record)
+    public static VolumeReplacement? Find(SnapshotRecord record)
     {
         if (record.Data.Element(ElementName) is not { } element)
         {
@@ -41,11 +41,11 @@ internal sealed partial record VolumeSuccession(string Pool, string Name, string
         }
 
         string Value(string name) => (string?)element.Attribute(name) ?? throw new FormatException($"<{ElementName}> without '{name}'.");
-        return new VolumeSuccession(Value("pool"), Value("name"), Value("path"), Value("replaced"), Value("replacedPath"), (string?)element.Attribute("namedBy") == "pool", (string?)element.Attribute("kind") == "logical");
+        return new VolumeReplacement(Value("pool"), Value("name"), Value("path"), Value("replaced"), Value("replacedPath"), (string?)element.Attribute("namedBy") == "pool", (string?)element.Attribute("kind") == "logical");
     }
 
     /// <summary>The record, with this beside it.</summary>
-    public RecordedDisk AddTo(RecordedDisk record)
+    public SnapshotRecord AddTo(SnapshotRecord record)
     {
         var data = new XElement(record.Data);
         data.Add(new XElement(
@@ -64,7 +64,7 @@ internal sealed partial record VolumeSuccession(string Pool, string Name, string
     /// Why it is none that restoring this set would plan, as the end of a sentence; null where it is. The name of the new volume carries the set's identity,
     /// and from it follows the name of the one that is deleted.
     /// </summary>
-    public string? WhyNotOurs(RecordOrder order, VolumeCopy copy, RecordedDisk record)
+    public string? WhyNotOurs(MethodRequest request, VolumeCopy copy, SnapshotRecord record)
     {
         var folder = System.IO.Path.GetDirectoryName(copy.Path)!;
         return this switch
@@ -72,7 +72,7 @@ internal sealed partial record VolumeSuccession(string Pool, string Name, string
             _ when Pool != copy.Pool => $"'{Pool}' is not the pool of '{copy}'",
             _ when Name != NameAfter(Replaced, record.Set!.Group) => $"'{Pool}/{Name}' is not the name of the volume that takes the place of '{Replaced}'",
             _ when Path != System.IO.Path.Combine(folder, Name) || ReplacedPath != System.IO.Path.Combine(folder, Replaced) => $"'{Path}' and '{ReplacedPath}' are not in '{folder}'",
-            _ when order.Native.Connection.HasVolume(Pool, Replaced) && !VolumeUse.IsSame(order.Native.Connection, record.Image, ReplacedPath) => $"'{ReplacedPath}' is not '{record.Image}', which it is of",
+            _ when request.Native.Connection.HasVolume(Pool, Replaced) && !VolumeUse.IsSame(request.Native.Connection, record.Image, ReplacedPath) => $"'{ReplacedPath}' is not '{record.Image}', which it is of",
             _ when new[] { Name, Replaced }.Any(name => name.Contains('/', StringComparison.Ordinal)) => "the names of its volumes are paths",
             _ => null,
         };

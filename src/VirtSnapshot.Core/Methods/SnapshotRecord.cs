@@ -9,7 +9,7 @@ namespace VirtSnapshot.Methods;
 /// <param name="Method">The method that made it.</param>
 /// <param name="Source">The backup source.</param>
 /// <param name="Data">The method's own data.</param>
-internal sealed record RecordedDisk(string Target, string Method, DiskSource Source, XElement Data)
+internal sealed record SnapshotRecord(string Target, string Method, DiskSource Source, XElement Data)
 {
     private const string BackupElement = "backup";
     private const string DataElement = "data";
@@ -22,12 +22,12 @@ internal sealed record RecordedDisk(string Target, string Method, DiskSource Sou
     public string Image { get; init; } = "";
 
     /// <summary>Whether both are of the same disk and method: in one set there is one such record, and a shield is of another method.</summary>
-    public bool IsSameAs(RecordedDisk other) => Target == other.Target && Method == other.Method;
+    public bool IsSameAs(SnapshotRecord other) => Target == other.Target && Method == other.Method;
 
     /// <param name="disk">The element.</param>
     /// <param name="set">The set that it belongs to.</param>
     /// <exception cref="FormatException">It is damaged. <see cref="IsDamage"/> tells what else a damaged element causes.</exception>
-    public static RecordedDisk Read(XElement disk, SetIdentity? set)
+    public static SnapshotRecord Read(XElement disk, SetIdentity? set)
     {
         var backup = disk.Element(BackupElement) ?? throw new FormatException("A snapshot record without <backup>.");
         if ((string?)backup.Attribute("type") is { } type)
@@ -38,7 +38,7 @@ internal sealed record RecordedDisk(string Target, string Method, DiskSource Sou
         // What is passed over in an element that a user has typed is damage here.
         _ = (int?)backup.Element("source")?.Attribute("index");
 
-        return new RecordedDisk(
+        return new SnapshotRecord(
             (string?)disk.Attribute("target") ?? "",
             (string?)disk.Attribute("method") ?? "",
             DiskSource.Read(backup, (string?)backup.Attribute("format"), (_, _) => (string?)backup.Attribute("path")),

@@ -1,7 +1,7 @@
 namespace VirtSnapshot;
 
 /// <summary>What other programs' complaints mean, where they have no code for it: the one place that knows their words.</summary>
-internal static class Complaint
+internal static class ToolError
 {
     public static bool IsNoPermission(string text) => text.Contains("ermission denied", StringComparison.Ordinal);
 

@@ -14,14 +14,14 @@ namespace VirtSnapshot.Methods;
 /// <param name="Begun">Targets of those disks whose removal an earlier run has begun: jobs that it left running are ours to finish.</param>
 /// <param name="SameRun">Targets of those among them whose domain has run without a break since.</param>
 /// <param name="Merged">Targets of those disks whose data has certainly been moved already, if it is no longer where the record says.</param>
-internal sealed record RemovalOrder(
+internal sealed record RemovalRequest(
     LibvirtDomain Native,
     VmDomain Domain,
     IHost Host,
-    IReadOnlyList<RecordedDisk> Disks,
-    IReadOnlyList<RecordedDisk> Recorded,
+    IReadOnlyList<SnapshotRecord> Disks,
+    IReadOnlyList<SnapshotRecord> Recorded,
     ulong Bandwidth,
     IReadOnlySet<string> Begun,
     IReadOnlySet<string> SameRun,
     IReadOnlySet<string> Merged)
-    : RecordOrder(Native, Domain, Host);
+    : MethodRequest(Native, Domain, Host);

@@ -10,7 +10,7 @@ namespace VirtSnapshot.Quiescing;
 /// are of one moment. A guard outside this process lets the guest go on if we die. One that stands still already stays so: somebody, or QEMU itself, has
 /// paused it, and nobody but they know when it may go on.
 /// </summary>
-internal sealed class Standstill(LibvirtDomain native, VmDomain domain, IHost host, QuiesceOptions options)
+internal sealed class VcpuPause(LibvirtDomain native, VmDomain domain, IHost host, QuiesceOptions options)
 {
     private const string GoneOn = "somebody else let the guest go on before the snapshots were taken";
 

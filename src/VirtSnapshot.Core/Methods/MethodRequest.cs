@@ -10,7 +10,7 @@ namespace VirtSnapshot.Methods;
 /// <param name="Native">The domain's calls.</param>
 /// <param name="Domain">The domain, freshly read.</param>
 /// <param name="Host">Where its hypervisor runs.</param>
-internal record RecordOrder(LibvirtDomain Native, VmDomain Domain, IHost Host)
+internal record MethodRequest(LibvirtDomain Native, VmDomain Domain, IHost Host)
 {
     /// <summary>Whether two paths of the host lead to one file or device. Where neither is there, only the paths can be compared.</summary>
     public bool IsSameFile(string path, string other) => path == other

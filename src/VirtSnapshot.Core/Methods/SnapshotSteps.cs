@@ -4,13 +4,13 @@ using VirtSnapshot.Libvirt;
 namespace VirtSnapshot.Methods;
 
 /// <summary>One provider's part in one run: prepare outside the freeze window, take inside it, complete outside again.</summary>
-internal interface ISnapshotAct
+internal interface SnapshotSteps
 {
     /// <summary>What it is going to make, one for each disk: known before anything is made, so that the journal can name it.</summary>
-    IReadOnlyList<PlannedDisk> Disks { get; }
+    IReadOnlyList<PlannedSnapshot> Disks { get; }
 
     /// <summary>Whether a running guest that is not frozen must at least stand still for it: the act copies what QEMU may still hold back.</summary>
-    bool NeedsStandstill { get; }
+    bool NeedsVcpuPause { get; }
 
     /// <summary>Whether the act may last so long that the guest should not wait for it.</summary>
     bool IsSlow { get; }

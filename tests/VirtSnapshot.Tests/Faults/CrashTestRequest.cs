@@ -3,11 +3,11 @@ using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.Tests.Faults;
 
-/// <summary>What a victim does, and where it ends.</summary>
-internal sealed record VictimOrder
+/// <summary>What a crash-test process does, and where it ends.</summary>
+internal sealed record CrashTestRequest
 {
     /// <summary>What is run.</summary>
-    public required VictimWork Work { get; init; }
+    public required CrashTestWork Work { get; init; }
 
     public string Uri { get; init; } = "";
 
@@ -26,9 +26,9 @@ internal sealed record VictimOrder
     public int Occurrence { get; init; } = 1;
 
     /// <summary>What happens at that step.</summary>
-    public VictimEnd End { get; init; } = VictimEnd.Killed;
+    public CrashTestEnd End { get; init; } = CrashTestEnd.Killed;
 
-    /// <summary>How long after the step a <see cref="VictimEnd.KilledLater"/> comes, in milliseconds.</summary>
+    /// <summary>How long after the step a <see cref="CrashTestEnd.KilledLater"/> comes, in milliseconds.</summary>
     public int DelayMilliseconds { get; init; }
 
     public Quiescence Quiescence { get; init; } = Quiescence.Required;
@@ -53,7 +53,7 @@ internal sealed record VictimOrder
     public bool IsThawedByOthers { get; init; }
 }
 
-internal enum VictimWork
+internal enum CrashTestWork
 {
     Snapshot,
     Removal,
@@ -61,7 +61,7 @@ internal enum VictimWork
     Repair,
 }
 
-internal enum VictimEnd
+internal enum CrashTestEnd
 {
     /// <summary>kill -9 by its own hand, at once.</summary>
     Killed,

@@ -1,7 +1,7 @@
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>The room that a snapshot is kept in, where that can run out.</summary>
-internal static class SnapshotRoom
+internal static class CowSpace
 {
     /// <summary>From here on the user should hear of it, in percent.</summary>
     internal const double NearlyFullPercent = 80;

@@ -1,0 +1,166 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Storage;
+
+namespace VirtSnapshot.Methods.Qemu;
+
+/// <summary>
+/// Method <c>qemu</c>: the domain goes on writing into a new qcow2 file, the overlay, and what it wrote to before (the base)
+/// stands still and is the backup source. Works with whatever lies under the base. Removing means merging the overlay back.
+/// </summary>
+internal sealed class QemuMethod : SnapshotMethod
+{
+    public const string MethodName = "qemu";
+
+    public string Method => MethodName;
+
+    public StorageLevel Level => StorageLevel.Image;
+
+    public MethodFit Probe(DiskContext candidate)
+    {
+        var hypervisor = (string?)candidate.Domain.Root.Attribute("type");
+        if (hypervisor is not ("kvm" or "qemu"))
+        {
+            return MethodFit.Impossible($"overlays need QEMU, and this is a domain of type '{hypervisor}'");
+        }
+
+        if (candidate.WhyNoShell is { } why)
+        {
+            return MethodFit.Impossible($"overlays are files that we make, and {why}");
+        }
+
+        if (candidate.IsEncrypted)
+        {
+            return MethodFit.Impossible(
+                "it is encrypted, and an overlay would hold in plain text what the guest writes: "
+                + "a method below the image (reflink, btrfs, zfs, lvm, lvm-thin) makes a copy that stays encrypted");
+        }
+
+        var disk = candidate.Disk;
+        return disk.Format == "qcow2"
+            ? new MethodFit(MethodRank.Default, "qcow2: the format that overlays are made for")
+            : new MethodFit(MethodRank.Fallback, $"{disk.Format ?? "raw"} on {disk.Source.Type.ToString().ToLowerInvariant()}: an overlay works with every disk of QEMU");
+    }
+
+    public SnapshotSteps Plan(PlanRequest request) => QemuSnapshotPlanner.Plan(request);
+
+    public IRemoval PlanRemoval(RemovalRequest request) => new QemuRemoval(request);
+
+    public SnapshotRecord Verify(MethodRequest request, SnapshotRecord record, DiskSource? image)
+    {
+        if (OverlayProof.WhyNotOurs(request, record) is { } why)
+        {
+            throw record.ToForeign(request.Domain, why);
+        }
+
+        var chain = request.FindDisk(record.Target) is { } disk ? request.ChainOf(disk) : [];
+        return record with { Source = SourceIn(request, record, chain) };
+    }
+
+    public SnapshotState Check(MethodRequest request, SnapshotRecord record)
+    {
+        if (record.Source.Path is { } path && request.Host.Stat(path, followLink: true) is null)
+        {
+            return SnapshotState.Missing;
+        }
+
+        // Only while its overlay stands directly on the source does nobody write to the source.
+        var chain = request.FindDisk(record.Target) is { } disk ? request.ChainOf(disk) : [];
+        return OverlayData.FindIn(chain, record) is not null ? SnapshotState.Available : SnapshotState.Invalid;
+    }
+
+    public string? WhyOnlyRecorded(MethodRequest request, SnapshotRecord record) => UnusedOverlay.Describe(request, record);
+
+    public IReadOnlyList<DiskSource> FindImages(MethodRequest request, SnapshotRecord record) => request.FindDisk(record.Target) is { } disk
+        ? [.. request.ChainOf(disk).SkipWhile(layer => !layer.IsSameAs(record.Source))]
+        : [];
+
+    public IReadOnlyList<SnapshotRecord> FindUnrecorded(MethodRequest request, IReadOnlyList<SnapshotRecord> recorded, Func<ImageUse> use)
+    {
+        var look = new StrangeOverlays(request, use);
+        var known = recorded.Select(OverlayData.PathOf).ToHashSet(StringComparer.Ordinal);
+        return
+        [
+            .. request.Domain.Disks
+                .Where(disk => disk.WhyNotSnapshottable() is null)
+                .SelectMany(disk =>
+                {
+                    var chain = ImageChain.Of(request.Host, request.Domain, disk);
+                    return chain.Zip(chain.Skip(1), (overlay, source) => (Disk: disk, Overlay: overlay, Source: source));
+                })
+                .Where(layer => layer.Overlay.Path is { } path && !known.Contains(path) && look.IsSnapshot(layer.Disk, layer.Overlay, layer.Source))
+                .Select(layer => new SnapshotRecord(
+                    layer.Disk.Target, MethodName, layer.Source, OverlayData.ToElement(layer.Overlay.Path!, Path.GetFileNameWithoutExtension(layer.Overlay.Path!)))),
+        ];
+    }
+
+    /// <summary>An overlay that is marked as made for this set and disk is proof enough: merges and restores take its base out of the chain.</summary>
+    public IEnumerable<string>? ImagesOf(SnapshotRecord record) => null;
+
+    /// <summary>
+    /// The layer that the overlay stands on. One that is out of the chain counts only where the overlay itself names it as well: then it is shown, and never
+    /// read or written.
+    /// </summary>
+    private static DiskSource SourceIn(MethodRequest request, SnapshotRecord record, IReadOnlyList<DiskSource> chain)
+    {
+        var overlay = OverlayData.PathOf(record);
+        for (var i = 0; i + 1 < chain.Count; i++)
+        {
+            if (chain[i].Path == overlay)
+            {
+                return chain[i + 1].IsSameAs(record.Source) ? Confirm(request, record, chain[i + 1]) : DiskSource.None;
+            }
+        }
+
+        // Of a network base the overlay names nothing.
+        var header = ImageChain.ReadHeader(request.Host, overlay);
+        var backing = ImageChain.Resolve(overlay, header?.BackingFile);
+        var layer = chain.FirstOrDefault(layer => layer.IsSameAs(record.Source) && (backing is null || (layer.Path is { } path && request.IsSameFile(path, backing))));
+        return layer is not null ? Confirm(request, record, layer)
+            : backing is null || record.Source.Path is not { } recorded || !request.IsSameFile(backing, recorded) ? DiskSource.None
+            : DiskSource.ForPath(backing, header!.BackingFormat, request.Host.Stat(backing, followLink: true) is { IsBlockDevice: true });
+    }
+
+    /// <summary>A volume keeps its name in its pool, where that leads to the same file.</summary>
+    private static DiskSource Confirm(MethodRequest request, SnapshotRecord record, DiskSource layer)
+    {
+        RefuseUnprovable(request, record, layer);
+        return request.IsVolumeAt(record.Source, layer.Path) ? record.Source with { Format = layer.Format } : layer;
+    }
+
+    /// <summary>
+    /// A slice, say, or a secret: images do not name what else than a path makes a source, and only a running domain's definition has it for each layer.
+    /// </summary>
+    private static void RefuseUnprovable(MethodRequest request, SnapshotRecord record, DiskSource layer)
+    {
+        var isKnown = request.Domain.IsActive || !layer.HasPath || SafeXml.Parse(layer.Xml).HasElements;
+        if (!isKnown && record.Source.Xml.Length > 0 && SafeXml.Parse(record.Source.Xml).Elements().Any(element => element.Name.LocalName != "seclabel"))
+        {
+            throw new VirtSnapshotException(
+                FailureKind.InvalidOperation,
+                "DomainNotRunning",
+                request.Domain,
+                $"The source '{record.Source}' of snapshot '{record.Set?.Name}' of disk '{record.Target}' of domain '{request.Domain.Name}' is more "
+                + "than a path, which can only be checked while the domain runs. "
+                + "Nothing was touched. Start the domain first.");
+        }
+    }
+
+    public IReadOnlyList<LostDisk> FindLost(MethodRequest request, FolderListing listing) => LostOverlays.Find(request, listing);
+
+    public string? WhyNotReattachable(MethodRequest request, IReadOnlyList<SnapshotRecord> detached) =>
+        LostOverlays.WhyNotReattachable(request, ImageUse.Read(request), detached);
+
+    public void Reattach(MethodRequest request, IReadOnlyList<SnapshotRecord> detached) =>
+        StoredDisk.PointTo(request, detached[^1].Target, DiskSource.ForPath(OverlayData.PathOf(detached[^1]), "qcow2", isBlockDevice: false));
+
+    public IReadOnlyList<string> KeepAside(MethodRequest request, IReadOnlyList<SnapshotRecord> detached) => LostOverlays.KeepAside(request, detached);
+
+    public string? WhyNotKeptAside(MethodRequest request, IReadOnlyList<SnapshotRecord> detached) => LostOverlays.WhyNotKeptAside(ImageUse.Read(request), detached);
+
+    public IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled) => new QemuRecovery(request, journaled);
+
+    public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request) => QemuRestorePlanner.Plan(request);
+
+    public IDiskRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) =>
+        disk.Becomes is null ? throw new FormatException("A restore without an overlay to go on in.") : new QemuRestoration(request, disk);
+}
