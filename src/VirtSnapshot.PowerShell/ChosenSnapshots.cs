@@ -10,19 +10,20 @@ internal static class ChosenSnapshots
     /// <exception cref="VirtSnapshotException">
     /// <c>SnapshotNotFound</c>: a snapshot that was given as an object is not there any more; <c>DiskNotFound</c>, <c>DiskDiffers</c>.
     /// </exception>
-    public static IReadOnlyList<DiskSnapshot> Of(ChosenDomain chosen, SnapshotFilter filter, SnapshotListing listing) =>
-        Of(chosen, filter, listing, failure => throw failure);
+    public static IReadOnlyList<DiskSnapshot> Of(SnapshotEngine engine, ChosenDomain chosen, SnapshotFilter filter, SnapshotListing listing) =>
+        Of(engine, chosen, filter, listing, failure => throw failure);
 
     /// <summary>For a command that shows the snapshots of the other disks all the same.</summary>
+    /// <param name="engine">Lists them.</param>
     /// <param name="chosen">What is meant.</param>
     /// <param name="filter">What the snapshots' names and ids must be.</param>
     /// <param name="listing">The listing of all domains.</param>
     /// <param name="fail">Hears of each disk that is missing.</param>
     /// <exception cref="VirtSnapshotException"><c>SnapshotNotFound</c>: a snapshot that was given as an object is not there any more.</exception>
     public static IReadOnlyList<DiskSnapshot> Of(
-        ChosenDomain chosen, SnapshotFilter filter, SnapshotListing listing, Action<VirtSnapshotException> fail)
+        SnapshotEngine engine, ChosenDomain chosen, SnapshotFilter filter, SnapshotListing listing, Action<VirtSnapshotException> fail)
     {
-        var snapshots = SnapshotList.Of(chosen.Domain, listing);
+        var snapshots = engine.List(chosen.Domain, listing);
         if (chosen.Snapshot is { } one)
         {
             var found = Find(chosen, one, snapshots);

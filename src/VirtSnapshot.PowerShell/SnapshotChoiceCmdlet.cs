@@ -43,6 +43,6 @@ public abstract class SnapshotChoiceCmdlet : SnapshotCmdlet
                 $"Say which snapshots of domain '{chosen.Domain}' are meant: pipe them from Get-DiskSnapshot, or name them with -Name ('*' for all) or -Id.");
         }
 
-        gathering.Add(chosen.Domain, ChosenSnapshots.Of(chosen, filter, listing));
+        gathering.Add(chosen.Domain, ChosenSnapshots.Of(Engine, chosen, filter, listing));
     }
 }

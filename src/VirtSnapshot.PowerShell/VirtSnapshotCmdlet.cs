@@ -1,10 +1,14 @@
 using System.Management.Automation;
+using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.PowerShell;
 
 /// <summary>What every cmdlet here repeats: Ctrl+C as a cancellation token, and the engine's failures as error records.</summary>
 public abstract class VirtSnapshotCmdlet : PSCmdlet, IDisposable
 {
+    /// <summary>One for the process: methods that are registered in one command are known to the next.</summary>
+    private protected static readonly SnapshotEngine Engine = new();
+
     private readonly CancellationTokenSource stopping = new();
     private PipelineReporter? reporter;
 

@@ -23,7 +23,7 @@ internal sealed class DeletingRecovery(
             {
                 delete(record);
             }
-            catch (VirtSnapshotException e)
+            catch (Exception e) when (e is VirtSnapshotException or IOException or UnauthorizedAccessException)
             {
                 kept.Add(e.Message);
             }
@@ -39,7 +39,7 @@ internal sealed class DeletingRecovery(
         {
             return exists(record);
         }
-        catch (VirtSnapshotException)
+        catch (Exception e) when (e is VirtSnapshotException or IOException or UnauthorizedAccessException)
         {
             return true;
         }

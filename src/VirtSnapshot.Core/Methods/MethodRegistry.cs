@@ -2,88 +2,97 @@ using VirtSnapshot.Domains;
 
 namespace VirtSnapshot.Methods;
 
-/// <summary>Chooses a disk's method: what was asked for, else what is configured, else the default for its kind.</summary>
-/// <param name="providers">The methods. Of several that suit a disk equally well the first is taken, and the rest are not asked.</param>
-internal sealed class MethodRegistry(IReadOnlyList<SnapshotMethod> providers)
+/// <summary>The methods that are known, and the choice of a disk's method: what was asked for, else what is configured, else the default for its kind.</summary>
+/// <param name="methods">The methods. Of several that suit a disk equally well the first is taken, and the rest are not probed.</param>
+internal sealed class MethodRegistry(IReadOnlyList<SnapshotMethod> methods)
 {
-    public IReadOnlyList<SnapshotMethod> Providers => providers;
+    public IReadOnlyList<SnapshotMethod> Methods => methods;
+
+    /// <summary>The methods whose snapshots can lose their place in a domain's definition.</summary>
+    public IEnumerable<IOverlayMethod> OverlayMethods => methods.OfType<IOverlayMethod>();
+
+    /// <summary>The method that makes temporary overlays: see <see cref="MethodTraits.ServesAsTemporaryOverlay"/>.</summary>
+    /// <exception cref="VirtSnapshotException"><c>MethodUnknown</c>: none of the methods can.</exception>
+    public SnapshotMethod TemporaryOverlay => methods.FirstOrDefault(method => method.Traits.ServesAsTemporaryOverlay) ?? throw new VirtSnapshotException(
+        FailureKind.NotImplemented, "MethodUnknown", null, "None of the snapshot methods here can make temporary overlays.");
 
     /// <exception cref="VirtSnapshotException"><c>MethodUnknown</c>, <c>MethodUnsuitable</c> or <c>NoMethod</c>, with the reason.</exception>
-    public MethodChoice Select(DiskContext candidate, DiskSnapshotMethod? asked)
+    public SnapshotTarget Select(DiskContext disk, DiskSnapshotMethod? asked)
     {
         if (asked is not null)
         {
-            return Explicit(candidate, asked, "asked for");
+            return Explicit(disk, asked, "asked for");
         }
 
-        return candidate.Disk.Method is { } configured
-            ? Explicit(candidate, configured, "configured for this disk")
-            : Default(candidate);
+        return disk.Disk.Method is { } configured
+            ? Explicit(disk, configured, "configured for this disk")
+            : Default(disk);
     }
 
-    public SnapshotMethod Find(string method, object target) =>
-        providers.FirstOrDefault(provider => provider.Method == method)
-        ?? throw new VirtSnapshotException(
-            FailureKind.NotImplemented,
-            "MethodUnknown",
-            target,
-            $"There is no snapshot method '{method}' here. The methods are: {string.Join(", ", providers.Select(provider => provider.Method))}.");
+    public SnapshotMethod? TryFind(string name) => methods.FirstOrDefault(method => method.Name == name);
+
+    /// <exception cref="VirtSnapshotException"><c>MethodUnknown</c></exception>
+    public SnapshotMethod Find(string name, object target) => TryFind(name) ?? throw new VirtSnapshotException(
+        FailureKind.NotImplemented,
+        "MethodUnknown",
+        target,
+        $"There is no snapshot method '{name}' here. The methods are: {string.Join(", ", methods.Select(method => method.Name))}.");
 
     /// <summary>What every method could do for a disk, or why not, in the order of preference.</summary>
-    public IReadOnlyList<(SnapshotMethod Provider, MethodFit Fit)> ProbeAll(DiskContext candidate) =>
+    public IReadOnlyList<(SnapshotMethod Method, MethodFit Fit)> ProbeAll(DiskContext disk) =>
     [
-        .. providers.Select(provider => (provider, Fit: Probe(provider, candidate))).OrderByDescending(judged => judged.Fit.Rank),
+        .. methods.Select(method => (method, Fit: Probe(method, disk))).OrderByDescending(probed => probed.Fit.Rank),
     ];
 
-    private MethodChoice Default(DiskContext candidate)
+    private SnapshotTarget Default(DiskContext disk)
     {
-        var judged = new List<(SnapshotMethod Provider, MethodFit Fit)>();
-        foreach (var provider in providers)
+        var probed = new List<(SnapshotMethod Method, MethodFit Fit)>();
+        foreach (var method in methods)
         {
-            judged.Add((provider, Probe(provider, candidate)));
-            if (judged[^1].Fit.Rank == MethodRank.Default)
+            probed.Add((method, Probe(method, disk)));
+            if (probed[^1].Fit.Rank == MethodRank.Default)
             {
                 break;
             }
         }
 
-        var (chosen, fit) = judged.MaxBy(candidate => candidate.Fit.Rank);
+        var (chosen, fit) = probed.MaxBy(one => one.Fit.Rank);
         return fit.Rank >= MethodRank.Fallback
-            ? new MethodChoice(chosen, DiskSnapshotMethod.Parse(chosen.Method), fit.Reason, fit.Level ?? chosen.Level)
+            ? new SnapshotTarget(disk, chosen, DiskSnapshotMethod.Parse(chosen.Name), fit, fit.Reason)
             : throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
                 "NoMethod",
-                candidate.Disk,
-                $"No method can snapshot disk '{candidate.Disk.Target}' of domain '{candidate.Domain.Name}': "
-                + string.Join("; ", judged.Select(candidate => $"{candidate.Provider.Method}: {candidate.Fit.Reason}")) + ".");
+                disk.Disk,
+                $"No method can snapshot disk '{disk.Disk.Target}' of domain '{disk.Domain.Name}': "
+                + string.Join("; ", probed.Select(one => $"{one.Method.Name}: {one.Fit.Reason}")) + ".");
     }
 
-    private MethodChoice Explicit(DiskContext candidate, DiskSnapshotMethod method, string why)
+    private SnapshotTarget Explicit(DiskContext disk, DiskSnapshotMethod settings, string why)
     {
-        var provider = Find(method.Name, candidate.Disk);
-        var fit = Probe(provider, candidate, failsWithHost: true);
+        var method = Find(settings.Name, disk.Disk);
+        var fit = Probe(method, disk, failsWithHost: true);
         return fit.CanServe
-            ? new MethodChoice(provider, method, why, fit.Level ?? provider.Level)
+            ? new SnapshotTarget(disk, method, settings, fit, why)
             : throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
                 "MethodUnsuitable",
-                candidate.Disk,
-                $"Method '{method.Name}', {why}, cannot snapshot disk '{candidate.Disk.Target}' of domain '{candidate.Domain.Name}': {fit.Reason}.");
+                disk.Disk,
+                $"Method '{settings.Name}', {why}, cannot snapshot disk '{disk.Disk.Target}' of domain '{disk.Domain.Name}': {fit.Reason}.");
     }
 
-    /// <param name="provider">The method.</param>
-    /// <param name="candidate">The disk.</param>
-    /// <param name="failsWithHost">Whether a host that cannot be looked at is the user's to hear of; else the method is one that cannot serve, and others may.</param>
-    private static MethodFit Probe(SnapshotMethod provider, DiskContext candidate, bool failsWithHost = false)
+    /// <param name="method">The method.</param>
+    /// <param name="disk">The disk.</param>
+    /// <param name="failsWithHost">Whether it is an error that the host cannot be examined; else the method is one that cannot serve, and others may.</param>
+    private static MethodFit Probe(SnapshotMethod method, DiskContext disk, bool failsWithHost = false)
     {
-        if (candidate.Disk.WhyNotSnapshottable() is { } why)
+        if (disk.Disk.WhyNotSnapshottable() is { } why)
         {
             return MethodFit.Impossible(why);
         }
 
         try
         {
-            return provider.Probe(candidate);
+            return method.Probe(disk);
         }
         catch (VirtSnapshotException e) when (!(failsWithHost && e.ErrorId is "SudoRefused" or "HostUnreachable" or "HostSilent" or "ProgramMissing"))
         {

@@ -9,7 +9,7 @@ namespace VirtSnapshot.Methods;
 /// <param name="Domain">The domain, freshly read.</param>
 /// <param name="Host">Where its hypervisor runs.</param>
 /// <param name="Set">The set's name and identity.</param>
-/// <param name="Disks">The disks, each with its method's element.</param>
+/// <param name="Disks">The disks that use the method.</param>
 /// <param name="OverlayDirectory">A folder of the host that new files go to instead of the disks' own.</param>
 /// <param name="Recorded">The domain's snapshots that exist already, of every method.</param>
 /// <param name="Warn">Says what the user should know although it is no reason to refuse.</param>
@@ -18,7 +18,7 @@ internal sealed record PlanRequest(
     VmDomain Domain,
     IHost Host,
     SetIdentity Set,
-    IReadOnlyList<(DiskContext Disk, DiskSnapshotMethod Method)> Disks,
+    IReadOnlyList<SnapshotTarget> Disks,
     string? OverlayDirectory,
     IReadOnlyList<SnapshotRecord> Recorded,
     Action<string> Warn)

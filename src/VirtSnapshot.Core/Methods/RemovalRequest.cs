@@ -14,6 +14,7 @@ namespace VirtSnapshot.Methods;
 /// <param name="Begun">Targets of those disks whose removal an earlier run has begun: jobs that it left running are ours to finish.</param>
 /// <param name="SameRun">Targets of those among them whose domain has run without a break since.</param>
 /// <param name="Merged">Targets of those disks whose data has certainly been moved already, if it is no longer where the record says.</param>
+/// <param name="Reached">Called at the steps of a merge.</param>
 internal sealed record RemovalRequest(
     LibvirtDomain Native,
     VmDomain Domain,
@@ -23,5 +24,6 @@ internal sealed record RemovalRequest(
     ulong Bandwidth,
     IReadOnlySet<string> Begun,
     IReadOnlySet<string> SameRun,
-    IReadOnlySet<string> Merged)
+    IReadOnlySet<string> Merged,
+    Action<RunStep> Reached)
     : MethodRequest(Native, Domain, Host);

@@ -1,107 +1,86 @@
 using VirtSnapshot.Domains;
-using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods;
 
 /// <summary>
-/// A method of snapshotting. Everything a provider does is planned first; a plan checks all that can fail early and touches
-/// nothing. All disks of one run that use the method are handed over together, so that they can be taken in one act.
+/// A method of snapshotting disks. All disks of one set that use the method are planned together, so that they can be taken in one act. What may be called
+/// again after a process was killed says so: nobody knows then how far it came.
 /// </summary>
-internal interface SnapshotMethod
+/// <remarks>
+/// Every failure is a <see cref="VirtSnapshotException"/> that says what failed, on which object, why, and what to do. <c>docs/writing-a-method.md</c> shows
+/// how a method is written and tested.
+/// </remarks>
+internal abstract class SnapshotMethod
 {
-    /// <summary>The method's name in <c>&lt;diskSnapshot method='…'&gt;</c>.</summary>
-    string Method { get; }
+    /// <summary>The method's name in <c>&lt;diskSnapshot method='…'&gt;</c> and in records.</summary>
+    public abstract string Name { get; }
 
-    /// <summary>Which level of the storage stack it usually works at.</summary>
-    StorageLevel Level { get; }
+    /// <summary>What the engine has to know of it.</summary>
+    public abstract MethodTraits Traits { get; }
 
-    MethodFit Probe(DiskContext candidate);
+    /// <summary>Whether it can snapshot a disk, and how well it suits it. Changes nothing.</summary>
+    /// <param name="disk">The disk. What lies under it is read only where it is asked for.</param>
+    /// <exception cref="VirtSnapshotException">The storage cannot be read.</exception>
+    public abstract MethodFit Probe(DiskContext disk);
 
-    /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
-    SnapshotSteps Plan(PlanRequest request);
-
-    /// <summary>Removing recorded snapshots of this method. At most one of each disk.</summary>
-    IRemoval PlanRemoval(RemovalRequest request);
+    /// <summary>Plans snapshots of disks: checks all that can fail early, and decides on names. Changes nothing.</summary>
+    /// <exception cref="VirtSnapshotException">It cannot be done.</exception>
+    public abstract ISnapshotSteps Plan(PlanRequest request);
 
     /// <summary>
-    /// Holds a record of this domain against what is there: names, marks and paths must be those that this method gives to this set and disk. Records can be
-    /// forged, so nothing is deleted, overwritten, switched to or read that has not passed here.
+    /// Compares a record of this domain with what exists: names, marks and paths must be those that this method gives to this set and disk. Records can be
+    /// forged, so nothing is deleted, overwritten, switched to or read that was not verified here.
     /// </summary>
     /// <param name="request">The domain.</param>
     /// <param name="record">A record with an identity of this domain.</param>
-    /// <param name="image">The layer of the disk that the snapshot is of; null where the disk is gone, or its image is not asked about.</param>
-    /// <returns>The record, its source built from what is there and not from what it says.</returns>
+    /// <param name="image">The layer of the disk that the snapshot is of; null where the disk is gone, or <see cref="ImagesOf"/> is null.</param>
+    /// <returns>The record, its source made from what exists and not from what it says.</returns>
     /// <exception cref="VirtSnapshotException"><c>SnapshotForeign</c>, or what it names cannot be read.</exception>
-    SnapshotRecord Verify(MethodRequest request, SnapshotRecord record, DiskSource? image);
+    public abstract SnapshotRecord Verify(MethodRequest request, SnapshotRecord record, DiskSource? image);
+
+    /// <summary>Whether a verified snapshot can be read and still holds what was taken. Changes nothing.</summary>
+    public abstract Inspection Inspect(MethodRequest request, SnapshotRecord record);
+
+    /// <summary>Plans to remove snapshots, at most one of each disk. Changes nothing.</summary>
+    public abstract IRemoval PlanRemoval(RemovalRequest request);
+
+    /// <summary>Finds out how far a run came that was killed while it took snapshots. Changes nothing.</summary>
+    /// <param name="request">The domain.</param>
+    /// <param name="journaled">What the run was to make; verified.</param>
+    public abstract IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled);
 
     /// <summary>
-    /// The images that a record's disk may use: the one that it was taken of and, while a restore is under way, the one that takes its place. Null where the
-    /// method has a better proof.
+    /// The images that a record's disk may use: the one that the snapshot was taken of and, while a restore is under way, the one that takes its place. Null where
+    /// the method has a better proof.
     /// </summary>
-    IEnumerable<string>? ImagesOf(SnapshotRecord record) => [record.Image];
+    public virtual IEnumerable<string>? ImagesOf(SnapshotRecord record) => [record.Image];
 
-    /// <summary>Whether a snapshot's data is still what the record says.</summary>
-    SnapshotState Check(MethodRequest request, SnapshotRecord record);
+    /// <summary>
+    /// The images that a snapshot's data lies in, where they are images that other domains may have as their disks: if one writes to them, the data is no longer
+    /// what was taken.
+    /// </summary>
+    public virtual IReadOnlyList<DiskSource> FindImages(MethodRequest request, SnapshotRecord record) => [];
 
     /// <summary>
     /// Why the domain has nothing of a snapshot any more that could be merged or deleted, as the end of a sentence: removing takes its record out, and deletes
-    /// no file. Null where there is something to remove, or that cannot be told now.
+    /// no file. Null where there is something to remove, or that cannot be determined now.
     /// </summary>
-    string? WhyOnlyRecorded(MethodRequest request, SnapshotRecord record) => null;
+    public virtual string? WhyOnlyRecorded(MethodRequest request, SnapshotRecord record) => null;
 
-    /// <summary>How full the room is that was set aside for it, in percent; null where it has none of its own. Asked of what is available.</summary>
-    double? ReadUsage(MethodRequest request, SnapshotRecord record) => null;
-
-    /// <summary>Whether a snapshot that cannot be read where the record says is there all the same: not mounted, not active, as after the host was started again.</summary>
-    bool IsHidden(MethodRequest request, SnapshotRecord record) => false;
-
-    /// <summary>Makes what is hidden readable again.</summary>
+    /// <summary>Makes a snapshot readable whose <see cref="Inspection.IsHidden"/> is set.</summary>
     /// <exception cref="VirtSnapshotException">It is as hidden as before.</exception>
-    void Expose(MethodRequest request, SnapshotRecord record) => throw new InvalidOperationException($"Method '{Method}' hides nothing.");
+    public virtual void Expose(MethodRequest request, SnapshotRecord record) => throw new InvalidOperationException($"Method '{Name}' hides no snapshots.");
 
-    /// <summary>
-    /// The images that a snapshot's data lies in, where they are images that other domains may have as their disks: if one writes there, the
-    /// data is no longer what was taken.
-    /// </summary>
-    IReadOnlyList<DiskSource> FindImages(MethodRequest request, SnapshotRecord record) => [];
-
-    /// <summary>Snapshots of this kind on the domain's disks that no record explains: other tools' work.</summary>
-    /// <param name="request">The domain.</param>
-    /// <param name="recorded">What is explained.</param>
-    /// <param name="use">Who needs which image, where that matters.</param>
-    IReadOnlyList<SnapshotRecord> FindUnrecorded(MethodRequest request, IReadOnlyList<SnapshotRecord> recorded, Func<ImageUse> use);
-
-    /// <summary>Snapshots of this domain that storage itself proves to be its own, whether or not they are recorded, the oldest of each disk first.</summary>
-    IReadOnlyList<LostDisk> FindLost(MethodRequest request, FolderListing listing) => [];
-
-    /// <summary>Why a disk of a shut-off domain must not go on with what is missing from it, as the end of a sentence; null where it may.</summary>
-    /// <param name="request">The domain.</param>
-    /// <param name="detached">All that is missing from the disk, the oldest first.</param>
-    string? WhyNotReattachable(MethodRequest request, IReadOnlyList<SnapshotRecord> detached) => $"method '{Method}' takes nothing out of a disk";
-
-    /// <summary>Lets the disk's stored definition go on with what is missing from it.</summary>
-    void Reattach(MethodRequest request, IReadOnlyList<SnapshotRecord> detached) =>
-        throw new InvalidOperationException($"Method '{Method}' takes nothing out of a disk.");
-
-    /// <summary>Why what is missing from a disk must stay where it is, as the end of a sentence; null where nothing else needs it.</summary>
-    string? WhyNotKeptAside(MethodRequest request, IReadOnlyList<SnapshotRecord> detached) => $"method '{Method}' takes nothing out of a disk";
-
-    /// <summary>Keeps what is missing from a disk under names at which nothing looks for it.</summary>
-    /// <returns>The names.</returns>
-    IReadOnlyList<string> KeepAside(MethodRequest request, IReadOnlyList<SnapshotRecord> detached) =>
-        throw new InvalidOperationException($"Method '{Method}' takes nothing out of a disk.");
-
-    /// <summary>Finds out how far a run came that ended in the middle.</summary>
-    IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled);
-
-    /// <summary>Bringing disks of a shut-off domain back to what their snapshots hold: one for each disk.</summary>
-    /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
-    IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request) => throw new VirtSnapshotException(
+    /// <summary>Plans to restore disks of a shut-off domain from their snapshots: one restoration for each disk. Changes nothing.</summary>
+    /// <exception cref="VirtSnapshotException">It cannot be done.</exception>
+    public virtual IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request) => throw new VirtSnapshotException(
         FailureKind.NotImplemented,
         "RestoreNotSupported",
         request.Domain,
-        $"Snapshots of method '{Method}' cannot be restored by this version. Nothing was touched. Copy the backup source of each disk back by hand while the domain is shut off.");
+        $"Method '{Name}' does not restore disks. Nothing was touched. Copy the backup source of each disk back by hand while the domain is shut off.");
 
-    /// <summary>Takes up the restoration of a disk that an earlier run, or an earlier connection, has begun.</summary>
-    IDiskRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) => throw new InvalidOperationException($"Method '{Method}' restores nothing.");
+    /// <summary>Continues the restoration of a disk that an earlier run, or an earlier connection, has begun.</summary>
+    /// <exception cref="FormatException">The journal says too little of it.</exception>
+    public virtual IDiskRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) =>
+        throw new FormatException($"Method '{Name}' restores nothing.");
 }

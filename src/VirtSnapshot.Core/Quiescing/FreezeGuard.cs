@@ -18,14 +18,16 @@ internal sealed class FreezeGuard : IDisposable
     private static readonly string Script = HostScriptText.Read("freeze-guard.sh");
 
     private readonly IHost host;
+    private readonly SpareGuards spares;
     private readonly string uri;
     private readonly string request;
     private IHostScript script;
     private bool isSpare;
 
-    private FreezeGuard(IHost host, string uri, string request)
+    private FreezeGuard(IHost host, SpareGuards spares, string uri, string request)
     {
         this.host = host;
+        this.spares = spares;
         this.uri = uri;
         this.request = request;
         isSpare = true;
@@ -36,11 +38,12 @@ internal sealed class FreezeGuard : IDisposable
     public override string ToString() => $"process {script.ProcessId} on host '{script.HostName}'";
 
     /// <param name="host">Where the hypervisor runs.</param>
+    /// <param name="spares">The guards that were started ahead.</param>
     /// <param name="domain">The domain to watch over.</param>
     /// <param name="deadline">How long a freeze may last, from the moment it is announced. Whole seconds count.</param>
     /// <exception cref="QuiesceUnavailableException">It cannot be started.</exception>
-    public static FreezeGuard Start(IHost host, VmDomain domain, TimeSpan deadline) => new(
-        host, domain.Uri, string.Create(CultureInfo.InvariantCulture, $"watch {domain.Uuid:D} {WholeSeconds(deadline)}"));
+    public static FreezeGuard Start(IHost host, SpareGuards spares, VmDomain domain, TimeSpan deadline) => new(
+        host, spares, domain.Uri, string.Create(CultureInfo.InvariantCulture, $"watch {domain.Uuid:D} {WholeSeconds(deadline)}"));
 
     public static int WholeSeconds(TimeSpan time) => Math.Max(1, (int)Math.Ceiling(time.TotalSeconds));
 
@@ -83,7 +86,7 @@ internal sealed class FreezeGuard : IDisposable
     public void Dispose() => script.Dispose();
 
     /// <summary>Has one made for the next run.</summary>
-    public void MakeSpare() => SpareGuards.Make(host, uri, Script);
+    public void MakeSpare() => spares.Make(host, uri, Script);
 
     private void Announce(string what)
     {
@@ -118,7 +121,7 @@ internal sealed class FreezeGuard : IDisposable
 
     private IHostScript? TakeSpare()
     {
-        var spare = SpareGuards.Take(uri);
+        var spare = spares.Take(uri);
         try
         {
             spare?.Tell(request);

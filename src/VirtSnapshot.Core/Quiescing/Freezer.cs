@@ -53,14 +53,14 @@ internal sealed class Freezer : IDisposable
     /// <c>GuestAlreadyFrozen</c> (somebody else holds it frozen, and it stays so) or <c>MountPointNotFound</c>. Nothing has been touched then.
     /// </exception>
     public static Freezer Ready(
-        LibvirtDomain native, VmDomain domain, IHost host, QuiesceOptions options, CancellationToken cancellation)
+        LibvirtDomain native, VmDomain domain, IHost host, SpareGuards spares, QuiesceOptions options, CancellationToken cancellation)
     {
         if (domain.GuestAgent != GuestAgentState.Connected)
         {
             throw QuiesceUnavailableException.NotConnected(domain);
         }
 
-        var freezer = new Freezer(native, domain, options, FreezeGuard.Start(host, domain, options.FreezeTimeout));
+        var freezer = new Freezer(native, domain, options, FreezeGuard.Start(host, spares, domain, options.FreezeTimeout));
         try
         {
             freezer.Question(cancellation);

@@ -7,26 +7,23 @@ namespace VirtSnapshot.Quiescing;
 /// Guards started ahead: starting one and letting it try its access takes longer than all else before a freeze. After a run one is made
 /// for the next run at the same URI; if none comes soon, it goes, as it does with this process.
 /// </summary>
-internal static class SpareGuards
+internal sealed class SpareGuards(bool isEnabled = true)
 {
     private static readonly TimeSpan KeepFor = TimeSpan.FromSeconds(30);
-    private static readonly ConcurrentDictionary<string, IHostScript> Spares = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, IHostScript> spares = new(StringComparer.Ordinal);
 
-    /// <summary>For tests that look at the processes of guards.</summary>
-    public static bool IsEnabled { get; set; } = true;
-
-    public static IHostScript? Take(string uri) => Spares.TryRemove(uri, out var spare) ? spare : null;
+    public IHostScript? Take(string uri) => spares.TryRemove(uri, out var spare) ? spare : null;
 
     /// <summary>Does so in the background. One for each URI is enough.</summary>
-    public static void Make(IHost host, string uri, string script)
+    public void Make(IHost host, string uri, string script)
     {
-        if (IsEnabled && !Spares.ContainsKey(uri))
+        if (isEnabled && !spares.ContainsKey(uri))
         {
             _ = Task.Run(() => KeepAsync(host, uri, script));
         }
     }
 
-    private static async Task KeepAsync(IHost host, string uri, string script)
+    private async Task KeepAsync(IHost host, string uri, string script)
     {
         IHostScript spare;
         try
@@ -39,14 +36,14 @@ internal static class SpareGuards
             return;
         }
 
-        if (!Spares.TryAdd(uri, spare))
+        if (!spares.TryAdd(uri, spare))
         {
             spare.Dispose();
             return;
         }
 
         await Task.Delay(KeepFor).ConfigureAwait(false);
-        if (Spares.TryRemove(KeyValuePair.Create(uri, spare)))
+        if (spares.TryRemove(KeyValuePair.Create(uri, spare)))
         {
             spare.Dispose();
         }

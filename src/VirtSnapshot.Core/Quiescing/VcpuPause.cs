@@ -10,7 +10,7 @@ namespace VirtSnapshot.Quiescing;
 /// are of one moment. A guard outside this process lets the guest go on if we die. One that stands still already stays so: somebody, or QEMU itself, has
 /// paused it, and nobody but they know when it may go on.
 /// </summary>
-internal sealed class VcpuPause(LibvirtDomain native, VmDomain domain, IHost host, QuiesceOptions options)
+internal sealed class VcpuPause(LibvirtDomain native, VmDomain domain, IHost host, SpareGuards spares, QuiesceOptions options)
 {
     private const string GoneOn = "somebody else let the guest go on before the snapshots were taken";
 
@@ -23,7 +23,7 @@ internal sealed class VcpuPause(LibvirtDomain native, VmDomain domain, IHost hos
     /// <exception cref="LibvirtException">It could not be paused.</exception>
     public string? Around(Action act)
     {
-        var guard = FreezeGuard.Start(host, domain, options.FreezeTimeout);
+        var guard = FreezeGuard.Start(host, spares, domain, options.FreezeTimeout);
         try
         {
             guard.WaitUntilReady();

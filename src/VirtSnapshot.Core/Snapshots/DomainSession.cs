@@ -15,13 +15,16 @@ internal sealed class DomainSession : IDisposable
 
     private readonly IDisposable hold;
 
-    private DomainSession(LibvirtDomain native, VmDomain domain, IHost host, IDisposable hold)
+    private DomainSession(SnapshotEngine engine, LibvirtDomain native, VmDomain domain, IHost host, IDisposable hold)
     {
+        Engine = engine;
         Native = native;
         Domain = domain;
         Host = host;
         this.hold = hold;
     }
+
+    public SnapshotEngine Engine { get; }
 
     public LibvirtDomain Native { get; private set; }
 
@@ -39,7 +42,7 @@ internal sealed class DomainSession : IDisposable
 
     /// <summary>Takes the lock, and only then reads the domain.</summary>
     /// <exception cref="VirtSnapshotException"><c>DomainLocked</c>, <c>DomainNotFound</c>, <c>LibvirtUnreachable</c>, <c>ManagedSave</c>.</exception>
-    public static DomainSession Open(VmDomain domain, CancellationToken cancellation) => Guarded(domain, "reading it", () =>
+    public static DomainSession Open(SnapshotEngine engine, VmDomain domain, CancellationToken cancellation) => Guarded(domain, "reading it", () =>
     {
         var native = DomainFinder.Open(domain, cancellation);
         IDisposable? hold = null;
@@ -48,7 +51,7 @@ internal sealed class DomainSession : IDisposable
             var host = HostFinder.For(native.Connection, domain);
             hold = Lock(host, domain);
             var now = DomainReader.Read(native);
-            return FindSavedMemory(native, now, "Nothing was touched.") is { } saved ? throw saved : new DomainSession(native, now, host, hold);
+            return FindSavedMemory(native, now, "Nothing was touched.") is { } saved ? throw saved : new DomainSession(engine, native, now, host, hold);
         }
         catch
         {

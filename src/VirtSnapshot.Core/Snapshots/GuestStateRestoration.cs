@@ -111,7 +111,7 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
                 // What a run that died has left may be half a file.
                 Host.Delete(fresh);
                 Host.CreateFile(fresh, Folder.Read(state.Part), now);
-                RunSteps.Reached(RunStep.StateCopied);
+                session.Engine.Reached(RunStep.StateCopied);
                 if (Host.Stat(old) is null)
                 {
                     Do("ln", ["--no-target-directory", "--", state.Path, old]);
@@ -119,7 +119,7 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
 
                 Do("mv", ["--force", "--no-target-directory", "--", fresh, state.Path]);
                 Host.SyncDirectory(Path.GetDirectoryName(state.Path)!);
-                RunSteps.Reached(RunStep.StateSwitched);
+                session.Engine.Reached(RunStep.StateSwitched);
             });
         }
     }

@@ -7,17 +7,17 @@ internal static class HiddenSnapshots
 {
     /// <returns>None where nothing is recorded; then nobody is asked.</returns>
     /// <exception cref="VirtSnapshotException">They cannot be looked at.</exception>
-    public static IReadOnlyList<(SnapshotName Name, SnapshotRecord Record)> Find(MethodRequest request) => request.Host.WhyNoShell is not null
+    public static IReadOnlyList<(SnapshotName Name, SnapshotRecord Record)> Find(MethodRegistry methods, MethodRequest request) => request.Host.WhyNoShell is not null
         ? []
         :
         [
-            .. RecordProof.Own(request, SnapshotCatalog.ReadDisks(request.Domain))
+            .. RecordProof.Own(methods, request, SnapshotCatalog.ReadDisks(request.Domain))
                 .Select(record => (record.Set!.Name, Record: record))
-                .Where(found => MethodCatalog.Selector.Providers.FirstOrDefault(provider => provider.Method == found.Record.Method)?.IsHidden(request, found.Record) == true),
+                .Where(found => methods.TryFind(found.Record.Method)?.Inspect(request, found.Record).IsHidden == true),
         ];
 
     /// <summary>Makes them readable again, and says of each how it went.</summary>
-    public static RepairResult Expose(MethodRequest request, IReadOnlyList<(SnapshotName Name, SnapshotRecord Record)> hidden)
+    public static RepairResult Expose(MethodRegistry methods, MethodRequest request, IReadOnlyList<(SnapshotName Name, SnapshotRecord Record)> hidden)
     {
         var action = RepairAction.Exposed;
         var details = new List<string>();
@@ -25,7 +25,7 @@ internal static class HiddenSnapshots
         {
             try
             {
-                MethodCatalog.Selector.Find(record.Method, request.Domain).Expose(request, record);
+                methods.Find(record.Method, request.Domain).Expose(request, record);
                 details.Add($"Disk '{record.Target}': snapshot '{name}' can be read again at '{record.Source}'.");
             }
             catch (VirtSnapshotException e)

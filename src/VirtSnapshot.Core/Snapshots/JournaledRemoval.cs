@@ -16,7 +16,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
     public static string? DropShields(DomainSession session, IRunReporter reporter, IReadOnlyList<JournalEntry> entries, CancellationToken cancellation)
     {
         var shields = entries.Where(entry => entry.IsShield).ToList();
-        var taken = shields.Count == 0 ? [] : MethodCatalog.Shield.PlanRecovery(session.ToRequest(), [.. shields.Select(entry => entry.Record)]).Taken;
+        var taken = shields.Count == 0 ? [] : session.Engine.Methods.TemporaryOverlay.PlanRecovery(session.ToRequest(), [.. shields.Select(entry => entry.Record)]).Taken;
         if (taken.Count == 0)
         {
             RunJournal.Clear(session.Native, session.Domain);
@@ -25,9 +25,9 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
 
         // From here on it is a removal, of these alone: the set itself is recorded, and stays.
         var removed = shields.Where(entry => taken.Contains(entry.Record)).ToList();
-        session.Journal(RunOperation.Removal, DateTimeOffset.UtcNow, removed);
+        session.Journal(RunOperation.Removal, session.Engine.Now, removed);
         return new JournaledRemoval(session, reporter)
-            .Run(MethodCatalog.Shield, removed, bandwidth: 0, cancellation)
+            .Run(session.Engine.Methods.TemporaryOverlay, removed, bandwidth: 0, cancellation)
             .FirstOrDefault(disk => disk.Failure is not null)?.Failure?.Error.Message;
     }
 
@@ -40,7 +40,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
         DomainSession session, IRunReporter reporter, IReadOnlyList<JournalEntry> entries, CancellationToken cancellation)
     {
         var parts = entries.GroupBy(entry => entry.Record.Method)
-            .Select(part => (Provider: MethodCatalog.Selector.Find(part.Key, session.Domain), Entries: part.ToList()))
+            .Select(part => (Provider: session.Engine.Methods.Find(part.Key, session.Domain), Entries: part.ToList()))
             .Select(part => (
                 part.Provider, part.Entries, Recovery: part.Provider.PlanRecovery(session.ToRequest(), [.. part.Entries.Select(entry => entry.Record)])))
             .ToList();
@@ -93,18 +93,19 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             session.Domain,
             session.Host,
             [.. entries.Select(entry => entry.Record)],
-            RecordProof.Own(session.ToRequest(), recorded.SelectMany(set => set.Disks).Select(disk => disk.Record)),
+            RecordProof.Own(session.Engine.Methods, session.ToRequest(), recorded.SelectMany(set => set.Disks).Select(disk => disk.Record)),
             bandwidth,
             Targets(entry => isRemoval && BegunEntry(entry) is not null),
             Targets(entry => isRemoval && IsSameRun(entry)),
-            Targets(IsMerged)));
+            Targets(IsMerged),
+            session.Engine.Reached));
         if (removal.Accepted.Count == 0)
         {
             return [.. unfit, .. removal.Refused];
         }
 
         var groups = entries.ToDictionary(entry => entry.Record.Target, entry => entry, StringComparer.Ordinal);
-        var startedAt = DateTimeOffset.UtcNow;
+        var startedAt = session.Engine.Now;
         var accepted = removal.Accepted.Select(record => groups[record.Target]).Select(entry => entry with
         {
             Instance = session.Instance,
@@ -114,7 +115,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
         // What the journal named before stays in it until it is removed: nothing else knows that it is half done.
         var before = journal?.Entries ?? [];
         Journal(startedAt, [.. accepted, .. before.Where(entry => !accepted.Exists(entry.IsSameAs))]);
-        RunSteps.Reached(RunStep.RemovalJournaled);
+        session.Engine.Reached(RunStep.RemovalJournaled);
         var results = removal.Merge(progress => reporter.Progress(session.Domain.Name, progress), cancellation);
 
         session.Reconnect();
@@ -122,10 +123,10 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             session.Native,
             session.Domain,
             [.. results.Where(disk => disk.Failure is null).Select(disk => (groups[disk.Record.Target].Group, disk))]);
-        RunSteps.Reached(RunStep.CatalogRewritten);
+        session.Engine.Reached(RunStep.CatalogRewritten);
         results = [.. results.Select(disk => disk.Failure is null ? Discard(removal, disk) : disk)];
         DeleteFolders();
-        RunSteps.Reached(RunStep.Discarded);
+        session.Engine.Reached(RunStep.Discarded);
         var begun = accepted.Where(entry => results.Any(disk => disk.Record.Target == entry.Record.Target && disk.Failure is { HadBegun: true })).ToList();
         var removed = results.Where(disk => disk.Failure is null).Select(disk => groups[disk.Record.Target]).ToList();
         var unfinished = begun.Concat(before.Where(entry => !removed.Concat(begun).Any(entry.IsSameAs))).ToList();
@@ -182,7 +183,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             {
                 try
                 {
-                    proven.Add(RecordProof.Verify(session.ToRequest(), entry));
+                    proven.Add(RecordProof.Verify(session.Engine.Methods, session.ToRequest(), entry));
                 }
                 catch (VirtSnapshotException e)
                 {

@@ -8,35 +8,39 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>The <c>&lt;diskSnapshot&gt;</c> elements kept with a domain, in its running and its stored definition.</summary>
-public static class MethodSettings
+public sealed class MethodSettings
 {
+    private readonly SnapshotEngine engine;
+
+    internal MethodSettings(SnapshotEngine engine) => this.engine = engine;
+
     /// <summary>Each disk's method. Disks that no method can snapshot say so.</summary>
     /// <param name="disks">Disks of one host's domains: the host is looked at once for all of them.</param>
-    public static IReadOnlyList<DiskMethodSetting> Get(IReadOnlyList<DomainDisks> disks) => [.. Candidates(disks).Select(Describe)];
+    public IReadOnlyList<DiskMethodSetting> Get(IReadOnlyList<DomainDisks> disks) => [.. Candidates(disks).Select(Describe)];
 
     /// <summary>For each disk what every method could do, or why not: first the one that would be taken, then the others in the order of preference.</summary>
     /// <param name="disks">Disks of one host's domains: the host is looked at once for all of them.</param>
-    public static IReadOnlyList<DiskMethodOption> GetOptions(IReadOnlyList<DomainDisks> disks) => [.. Candidates(disks).SelectMany(Options)];
+    public IReadOnlyList<DiskMethodOption> GetOptions(IReadOnlyList<DomainDisks> disks) => [.. Candidates(disks).SelectMany(Options)];
 
     /// <summary>Configures a method for the chosen disks.</summary>
     /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>, <c>MethodUnknown</c>, <c>MethodUnsuitable</c>, <c>MetadataFull</c>; nothing was changed.</exception>
-    public static IReadOnlyList<DiskMethodSetting> Set(VmDomain domain, IReadOnlyList<DiskSelector> disks, DiskSnapshotMethod method)
+    public IReadOnlyList<DiskMethodSetting> Set(VmDomain domain, IReadOnlyList<DiskSelector> disks, DiskSnapshotMethod method)
     {
         ArgumentNullException.ThrowIfNull(method);
         return Change(domain, disks, (native, now, disk) =>
         {
             var candidate = Candidates([new DomainDisks(now, [disk])]).Single();
-            RefuseWrongData(native, now, candidate, MethodCatalog.Selector.Select(candidate, method));
+            RefuseWrongData(native, now, engine.Methods.Select(candidate, method));
             return () => MetadataRecord.Write(native, now, MetadataUri.Method(disk.Target), new XElement("method", method.ToElement()));
         });
     }
 
     /// <summary>Lets the chosen disks use their default again.</summary>
     /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>; nothing was changed.</exception>
-    public static IReadOnlyList<DiskMethodSetting> Reset(VmDomain domain, IReadOnlyList<DiskSelector> disks) =>
+    public IReadOnlyList<DiskMethodSetting> Reset(VmDomain domain, IReadOnlyList<DiskSelector> disks) =>
         Change(domain, disks, (native, now, disk) => () => MetadataRecord.Delete(native, now, MetadataUri.Method(disk.Target)));
 
-    private static IReadOnlyList<DiskMethodSetting> Change(
+    private IReadOnlyList<DiskMethodSetting> Change(
         VmDomain domain, IReadOnlyList<DiskSelector> selectors, Func<LibvirtDomain, VmDomain, VmDisk, Action> prepare) =>
         DomainSession.Guarded(domain, "changing a disk's method", () =>
         {
@@ -51,20 +55,20 @@ public static class MethodSettings
         });
 
     /// <summary>A size that is none is to be told now, and not in the night when the snapshot is to be taken.</summary>
-    private static void RefuseWrongData(LibvirtDomain native, VmDomain domain, DiskContext candidate, MethodChoice choice)
+    private void RefuseWrongData(LibvirtDomain native, VmDomain domain, SnapshotTarget target)
     {
         var request = new PlanRequest(
             native,
             domain,
             HostFinder.For(native.Connection, domain),
-            SetIdentity.New(domain.Uuid, SnapshotName.ForTime(DateTimeOffset.UtcNow)),
-            [(candidate, choice.Method)],
+            SetIdentity.New(domain.Uuid, SnapshotName.ForTime(engine.Now)),
+            [target],
             OverlayDirectory: null,
             Recorded: [],
             Warn: static _ => { });
         try
         {
-            _ = choice.Provider.Plan(request);
+            _ = target.Method.Plan(request);
         }
         catch (VirtSnapshotException e) when (e.ErrorId != "MethodUnsuitable")
         {
@@ -95,13 +99,13 @@ public static class MethodSettings
         return domains.SelectMany(domain => domain.Disks.Select(disk => new DiskContext(domain.Domain, disk, storage)));
     }
 
-    private static DiskMethodSetting Describe(DiskContext candidate)
+    private DiskMethodSetting Describe(DiskContext candidate)
     {
         var (domain, disk) = (candidate.Domain, candidate.Disk);
         try
         {
-            var choice = MethodCatalog.Selector.Select(candidate, null);
-            return new DiskMethodSetting(domain.Name, disk.Target, choice.Method.Name, disk.Method is null, choice.Reason, choice.Method.Xml, domain.Uri);
+            var choice = engine.Methods.Select(candidate, null);
+            return new DiskMethodSetting(domain.Name, disk.Target, choice.Settings.Name, disk.Method is null, choice.Reason, choice.Settings.Xml, domain.Uri);
         }
         catch (VirtSnapshotException e)
         {
@@ -109,7 +113,7 @@ public static class MethodSettings
         }
     }
 
-    private static IEnumerable<DiskMethodOption> Options(DiskContext candidate)
+    private IEnumerable<DiskMethodOption> Options(DiskContext candidate)
     {
         var (domain, disk) = (candidate.Domain, candidate.Disk);
         DiskMethodOption Option(string? method, StorageLevel? level, bool isChosen, bool canServe, string reason) =>
@@ -119,13 +123,13 @@ public static class MethodSettings
             return [Option(null, null, false, false, $"No method can snapshot it: {why}")];
         }
 
-        var judged = MethodCatalog.Selector.ProbeAll(candidate);
+        var judged = engine.Methods.ProbeAll(candidate);
         var configured = disk.Method?.Name;
 
         // As the selector does: a method that is configured stands for itself, and nothing else is taken instead.
-        var chosen = configured ?? judged.Where(one => one.Fit.Rank >= MethodRank.Fallback).Select(one => one.Provider.Method).FirstOrDefault();
+        var chosen = configured ?? judged.Where(one => one.Fit.Rank >= MethodRank.Fallback).Select(one => one.Method.Name).FirstOrDefault();
         var options = judged
-            .Select(one => (one.Provider.Method, Level: one.Fit.Level ?? one.Provider.Level, one.Fit, IsMeant: one.Provider.Method == chosen))
+            .Select(one => (Method: one.Method.Name, Level: one.Fit.Level ?? one.Method.Traits.Level, one.Fit, IsMeant: one.Method.Name == chosen))
             .OrderByDescending(one => one.IsMeant)
             .Select(one => Option(one.Method, one.Level, one.IsMeant && one.Fit.CanServe, one.Fit.CanServe, (one.Fit.CanServe, one.IsMeant, configured) switch
             {
@@ -135,7 +139,7 @@ public static class MethodSettings
                 (false, true, _) => $"Configured for this disk, but it cannot snapshot it: {one.Fit.Reason}",
                 _ => $"It cannot snapshot this disk: {one.Fit.Reason}",
             }));
-        return configured is null || judged.Any(one => one.Provider.Method == configured)
+        return configured is null || judged.Any(one => one.Method.Name == configured)
             ? options
             : options.Prepend(Option(configured, null, false, false, "Configured for this disk, but there is no such method here"));
     }

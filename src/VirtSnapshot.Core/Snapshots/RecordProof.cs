@@ -14,29 +14,30 @@ internal static class RecordProof
     /// <exception cref="VirtSnapshotException">
     /// <c>SnapshotForeign</c>: it is another domain's, of another image, or names what is not ours. Or what it names cannot be looked at.
     /// </exception>
-    public static SnapshotRecord Verify(MethodRequest request, SnapshotRecord record) => Verify(request, record, record);
+    public static SnapshotRecord Verify(MethodRegistry methods, MethodRequest request, SnapshotRecord record) => Verify(methods, request, record, record);
 
     /// <summary>What a journal says of a disk, proven as a whole.</summary>
-    /// <exception cref="VirtSnapshotException">As <see cref="Verify(MethodRequest, SnapshotRecord)"/>.</exception>
+    /// <exception cref="VirtSnapshotException">As <see cref="Verify(MethodRegistry, MethodRequest, SnapshotRecord)"/>.</exception>
+    /// <param name="methods">The methods.</param>
     /// <param name="request">The domain.</param>
     /// <param name="entry">What the journal says.</param>
     /// <param name="restored">
     /// Of a snapshot that goes because an older one is restored: that one, with which the disk may have left the image that both are of.
     /// </param>
-    public static JournalEntry Verify(MethodRequest request, JournalEntry entry, SnapshotRecord? restored = null) => entry with
+    public static JournalEntry Verify(MethodRegistry methods, MethodRequest request, JournalEntry entry, SnapshotRecord? restored = null) => entry with
     {
-        Record = Verify(request, entry.Record, entry.IsLost && restored?.Image == entry.Record.Image && restored.Method == entry.Record.Method ? restored : entry.Record),
+        Record = Verify(methods, request, entry.Record, entry.IsLost && restored?.Image == entry.Record.Image && restored.Method == entry.Record.Method ? restored : entry.Record),
         Becomes = entry.Becomes switch
         {
             null => null,
             var becomes when !becomes.IsSameAs(entry.Record) => throw becomes.ToForeign(request.Domain, "it is to become the snapshot of another disk or method"),
 
             // The image that it will be of takes its place only now.
-            var becomes => Verify(request, becomes, entry.Record),
+            var becomes => Verify(methods, request, becomes, entry.Record),
         },
     };
 
-    private static SnapshotRecord Verify(MethodRequest request, SnapshotRecord record, SnapshotRecord ofImage)
+    private static SnapshotRecord Verify(MethodRegistry methods, MethodRequest request, SnapshotRecord record, SnapshotRecord ofImage)
     {
         var domain = request.Domain;
         var why = record.Set is { } set ? set.WhyNotOf(domain.Uuid) : "it does not say which domain it was taken of";
@@ -45,7 +46,7 @@ internal static class RecordProof
             throw record.ToForeign(domain, why);
         }
 
-        var provider = MethodCatalog.Selector.Find(record.Method, domain);
+        var provider = methods.Find(record.Method, domain);
         try
         {
             using var ahead = ReadAhead(request, [record]);
@@ -68,11 +69,11 @@ internal static class RecordProof
     }
 
     /// <summary>Why a record is not the domain's, as the end of a sentence; null where it is, or that cannot be told now.</summary>
-    public static string? WhyForeign(MethodRequest request, SnapshotRecord record)
+    public static string? WhyForeign(MethodRegistry methods, MethodRequest request, SnapshotRecord record)
     {
         try
         {
-            _ = Verify(request, record);
+            _ = Verify(methods, request, record);
             return null;
         }
         catch (VirtSnapshotException e)
@@ -82,7 +83,7 @@ internal static class RecordProof
     }
 
     /// <summary>Those records of a domain that are certainly its own.</summary>
-    public static IReadOnlyList<SnapshotRecord> Own(MethodRequest request, IEnumerable<SnapshotRecord> records)
+    public static IReadOnlyList<SnapshotRecord> Own(MethodRegistry methods, MethodRequest request, IEnumerable<SnapshotRecord> records)
     {
         var own = new List<SnapshotRecord>();
         var all = records.ToList();
@@ -91,7 +92,7 @@ internal static class RecordProof
         {
             try
             {
-                own.Add(Verify(request, record));
+                own.Add(Verify(methods, request, record));
             }
             catch (VirtSnapshotException)
             {

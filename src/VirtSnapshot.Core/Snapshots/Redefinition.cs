@@ -31,7 +31,7 @@ internal static class Redefinition
     }
 
     /// <summary>Snapshots that storage proves to be the domain's own, but for those that a run is working on. Some may be useless.</summary>
-    public static IReadOnlyList<LostDisk> FindLost(MethodRequest request, FolderListing listing)
+    public static IReadOnlyList<LostDisk> FindLost(MethodRegistry methods, MethodRequest request, FolderListing listing)
     {
         if (request.Host.WhyNoShell is not null)
         {
@@ -42,7 +42,7 @@ internal static class Redefinition
         var journaled = RunJournal.Read(request.Domain)?.Entries ?? [];
         return
         [
-            .. MethodCatalog.Selector.Providers.SelectMany(provider => provider.FindLost(request, listing))
+            .. methods.OverlayMethods.SelectMany(method => method.FindLost(request, listing))
                 .Where(lost => !journaled.Any(entry => entry.Record.Set?.Group == lost.Record.Set!.Group && entry.Record.IsSameAs(lost.Record))),
         ];
     }

@@ -40,15 +40,15 @@ internal sealed class RedefinitionRepair
             : $"keep {string.Join(", ", disk.Select(layer => $"'{layer.File}'"))} of disk '{disk[0].Record.Target}' aside in another file")));
 
     /// <summary>Whether there is anything to repair, or to tell the user of.</summary>
-    public static bool IsNeeded(MethodRequest request) => Redefinition.FindBehind(request).Count > 0
-        || FindLost(request) is { Count: > 0 } lost && (lost.Any(disk => !disk.IsInChain) || lost.Any(disk => !SnapshotCatalog.ReadDisks(request.Domain).Any(record => IsSame(record, disk.Record))));
+    public static bool IsNeeded(MethodRegistry methods, MethodRequest request) => Redefinition.FindBehind(request).Count > 0
+        || FindLost(methods, request) is { Count: > 0 } lost && (lost.Any(disk => !disk.IsInChain) || lost.Any(disk => !SnapshotCatalog.ReadDisks(request.Domain).Any(record => IsSame(record, disk.Record))));
 
     /// <summary>Null where there is nothing to do, or the user has to choose first, which is told.</summary>
     /// <exception cref="VirtSnapshotException"><c>DomainRunning</c>, <c>NotReattachable</c>, <c>SourceShared</c>; nothing was touched.</exception>
     public static RedefinitionRepair? Plan(DomainSession session, DetachedOverlay? choice, IRunReporter reporter)
     {
         var request = session.ToRequest();
-        var lost = FindLost(request);
+        var lost = FindLost(session.Engine.Methods, request);
         var allBehind = Redefinition.FindBehind(request);
 
         // What other tools have put on the disk, an administrator may want to be gone after the next start.
@@ -74,7 +74,7 @@ internal sealed class RedefinitionRepair
 
         foreach (var disk in detached)
         {
-            Refuse(request, disk, choice!.Value);
+            Refuse(session.Engine.Methods, request, disk, choice!.Value);
         }
 
         return behind.Count + unrecorded.Count + detached.Count > 0 ? new RedefinitionRepair(session, behind, unrecorded, detached, choice ?? DetachedOverlay.KeepAside) : null;
@@ -113,11 +113,11 @@ internal sealed class RedefinitionRepair
     }
 
     /// <summary>A host that cannot be looked at has nothing to show, and is no reason to fail: the domain may have no snapshot at all.</summary>
-    private static IReadOnlyList<LostDisk> FindLost(MethodRequest request)
+    private static IReadOnlyList<LostDisk> FindLost(MethodRegistry methods, MethodRequest request)
     {
         try
         {
-            return Redefinition.FindLost(request, new FolderListing());
+            return Redefinition.FindLost(methods, request, new FolderListing());
         }
         catch (VirtSnapshotException e) when (e.ErrorId is "HostUnreachable" or "SudoRefused")
         {
@@ -125,10 +125,10 @@ internal sealed class RedefinitionRepair
         }
     }
 
-    private static void Refuse(MethodRequest request, IReadOnlyList<LostDisk> disk, DetachedOverlay choice)
+    private static void Refuse(MethodRegistry methods, MethodRequest request, IReadOnlyList<LostDisk> disk, DetachedOverlay choice)
     {
         var (domain, target) = (request.Domain, disk[0].Record.Target);
-        var provider = MethodCatalog.Selector.Find(disk[0].Record.Method, domain);
+        var provider = OverlayMethodOf(methods, disk[0].Record, domain);
         IReadOnlyList<SnapshotRecord> records = [.. disk.Select(layer => layer.Record)];
         if (choice == DetachedOverlay.KeepAside)
         {
@@ -165,19 +165,22 @@ internal sealed class RedefinitionRepair
         }
     }
 
+    private static IOverlayMethod OverlayMethodOf(MethodRegistry methods, SnapshotRecord record, VmDomain domain) =>
+        (IOverlayMethod)methods.Find(record.Method, domain);
+
     private static bool IsSame(SnapshotRecord record, SnapshotRecord other) => record.Set?.Group == other.Set?.Group && record.IsSameAs(other);
 
     private string Reattach(IReadOnlyList<LostDisk> disk)
     {
         // While the user was asked, the domain may have run on what the overlays stand on.
         session.Reread();
-        Refuse(session.ToRequest(), disk, choice);
+        Refuse(session.Engine.Methods, session.ToRequest(), disk, choice);
         Record(disk);
-        RunSteps.Reached(RunStep.Recorded);
+        session.Engine.Reached(RunStep.Recorded);
         var (target, records) = (disk[0].Record.Target, disk.Select(layer => layer.Record).ToList());
         var before = session.Domain.FindDisk(target)!.Source;
-        MethodCatalog.Selector.Find(records[0].Method, session.Domain).Reattach(session.ToRequest(), records);
-        RunSteps.Reached(RunStep.DiskSwitched);
+        OverlayMethodOf(session.Engine.Methods, records[0], session.Domain).Reattach(session.ToRequest(), records);
+        session.Engine.Reached(RunStep.DiskSwitched);
         session.Reread();
         if (session.Domain.IsActive && session.Domain.FindDisk(target)?.Source.IsSameAs(before) == true)
         {
@@ -197,7 +200,7 @@ internal sealed class RedefinitionRepair
     {
         // While the user was asked, the domain may have been defined with them again, and started.
         session.Reread();
-        Refuse(session.ToRequest(), disk, choice);
+        Refuse(session.Engine.Methods, session.ToRequest(), disk, choice);
         var records = disk.Select(layer => layer.Record).ToList();
 
         // First, for the overlays themselves tell all that it takes to do this again.
@@ -207,8 +210,8 @@ internal sealed class RedefinitionRepair
         }
 
         session.Reread();
-        RunSteps.Reached(RunStep.CatalogRewritten);
-        var names = MethodCatalog.Selector.Find(records[0].Method, session.Domain).KeepAside(session.ToRequest(), records);
+        session.Engine.Reached(RunStep.CatalogRewritten);
+        var names = OverlayMethodOf(session.Engine.Methods, records[0], session.Domain).KeepAside(session.ToRequest(), records);
         var kept = $"Disk '{records[0].Target}': kept as {string.Join(", ", names.Select(name => $"'{name}'"))}. The disk goes on without it.";
         return disk.All(layer => layer.WhyUseless is not null)
             ? $"{kept} Its own base is missing from the disk: {disk[0].WhyUseless}."

@@ -22,25 +22,20 @@ public sealed class RemovalPlan : IDisposable
         this.reporter = reporter;
     }
 
-    /// <summary>Plans the removal.</summary>
-    /// <param name="domain">The domain.</param>
-    /// <param name="snapshots">Its snapshots that are to go.</param>
-    /// <param name="reporter">Hears how it goes on.</param>
-    /// <param name="cancellation">Ends the waiting for libvirt.</param>
-    /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
-    public static RemovalPlan Make(
-        VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots, IRunReporter reporter, CancellationToken cancellation)
+    /// <inheritdoc cref="SnapshotEngine.PlanRemoval"/>
+    internal static RemovalPlan Make(
+        SnapshotEngine engine, VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots, IRunReporter reporter, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(domain);
         ArgumentNullException.ThrowIfNull(snapshots);
         ArgumentNullException.ThrowIfNull(reporter);
-        var session = DomainSession.Open(domain, cancellation);
+        var session = DomainSession.Open(engine, domain, cancellation);
         try
         {
             var begun = DomainSession.Guarded(domain, "planning to remove snapshots", () =>
             {
                 DomainJobs.Refuse(session.Native, session.Domain, cancellation);
-                return FindBegun(session.ToRequest(), snapshots);
+                return FindBegun(engine.Methods, session.ToRequest(), snapshots);
             });
             return new RemovalPlan(
                 session,
@@ -105,14 +100,14 @@ public sealed class RemovalPlan : IDisposable
     private static bool IsUnnamed(DiskSnapshot snapshot) => snapshot.Group == Guid.Empty;
 
     /// <summary>A removal that was stopped before may be taken up again, and comes first; any other unfinished run needs repairing first.</summary>
-    private static List<JournalEntry> FindBegun(MethodRequest request, IReadOnlyList<DiskSnapshot> snapshots)
+    private static List<JournalEntry> FindBegun(MethodRegistry methods, MethodRequest request, IReadOnlyList<DiskSnapshot> snapshots)
     {
         if (RunJournal.Read(request.Domain) is not { } journal)
         {
             return [];
         }
 
-        return journal.Operation == RunOperation.Removal && journal.Entries.All(entry => snapshots.Any(snapshot => IsOf(entry, snapshot)) && RecordProof.WhyForeign(request, entry.Record) is null)
+        return journal.Operation == RunOperation.Removal && journal.Entries.All(entry => snapshots.Any(snapshot => IsOf(entry, snapshot)) && RecordProof.WhyForeign(methods, request, entry.Record) is null)
             ? [.. journal.Entries]
             : throw journal.ToFailure(request.Domain);
     }
@@ -154,7 +149,7 @@ public sealed class RemovalPlan : IDisposable
             var byTarget = part.ToDictionary(item => item.Entry.Record.Target, item => item, StringComparer.Ordinal);
             var removal = new JournaledRemoval(session, reporter);
             results.AddRange(removal
-                .Run(MethodCatalog.Selector.Find(part.Key, session.Domain), [.. part.Select(item => item.Entry)], options.Bandwidth, cancellation)
+                .Run(session.Engine.Methods.Find(part.Key, session.Domain), [.. part.Select(item => item.Entry)], options.Bandwidth, cancellation)
                 .Select(disk => new RemovalResult(byTarget[disk.Record.Target].Snapshot, disk.Failure?.Error)));
         }
 
@@ -166,7 +161,7 @@ public sealed class RemovalPlan : IDisposable
     {
         try
         {
-            _ = MethodCatalog.Selector.Find(entry.Record.Method, session.Domain);
+            _ = session.Engine.Methods.Find(entry.Record.Method, session.Domain);
             return null;
         }
         catch (VirtSnapshotException e)
@@ -182,7 +177,7 @@ public sealed class RemovalPlan : IDisposable
         var forgotten = SnapshotCatalog.Read(session.Domain)
             .SelectMany(set => set.Disks, (set, disk) => (Set: set, disk.Record))
             .Where(found => found.Set.Group == snapshot.Group && found.Record.Target == snapshot.Disk)
-            .Select(found => (found.Set, found.Record, Why: RecordProof.WhyForeign(request, found.Record) ?? WhyOnlyRecorded(request, found.Record)))
+            .Select(found => (found.Set, found.Record, Why: RecordProof.WhyForeign(session.Engine.Methods, request, found.Record) ?? WhyOnlyRecorded(request, found.Record)))
             .FirstOrDefault(found => found.Why is not null);
         if (forgotten.Why is not { } why)
         {
@@ -205,7 +200,7 @@ public sealed class RemovalPlan : IDisposable
     }
 
     /// <summary>What a removal has begun, its journal ends.</summary>
-    private static string? WhyOnlyRecorded(MethodRequest request, SnapshotRecord record)
+    private string? WhyOnlyRecorded(MethodRequest request, SnapshotRecord record)
     {
         if (RunJournal.Read(request.Domain)?.Entries.Any(entry => entry.Record.Set == record.Set && entry.Record.IsSameAs(record)) == true)
         {
@@ -214,7 +209,7 @@ public sealed class RemovalPlan : IDisposable
 
         try
         {
-            return MethodCatalog.Selector.Find(record.Method, request.Domain).WhyOnlyRecorded(request, RecordProof.Verify(request, record));
+            return session.Engine.Methods.Find(record.Method, request.Domain).WhyOnlyRecorded(request, RecordProof.Verify(session.Engine.Methods, request, record));
         }
         catch (Exception e) when (e is VirtSnapshotException or IOException or UnauthorizedAccessException)
         {

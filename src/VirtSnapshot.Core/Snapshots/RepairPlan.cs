@@ -29,7 +29,7 @@ public sealed class RepairPlan : IDisposable
         this.session = session;
         this.hidden = hidden;
         this.reporter = reporter;
-        journal = new RunJournal(RunOperation.Snapshot, DateTimeOffset.UtcNow, []);
+        journal = new RunJournal(RunOperation.Snapshot, session.Engine.Now, []);
         (proven, unfit, parts) = ([], [], []);
     }
 
@@ -55,7 +55,7 @@ public sealed class RepairPlan : IDisposable
         [
             .. proven.Select(entry => entry.Record).GroupBy(record => record.Method).Select(part =>
             {
-                var provider = MethodCatalog.Selector.Find(part.Key, session.Domain);
+                var provider = session.Engine.Methods.Find(part.Key, session.Domain);
                 return (provider, provider.PlanRecovery(session.ToRequest(), [.. part]));
             }),
         ];
@@ -102,33 +102,19 @@ public sealed class RepairPlan : IDisposable
     /// <summary>The set as it is recorded in any definition; null where it is in none.</summary>
     private SnapshotSet? Recorded => new[] { session.Domain, stored }.OfType<VmDomain>().SelectMany(SnapshotCatalog.Read).FirstOrDefault(set => set.Group == journal.Entries[0].Group);
 
-    /// <summary>Looks for a run that died. Null where there is nothing to repair.</summary>
-    /// <param name="domain">The domain.</param>
-    /// <param name="reporter">Hears how it goes on.</param>
-    /// <param name="cancellation">Ends the waiting for libvirt.</param>
-    /// <exception cref="VirtSnapshotException"><c>DomainLocked</c>: the run is still going on. <c>JournalDamaged</c>, <c>LibvirtUnreachable</c>.</exception>
-    public static RepairPlan? Make(VmDomain domain, IRunReporter reporter, CancellationToken cancellation) => Make(domain, null, reporter, cancellation);
-
-    /// <summary>Looks for a run that died, or for a domain that was defined anew from an old XML. Null where there is nothing to repair.</summary>
-    /// <param name="domain">The domain.</param>
-    /// <param name="detached">What is done with overlays that hold a disk's newest data and are not used; where it is null, the user is told of them.</param>
-    /// <param name="reporter">Hears how it goes on.</param>
-    /// <param name="cancellation">Ends the waiting for libvirt.</param>
-    /// <exception cref="VirtSnapshotException">
-    /// <c>DomainLocked</c>: the run is still going on. <c>JournalDamaged</c>, <c>LibvirtUnreachable</c>. <c>DomainRunning</c>, <c>NotReattachable</c>: the
-    /// overlays cannot be used again.
-    /// </exception>
-    public static RepairPlan? Make(VmDomain domain, DetachedOverlay? detached, IRunReporter reporter, CancellationToken cancellation)
+    /// <inheritdoc cref="SnapshotEngine.PlanRepair"/>
+    internal static RepairPlan? Make(
+        SnapshotEngine engine, VmDomain domain, DetachedOverlay? detached, IRunReporter reporter, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(domain);
         ArgumentNullException.ThrowIfNull(reporter);
-        if (!HasAnything(domain, reporter, cancellation))
+        if (!HasAnything(engine, domain, reporter, cancellation))
         {
             // Nothing to repair needs no lock; and no host of ours, where nothing is recorded.
             return null;
         }
 
-        var session = DomainSession.Open(domain, cancellation);
+        var session = DomainSession.Open(engine, domain, cancellation);
         try
         {
             return DomainSession.Guarded(domain, "looking for an unfinished run", () =>
@@ -158,7 +144,7 @@ public sealed class RepairPlan : IDisposable
                     return new RepairPlan(session, redefinition, reporter);
                 }
 
-                if (HiddenSnapshots.Find(session.ToRequest()) is { Count: > 0 } hidden)
+                if (HiddenSnapshots.Find(engine.Methods, session.ToRequest()) is { Count: > 0 } hidden)
                 {
                     return new RepairPlan(session, hidden, reporter);
                 }
@@ -184,7 +170,7 @@ public sealed class RepairPlan : IDisposable
             : IsForeign
             ? Forget()
             : hidden.Count > 0
-            ? HiddenSnapshots.Expose(session.ToRequest(), hidden)
+            ? HiddenSnapshots.Expose(session.Engine.Methods, session.ToRequest(), hidden)
             : IsRestore
             ? FinishRestore(cancellation)
             : journal.Operation == RunOperation.Removal ? FinishRemoval(cancellation) : FinishSnapshot(cancellation),
@@ -203,7 +189,7 @@ public sealed class RepairPlan : IDisposable
     }
 
     /// <summary>A journal, or a snapshot that cannot be read.</summary>
-    private static bool HasAnything(VmDomain domain, IRunReporter reporter, CancellationToken cancellation)
+    private static bool HasAnything(SnapshotEngine engine, VmDomain domain, IRunReporter reporter, CancellationToken cancellation)
     {
         return DomainSession.Guarded(domain, "looking for an unfinished run", Look);
 
@@ -222,7 +208,7 @@ public sealed class RepairPlan : IDisposable
             }
 
             var request = new MethodRequest(native, now, HostFinder.For(native.Connection, now));
-            return RedefinitionRepair.IsNeeded(request) || (SnapshotCatalog.Read(now).Count > 0 && HiddenSnapshots.Find(request).Count > 0);
+            return RedefinitionRepair.IsNeeded(engine.Methods, request) || (SnapshotCatalog.Read(now).Count > 0 && HiddenSnapshots.Find(engine.Methods, request).Count > 0);
         }
     }
 
@@ -243,7 +229,7 @@ public sealed class RepairPlan : IDisposable
             try
             {
                 var restored = journal.Entries.FirstOrDefault(other => !other.IsLost && other.Record.Target == entry.Record.Target)?.Record;
-                var proven = RecordProof.Verify(request, entry, restored);
+                var proven = RecordProof.Verify(session.Engine.Methods, request, entry, restored);
                 if (IsRestore && !entry.IsLost)
                 {
                     if (proven.Record.Source.Path is null)
@@ -323,14 +309,17 @@ public sealed class RepairPlan : IDisposable
                 journal.Entries[0].Name,
                 journal.StartedAt,
                 null,
-                [.. Taken.Select(record => new SetDisk(record, Consistency.CrashConsistent, ChangedDisk: true))])
+                [
+                    .. Taken.Select(record => new SetDisk(
+                        record, Consistency.CrashConsistent, session.Engine.Methods.Find(record.Method, session.Domain).Traits.ChangesDisk)),
+                ])
             {
                 Identity = journal.Entries[0].Record.Set,
                 Kept = Folder.Adopt(),
             });
             details.AddRange(Taken.Select(record => $"Disk '{record.Target}': the snapshot is recorded, as crash-consistent."));
             action = RepairAction.Finished;
-            RunSteps.Reached(RunStep.Recorded);
+            session.Engine.Reached(RunStep.Recorded);
         }
 
         if (action != RepairAction.Cleared)
@@ -339,7 +328,7 @@ public sealed class RepairPlan : IDisposable
         }
 
         var kept = action == RepairAction.Cleared ? [] : parts.SelectMany(part => part.Recovery.CleanUp()).Concat(unfit).ToList();
-        RunSteps.Reached(RunStep.Discarded);
+        session.Engine.Reached(RunStep.Discarded);
         if (kept.Count > 0)
         {
             return Result(RepairAction.Incomplete, [.. thawed, .. kept]);
@@ -372,7 +361,7 @@ public sealed class RepairPlan : IDisposable
         var results = journal.Entries
             .GroupBy(entry => entry.Record.Method)
             .SelectMany(part => new JournaledRemoval(session, reporter)
-                .Run(MethodCatalog.Selector.Find(part.Key, session.Domain), [.. part], bandwidth: 0, cancellation))
+                .Run(session.Engine.Methods.Find(part.Key, session.Domain), [.. part], bandwidth: 0, cancellation))
             .ToList();
         return new RepairResult(
             session.Domain.Name,

@@ -51,31 +51,19 @@ public sealed class RestorePlan : IDisposable
         + string.Join("\n  ", Disks.Select(disk => $"{disk}").Concat(states.States.Select(state =>
             $"Also restored: the {GuestState.NameOf(state.Part)} in '{state.Path}'")));
 
-    /// <summary>Plans it.</summary>
-    /// <param name="domain">The domain.</param>
-    /// <param name="snapshots">Snapshots of one set.</param>
-    /// <param name="reporter">Hears what the user should know.</param>
-    /// <param name="cancellation">Ends the waiting for libvirt.</param>
-    /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
-    public static RestorePlan Make(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots, IRunReporter reporter, CancellationToken cancellation) =>
-        Make(domain, snapshots, includeFirmware: false, reporter, cancellation);
-
-    /// <summary>Plans it.</summary>
-    /// <param name="domain">The domain.</param>
-    /// <param name="snapshots">Snapshots of one set.</param>
-    /// <param name="includeFirmware">Whether the copies of UEFI variables and TPM state that the set keeps are restored as well.</param>
-    /// <param name="reporter">Hears what the user should know.</param>
-    /// <param name="cancellation">Ends the waiting for libvirt.</param>
-    /// <exception cref="VirtSnapshotException">
-    /// It cannot be done; nothing was touched. <c>FirmwareNotKept</c>, <c>FirmwareInvalid</c>: not the firmware's part of it.
-    /// </exception>
-    public static RestorePlan Make(
-        VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots, bool includeFirmware, IRunReporter reporter, CancellationToken cancellation)
+    /// <inheritdoc cref="SnapshotEngine.PlanRestore"/>
+    internal static RestorePlan Make(
+        SnapshotEngine engine,
+        VmDomain domain,
+        IReadOnlyList<DiskSnapshot> snapshots,
+        bool includeFirmware,
+        IRunReporter reporter,
+        CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(domain);
         ArgumentNullException.ThrowIfNull(snapshots);
         ArgumentNullException.ThrowIfNull(reporter);
-        var session = DomainSession.Open(domain, cancellation);
+        var session = DomainSession.Open(engine, domain, cancellation);
         try
         {
             return DomainSession.Guarded(domain, "planning to restore", () => Make(session, snapshots, includeFirmware, reporter));
@@ -131,7 +119,7 @@ public sealed class RestorePlan : IDisposable
         var request = session.ToRequest();
         using var ahead = RecordProof.ReadAhead(request, SnapshotCatalog.ReadDisks(domain));
         var disks = snapshots.DistinctBy(snapshot => snapshot.Disk).Select(snapshot => RecordProof.Verify(
-            request, set?.Disks.FirstOrDefault(disk => disk.Record.Target == snapshot.Disk)?.Record ?? throw NotRecorded(domain, snapshot))).ToList();
+            session.Engine.Methods, request, set?.Disks.FirstOrDefault(disk => disk.Record.Target == snapshot.Disk)?.Record ?? throw NotRecorded(domain, snapshot))).ToList();
         foreach (var disk in disks)
         {
             RefuseUnsound(session, set!, disk);
@@ -144,11 +132,11 @@ public sealed class RestorePlan : IDisposable
                 + $"{string.Join(", ", set.Disks.Select(disk => disk.Record.Target).Except(disks.Select(disk => disk.Target)))} stays as it is, of another moment.");
         }
 
-        var recorded = RecordProof.Own(request, sets.SelectMany(other => other.Disks).Select(disk => disk.Record));
+        var recorded = RecordProof.Own(session.Engine.Methods, request, sets.SelectMany(other => other.Disks).Select(disk => disk.Record));
         var states = GuestStateRestoration.Plan(session, set, includeFirmware, reporter);
         IReadOnlyList<IDiskRestoration> restorations =
         [
-            .. disks.GroupBy(disk => disk.Method).SelectMany(part => MethodCatalog.Selector.Find(part.Key, domain).PlanRestoration(
+            .. disks.GroupBy(disk => disk.Method).SelectMany(part => session.Engine.Methods.Find(part.Key, domain).PlanRestoration(
                 new RestoreRequest(session.Native, domain, session.Host, set.Group, set.Name, [.. part], recorded))),
         ];
         return new RestorePlan(session, set, restorations, states, reporter);
@@ -179,7 +167,7 @@ public sealed class RestorePlan : IDisposable
                 $"Domain '{domain.Name}' has no disk '{record.Target}' any more, so it cannot be restored. Nothing was touched. Leave it out with -Disk, or attach a disk of that target first.");
         }
 
-        var state = MethodCatalog.Selector.Find(record.Method, domain).Check(session.ToRequest(), record);
+        var state = session.Engine.Methods.Find(record.Method, domain).Inspect(session.ToRequest(), record).State;
         if (state != SnapshotState.Available)
         {
             throw new VirtSnapshotException(

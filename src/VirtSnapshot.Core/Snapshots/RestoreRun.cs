@@ -14,7 +14,7 @@ namespace VirtSnapshot.Snapshots;
 /// <param name="reporter">Hears what could not be cleaned up.</param>
 internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEntry> entries, GuestStateRestoration states, IRunReporter reporter)
 {
-    private readonly DateTimeOffset startedAt = DateTimeOffset.UtcNow;
+    private readonly DateTimeOffset startedAt = session.Engine.Now;
 
     /// <summary>Says whether a run that died is to be finished: what cannot be taken back has been done, or nothing is left but to tidy up.</summary>
     public static bool IsToBeFinished(DomainSession session, RunOperation reached, IReadOnlyList<JournalEntry> entries)
@@ -34,7 +34,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         try
         {
             Journal(RunOperation.Restore);
-            RunSteps.Reached(RunStep.RestoreJournaled);
+            session.Engine.Reached(RunStep.RestoreJournaled);
             SwitchAll(disks, cancellation);
         }
         catch (Exception e)
@@ -104,7 +104,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
     /// <exception cref="FormatException">The journal says too little of it.</exception>
     /// <exception cref="VirtSnapshotException">As before, or the method is not known here.</exception>
     public static IDiskRestoration Resume(DomainSession session, JournalEntry entry, IEnumerable<JournalEntry> entries) =>
-        MethodCatalog.Selector.Find(entry.Record.Method, session.Domain).ResumeRestoration(
+        session.Engine.Methods.Find(entry.Record.Method, session.Domain).ResumeRestoration(
             session.ToRequest(),
             new RestoreRecord(
                 entry.Group,
@@ -123,7 +123,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
             disk.Prepare(cancellation);
         }
 
-        RunSteps.Reached(RunStep.RestorePrepared);
+        session.Engine.Reached(RunStep.RestorePrepared);
         cancellation.ThrowIfCancellationRequested();
         RefuseStarted();
         foreach (var disk in disks)
@@ -136,7 +136,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         foreach (var disk in disks.OrderBy(disk => disk.IsFinal))
         {
             disk.Switch();
-            RunSteps.Reached(RunStep.DiskSwitched);
+            session.Engine.Reached(RunStep.DiskSwitched);
         }
 
         // Who started it after the last switch has the restored disks, and all is well.
@@ -168,14 +168,14 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
     {
         session.Reconnect();
         Journal(RunOperation.RestoreEnding);
-        RunSteps.Reached(RunStep.AllSwitched);
+        session.Engine.Reached(RunStep.AllSwitched);
         var before = SnapshotCatalog.Read(session.Domain);
         SnapshotCatalog.Restore(session.Native, session.Domain, entries);
-        RunSteps.Reached(RunStep.CatalogRewritten);
+        session.Engine.Reached(RunStep.CatalogRewritten);
         session.Reread();
         List<string> kept = [.. Resume(session, entries).Select(disk => disk.Discard()).OfType<string>(), .. states.Discard()];
         DeleteFolders(before);
-        RunSteps.Reached(RunStep.Discarded);
+        session.Engine.Reached(RunStep.Discarded);
         if (kept.Count == 0)
         {
             RunJournal.Clear(session.Native, session.Domain);

@@ -3,87 +3,124 @@ using VirtSnapshot.Methods;
 
 namespace VirtSnapshot.Snapshots;
 
-/// <summary>What a set is made of: the acts of all its methods, and when each of them is done.</summary>
+/// <summary>What a set is made of: the steps of all its methods, and when each of them is taken.</summary>
 /// <remarks>
-/// A shield is an overlay that takes a disk's writes from the freeze window on, so that what lies under it stands still while a slow
-/// snapshot of that is made; then it is merged back. The window is as short as a switch to overlays, however slow the storage.
+/// A temporary overlay takes a disk's writes from the freeze window on, so that what lies under it does not change while a slow snapshot of that is made; then
+/// it is merged back. The window is as short as a switch to overlays, however slow the storage.
 /// </remarks>
 /// <param name="Set">The set's name and identity.</param>
-/// <param name="Targets">The disks, in the domain's order: the order of what is told, whatever the order of the acts.</param>
-/// <param name="Within">The acts within the freeze window.</param>
-/// <param name="After">The acts that the shield lets wait until the guest is thawed.</param>
-/// <param name="ShieldedTargets">The disks that the first of <paramref name="Within"/> switches to overlays only for the time of <paramref name="After"/>.</param>
+/// <param name="Targets">The disks, in the domain's order: the order of what is reported, whatever the order of the steps.</param>
+/// <param name="Within">The steps within the freeze window.</param>
+/// <param name="After">The steps that temporary overlays let wait until the guest is thawed.</param>
+/// <param name="TemporaryTargets">The disks that have a temporary overlay.</param>
+/// <param name="NeedVcpuPause">Whether a running guest that is not frozen must be paused for the steps within the window.</param>
 internal sealed record SetActs(
-    SetIdentity Set, string[] Targets, IReadOnlyList<SnapshotSteps> Within, IReadOnlyList<SnapshotSteps> After, IReadOnlySet<string> ShieldedTargets)
+    SetIdentity Set,
+    string[] Targets,
+    IReadOnlyList<ISnapshotSteps> Within,
+    IReadOnlyList<ISnapshotSteps> After,
+    IReadOnlySet<string> TemporaryTargets,
+    bool NeedVcpuPause)
 {
     /// <summary>What will be recorded.</summary>
     public IReadOnlyList<PlannedSnapshot> Disks { get; } =
     [
-        .. Within.SelectMany(act => act.Disks)
-            .Where(disk => !ShieldedTargets.Contains(disk.Disk.Target))
-            .Concat(After.SelectMany(act => act.Disks))
+        .. Within.SelectMany(steps => steps.Disks)
+            .Where(disk => !TemporaryTargets.Contains(disk.Disk.Target))
+            .Concat(After.SelectMany(steps => steps.Disks))
             .Select(disk => Stamp(disk, Set))
             .OrderBy(disk => Array.IndexOf(Targets, disk.Disk.Target)),
     ];
 
-    /// <summary>The overlays that go again.</summary>
-    public IEnumerable<PlannedSnapshot> Shields =>
-        Within.SelectMany(act => act.Disks).Where(disk => ShieldedTargets.Contains(disk.Disk.Target)).Select(disk => Stamp(disk, Set));
+    /// <summary>The overlays that are merged back.</summary>
+    public IEnumerable<PlannedSnapshot> TemporaryOverlays =>
+        Within.SelectMany(steps => steps.Disks).Where(disk => TemporaryTargets.Contains(disk.Disk.Target)).Select(disk => Stamp(disk, Set));
 
-    public IEnumerable<SnapshotSteps> All => Within.Concat(After);
+    public IEnumerable<ISnapshotSteps> All => Within.Concat(After);
 
+    /// <param name="methods">The methods.</param>
     /// <param name="set">The set's name and identity.</param>
-    /// <param name="orderOf">The order for some of the disks.</param>
+    /// <param name="requestFor">The request for some of the disks.</param>
     /// <param name="chosen">The disks, each with its method.</param>
     /// <param name="use">What the user wants.</param>
     /// <param name="canWait">Whether there is a running guest that would have to wait.</param>
-    /// <param name="reporter">Hears why there is no shield where one is wanted.</param>
+    /// <param name="reporter">Receives why there is no temporary overlay where one is wanted.</param>
     /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
     public static SetActs Plan(
-        SetIdentity set, Func<IEnumerable<ChosenDisk>, PlanRequest> orderOf, IReadOnlyList<ChosenDisk> chosen, ShieldUse use, bool canWait, IRunReporter reporter)
+        MethodRegistry methods,
+        SetIdentity set,
+        Func<IEnumerable<SnapshotTarget>, PlanRequest> requestFor,
+        IReadOnlyList<SnapshotTarget> chosen,
+        ShieldUse use,
+        bool canWait,
+        IRunReporter reporter)
     {
         string[] targets = [.. chosen.Select(disk => disk.Disk.Target)];
-        var parts = new List<(SnapshotMethod Provider, List<ChosenDisk> Disks, SnapshotSteps Act)>();
-        foreach (var part in chosen.GroupBy(disk => disk.Choice.Provider))
+        var parts = new List<Part>();
+        var groups = chosen.GroupBy(disk => disk.Method).Select(group => (Method: group.Key, Disks: group.ToList())).ToList();
+
+        // Overlays come last: the other methods may need temporary ones, which are planned and switched to together with those that are kept.
+        var overlays = groups.Find(group => group.Method.Traits.ServesAsTemporaryOverlay);
+        foreach (var (method, disks) in groups.Where(group => group.Method != overlays.Method))
         {
-            string[] taken = [.. parts.SelectMany(other => other.Act.Disks).SelectMany(disk => disk.Files)];
-            parts.Add((part.Key, part.ToList(), part.Key.Plan(orderOf(part) with { Taken = taken })));
+            parts.Add(Plan(method, disks));
         }
 
-        var acts = parts.Select(part => part.Act).ToList();
-        var shielded = parts.Where(part => part.Act.NeedsVcpuPause && (use == ShieldUse.Always || part.Act.IsSlow || parts.Count > 1)).ToList();
-        if (!canWait || use == ShieldUse.Never || shielded.Count == 0)
+        var waiting = parts.Where(part => part.Method.Traits.NeedsVcpuPause && (use == ShieldUse.Always || part.Steps.IsSlow || groups.Count > 1)).ToList();
+        if (canWait && use != ShieldUse.Never && waiting.Count > 0)
         {
-            return new SetActs(set, targets, acts, [], new HashSet<string>(StringComparer.Ordinal));
-        }
-
-        try
-        {
-            var shield = MethodCatalog.Shield;
-            var waiting = shielded.SelectMany(part => part.Disks).ToList();
-            foreach (var disk in waiting)
+            try
             {
-                _ = MethodCatalog.Selector.Select(disk.Candidate, DiskSnapshotMethod.Parse(shield.Method));
+                return Shielded();
             }
+            catch (VirtSnapshotException e) when (use != ShieldUse.Always)
+            {
+                Action<string> tell = waiting.Exists(part => part.Steps.IsSlow) ? reporter.Warning : reporter.Verbose;
+                tell($"The guest has to wait for the snapshots, since there can be no temporary overlays: {e.Message}");
+            }
+        }
 
-            // One act for the shield and for the disks that get an overlay anyway: one switch for all.
-            var switching = parts.Where(part => part.Provider == shield).SelectMany(part => part.Disks).Concat(waiting);
+        if (overlays.Method is not null)
+        {
+            parts.Add(Plan(overlays.Method, overlays.Disks));
+        }
+
+        // In the order in which the disks' methods come first.
+        parts = [.. parts.OrderBy(part => groups.FindIndex(group => group.Method == part.Method))];
+        return new SetActs(set, targets, [.. parts.Select(part => part.Steps)], [], new HashSet<string>(StringComparer.Ordinal), NeedPause(parts));
+
+        Part Plan(SnapshotMethod method, IReadOnlyList<SnapshotTarget> disks)
+        {
+            string[] taken = [.. parts.SelectMany(other => other.Steps.Disks).SelectMany(disk => disk.Files)];
+            return new Part(method, method.Plan(requestFor(disks) with { Taken = taken }));
+        }
+
+        SetActs Shielded()
+        {
+            var overlay = methods.TemporaryOverlay;
+            var settings = DiskSnapshotMethod.Parse(overlay.Name);
+            IReadOnlyList<SnapshotTarget> temporary =
+            [
+                .. groups.Where(group => waiting.Exists(part => part.Method == group.Method))
+                    .SelectMany(group => group.Disks)
+                    .Select(disk => methods.Select(disk.Context, settings) with { IsTemporary = true }),
+            ];
+            var switching = Plan(overlay, [.. overlays.Disks ?? [], .. temporary]);
             return new SetActs(
                 set,
                 targets,
-                [shield.Plan(orderOf(switching)), .. parts.Except(shielded).Where(part => part.Provider != shield).Select(part => part.Act)],
-                [.. shielded.Select(part => part.Act)],
-                waiting.Select(disk => disk.Disk.Target).ToHashSet(StringComparer.Ordinal));
+                [switching.Steps, .. parts.Except(waiting).Select(part => part.Steps)],
+                [.. waiting.Select(part => part.Steps)],
+                temporary.Select(disk => disk.Disk.Target).ToHashSet(StringComparer.Ordinal),
+                NeedPause([switching, .. parts.Except(waiting)]));
         }
-        catch (VirtSnapshotException e) when (use != ShieldUse.Always)
-        {
-            Action<string> tell = shielded.Exists(part => part.Act.IsSlow) ? reporter.Warning : reporter.Verbose;
-            tell($"The guest has to wait for the snapshots, since they cannot be shielded: {e.Message}");
-            return new SetActs(set, targets, acts, [], new HashSet<string>(StringComparer.Ordinal));
-        }
+
+        static bool NeedPause(IEnumerable<Part> within) => within.Any(part => part.Method.Traits.NeedsVcpuPause);
     }
 
     /// <summary>A record says whose it is, and of which image.</summary>
     private static PlannedSnapshot Stamp(PlannedSnapshot disk, SetIdentity set) =>
         disk with { Record = disk.Record with { Set = set, Image = disk.Disk.Source.ToString() } };
+
+    private sealed record Part(SnapshotMethod Method, ISnapshotSteps Steps);
 }

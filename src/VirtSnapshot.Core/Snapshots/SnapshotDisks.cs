@@ -11,9 +11,9 @@ internal static class SnapshotDisks
     /// The disks that were asked for, or all. What cannot be snapshotted is left out, as verbose output tells, when a wildcard or nobody
     /// named it, and with a warning when it was listed among others; asked for by name it is an error.
     /// </summary>
-    public static IReadOnlyList<ChosenDisk> Choose(VmDomain domain, SnapshotRequest request, StorageProbe storage, IRunReporter reporter)
+    public static IReadOnlyList<SnapshotTarget> Choose(MethodRegistry methods, VmDomain domain, SnapshotRequest request, StorageProbe storage, IRunReporter reporter)
     {
-        var chosen = new Dictionary<string, ChosenDisk>(StringComparer.Ordinal);
+        var chosen = new Dictionary<string, SnapshotTarget>(StringComparer.Ordinal);
         if (request.Disks.Count == 0)
         {
             AddAll(domain.Disks.Where(disk => IsIncludedByDefault(disk, reporter)), request.Method, leaveOut: reporter.Verbose);
@@ -41,8 +41,7 @@ internal static class SnapshotDisks
             {
                 if (disk.WhyNotSnapshottable() is not { } why)
                 {
-                    var candidate = new DiskContext(domain, disk, storage);
-                    chosen[disk.Target] = new ChosenDisk(candidate, MethodCatalog.Selector.Select(candidate, method));
+                    chosen[disk.Target] = methods.Select(new DiskContext(domain, disk, storage), method);
                 }
                 else if (leaveOut is null)
                 {

@@ -6,20 +6,14 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>What snapshots a domain has: the catalog held against reality. Takes no lock and changes nothing.</summary>
-public static class SnapshotList
+/// <param name="engine">The methods.</param>
+/// <param name="listing">The listing that this is a part of.</param>
+internal sealed class SnapshotList(SnapshotEngine engine, SnapshotListing listing)
 {
-    /// <summary>The snapshots of a domain as it is now, the oldest first, and after them other tools' snapshots, which no record explains.</summary>
-    /// <exception cref="VirtSnapshotException"><c>DomainNotFound</c>, <c>LibvirtUnreachable</c>, <c>CatalogDamaged</c>.</exception>
-    public static IReadOnlyList<DiskSnapshot> Of(VmDomain domain) => Of(domain, new SnapshotListing());
-
-    /// <summary>The snapshots of one of many domains.</summary>
-    /// <param name="domain">The domain.</param>
-    /// <param name="listing">The listing of all of them.</param>
-    /// <exception cref="VirtSnapshotException"><c>DomainNotFound</c>, <c>LibvirtUnreachable</c>, <c>CatalogDamaged</c>.</exception>
-    public static IReadOnlyList<DiskSnapshot> Of(VmDomain domain, SnapshotListing listing)
+    /// <inheritdoc cref="SnapshotEngine.List"/>
+    public IReadOnlyList<DiskSnapshot> Of(VmDomain domain)
     {
         ArgumentNullException.ThrowIfNull(domain);
-        ArgumentNullException.ThrowIfNull(listing);
         return DomainSession.Guarded(domain, "reading its snapshots", () =>
         {
             using var native = DomainFinder.Open(domain);
@@ -28,33 +22,33 @@ public static class SnapshotList
             try
             {
                 var request = new MethodRequest(native, now, HostFinder.For(native.Connection, now));
-                return Of(now, request, listing);
+                return Of(now, request);
             }
             catch (VirtSnapshotException e) when (e.ErrorId is "HostUnreachable" or "SudoRefused")
             {
                 // What libvirt alone tells is better than nothing.
-                return Of(now, null, listing);
+                return Of(now, null);
             }
         });
     }
 
-    private static List<DiskSnapshot> Of(VmDomain domain, MethodRequest? request, SnapshotListing listing)
+    private List<DiskSnapshot> Of(VmDomain domain, MethodRequest? request)
     {
         var definitions = SnapshotCatalog.Read(domain).Select(set => SetFolder.FindCopy(domain, set, null)).OfType<string>();
         using var ahead = request is null ? null : ImageChain.ReadAhead(request.Host, domain.Disks.Select(disk => disk.Source), definitions);
         using var records = request is null ? null : RecordProof.ReadAhead(request, SnapshotCatalog.ReadDisks(domain));
-        List<DiskSnapshot> recorded = [.. Recorded(domain, request, listing)];
+        List<DiskSnapshot> recorded = [.. Recorded(domain, request)];
         if (request is null)
         {
             return recorded;
         }
 
-        var found = Redefinition.FindLost(request, listing.FoldersOf(request));
+        var found = Redefinition.FindLost(engine.Methods, request, listing.FoldersOf(request));
         listing.Warn(Redefinition.Describe(Redefinition.FindBehind(request)).Concat(Redefinition.Describe(domain, found)));
 
         // What the disk as it is cannot go on with is no snapshot of it: it is told of, and cannot be restored or removed.
         IReadOnlyList<LostDisk> lost = [.. found.Where(disk => disk.WhyUseless is null)];
-        return [.. WithLost(domain, recorded, lost), .. Unrecorded(domain, request, lost, listing)];
+        return [.. WithLost(domain, recorded, lost), .. Unrecorded(domain, request, lost)];
     }
 
     /// <summary>Snapshots that storage proves to be this domain's, though its definition was replaced by an old one.</summary>
@@ -81,7 +75,7 @@ public static class SnapshotList
             disk.Record.Set!.Group == snapshot.Group && disk.Record.Target == snapshot.Disk && disk.Record.Method == snapshot.Method;
     }
 
-    private static IEnumerable<DiskSnapshot> Recorded(VmDomain domain, MethodRequest? request, SnapshotListing listing)
+    private IEnumerable<DiskSnapshot> Recorded(VmDomain domain, MethodRequest? request)
     {
         var journal = RunJournal.Read(domain);
         var removing = (journal?.Entries ?? []).Where(entry => journal!.Operation == RunOperation.Removal || entry.IsLost).ToList();
@@ -101,16 +95,16 @@ public static class SnapshotList
                 return DiskSnapshot.From(domain, set, disk, known);
             }
 
-            var provider = MethodCatalog.Selector.Find(disk.Record.Method, domain);
-            var found = Check(provider, request!, disk.Record);
-            if (found == SnapshotState.Available && FindWriter(provider, request!, disk.Record, listing) is { } writer)
+            var provider = engine.Methods.Find(disk.Record.Method, domain);
+            var found = Inspect(provider, request!, disk.Record);
+            if (found.State == SnapshotState.Available && FindWriter(provider, request!, disk.Record) is { } writer)
             {
                 var written = DiskSnapshot.From(domain, set, disk, SnapshotState.Invalid);
                 listing.Warn(written, SharedImage.DescribeWritten(request!, disk.Record, $"{set.Name}", writer));
                 return written;
             }
 
-            var snapshot = DiskSnapshot.From(domain, set, disk, found);
+            var snapshot = DiskSnapshot.From(domain, set, disk, found.State);
             if (domain.FindDisk(disk.Record.Target) is null && request!.FindDisk(disk.Record.Target) is not null)
             {
                 listing.Warn(
@@ -119,7 +113,7 @@ public static class SnapshotList
                     + $"back when the domain is started the next time, or when it is attached again. Until then its snapshot '{set.Name}' cannot be merged.");
             }
 
-            return snapshot with { FillPercent = found == SnapshotState.Available ? TryReadFill(provider, request!, disk.Record) : null };
+            return snapshot with { FillPercent = found.UsagePercent };
         });
     }
 
@@ -127,12 +121,12 @@ public static class SnapshotList
     /// The record as it was verified, or the state where that was not possible. A record that is not this domain's names no source: what it says may be
     /// anything.
     /// </returns>
-    private static (SetDisk Disk, SnapshotState? State) Verify(VmDomain domain, MethodRequest? request, SetDisk disk)
+    private (SetDisk Disk, SnapshotState? State) Verify(VmDomain domain, MethodRequest? request, SetDisk disk)
     {
         var record = disk.Record;
         try
         {
-            return request is not null ? (disk with { Record = RecordProof.Verify(request, record) }, null)
+            return request is not null ? (disk with { Record = RecordProof.Verify(engine.Methods, request, record) }, null)
                 : record.Set?.WhyNotOf(domain.Uuid) is null ? (disk, SnapshotState.Unverified)
                 : (disk with { Record = record with { Source = DiskSource.None } }, SnapshotState.Foreign);
         }
@@ -147,38 +141,25 @@ public static class SnapshotList
     }
 
     /// <summary>A disk of a running domain that writes to what was snapshotted: a second definition on the same image, say.</summary>
-    private static ImageWriter? FindWriter(SnapshotMethod provider, MethodRequest request, SnapshotRecord record, SnapshotListing listing) =>
+    private ImageWriter? FindWriter(SnapshotMethod provider, MethodRequest request, SnapshotRecord record) =>
         provider.FindImages(request, record) is { Count: > 0 } images && listing.WritersFor(request).Find(request, images) is { IsRunning: true } writer
             ? writer
             : null;
 
-    /// <summary>A list of all snapshots is not to fail because of one.</summary>
-    private static double? TryReadFill(SnapshotMethod provider, MethodRequest request, SnapshotRecord record)
+    private static Inspection Inspect(SnapshotMethod provider, MethodRequest request, SnapshotRecord record)
     {
         try
         {
-            return provider.ReadUsage(request, record);
-        }
-        catch (Exception e) when (e is VirtSnapshotException or IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
-
-    private static SnapshotState Check(SnapshotMethod provider, MethodRequest request, SnapshotRecord record)
-    {
-        try
-        {
-            return provider.Check(request, record);
+            return provider.Inspect(request, record);
         }
         catch (VirtSnapshotException) when (request.Host.WhyNoShell is not null)
         {
             // Its method needs more than libvirt.
-            return SnapshotState.Unverified;
+            return new Inspection(SnapshotState.Unverified);
         }
     }
 
-    private static IEnumerable<DiskSnapshot> Unrecorded(VmDomain domain, MethodRequest request, IReadOnlyList<LostDisk> lost, SnapshotListing listing)
+    private IEnumerable<DiskSnapshot> Unrecorded(VmDomain domain, MethodRequest request, IReadOnlyList<LostDisk> lost)
     {
         if (request.Host.WhyNoShell is not null)
         {
@@ -192,7 +173,7 @@ public static class SnapshotList
             .Concat(journaled.Select(entry => entry.Becomes).OfType<SnapshotRecord>())
             .Concat(lost.Select(disk => disk.Record))
             .ToList();
-        var unrecorded = MethodCatalog.Selector.Providers.SelectMany(provider => provider.FindUnrecorded(request, explained, () => listing.UseFor(request)));
+        var unrecorded = engine.Methods.OverlayMethods.SelectMany(method => method.FindUnrecorded(request, explained, () => listing.UseFor(request)));
         return unrecorded.Select(found => new DiskSnapshot
         {
             Domain = domain.Name,

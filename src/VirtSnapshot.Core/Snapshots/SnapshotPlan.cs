@@ -42,16 +42,12 @@ public sealed class SnapshotPlan : IDisposable
     /// <summary>What will be done to each disk.</summary>
     public IReadOnlyList<DiskPlan> Disks { get; }
 
-    /// <summary>Plans one atomic set.</summary>
-    /// <param name="request">What is asked for.</param>
-    /// <param name="reporter">Hears what is left out, and why.</param>
-    /// <param name="cancellation">Ends the waiting for libvirt.</param>
-    /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
-    public static SnapshotPlan Make(SnapshotRequest request, IRunReporter reporter, CancellationToken cancellation)
+    /// <inheritdoc cref="SnapshotEngine.PlanSnapshot"/>
+    internal static SnapshotPlan Make(SnapshotEngine engine, SnapshotRequest request, IRunReporter reporter, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(reporter);
-        var session = DomainSession.Open(request.Domain, cancellation);
+        var session = DomainSession.Open(engine, request.Domain, cancellation);
         try
         {
             return DomainSession.Guarded(request.Domain, "planning the snapshot", () => Make(session, request, reporter, cancellation));
@@ -84,27 +80,27 @@ public sealed class SnapshotPlan : IDisposable
         }
 
         DomainJobs.Refuse(session.Native, domain, cancellation);
-        var name = request.Name ?? SnapshotName.ForTime(DateTimeOffset.UtcNow);
+        var name = request.Name ?? SnapshotName.ForTime(session.Engine.Now);
         var set = SetIdentity.New(domain.Uuid, name);
         using var ahead = ReadAhead(session);
-        var chosen = SnapshotDisks.Choose(domain, request, new StorageProbe(() => session.Host, domain.Disks), reporter);
+        var chosen = SnapshotDisks.Choose(session.Engine.Methods, domain, request, new StorageProbe(() => session.Host, domain.Disks), reporter);
         RefuseUsedName(domain, name, chosen);
-        var recorded = RecordProof.Own(session.ToRequest(), SnapshotCatalog.ReadDisks(domain));
+        var recorded = RecordProof.Own(session.Engine.Methods, session.ToRequest(), SnapshotCatalog.ReadDisks(domain));
         var writers = ImageWriters.Read(session.ToRequest());
 
         // A disk may be planned twice: on its own, and with those that get temporary overlays.
         var warned = new HashSet<string>(StringComparer.Ordinal);
         var shared = SharedImage.RefuseRunning(session.ToRequest(), writers, [.. chosen.Select(disk => disk.Disk)]);
-        var acts = SetActs.Plan(set, RequestFor, chosen, request.Shield, canWait: domain is { IsActive: true, IsPaused: false }, reporter);
+        var acts = SetActs.Plan(session.Engine.Methods, set, RequestFor, chosen, request.Shield, canWait: domain is { IsActive: true, IsPaused: false }, reporter);
         foreach (var warning in shared)
         {
             reporter.Warning(warning);
         }
 
-        Redefinition.Describe(Redefinition.FindBehind(session.ToRequest())).Concat(Redefinition.Describe(domain, Redefinition.FindLost(session.ToRequest(), new FolderListing())))
+        Redefinition.Describe(Redefinition.FindBehind(session.ToRequest())).Concat(Redefinition.Describe(domain, Redefinition.FindLost(session.Engine.Methods, session.ToRequest(), new FolderListing())))
             .ToList().ForEach(reporter.Warning);
-        var standsStill = acts.Within.Any(act => act.NeedsVcpuPause);
-        if (domain is { IsActive: true, IsPaused: false } && session.Host.WhyNoShell is not null && (standsStill || request.Quiescing.Quiescence != Quiescence.None))
+        var pausesVcpus = acts.NeedVcpuPause;
+        if (domain is { IsActive: true, IsPaused: false } && session.Host.WhyNoShell is not null && (pausesVcpus || request.Quiescing.Quiescence != Quiescence.None))
         {
             reporter.Warning(
                 $"Nothing but libvirt leads to the host of domain '{domain.Name}', so the guard that thaws its guest runs on this machine: if this machine or the network fails within the freeze window, "
@@ -113,14 +109,14 @@ public sealed class SnapshotPlan : IDisposable
 
         var plans = acts.Disks.Select(planned =>
         {
-            var choice = chosen.First(disk => disk.Disk.Target == planned.Disk.Target).Choice;
-            var shield = acts.Shields.FirstOrDefault(disk => disk.Disk.Target == planned.Disk.Target);
+            var choice = chosen.First(disk => disk.Disk.Target == planned.Disk.Target);
+            var shield = acts.TemporaryOverlays.FirstOrDefault(disk => disk.Disk.Target == planned.Disk.Target);
             return new DiskPlan(
                 planned.Disk,
                 choice.Method.Name,
                 choice.Level,
                 choice.Reason,
-                Expect(domain, request.Quiescing, planned, standsStill),
+                Expect(domain, request.Quiescing, planned, pausesVcpus),
                 [.. planned.Files, .. shield?.Files ?? []],
                 shield is not null);
         }).ToList();
@@ -131,12 +127,12 @@ public sealed class SnapshotPlan : IDisposable
 
         return new SnapshotPlan(session, request, acts, plans, reporter);
 
-        PlanRequest RequestFor(IEnumerable<ChosenDisk> disks) => new(
+        PlanRequest RequestFor(IEnumerable<SnapshotTarget> disks) => new(
             session.Native,
             domain,
             session.Host,
             set,
-            [.. disks.Select(disk => (disk.Candidate, disk.Choice.Method))],
+            [.. disks],
             request.OverlayDirectory,
             recorded,
             Warn)
@@ -169,7 +165,7 @@ public sealed class SnapshotPlan : IDisposable
         }
     }
 
-    private static void RefuseUsedName(VmDomain domain, SnapshotName name, IReadOnlyList<ChosenDisk> chosen)
+    private static void RefuseUsedName(VmDomain domain, SnapshotName name, IReadOnlyList<SnapshotTarget> chosen)
     {
         var used = SnapshotCatalog.Read(domain)
             .Where(set => set.Name == name)
@@ -185,7 +181,7 @@ public sealed class SnapshotPlan : IDisposable
         }
     }
 
-    private static Consistency Expect(VmDomain domain, QuiesceOptions options, PlannedSnapshot planned, bool standsStill) => domain switch
+    private static Consistency Expect(VmDomain domain, QuiesceOptions options, PlannedSnapshot planned, bool pausesVcpus) => domain switch
     {
         { IsActive: false } => Consistency.Offline,
         { IsPaused: true } when options.Quiescence == Quiescence.Required => throw new VirtSnapshotException(
@@ -203,6 +199,6 @@ public sealed class SnapshotPlan : IDisposable
             + "Change the cache mode, use method 'qemu', or leave out -QuiesceRequired."),
         { GuestAgent: GuestAgentState.Connected } when options.Quiescence != Quiescence.None => planned.WhyNotQuiesced is null ? Consistency.Quiesced : Consistency.CrashConsistent,
         _ when options.Quiescence == Quiescence.Required => throw QuiesceUnavailableException.NotConnected(domain).ToFailure(domain),
-        _ => standsStill ? Consistency.Paused : Consistency.CrashConsistent,
+        _ => pausesVcpus ? Consistency.Paused : Consistency.CrashConsistent,
     };
 }

@@ -21,44 +21,48 @@ internal sealed class SnapshotRun(
     private readonly SetFolder folder = new(session.Host, acts.Set);
     private IReadOnlyList<KeptCopy> kept = [];
     private bool mayHaveTaken;
-    private SnapshotSteps? lastAct;
+    private ISnapshotSteps? lastAct;
     private string? doubtOfStandstill;
 
     private VmDomain Domain => session.Domain;
 
-    private bool MustPauseVcpus => before is { IsActive: true, IsPaused: false } && acts.Within.Any(act => act.NeedsVcpuPause);
+    private bool MustPauseVcpus => before is { IsActive: true, IsPaused: false } && acts.NeedVcpuPause;
 
     private string UnfrozenConsistency => MustPauseVcpus ? "of a guest that stood still, but was not frozen" : "crash-consistent";
 
     private IReadOnlyList<JournalEntry> Entries =>
     [
         .. acts.Disks.Select(disk => new JournalEntry(acts.Set.Group, acts.Set.Name, disk.Record)),
-        .. acts.Shields.Select(disk => new JournalEntry(acts.Set.Group, acts.Set.Name, disk.Record, IsShield: true)),
+        .. acts.TemporaryOverlays.Select(disk => new JournalEntry(acts.Set.Group, acts.Set.Name, disk.Record, IsShield: true)),
     ];
 
     public IReadOnlyList<DiskSnapshot> Run(CancellationToken cancellation)
     {
-        var createdAt = DateTimeOffset.UtcNow;
+        var createdAt = session.Engine.Now;
         using var freezer = ReadyFreezer(cancellation);
         try
         {
             session.Journal(RunOperation.Snapshot, createdAt, Entries, freezes: freezer is not null);
-            RunSteps.Reached(RunStep.Journaled);
+            session.Engine.Reached(RunStep.Journaled);
             kept = folder.Fill(session, reporter);
             foreach (var act in acts.All)
             {
                 act.Prepare(cancellation);
             }
 
-            RunSteps.Reached(RunStep.Prepared);
+            session.Engine.Reached(RunStep.Prepared);
             var frozen = TakeAll(freezer, cancellation);
-            RunSteps.Reached(RunStep.Thawed);
+            session.Engine.Reached(RunStep.Thawed);
             session.Reread();
             RefuseSaved();
             RefuseIncomplete();
-            var changed = acts.Within.SelectMany(act => act.Complete(Domain)).Except(acts.ShieldedTargets).ToHashSet(StringComparer.Ordinal);
+            foreach (var act in acts.Within)
+            {
+                act.Complete(Domain);
+            }
+
             TakeShielded();
-            var set = Record(createdAt, frozen, freezer, changed);
+            var set = Record(createdAt, frozen, freezer);
             Finish();
             List<DiskSnapshot> snapshots = [.. set.Disks.Select(disk => Describe(set, disk))];
             warnings.AddRange(snapshots.Select(CowSpace.FindWarning).OfType<string>());
@@ -90,7 +94,7 @@ internal sealed class SnapshotRun(
 
         try
         {
-            return Freezer.Ready(session.Native, Domain, session.Host, quiescing, cancellation);
+            return Freezer.Ready(session.Native, Domain, session.Host, session.Engine.Guards, quiescing, cancellation);
         }
         catch (QuiesceUnavailableException e)
         {
@@ -146,7 +150,7 @@ internal sealed class SnapshotRun(
     {
         if (MustPauseVcpus)
         {
-            doubtOfStandstill = new VcpuPause(session.Native, Domain, session.Host, quiescing).Around(() => Take(guestWaits: true));
+            doubtOfStandstill = new VcpuPause(session.Native, Domain, session.Host, session.Engine.Guards, quiescing).Around(() => Take(guestWaits: true));
         }
         else
         {
@@ -167,7 +171,7 @@ internal sealed class SnapshotRun(
 
     private void Take(bool guestWaits)
     {
-        RunSteps.Reached(RunStep.Frozen);
+        session.Engine.Reached(RunStep.Frozen);
 
         // From here on undoing asks what is there, over a new connection: any call may have lost the old one.
         mayHaveTaken = true;
@@ -185,7 +189,7 @@ internal sealed class SnapshotRun(
             }
         }
 
-        RunSteps.Reached(RunStep.Taken);
+        session.Engine.Reached(RunStep.Taken);
     }
 
     /// <summary>libvirt would switch a saved domain as any other that is shut off, and its memory would continue on other images.</summary>
@@ -222,38 +226,42 @@ internal sealed class SnapshotRun(
 
         if (acts.After.Count > 0)
         {
-            RunSteps.Reached(RunStep.ShieldedTaken);
+            session.Engine.Reached(RunStep.ShieldedTaken);
         }
     }
 
     /// <summary>What comes after the set is recorded must not make it fail.</summary>
     private DiskSnapshot Describe(SnapshotSet set, SetDisk disk)
     {
-        const int full = 100;
         var record = disk.Record;
         var snapshot = DiskSnapshot.From(Domain, set, disk, SnapshotState.Available);
+        if (!MethodOf(record).Traits.HasCowSpace)
+        {
+            return snapshot;
+        }
+
         try
         {
-            var provider = MethodCatalog.Selector.Find(record.Method, Domain);
-            var fill = provider.ReadUsage(session.ToRequest(), record);
-
-            // The shield that was just merged back may have filled it.
-            var state = fill >= full ? provider.Check(session.ToRequest(), record) : SnapshotState.Available;
-            if (state != SnapshotState.Available)
+            // The temporary overlay that was just merged back may have filled it.
+            var found = MethodOf(record).Inspect(session.ToRequest(), record);
+            if (found.State != SnapshotState.Available)
             {
-                warnings.Add($"The snapshot of disk '{record.Target}' of domain '{Domain.Name}' was taken, but its room is full, and it is {state}: give it more, remove it, and take another.");
+                warnings.Add($"The snapshot of disk '{record.Target}' of domain '{Domain.Name}' was taken, but its COW space is full, and it is "
+                    + $"{found.State}: remove it, and take another with more space.");
             }
 
-            return snapshot with { State = state, FillPercent = fill };
+            return snapshot with { State = found.State, FillPercent = found.UsagePercent };
         }
         catch (VirtSnapshotException e)
         {
-            warnings.Add($"The snapshot of disk '{record.Target}' of domain '{Domain.Name}' is taken, but how full its room is cannot be read: {e.Message}");
+            warnings.Add($"The snapshot of disk '{record.Target}' of domain '{Domain.Name}' is taken, but the usage of its COW space cannot be read: {e.Message}");
             return snapshot;
         }
     }
 
-    private SnapshotSet Record(DateTimeOffset createdAt, FreezeOutcome? frozen, Freezer? freezer, HashSet<string> changed)
+    private SnapshotMethod MethodOf(SnapshotRecord record) => session.Engine.Methods.Find(record.Method, Domain);
+
+    private SnapshotSet Record(DateTimeOffset createdAt, FreezeOutcome? frozen, Freezer? freezer)
     {
         if (WhyInDoubt(frozen) is { } doubt)
         {
@@ -271,14 +279,14 @@ internal sealed class SnapshotRun(
             acts.Set.Name,
             createdAt,
             frozen?.Window,
-            [.. acts.Disks.Select(disk => new SetDisk(disk.Record, ConsistencyOf(disk, frozen, freezer), changed.Contains(disk.Disk.Target)))])
+            [.. acts.Disks.Select(disk => new SetDisk(disk.Record, ConsistencyOf(disk, frozen, freezer), MethodOf(disk.Record).Traits.ChangesDisk))])
         {
             Identity = acts.Set,
             Kept = kept,
             Definition = folder.Definition,
         };
         SnapshotCatalog.Write(session.Native, Domain, set);
-        RunSteps.Reached(RunStep.Recorded);
+        session.Engine.Reached(RunStep.Recorded);
         return set;
     }
 

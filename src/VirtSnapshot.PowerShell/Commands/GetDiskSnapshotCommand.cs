@@ -12,7 +12,7 @@ public sealed class GetDiskSnapshotCommand : SnapshotCmdlet
 
     private protected override void Process(ChosenDomain chosen, SnapshotFilter filter)
     {
-        var snapshots = ChosenSnapshots.Of(chosen, filter, listing, WriteFailure);
+        var snapshots = ChosenSnapshots.Of(Engine, chosen, filter, listing, WriteFailure);
         foreach (var warning in listing.TakeWarnings())
         {
             WriteWarning(warning);

@@ -1,7 +1,6 @@
 using System.Management.Automation;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
-using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.PowerShell.Commands;
 
@@ -14,5 +13,5 @@ public sealed class GetDiskSnapshotMethodCommand : HostDiskCmdlet
     [Parameter]
     public SwitchParameter All { get; set; }
 
-    private protected override IEnumerable<object> Look(IReadOnlyList<DomainDisks> disks) => All ? MethodSettings.GetOptions(disks) : MethodSettings.Get(disks);
+    private protected override IEnumerable<object> Look(IReadOnlyList<DomainDisks> disks) => All ? Engine.Settings.GetOptions(disks) : Engine.Settings.Get(disks);
 }

@@ -92,7 +92,7 @@ public sealed class NewDiskSnapshotCommand : DiskCmdlet
     private void Snapshot(SnapshotRequest request)
     {
         IReadOnlyList<DiskSnapshot> taken = [];
-        using (var plan = SnapshotPlan.Make(request, Reporter, Cancellation))
+        using (var plan = Engine.PlanSnapshot(request, Reporter, Cancellation))
         {
             Reporter.ThrowHeld();
             var text = $"Snapshot '{plan.Name}' of domain '{plan.Domain}', one atomic set:\n  {string.Join("\n  ", plan.Disks)}";

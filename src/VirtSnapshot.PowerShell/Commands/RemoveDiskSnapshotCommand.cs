@@ -25,7 +25,7 @@ public sealed class RemoveDiskSnapshotCommand : SnapshotChoiceCmdlet
     private protected override void Process(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots)
     {
         // What cannot be done is an error with -WhatIf, too. Nobody is asked while the domain is locked.
-        RemovalPlan.Make(domain, snapshots, Reporter, Cancellation).Dispose();
+        Engine.PlanRemoval(domain, snapshots, Reporter, Cancellation).Dispose();
         Reporter.ThrowHeld();
         IReadOnlyList<DiskSnapshot> confirmed = [.. snapshots.Where(snapshot => ShouldProcess(snapshot.ToString(), snapshot.State == SnapshotState.Foreign ? ForgetAction : "Remove-DiskSnapshot"))];
         if (confirmed.Count > 0)
@@ -39,7 +39,7 @@ public sealed class RemoveDiskSnapshotCommand : SnapshotChoiceCmdlet
         IReadOnlyList<RemovalResult> results;
         try
         {
-            using var plan = RemovalPlan.Make(domain, snapshots, Reporter, Cancellation);
+            using var plan = Engine.PlanRemoval(domain, snapshots, Reporter, Cancellation);
             Reporter.ThrowHeld();
             results = plan.Run(new RemovalOptions((ulong)Bandwidth, Timeout), Cancellation);
         }

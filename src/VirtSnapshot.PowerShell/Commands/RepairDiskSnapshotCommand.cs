@@ -17,7 +17,7 @@ public sealed class RepairDiskSnapshotCommand : DomainCmdlet
         RepairResult? result = null;
         try
         {
-            using var plan = RepairPlan.Make(chosen.Domain, DetachedOverlay, Reporter, Cancellation);
+            using var plan = Engine.PlanRepair(chosen.Domain, DetachedOverlay, Reporter, Cancellation);
             Reporter.ThrowHeld();
             if (plan is not null && ShouldProcess(chosen.Domain.Name, plan.Description))
             {

@@ -1,7 +1,6 @@
 using System.Management.Automation;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
-using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.PowerShell.Commands;
 
@@ -13,5 +12,5 @@ public sealed class ResetDiskSnapshotMethodCommand : MethodChangeCmdlet
     private protected override string Action => "Reset-DiskSnapshotMethod";
 
     private protected override IReadOnlyList<DiskMethodSetting> Change(VmDomain domain, IReadOnlyList<DiskSelector> disks) =>
-        MethodSettings.Reset(domain, disks);
+        Engine.Settings.Reset(domain, disks);
 }

@@ -20,7 +20,7 @@ public sealed class RestoreDiskSnapshotCommand : SnapshotChoiceCmdlet
     private protected override void Process(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots)
     {
         IReadOnlyList<DiskSnapshot> restored = [];
-        using (var plan = RestorePlan.Make(domain, snapshots, IncludeFirmware, Reporter, Cancellation))
+        using (var plan = Engine.PlanRestore(domain, snapshots, IncludeFirmware, Reporter, Cancellation))
         {
             Reporter.ThrowHeld();
             if (ShouldProcess(plan.Description, plan.Description, "Restore-DiskSnapshot"))

@@ -2,7 +2,6 @@ using System.Management.Automation;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Methods;
 using VirtSnapshot.PowerShell.Binding;
-using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.PowerShell.Commands;
 
@@ -40,5 +39,5 @@ public sealed class SetDiskSnapshotMethodCommand : MethodChangeCmdlet
     }
 
     private protected override IReadOnlyList<DiskMethodSetting> Change(VmDomain domain, IReadOnlyList<DiskSelector> disks) =>
-        MethodSettings.Set(domain, disks, method!);
+        Engine.Settings.Set(domain, disks, method!);
 }

@@ -91,13 +91,13 @@ internal sealed class ClonedDomain : IDisposable
 
     private RepairResult? Repair()
     {
-        using var plan = RepairPlan.Make(Domain, new HeardReporter(), Token);
+        using var plan = Engine.Current.PlanRepair(Domain, null, new HeardReporter(), Token);
         return plan?.Run(Token);
     }
 
     private void AssertForgotten(int count, string evidence)
     {
-        var snapshots = SnapshotList.Of(Domain).Where(snapshot => snapshot.State != SnapshotState.Unknown).ToList();
+        var snapshots = Engine.List(Domain).Where(snapshot => snapshot.State != SnapshotState.Unknown).ToList();
         Assert.Equal(count, snapshots.Count);
         Assert.All(snapshots, snapshot => Assert.Equal((SnapshotState.Foreign, null), (snapshot.State, snapshot.BackupSource.Path)));
         Assert.Equal("SnapshotForeign", Engine.Refused(() => Engine.Restore(Domain, snapshots)).ErrorId);

@@ -98,8 +98,8 @@ public abstract class LocalConformance : MethodConformance, IDisposable
             Engine.Remove(domain.Domain, alone);
 
             // The other method's disk joins the set: its snapshot is of the same moment.
-            MethodSettings.Set(domain.Domain, [DiskSelector.Parse("vda")], DiskSnapshotMethod.Parse(Traits.Method));
-            MethodSettings.Set(domain.Domain, [DiskSelector.Parse("vdb")], DiskSnapshotMethod.Parse(Traits.RunningOther));
+            Engine.Settings.Set(domain.Domain, [DiskSelector.Parse("vda")], DiskSnapshotMethod.Parse(Traits.Method));
+            Engine.Settings.Set(domain.Domain, [DiskSelector.Parse("vdb")], DiskSnapshotMethod.Parse(Traits.RunningOther));
             var set = Engine.Take(domain.Domain, "live");
             Assert.All(set, snapshot => Assert.Equal((Consistency.CrashConsistent, SnapshotState.Available), (snapshot.Consistency, snapshot.State)));
             var live = domain.Read(set);
@@ -229,7 +229,7 @@ public abstract class LocalConformance : MethodConformance, IDisposable
         }
 
         // It is filled after planning, before the snapshot is made.
-        AssertNoSpace(() => RunSteps.Observer = step =>
+        AssertNoSpace(() => Engine.Observer = step =>
         {
             if (step == RunStep.Journaled)
             {
@@ -249,7 +249,7 @@ public abstract class LocalConformance : MethodConformance, IDisposable
             }
             finally
             {
-                RunSteps.Observer = null;
+                Engine.Observer = null;
                 File.Delete(filler);
                 LabScript.RunProgram("sync", "-f", Mount.Folder);
             }

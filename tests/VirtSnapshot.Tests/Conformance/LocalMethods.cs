@@ -1,14 +1,14 @@
 using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
 using VirtSnapshot.Tests.Methods.LibvirtVolume;
-using static VirtSnapshot.Tests.Conformance.MethodTraits;
+using static VirtSnapshot.Tests.Conformance.ConformanceTraits;
 
 namespace VirtSnapshot.Tests.Conformance;
 
 /// <summary>The fast one: it is killed at every step, of the engine's too.</summary>
 public sealed class ReflinkConformance(LabFixture lab) : LocalConformance(lab)
 {
-    private protected override MethodTraits Traits { get; } = new("reflink")
+    private protected override ConformanceTraits Traits { get; } = new("reflink")
     {
         SnapshotSteps = AllSnapshotSteps, RemovalSteps = AllRemovalSteps, RestoreSteps = AllRestoreSteps,
     };
@@ -21,7 +21,7 @@ public sealed class ReflinkConformance(LabFixture lab) : LocalConformance(lab)
 /// <summary>Each folder is a subvolume.</summary>
 public sealed class BtrfsConformance(LabFixture lab) : LocalConformance(lab)
 {
-    private protected override MethodTraits Traits { get; } = new("btrfs");
+    private protected override ConformanceTraits Traits { get; } = new("btrfs");
 
     private protected override IReadOnlyList<string> MakeFileSystem => ["mkfs.btrfs", "-q", "-m", "single"];
 
@@ -44,7 +44,7 @@ public sealed class BtrfsConformance(LabFixture lab) : LocalConformance(lab)
 /// <summary>The only one that changes the disk, so that removing merges.</summary>
 public sealed class QemuConformance(LabFixture lab) : LocalConformance(lab)
 {
-    private protected override MethodTraits Traits { get; } = new("qemu")
+    private protected override ConformanceTraits Traits { get; } = new("qemu")
     {
         ChangesDisk = true,
         Restore = RestoreEffect.LosesNewer,
@@ -72,7 +72,7 @@ public sealed class QemuConformance(LabFixture lab) : LocalConformance(lab)
 /// <summary>Snapshots inside the qcow2 image.</summary>
 public sealed class QemuInternalConformance(LabFixture lab) : LocalConformance(lab)
 {
-    private protected override MethodTraits Traits { get; } = new("qemu-internal")
+    private protected override ConformanceTraits Traits { get; } = new("qemu-internal")
     {
         RunningError = "DomainRunning",
 
@@ -99,7 +99,7 @@ public sealed class LibvirtVolumeConformance : LocalConformance
     public LibvirtVolumeConformance(LabFixture lab)
         : base(lab) => pool = Keep(new RunningPool(lab, MakeFolder("vms")));
 
-    private protected override MethodTraits Traits { get; } = new("libvirt-volume") { RestoreIsFinal = true, RestoreMovesDisk = true, SeesReaders = false };
+    private protected override ConformanceTraits Traits { get; } = new("libvirt-volume") { RestoreIsFinal = true, RestoreMovesDisk = true, SeesReaders = false };
 
     private protected override IReadOnlyList<string> MakeFileSystem => ["mkfs.xfs", "-q", "-m", "reflink=1"];
 

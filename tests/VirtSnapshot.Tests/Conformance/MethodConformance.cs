@@ -14,7 +14,7 @@ namespace VirtSnapshot.Tests.Conformance;
 /// </summary>
 public abstract class MethodConformance
 {
-    private protected abstract MethodTraits Traits { get; }
+    private protected abstract ConformanceTraits Traits { get; }
 
     private protected static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -53,8 +53,8 @@ public abstract class MethodConformance
     {
         var domain = Make(1, hasOther: true);
         var storage = domain.Storage();
-        MethodSettings.Set(domain.Domain, [DiskSelector.Parse("vda")], DiskSnapshotMethod.Parse(Method));
-        MethodSettings.Set(domain.Domain, [DiskSelector.Parse("vdb")], DiskSnapshotMethod.Parse(Traits.Other));
+        Engine.Settings.Set(domain.Domain, [DiskSelector.Parse("vda")], DiskSnapshotMethod.Parse(Method));
+        Engine.Settings.Set(domain.Domain, [DiskSelector.Parse("vdb")], DiskSnapshotMethod.Parse(Traits.Other));
         domain.Write(1);
         var before = domain.ReadDisks();
         var set = Engine.Take(domain.Domain, "mixed");
@@ -87,7 +87,7 @@ public abstract class MethodConformance
             }
 
             string[] lost = Traits.Restore == RestoreEffect.LosesNewer ? [.. contents.Keys.Where(other => string.CompareOrdinal(other, name) > 0)] : [];
-            using (var plan = RestorePlan.Make(domain.Domain, domain.Named(name), new HeardReporter(), Token))
+            using (var plan = Engine.Current.PlanRestore(domain.Domain, domain.Named(name), false, new HeardReporter(), Token))
             {
                 Assert.All(plan.Disks, disk => Assert.Equal(lost.OrderDescending(), disk.LostSnapshots));
                 Assert.All(plan.Disks, disk => Assert.Equal(Traits.Restore == RestoreEffect.UsesUp, disk.UsesUpSnapshot));
@@ -320,7 +320,7 @@ public abstract class MethodConformance
 
     private protected static RepairResult? Repair(VmDomain domain)
     {
-        using var plan = RepairPlan.Make(domain, new HeardReporter(), Token);
+        using var plan = Engine.Current.PlanRepair(domain, null, new HeardReporter(), Token);
         return plan?.Run(Token);
     }
 
@@ -328,7 +328,7 @@ public abstract class MethodConformance
     private protected static void AssertRepaired(MethodDomain domain, RunStep step, RepairAction action)
     {
         var before = (domain.Domain.Xml, string.Join('\n', domain.Storage()));
-        using (var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), Token))
+        using (var plan = Engine.Current.PlanRepair(domain.Domain, null, new HeardReporter(), Token))
         {
             Assert.NotEmpty(plan!.Description);
             Assert.Equal(before, (domain.Domain.Xml, string.Join('\n', domain.Storage())));

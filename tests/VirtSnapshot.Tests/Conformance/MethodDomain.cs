@@ -14,7 +14,7 @@ internal abstract class MethodDomain
     /// <summary>The domain as it is now.</summary>
     public abstract VmDomain Domain { get; }
 
-    public IReadOnlyList<DiskSnapshot> Snapshots => [.. SnapshotList.Of(Domain).OrderBy(snapshot => snapshot.Disk, StringComparer.Ordinal)];
+    public IReadOnlyList<DiskSnapshot> Snapshots => [.. Engine.List(Domain).OrderBy(snapshot => snapshot.Disk, StringComparer.Ordinal)];
 
     public IReadOnlyList<DiskSnapshot> Named(string name) => [.. Snapshots.Where(snapshot => snapshot.Name == name)];
 

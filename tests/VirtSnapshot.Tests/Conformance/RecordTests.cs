@@ -103,7 +103,7 @@ public sealed class RecordTests : IDisposable
         string[] methods = ["btrfs", "btrfs", "reflink", "libvirt-volume", "libvirt-volume", "qemu"];
         foreach (var (disk, method) in Domain.Disks.Zip(methods))
         {
-            MethodSettings.Set(Domain, [DiskSelector.Parse(disk.Target)], DiskSnapshotMethod.Parse(method));
+            Engine.Settings.Set(Domain, [DiskSelector.Parse(disk.Target)], DiskSnapshotMethod.Parse(method));
         }
 
         guest.WaitForMoreRecords();
@@ -126,8 +126,8 @@ public sealed class RecordTests : IDisposable
         guest.WaitForMoreRecords();
         var proof = Engine.Take(Domain, "proof", quiescing: Engine.Required);
         Assert.All(proof.Zip(last), pair => Assert.True(TestGuest.ReadRecords(pair.First.BackupSource.Path!, pair.First.BackupSource.Format!) > pair.Second));
-        Assert.Equal(["s1", "proof"], SnapshotList.Of(Domain).Select(snapshot => snapshot.Name).Distinct());
-        Engine.Remove(Domain, SnapshotList.Of(Domain));
+        Assert.Equal(["s1", "proof"], Engine.List(Domain).Select(snapshot => snapshot.Name).Distinct());
+        Engine.Remove(Domain, Engine.List(Domain));
         guest.WaitForMoreRecords();
         Engine.AssertNothingLeft(Domain);
     }

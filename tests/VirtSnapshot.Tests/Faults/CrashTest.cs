@@ -16,7 +16,7 @@ internal static class CrashTest
     public static int Run(string[] arguments)
     {
         var request = JsonSerializer.Deserialize<CrashTestRequest>(arguments[0])!;
-        SpareGuards.IsEnabled = request.IsWarm;
+        Engine.KeepsSpareGuards = request.IsWarm;
         try
         {
             var domain = DomainFinder.FindOne(request.Uri, request.Domain, CancellationToken.None);
@@ -26,8 +26,8 @@ internal static class CrashTest
                 Remove(request, domain);
             }
 
-            using var method = request.CopySeconds is { } seconds ? CopyDriver.Register(TimeSpan.FromSeconds(seconds)) : null;
-            RunSteps.Observer = step => Observe(request, step);
+            using var method = request.CopySeconds is { } seconds ? CopyMethod.Register(TimeSpan.FromSeconds(seconds)) : null;
+            Engine.Observer = step => Observe(request, step);
             Console.WriteLine(request.Work switch
             {
                 CrashTestWork.Snapshot => TakeSnapshot(request, domain),
@@ -49,30 +49,30 @@ internal static class CrashTest
         var asked = new SnapshotRequest(
             domain,
             name: SnapshotName.Parse(request.Name),
-            method: (request.CopySeconds is null ? request.Method : CopyDriver.MethodName) is { } method ? DiskSnapshotMethod.Parse(method) : null,
+            method: (request.CopySeconds is null ? request.Method : CopyMethod.MethodName) is { } method ? DiskSnapshotMethod.Parse(method) : null,
             quiescing: new QuiesceOptions(request.Quiescence, TimeSpan.FromSeconds(request.FreezeSeconds)));
-        using var plan = SnapshotPlan.Make(asked, new HeardReporter(), CancellationToken.None);
+        using var plan = Engine.Current.PlanSnapshot(asked, new HeardReporter(), CancellationToken.None);
         return $"{plan.Run(CancellationToken.None)[0].Consistency}";
     }
 
     private static string Remove(CrashTestRequest request, VmDomain domain)
     {
-        var snapshots = SnapshotList.Of(domain).Where(snapshot => snapshot.Name == request.Name).ToList();
-        using var plan = RemovalPlan.Make(domain, snapshots, new HeardReporter(), CancellationToken.None);
+        var snapshots = Engine.List(domain).Where(snapshot => snapshot.Name == request.Name).ToList();
+        using var plan = Engine.Current.PlanRemoval(domain, snapshots, new HeardReporter(), CancellationToken.None);
         var results = plan.Run(new RemovalOptions { Bandwidth = request.Bandwidth }, CancellationToken.None);
         return results.FirstOrDefault(result => result.Error is not null)?.Error?.ErrorId ?? "Removed";
     }
 
     private static string Restore(CrashTestRequest request, VmDomain domain)
     {
-        var snapshots = SnapshotList.Of(domain).Where(snapshot => snapshot.Name == request.Name).ToList();
-        using var plan = RestorePlan.Make(domain, snapshots, request.IncludesFirmware, new HeardReporter(), CancellationToken.None);
+        var snapshots = Engine.List(domain).Where(snapshot => snapshot.Name == request.Name).ToList();
+        using var plan = Engine.Current.PlanRestore(domain, snapshots, request.IncludesFirmware, new HeardReporter(), CancellationToken.None);
         return $"{plan.Run(CancellationToken.None).Count}";
     }
 
     private static string Repair(CrashTestRequest request, VmDomain domain)
     {
-        using var plan = RepairPlan.Make(domain, request.Detached, new HeardReporter(), CancellationToken.None);
+        using var plan = Engine.Current.PlanRepair(domain, request.Detached, new HeardReporter(), CancellationToken.None);
         return $"{plan?.Run(CancellationToken.None).Action}";
     }
 

@@ -40,7 +40,7 @@ internal sealed record CrashTestRequest
     /// <summary>Whether it has taken and removed a snapshot before, so that its guard was made ahead.</summary>
     public bool IsWarm { get; init; }
 
-    /// <summary>Takes it by <see cref="Lab.CopyDriver"/>, which needs so long.</summary>
+    /// <summary>Takes it by <see cref="Lab.CopyMethod"/>, which needs so long.</summary>
     public int? CopySeconds { get; init; }
 
     /// <summary>What a repair does with detached overlays.</summary>

@@ -13,7 +13,7 @@ public sealed class DaemonTests(LabFixture lab) : FaultTest(lab)
     {
         var snapshots = Engine.Take(Live.Domain, "fault");
         Lab.RestartDaemon();
-        Assert.Equal("fault", Assert.Single(SnapshotList.Of(Live.Domain).Select(snapshot => snapshot.Name).Distinct()));
+        Assert.Equal("fault", Assert.Single(Engine.List(Live.Domain).Select(snapshot => snapshot.Name).Distinct()));
         Lab.RestartDaemon(kill: true);
         Engine.Remove(Live.Domain, snapshots);
         AssertAgreement(Live);
@@ -81,7 +81,7 @@ public sealed class DaemonTests(LabFixture lab) : FaultTest(lab)
             Assert.Equal(RepairAction.Finished, Repair(Live).Action);
         }
 
-        AssertAgreement(Live, [.. SnapshotList.Of(Live.Domain).Select(snapshot => snapshot.Name).Distinct()]);
+        AssertAgreement(Live, [.. Engine.List(Live.Domain).Select(snapshot => snapshot.Name).Distinct()]);
         Assert.Equal(others, Contents(Live, exceptName: "s3"));
         AssertAllRecordsThere(Live);
     }

@@ -25,7 +25,7 @@ public sealed class DetachedDiskTests(LabFixture lab) : FaultTest(lab)
             File.Delete(domain.Image("sdb"));
         }
 
-        var snapshots = SnapshotList.Of(domain.Domain);
+        var snapshots = Engine.List(domain.Domain);
         Assert.Equal([SnapshotState.Available, state], snapshots.Select(snapshot => snapshot.State));
         var heard = new HeardReporter();
         Assert.All(Engine.TryRemove(domain.Domain, snapshots, reporter: heard, cancellation: Token), result => Assert.Null(result.Error));
@@ -45,7 +45,7 @@ public sealed class DetachedDiskTests(LabFixture lab) : FaultTest(lab)
         Lab.Virsh("detach-disk", Name, "sdb", "--live");
 
         var listing = new SnapshotListing();
-        var snapshot = Assert.Single(SnapshotList.Of(domain.Domain, listing));
+        var snapshot = Assert.Single(Engine.List(domain.Domain, listing));
         Assert.Equal((SnapshotState.Available, taken[0].BackupSource.Path), (snapshot.State, snapshot.BackupSource.Path));
         Assert.Contains("its stored definition still has it", listing.FindWarning(snapshot), StringComparison.Ordinal);
         var error = Engine.RemovalRefused(domain.Domain, snapshot);
@@ -70,7 +70,7 @@ public sealed class DetachedDiskTests(LabFixture lab) : FaultTest(lab)
         File.Copy(Lab.BlankQcow2("8M"), other);
         GiveImage(domain, overlay, other);
 
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain).Single(found => found.Name == "one"));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain).Single(found => found.Name == "one"));
         Assert.True(File.Exists(overlay));
         AssertNothingRecorded(domain);
     }
@@ -94,7 +94,7 @@ public sealed class DetachedDiskTests(LabFixture lab) : FaultTest(lab)
         Directory.Delete(folder);
         Directory.Move($"{folder}-away", folder);
         GiveImage(domain, domain.Image(), overlay);
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         Engine.AssertNothingLeft(domain.Domain);
         Directory.Delete(folder);
     }
@@ -111,7 +111,7 @@ public sealed class DetachedDiskTests(LabFixture lab) : FaultTest(lab)
         Assert.Equal("DiskNotFound", error.ErrorId);
         Assert.Contains("Disk 'sdc'", error.Message, StringComparison.Ordinal);
         GiveImage(domain, "sdc", "sdb");
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         Engine.AssertNothingLeft(domain.Domain);
     }
 
@@ -168,7 +168,7 @@ public sealed class DetachedDiskTests(LabFixture lab) : FaultTest(lab)
 
     private static void AssertNothingRecorded(BareDomain domain)
     {
-        Assert.Empty(SnapshotList.Of(domain.Domain));
+        Assert.Empty(Engine.List(domain.Domain));
         Assert.Null(RunJournal.Read(domain.Domain));
         Assert.DoesNotContain("urn:virtsnapshot:1:set", domain.Domain.Xml, StringComparison.Ordinal);
     }

@@ -59,7 +59,7 @@ public sealed class DomainJobTests(LabFixture lab) : FaultTest(lab)
             Assert.Equal(xml, domain.Domain.Xml);
         }
 
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         Engine.AssertNothingLeft(domain.Domain);
     }
 
@@ -174,12 +174,12 @@ public sealed class DomainJobTests(LabFixture lab) : FaultTest(lab)
     [InlineData("vdb", false)]
     public async Task A_paused_guest_goes_on_before_a_late_switch(string copied, bool isSwitchLast)
     {
-        using var method = CopyDriver.Register(TimeSpan.Zero);
+        using var method = CopyMethod.Register(TimeSpan.Zero);
         using var domain = new BareDomain(Lab, "busy-paused", [BareDomain.Qcow2(Lab, "busy-paused", "vda"), BareDomain.Qcow2(Lab, "busy-paused", "vdb")]);
         var paused = new Stopwatch();
         Task? seen = null;
-        MethodSettings.Set(domain.Domain, [DiskSelector.Parse(copied)], DiskSnapshotMethod.Parse(CopyDriver.MethodName));
-        RunSteps.Observer = step =>
+        Engine.Settings.Set(domain.Domain, [DiskSelector.Parse(copied)], DiskSnapshotMethod.Parse(CopyMethod.MethodName));
+        Engine.Observer = step =>
         {
             if (step == RunStep.Prepared)
             {
@@ -202,9 +202,9 @@ public sealed class DomainJobTests(LabFixture lab) : FaultTest(lab)
         if (isSwitchLast)
         {
             Take();
-            Assert.All(SnapshotList.Of(domain.Domain), snapshot => Assert.Equal(Consistency.CrashConsistent, snapshot.Consistency));
+            Assert.All(Engine.List(domain.Domain), snapshot => Assert.Equal(Consistency.CrashConsistent, snapshot.Consistency));
             Assert.Contains(reporter.Warnings, warning => warning.Contains("went on before the snapshot was taken", StringComparison.Ordinal));
-            Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+            Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         }
         else
         {

@@ -17,8 +17,8 @@ public abstract class FaultTest : IClassFixture<OwedProof>, IDisposable
     protected FaultTest(LabFixture lab)
     {
         Lab = lab;
-        SpareGuards.IsEnabled = false;
-        SpareGuards.Take(lab.Uri)?.Dispose();
+        Engine.KeepsSpareGuards = false;
+        Engine.Current.Guards.Take(lab.Uri)?.Dispose();
     }
 
     protected LabFixture Lab { get; }
@@ -33,8 +33,8 @@ public abstract class FaultTest : IClassFixture<OwedProof>, IDisposable
 
     public void Dispose()
     {
-        SpareGuards.IsEnabled = true;
-        RunSteps.Observer = null;
+        Engine.KeepsSpareGuards = true;
+        Engine.Observer = null;
         CleanUp();
         if (TestContext.Current.TestState?.Result == TestResult.Failed)
         {
@@ -53,22 +53,22 @@ public abstract class FaultTest : IClassFixture<OwedProof>, IDisposable
     private static void Mend(TestGuest guest)
     {
         LabScript.TryRunProgram("virsh", "-q", "-c", guest.Lab.Uri, "domfsthaw", guest.Name);
-        using (var plan = RepairPlan.Make(guest.Domain, new HeardReporter(), CancellationToken.None))
+        using (var plan = Engine.Current.PlanRepair(guest.Domain, null, new HeardReporter(), CancellationToken.None))
         {
             plan?.Run(CancellationToken.None);
         }
 
-        Engine.TryRemove(guest.Domain, SnapshotList.Of(guest.Domain), cancellation: CancellationToken.None);
+        Engine.TryRemove(guest.Domain, Engine.List(guest.Domain), cancellation: CancellationToken.None);
     }
 
     /// <summary>Does something once, when this process comes to a step.</summary>
     private protected static void At(RunStep step, Action action)
     {
-        RunSteps.Observer = reached =>
+        Engine.Observer = reached =>
         {
             if (reached == step)
             {
-                RunSteps.Observer = null;
+                Engine.Observer = null;
                 action();
             }
         };
@@ -78,7 +78,7 @@ public abstract class FaultTest : IClassFixture<OwedProof>, IDisposable
         new() { Quiescence = quiescence, FreezeTimeout = TimeSpan.FromSeconds(seconds) };
 
     private protected static IReadOnlyList<DiskSnapshot> Named(TestGuest guest, string name) =>
-        [.. SnapshotList.Of(guest.Domain).Where(snapshot => snapshot.Name == name)];
+        [.. Engine.List(guest.Domain).Where(snapshot => snapshot.Name == name)];
 
     /// <summary>Three sets on both disks, each layer with data of its own: s1, s2, s3.</summary>
     private protected static void TakeThree(TestGuest guest)
@@ -122,7 +122,7 @@ public abstract class FaultTest : IClassFixture<OwedProof>, IDisposable
         var domain = guest.Domain;
         return
         [
-            .. SnapshotList.Of(domain).Where(snapshot => snapshot.Name != exceptName)
+            .. Engine.List(domain).Where(snapshot => snapshot.Name != exceptName)
                 .OrderBy(snapshot => $"{snapshot}", StringComparer.Ordinal)
                 .Select(snapshot => $"{snapshot} {ImageDigest.Of(snapshot.BackupSource)}"),
             .. domain.Disks.Where(_ => !domain.IsActive).Select(disk => $"{disk} {ImageDigest.Of(disk.Source)}"),
@@ -132,27 +132,27 @@ public abstract class FaultTest : IClassFixture<OwedProof>, IDisposable
     /// <summary>Plans a repair, insists that planning alone changes nothing, and carries it out.</summary>
     private protected static RepairResult Repair(BareDomain domain)
     {
-        using var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), Token)!;
+        using var plan = Engine.Current.PlanRepair(domain.Domain, null, new HeardReporter(), Token)!;
         return plan.Run(Token);
     }
 
     private protected static RepairResult Repair(TestGuest guest)
     {
         var before = Standing(guest);
-        using (var plan = RepairPlan.Make(guest.Domain, new HeardReporter(), Token))
+        using (var plan = Engine.Current.PlanRepair(guest.Domain, null, new HeardReporter(), Token))
         {
             Assert.NotNull(plan);
             Assert.NotEmpty(plan.Description);
         }
 
         Assert.Equal(before, Standing(guest));
-        using var again = RepairPlan.Make(guest.Domain, new HeardReporter(), Token)!;
+        using var again = Engine.Current.PlanRepair(guest.Domain, null, new HeardReporter(), Token)!;
         return again.Run(Token);
     }
 
     private protected static void AssertNothingToRepair(TestGuest guest)
     {
-        using var plan = RepairPlan.Make(guest.Domain, new HeardReporter(), Token);
+        using var plan = Engine.Current.PlanRepair(guest.Domain, null, new HeardReporter(), Token);
         Assert.Null(plan);
     }
 
@@ -161,7 +161,7 @@ public abstract class FaultTest : IClassFixture<OwedProof>, IDisposable
     {
         var domain = guest.Domain;
         Assert.Null(RunJournal.Read(domain));
-        var snapshots = SnapshotList.Of(domain);
+        var snapshots = Engine.List(domain);
         Assert.All(snapshots, snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
         Assert.Equal(names.Order(StringComparer.Ordinal), snapshots.Select(snapshot => snapshot.Name).Distinct().Order(StringComparer.Ordinal));
         Assert.Equal(names.Length * domain.Disks.Count, snapshots.Count);
@@ -175,7 +175,7 @@ public abstract class FaultTest : IClassFixture<OwedProof>, IDisposable
     private protected static void AssertAllRecordsThere(TestGuest guest)
     {
         guest.WaitForMoreRecords(1);
-        Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
+        Engine.Remove(guest.Domain, Engine.List(guest.Domain));
         AssertAgreement(guest);
         Guard.AssertGone(guest);
         TestContext.Current.GetFixture<OwedProof>().AsTask().GetAwaiter().GetResult()!.Owe(guest);

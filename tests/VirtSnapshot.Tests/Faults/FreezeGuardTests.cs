@@ -32,7 +32,7 @@ public sealed class FreezeGuardTests(LabFixture lab) : FaultTest(lab)
         Assert.NotEmpty(Lab.Virsh("domtime", Live.Name));
         hung.WaitUntilItGoesOn();
 
-        Engine.Remove(Live.Domain, SnapshotList.Of(Live.Domain));
+        Engine.Remove(Live.Domain, Engine.List(Live.Domain));
         AssertAgreement(Live);
     }
 
@@ -65,14 +65,14 @@ public sealed class FreezeGuardTests(LabFixture lab) : FaultTest(lab)
     [Fact]
     public void One_that_was_made_ahead_and_has_died_is_replaced()
     {
-        SpareGuards.IsEnabled = true;
+        Engine.KeepsSpareGuards = true;
         Engine.Take(Live.Domain, "first", quiescing: Engine.Required);
         LabScript.RunProgram("kill", "-KILL", $"{Guard.WaitForSpare(Live)}");
-        SpareGuards.IsEnabled = false;
+        Engine.KeepsSpareGuards = false;
 
         Assert.All(Engine.Take(Live.Domain, "second", quiescing: Engine.Required), snapshot => Assert.Equal(Consistency.Quiesced, snapshot.Consistency));
         Guard.AssertGone(Live);
-        Engine.Remove(Live.Domain, SnapshotList.Of(Live.Domain));
+        Engine.Remove(Live.Domain, Engine.List(Live.Domain));
         AssertAllRecordsThere(Live);
     }
 
@@ -187,11 +187,11 @@ public sealed class FreezeGuardTests(LabFixture lab) : FaultTest(lab)
     [InlineData(nameof(RunStep.Taken))]
     public void Whatever_is_thrown_while_the_guest_is_paused_has_a_documented_error_too(string step)
     {
-        using var method = CopyDriver.Register(TimeSpan.Zero);
+        using var method = CopyMethod.Register(TimeSpan.Zero);
         using var domain = new BareDomain(Lab, "faults-foreign");
         foreach (var foreign in Foreign)
         {
-            AssertForeign(foreign, step, () => Engine.Take(domain.Domain, method: CopyDriver.MethodName));
+            AssertForeign(foreign, step, () => Engine.Take(domain.Domain, method: CopyMethod.MethodName));
             Assert.Null(domain.Domain.PauseReason);
         }
 

@@ -70,7 +70,7 @@ public sealed class FullFileSystemTests : FaultTest
             Poll.Until(() => Live.Domain.PauseReason == PauseReason.IOError, 60, "The guest is not paused.");
 
             var listing = new SnapshotListing();
-            var snapshots = SnapshotList.Of(Live.Domain, listing);
+            var snapshots = Engine.List(Live.Domain, listing);
             AssertTold("is paused by an I/O error", listing.TakeWarnings());
 
             var heard = new HeardReporter();
@@ -78,7 +78,7 @@ public sealed class FullFileSystemTests : FaultTest
             AssertTold("is paused by an I/O error", heard.Warnings);
 
             heard = new HeardReporter();
-            Assert.Null(RepairPlan.Make(Live.Domain, heard, Token));
+            Assert.Null(Engine.Current.PlanRepair(Live.Domain, null, heard, Token));
             AssertTold("is paused by an I/O error", heard.Warnings);
 
             heard = new HeardReporter();

@@ -75,7 +75,7 @@ public sealed class HungAgentTests(LabFixture lab) : FaultTest(lab)
             stop.CancelAfter(1000);
         });
 
-        using (var plan = SnapshotPlan.Make(
+        using (var plan = Engine.Current.PlanSnapshot(
             new SnapshotRequest(Live.Domain, quiescing: Engine.Required), new HeardReporter(), Token))
         {
             Assert.Throws<OperationCanceledException>(() => plan.Run(stop.Token));
@@ -94,7 +94,7 @@ public sealed class HungAgentTests(LabFixture lab) : FaultTest(lab)
     public void A_thaw_that_is_not_answered_is_carried_on_by_the_guard()
     {
         HungAgent? hung = null;
-        RunSteps.Observer = step =>
+        Engine.Observer = step =>
         {
             if (step == RunStep.Prepared)
             {

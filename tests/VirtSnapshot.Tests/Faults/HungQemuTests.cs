@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Cmdlets;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
@@ -43,7 +42,7 @@ public sealed class HungQemuTests(LabFixture lab)
         }
 
         Assert.Empty(engine.Run("param($uri) Get-VmDomain hung-* -Uri $uri", lab.Uri).Errors);
-        Engine.Remove(healthy.Domain, SnapshotList.Of(healthy.Domain));
+        Engine.Remove(healthy.Domain, Engine.List(healthy.Domain));
     }
 
     /// <summary>A QEMU that is stopped, with a call waiting for it, until it is disposed of.</summary>

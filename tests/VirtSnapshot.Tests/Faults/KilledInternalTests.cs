@@ -18,7 +18,7 @@ public sealed class KilledInternalTests(LabFixture lab) : FaultTest(lab)
         using var domain = new BareDomain(Lab, "killed-internal", isRunning: false);
         CrashTestProcess.Die(Lab, domain.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Method = Method, Step = RunStep.Taken });
         Lab.Virsh("start", domain.Name);
-        using (var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), Token))
+        using (var plan = Engine.Current.PlanRepair(domain.Domain, null, new HeardReporter(), Token))
         {
             var result = plan!.Run(Token);
             Assert.Equal(RepairAction.Incomplete, result.Action);
@@ -26,7 +26,7 @@ public sealed class KilledInternalTests(LabFixture lab) : FaultTest(lab)
 
         Assert.Equal("UnfinishedRun", Engine.Refused(() => Engine.Take(domain.Domain)).ErrorId);
         Lab.Virsh("destroy", domain.Name);
-        using (var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), Token))
+        using (var plan = Engine.Current.PlanRepair(domain.Domain, null, new HeardReporter(), Token))
         {
             Assert.Equal(RepairAction.Undone, plan!.Run(Token).Action);
         }
@@ -56,7 +56,7 @@ public sealed class KilledInternalTests(LabFixture lab) : FaultTest(lab)
         LabScript.RunProgram("qemu-img", "snapshot", "-d", name, image);
         Assert.Equal(RepairAction.Undone, Repair(domain).Action);
         Assert.Equal(newer, Digests(domain));
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         Engine.AssertNothingLeft(domain.Domain);
     }
 

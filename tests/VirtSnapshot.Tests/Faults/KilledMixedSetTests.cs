@@ -84,8 +84,8 @@ public sealed class KilledMixedSetTests : FaultTest
     {
         var domain = new BareDomain(
             Lab, Name, [BareDomain.FileDisk(Raw("a.raw"), "vda", "raw"), BareDomain.FileDisk(Raw("b.raw"), "vdb", "raw")], isRunning: isRunning);
-        MethodSettings.Set(domain.Domain, [DiskSelector.Parse("vda")], DiskSnapshotMethod.Parse("qemu"));
-        MethodSettings.Set(domain.Domain, [DiskSelector.Parse("vdb")], DiskSnapshotMethod.Parse("reflink"));
+        Engine.Settings.Set(domain.Domain, [DiskSelector.Parse("vda")], DiskSnapshotMethod.Parse("qemu"));
+        Engine.Settings.Set(domain.Domain, [DiskSelector.Parse("vdb")], DiskSnapshotMethod.Parse("reflink"));
         return domain;
     }
 

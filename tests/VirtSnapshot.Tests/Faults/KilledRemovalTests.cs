@@ -36,7 +36,7 @@ public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
 
         // The job on the middle layer goes on in QEMU: it must not be taken for the oldest one's.
         Kill(Live, "s2", nameof(RunStep.MergeStarted), bandwidth: 64 << 10);
-        Engine.Remove(Live.Domain, SnapshotList.Of(Live.Domain));
+        Engine.Remove(Live.Domain, Engine.List(Live.Domain));
 
         AssertAgreement(Live);
         AssertAllRecordsThere(Live);
@@ -166,7 +166,7 @@ public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
         using var stop = new CancellationTokenSource();
         stop.Cancel();
         Assert.Equal("RemovalStopped", Assert.Single(Engine.TryRemove(domain.Domain, [snapshot], cancellation: stop.Token)).Error!.ErrorId);
-        Assert.Equal(SnapshotState.Removing, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Removing, Assert.Single(Engine.List(domain.Domain)).State);
 
         Assert.Equal(RepairAction.Finished, Repair(domain).Action);
         Engine.AssertNothingLeft(domain.Domain);
@@ -241,7 +241,7 @@ public sealed class KilledRemovalTests(LabFixture lab) : FaultTest(lab)
     private static void RemoveAll(TestGuest guest)
     {
         var disks = guest.Domain.Disks.Select(disk => ImageDigest.Of(disk.Source)).ToList();
-        Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
+        Engine.Remove(guest.Domain, Engine.List(guest.Domain));
         AssertAgreement(guest);
         Assert.Equal(disks, guest.Domain.Disks.Select(disk => ImageDigest.Of(disk.Source)));
     }

@@ -23,7 +23,7 @@ public sealed class KilledRestoreTests(LabFixture lab) : FaultTest(lab)
             Assert.Equal((step, RepairAction.Finished), (step, Repair(ShutOff).Action));
 
             AssertRestored(older, restored);
-            Engine.Remove(ShutOff.Domain, SnapshotList.Of(ShutOff.Domain));
+            Engine.Remove(ShutOff.Domain, Engine.List(ShutOff.Domain));
         }
     }
 
@@ -76,7 +76,7 @@ public sealed class KilledRestoreTests(LabFixture lab) : FaultTest(lab)
         Assert.Equal(sources, domain.Domain.Disks.Select(disk => disk.Source.Path));
         Assert.Equal(before, domain.Domain.Disks.Select(disk => ImageDigest.Of(disk.Source)));
         Assert.Null(RunJournal.Read(domain.Domain));
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
     }
 
     [Theory]
@@ -101,7 +101,7 @@ public sealed class KilledRestoreTests(LabFixture lab) : FaultTest(lab)
 
         Assert.Null(RunJournal.Read(domain.Domain));
         Assert.Equal(before, domain.Domain.Disks.Select(disk => ImageDigest.Of(disk.Source)));
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
     }
 
     [Fact]
@@ -142,7 +142,7 @@ public sealed class KilledRestoreTests(LabFixture lab) : FaultTest(lab)
         var oldest = Digests("s1");
         Engine.Restore(ShutOff.Domain, "s1");
         Assert.Equal(oldest, ShutOff.Domain.Disks.Select(disk => ImageDigest.Of(disk.Source)));
-        Engine.Remove(ShutOff.Domain, SnapshotList.Of(ShutOff.Domain));
+        Engine.Remove(ShutOff.Domain, Engine.List(ShutOff.Domain));
         AssertAgreement(ShutOff);
     }
 }

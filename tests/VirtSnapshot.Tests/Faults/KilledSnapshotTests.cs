@@ -33,7 +33,7 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
             Assert.All(since, freeze => Assert.True(freeze < TimeSpan.FromSeconds(5), $"{step}: the guest was frozen for {freeze}."));
 
             AssertRepaired(Live, action, action == RepairAction.Cleared ? Consistency.Quiesced : Consistency.CrashConsistent);
-            Engine.Remove(Live.Domain, SnapshotList.Of(Live.Domain));
+            Engine.Remove(Live.Domain, Engine.List(Live.Domain));
         }
 
         AssertAllRecordsThere(Live);
@@ -61,7 +61,7 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
             Assert.NotEqual(RepairAction.Incomplete, Repair(ShutOff).Action);
         }
 
-        Engine.Remove(ShutOff.Domain, SnapshotList.Of(ShutOff.Domain));
+        Engine.Remove(ShutOff.Domain, Engine.List(ShutOff.Domain));
         AssertAgreement(ShutOff);
     }
 
@@ -88,7 +88,7 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
         {
             CrashTestProcess.Die(Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, IsThawedByOthers = true, Step = step });
 
-            Assert.Empty(SnapshotList.Of(Live.Domain));
+            Assert.Empty(Engine.List(Live.Domain));
             Assert.Equal((step, RepairAction.Finished), (step, Repair(Live).Action));
             AssertAgreement(Live);
         }
@@ -107,7 +107,7 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
 
             Assert.Equal((step, RepairAction.Cleared), (step, Repair(Live).Action));
             AssertAgreement(Live, "fault");
-            Engine.Remove(Live.Domain, SnapshotList.Of(Live.Domain));
+            Engine.Remove(Live.Domain, Engine.List(Live.Domain));
         }
 
         AssertAllRecordsThere(Live);
@@ -128,7 +128,7 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
     {
         Assert.Equal(action, Repair(guest).Action);
         AssertAgreement(guest, action == RepairAction.Undone ? [] : ["fault"]);
-        Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Equal(consistency, snapshot.Consistency));
+        Assert.All(Engine.List(guest.Domain), snapshot => Assert.Equal(consistency, snapshot.Consistency));
     }
 
     private static bool HasUser(string file) => new Hosts.LocalHost("test:///default").ReadOpenFiles().FindUsers(file).Count > 0;

@@ -66,7 +66,7 @@ public sealed class KilledVolumeTests : FaultTest
 
     private void AssertClean()
     {
-        Assert.Empty(SnapshotList.Of(guest!.Domain));
+        Assert.Empty(Engine.List(guest!.Domain));
         Assert.Null(RunJournal.Read(guest.Domain));
         AssertNothingToRepair(guest);
         Assert.DoesNotContain(

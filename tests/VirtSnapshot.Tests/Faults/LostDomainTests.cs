@@ -53,7 +53,7 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
         Guard.AssertGone(guest);
         AssertAgreement(guest, quiescence == Quiescence.Required ? [] : ["fault"]);
         Assert.All(guest.Domain.Disks, disk => Assert.True(TestGuest.ReadRecords(disk.Source.Path!, crashed: true) >= acknowledged));
-        Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
+        Engine.Remove(guest.Domain, Engine.List(guest.Domain));
         AssertAgreement(guest);
         Assert.All(guest.Domain.Disks, disk => Assert.True(TestGuest.ReadRecords(disk.Source.Path!, crashed: true) >= acknowledged));
     }
@@ -84,7 +84,7 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
 
         AssertReset(guest, sinceReset, told);
         AssertAgreement(guest, quiescence == Quiescence.Required ? [] : ["fault"]);
-        Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
+        Engine.Remove(guest.Domain, Engine.List(guest.Domain));
         AssertAgreement(guest);
     }
 
@@ -120,7 +120,7 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
         var sinceReset = new Stopwatch();
         HungAgent? hung = null;
         Task? reset = null;
-        RunSteps.Observer = step =>
+        Engine.Observer = step =>
         {
             if (step == RunStep.Prepared)
             {
@@ -128,7 +128,7 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
             }
             else if (step == RunStep.Frozen)
             {
-                RunSteps.Observer = null;
+                Engine.Observer = null;
                 hung!.WaitUntilStopped();
                 reset = Task.Run(() =>
                 {
@@ -164,7 +164,7 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
         Guard.AssertGone(guest);
         Assert.Equal(RepairAction.Finished, Repair(guest).Action);
         AssertAgreement(guest, "fault");
-        Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
+        Engine.Remove(guest.Domain, Engine.List(guest.Domain));
         AssertAgreement(guest);
         Assert.All(guest.Domain.Disks, disk => Assert.True(TestGuest.ReadRecords(disk.Source.Path!, crashed: true) >= acknowledged));
     }
@@ -214,7 +214,7 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
         var guest = Doomed;
         TakeThree(guest);
         var acknowledged = guest.LastAcknowledged();
-        var others = SnapshotList.Of(guest.Domain).Where(snapshot => snapshot.Name != "s3").Select(snapshot => ImageDigest.Of(snapshot.BackupSource)).ToList();
+        var others = Engine.List(guest.Domain).Where(snapshot => snapshot.Name != "s3").Select(snapshot => ImageDigest.Of(snapshot.BackupSource)).ToList();
         At(Enum.Parse<RunStep>(step), () => Lab.Virsh("destroy", guest.Name));
 
         var results = Engine.TryRemove(guest.Domain, Named(guest, "s3"), cancellation: Token);
@@ -229,8 +229,8 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
         }
 
         AssertAgreement(guest, "s1", "s2");
-        Assert.Equal(others, SnapshotList.Of(guest.Domain).Select(snapshot => ImageDigest.Of(snapshot.BackupSource)));
-        Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
+        Assert.Equal(others, Engine.List(guest.Domain).Select(snapshot => ImageDigest.Of(snapshot.BackupSource)));
+        Engine.Remove(guest.Domain, Engine.List(guest.Domain));
         AssertAgreement(guest);
         Assert.All(guest.Domain.Disks, disk => Assert.True(TestGuest.ReadRecords(disk.Source.Path!, crashed: true) >= acknowledged));
     }
@@ -262,19 +262,19 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
     [InlineData(nameof(RunStep.Taken))]
     public void A_domain_that_is_started_in_the_middle_has_its_snapshot_and_no_journal_in_both_definitions(string step)
     {
-        using var method = CopyDriver.Register(TimeSpan.Zero);
+        using var method = CopyMethod.Register(TimeSpan.Zero);
         using var domain = new BareDomain(Lab, "state-started", isRunning: false);
         At(Enum.Parse<RunStep>(step), () => Lab.Virsh("start", domain.Name));
 
-        Engine.Take(domain.Domain, "s1", method: CopyDriver.MethodName);
+        Engine.Take(domain.Domain, "s1", method: CopyMethod.MethodName);
 
         Assert.True(domain.Domain.IsActive);
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain)).State);
         Assert.Null(RunJournal.Read(domain.Domain));
-        Assert.Null(RepairPlan.Make(domain.Domain, new HeardReporter(), Token));
+        Assert.Null(Engine.Current.PlanRepair(domain.Domain, null, new HeardReporter(), Token));
         Lab.Virsh("destroy", domain.Name);
         Assert.Null(RunJournal.Read(domain.Domain));
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         Engine.AssertNothingLeft(domain.Domain);
     }
 }

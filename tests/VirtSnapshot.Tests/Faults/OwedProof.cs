@@ -1,5 +1,4 @@
 using VirtSnapshot.Quiescing;
-using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
@@ -28,7 +27,7 @@ public sealed class OwedProof : IDisposable
         var last = proof.Select(snapshot => TestGuest.ReadRecords(snapshot.BackupSource.Path!)).ToList();
         Assert.InRange(last[0] - last[1], 0, 1);
         Assert.True(last.Min() >= acknowledged, $"Records up to {acknowledged} were acknowledged, but {string.Join(" and ", last)} are the last.");
-        Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
+        Engine.Remove(guest.Domain, Engine.List(guest.Domain));
         guest.WaitForMoreRecords(1);
         FaultTest.AssertAgreement(guest);
     }

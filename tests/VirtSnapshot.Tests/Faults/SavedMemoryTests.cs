@@ -53,7 +53,7 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
     [Fact]
     public void Without_the_guard_repair_tells_of_a_domain_that_stays_paused()
     {
-        using var method = CopyDriver.Register(TimeSpan.Zero);
+        using var method = CopyMethod.Register(TimeSpan.Zero);
         using var domain = new BareDomain(Lab, "faults-unresumed");
         var request = new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits, Quiescence = Quiescence.None, CopySeconds = 0 };
         using var crashTest = CrashTestProcess.Start(Lab, domain.Name, request);
@@ -62,7 +62,7 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
         crashTest.Kill();
 
         var heard = new HeardReporter();
-        using (var plan = RepairPlan.Make(domain.Domain, heard, Token)!)
+        using (var plan = Engine.Current.PlanRepair(domain.Domain, null, heard, Token)!)
         {
             Assert.Equal(RepairAction.Undone, plan.Run(Token).Action);
         }

@@ -17,7 +17,7 @@ public sealed class StoppedRunTests(LabFixture lab) : FaultTest(lab)
         var standing = Standing(Live);
         using var stop = new CancellationTokenSource();
         At(Enum.Parse<RunStep>(step), stop.Cancel);
-        using (var plan = SnapshotPlan.Make(new SnapshotRequest(Live.Domain, quiescing: Engine.Required), new HeardReporter(), Token))
+        using (var plan = Engine.Current.PlanSnapshot(new SnapshotRequest(Live.Domain, quiescing: Engine.Required), new HeardReporter(), Token))
         {
             Assert.Throws<OperationCanceledException>(() => plan.Run(stop.Token));
         }
@@ -35,7 +35,7 @@ public sealed class StoppedRunTests(LabFixture lab) : FaultTest(lab)
     {
         using var stop = new CancellationTokenSource();
         At(Enum.Parse<RunStep>(step), stop.Cancel);
-        using (var plan = SnapshotPlan.Make(
+        using (var plan = Engine.Current.PlanSnapshot(
             new SnapshotRequest(Live.Domain, name: SnapshotName.Parse("fault"), quiescing: Engine.Required), new HeardReporter(), Token))
         {
             Assert.All(plan.Run(stop.Token), snapshot => Assert.Equal(Consistency.Quiesced, snapshot.Consistency));

@@ -1,4 +1,3 @@
-using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
@@ -17,12 +16,12 @@ public sealed class TwoRunsTests(LabFixture lab) : FaultTest(lab)
 
         Assert.Equal("DomainLocked", Engine.Refused(() => Engine.Take(Live.Domain)).ErrorId);
         Assert.Equal("DomainLocked", Engine.Refused(() => Engine.TryRemove(Live.Domain, [])).ErrorId);
-        Assert.Equal("DomainLocked", Engine.Refused(() => RepairPlan.Make(Live.Domain, new HeardReporter(), Token)).ErrorId);
+        Assert.Equal("DomainLocked", Engine.Refused(() => Engine.Current.PlanRepair(Live.Domain, null, new HeardReporter(), Token)).ErrorId);
         Assert.Equal(standing, Standing(Live));
 
         // Another domain is none of its business.
         Engine.Take(ShutOff.Domain, "free");
-        Engine.Remove(ShutOff.Domain, SnapshotList.Of(ShutOff.Domain));
+        Engine.Remove(ShutOff.Domain, Engine.List(ShutOff.Domain));
 
         crashTest.GoOn();
         Assert.Equal("Quiesced", crashTest.WaitForEnd());

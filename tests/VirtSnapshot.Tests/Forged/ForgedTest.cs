@@ -71,13 +71,13 @@ public abstract class ForgedTest(LabFixture lab) : VolumeTest(lab)
     /// <summary>The one run of the domain, as a journal names it.</summary>
     private protected static string? InstanceOf(VmDomain domain)
     {
-        using var session = DomainSession.Open(domain, Token);
+        using var session = DomainSession.Open(Engine.Current, domain, Token);
         return session.Instance;
     }
 
     private protected static RepairResult? TryRepair(VmDomain domain)
     {
-        using var plan = RepairPlan.Make(domain, new HeardReporter(), Token);
+        using var plan = Engine.Current.PlanRepair(domain, null, new HeardReporter(), Token);
         return plan?.Run(Token);
     }
 

@@ -154,7 +154,7 @@ internal sealed class FuzzCrashTest : IDisposable
             lab.Virsh("start", Name);
         }
 
-        using var session = DomainSession.Open(Domain, TestContext.Current.CancellationToken);
+        using var session = DomainSession.Open(Engine.Current, Domain, TestContext.Current.CancellationToken);
         Instance = session.Instance;
         state = State();
     }
@@ -162,7 +162,7 @@ internal sealed class FuzzCrashTest : IDisposable
     /// <summary>The record, and the journals that a run of each operation would write.</summary>
     private List<(string Uri, XElement Record)> ReadGenuine(SnapshotSet set)
     {
-        using var session = DomainSession.Open(Domain, TestContext.Current.CancellationToken);
+        using var session = DomainSession.Open(Engine.Current, Domain, TestContext.Current.CancellationToken);
         var written = new List<(string, XElement)> { (set.Uri, set.ToElement()) };
         foreach (var operation in Enum.GetValues<RunOperation>())
         {

@@ -86,7 +86,7 @@ public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
     private static void Run(FuzzCrashTest crashTest, Random random, List<string> did)
     {
         IReadOnlyList<DiskSnapshot> shown = [];
-        Try("Get", () => shown = SnapshotList.Of(crashTest.Domain));
+        Try("Get", () => shown = Engine.List(crashTest.Domain));
         foreach (var act in random.Next(4) switch { 0 => ["Remove"], 1 => ["Restore", "Repair"], 2 => ["Repair", "Remove"], _ => new[] { "Repair", "Restore" } })
         {
             Try(act, act switch

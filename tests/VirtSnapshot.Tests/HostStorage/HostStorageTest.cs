@@ -52,16 +52,16 @@ public abstract class HostStorageTest(LabHost host) : IDisposable
 
     private protected void AssertNothingLeft(VmDomain domain)
     {
-        Assert.Empty(SnapshotList.Of(domain));
+        Assert.Empty(Engine.List(domain));
         Assert.Null(RunJournal.Read(domain));
         Assert.Empty(Ours());
     }
 
-    private protected static SnapshotState StateOf(VmDomain domain) => Assert.Single(SnapshotList.Of(domain)).State;
+    private protected static SnapshotState StateOf(VmDomain domain) => Assert.Single(Engine.List(domain)).State;
 
     private protected static RepairResult? Repair(VmDomain domain)
     {
-        using var plan = RepairPlan.Make(domain, new HeardReporter(), Token);
+        using var plan = Engine.Current.PlanRepair(domain, null, new HeardReporter(), Token);
         return plan?.Run(Token);
     }
 
@@ -85,7 +85,7 @@ public abstract class HostStorageTest(LabHost host) : IDisposable
         Assert.Equal(RepairAction.Finished, Repair(guest.Domain)!.Action);
 
         // Each method has its turn, and its journal.
-        Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
+        Engine.Remove(guest.Domain, Engine.List(guest.Domain));
         AssertNothingLeft(guest.Domain);
     }
 
@@ -95,7 +95,7 @@ public abstract class HostStorageTest(LabHost host) : IDisposable
         var before = Ours();
         ClonedDomain.AssertNobodyElseCanClaim(new HostDomain(host, original, destroy: ""));
         Assert.Equal(before, Ours());
-        Engine.Remove(original.Domain, SnapshotList.Of(original.Domain));
+        Engine.Remove(original.Domain, Engine.List(original.Domain));
         AssertNothingLeft(original.Domain);
     }
 }

@@ -87,7 +87,7 @@ public sealed class LibvirtVolumeHostTests : LvmTest
         Assert.Equal("SourceShared", Engine.Refused(() => Engine.Restore(guest.Domain, "s2")).ErrorId);
         Host.Run("lvremove", "-fy", "vg/theirs");
 
-        using (var plan = RestorePlan.Make(guest.Domain, Named(guest, "s2"), new HeardReporter(), Token))
+        using (var plan = Engine.Current.PlanRestore(guest.Domain, Named(guest, "s2"), false, new HeardReporter(), Token))
         {
             Assert.Equal(["s3", "s1"], Assert.Single(plan.Disks).LostSnapshots);
             Assert.True(plan.Disks[0].UsesUpSnapshot);
@@ -108,7 +108,7 @@ public sealed class LibvirtVolumeHostTests : LvmTest
         AssertNoVolumeLeft(guest);
     }
 
-    private static IReadOnlyList<DiskSnapshot> Named(LabHostGuest guest, string name) => [.. SnapshotList.Of(guest.Domain).Where(snapshot => snapshot.Name == name)];
+    private static IReadOnlyList<DiskSnapshot> Named(LabHostGuest guest, string name) => [.. Engine.List(guest.Domain).Where(snapshot => snapshot.Name == name)];
 
     private void Write(string volume, string content) => Host.Run("sh", "-ec", "printf %s \"$2\" | dd \"of=$1\" conv=notrunc,fsync status=none", "sh", volume, content);
 

@@ -17,16 +17,16 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         var volume = Thick();
         var guest = Define($"raw:{volume}", $"raw:{Image("/srv/ext4")}");
         var set = Engine.Take(guest.Domain, "small", disks: ["vda", "vdb"], method: Method("<size>8M</size>"));
-        Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
+        Assert.All(Engine.List(guest.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
 
         Host.Run("dd", "if=/dev/urandom", $"of={volume}", "bs=1M", "count=4", "oflag=direct");
-        Assert.InRange(SnapshotList.Of(guest.Domain).Single(snapshot => snapshot.Disk == "vda").FillPercent ?? 0, 45, 65);
-        Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Null(CowSpace.FindWarning(snapshot)));
+        Assert.InRange(Engine.List(guest.Domain).Single(snapshot => snapshot.Disk == "vda").FillPercent ?? 0, 45, 65);
+        Assert.All(Engine.List(guest.Domain), snapshot => Assert.Null(CowSpace.FindWarning(snapshot)));
         Host.Run("dd", "if=/dev/urandom", $"of={volume}", "bs=1M", "seek=4", "count=3", "oflag=direct");
-        Assert.Contains(SnapshotList.Of(guest.Domain), snapshot => CowSpace.FindWarning(snapshot)?.Contains("disk 'vda'", StringComparison.Ordinal) == true);
+        Assert.Contains(Engine.List(guest.Domain), snapshot => CowSpace.FindWarning(snapshot)?.Contains("disk 'vda'", StringComparison.Ordinal) == true);
         Host.Run("dd", "if=/dev/urandom", $"of={volume}", "bs=1M", "count=32", "oflag=direct");
         Host.Run("dd", "if=/dev/urandom", $"of={guest.Domain.Disks[1].Source.Path}", "bs=1M", "count=32", "conv=notrunc,fsync");
-        Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Equal(SnapshotState.Invalid, snapshot.State));
+        Assert.All(Engine.List(guest.Domain), snapshot => Assert.Equal(SnapshotState.Invalid, snapshot.State));
 
         Engine.Remove(guest.Domain, set);
         AssertNothingLeft(guest.Domain);
@@ -108,7 +108,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         Assert.Equal("SourceInUse", Engine.RemovalRefused(guest.Domain, [set[1]]).ErrorId);
         Assert.Null(RunJournal.Read(guest.Domain));
         Host.Run("sh", "-c", "kill $(cat /run/reader)");
-        Engine.Remove(guest.Domain, [.. SnapshotList.Of(guest.Domain)]);
+        Engine.Remove(guest.Domain, [.. Engine.List(guest.Domain)]);
         AssertNothingLeft(guest.Domain);
     }
 
@@ -129,7 +129,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
 
         Host.Run("lvchange", "-qq", "--addtag", tag, name);
         Repair(guest.Domain);
-        Engine.Remove(guest.Domain, [.. SnapshotList.Of(guest.Domain)]);
+        Engine.Remove(guest.Domain, [.. Engine.List(guest.Domain)]);
         AssertNothingLeft(guest.Domain);
     }
 
@@ -169,18 +169,18 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     public void After_a_power_cut_a_volume_is_there_and_a_mounted_file_is_mounted_again_by_repairing_and_both_go()
     {
         var guest = Define($"raw:{Thick()}", $"raw:{Thin()}", $"raw:{Image("/srv/ext4")}");
-        MethodSettings.Set(guest.Domain, [DiskSelector.Parse("vdc")], Parsed("lvm"));
+        Engine.Settings.Set(guest.Domain, [DiskSelector.Parse("vdc")], Parsed("lvm"));
         var set = Engine.Take(guest.Domain, "cut");
         Assert.Equal(["lvm", "lvm-thin", "lvm"], set.Select(snapshot => snapshot.Method));
         Host.Run("sync");
         Host.Restart();
         Assert.Equal(
             [SnapshotState.Available, SnapshotState.Available, SnapshotState.Missing],
-            SnapshotList.Of(guest.Domain).OrderBy(snapshot => snapshot.Disk, StringComparer.Ordinal).Select(snapshot => snapshot.State));
+            Engine.List(guest.Domain).OrderBy(snapshot => snapshot.Disk, StringComparer.Ordinal).Select(snapshot => snapshot.State));
         Assert.Equal(RepairAction.Exposed, Repair(guest.Domain)!.Action);
-        Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
+        Assert.All(Engine.List(guest.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
         Assert.Null(Repair(guest.Domain));
-        Engine.Remove(guest.Domain, [.. SnapshotList.Of(guest.Domain)]);
+        Engine.Remove(guest.Domain, [.. Engine.List(guest.Domain)]);
         AssertNothingLeft(guest.Domain);
     }
 
@@ -207,7 +207,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         Host.Run("vgchange", "-an", "other");
         Host.Run("vgrename", "other", "moved");
         Assert.NotEqual(SnapshotState.Available, StateOf(guest.Domain));
-        Assert.Equal("SourceMissing", Engine.RemovalRefused(guest.Domain, [.. SnapshotList.Of(guest.Domain)]).ErrorId);
+        Assert.Equal("SourceMissing", Engine.RemovalRefused(guest.Domain, [.. Engine.List(guest.Domain)]).ErrorId);
 
         Host.Run("vgrename", "moved", "other");
         Assert.Equal(RepairAction.Finished, Repair(guest.Domain)!.Action);
@@ -224,7 +224,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         AssertNothingLeft(guest.Domain);
 
         var set = Engine.Take(As("admin"), "sudo", method: "lvm");
-        Assert.All(SnapshotList.Of(As("admin")), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
+        Assert.All(Engine.List(As("admin")), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
         Engine.Remove(As("admin"), set);
         AssertNothingLeft(guest.Domain);
     }
@@ -233,7 +233,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
     public void Wherever_a_run_dies_repairing_leaves_nothing_or_the_whole_set()
     {
         var guest = Define($"raw:{Image("/srv/ext4")}", $"raw:{Thin()}");
-        MethodSettings.Set(guest.Domain, [DiskSelector.Parse("vda")], Parsed("lvm"));
+        Engine.Settings.Set(guest.Domain, [DiskSelector.Parse("vda")], Parsed("lvm"));
         AssertRepairedWhereverARunDies(guest);
     }
 
@@ -259,7 +259,7 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         Assert.DoesNotContain("SUSPENDED", Host.Run("dmsetup", "info"), StringComparison.Ordinal);
         Host.Run("dd", "if=/dev/zero", $"of={volume}", "bs=4k", "count=1", "oflag=direct");
         Repair(guest.Domain);
-        Engine.Remove(guest.Domain, [.. SnapshotList.Of(guest.Domain)]);
+        Engine.Remove(guest.Domain, [.. Engine.List(guest.Domain)]);
         AssertNothingLeft(guest.Domain);
     }
 

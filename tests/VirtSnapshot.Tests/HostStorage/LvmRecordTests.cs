@@ -1,6 +1,5 @@
 using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
-using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
@@ -63,7 +62,7 @@ public sealed class LvmRecordTests(LabHost host) : LvmTest(host)
         var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!, snapshot.BackupSource.Format!)).ToList();
         Assert.All(last, number => Assert.True(number >= before, $"{number} records are there, and {before} had been acknowledged"));
         Assert.InRange(last.Max() - last.Min(), 0, 1);
-        Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
+        Assert.All(Engine.List(guest.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
 
         Engine.Remove(guest.Domain, set);
         AssertNothingLeft(guest.Domain);

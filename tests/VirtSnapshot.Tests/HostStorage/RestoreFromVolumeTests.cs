@@ -14,7 +14,7 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
     {
         var volume = Thick();
         var guest = TakeThree(volume);
-        using (var plan = RestorePlan.Make(guest.Domain, Named(guest, "s1"), new HeardReporter(), Token))
+        using (var plan = Engine.Current.PlanRestore(guest.Domain, Named(guest, "s1"), false, new HeardReporter(), Token))
         {
             Assert.True(Assert.Single(plan.Disks).UsesUpSnapshot);
             Assert.Contains("cannot be taken back", plan.Description, StringComparison.Ordinal);
@@ -106,7 +106,7 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
     {
         var volume = Zvol(out var name);
         var guest = TakeThree(volume);
-        using (var plan = RestorePlan.Make(guest.Domain, Named(guest, "s1"), new HeardReporter(), Token))
+        using (var plan = Engine.Current.PlanRestore(guest.Domain, Named(guest, "s1"), false, new HeardReporter(), Token))
         {
             Assert.Equal(["s3", "s2"], Assert.Single(plan.Disks).LostSnapshots);
         }
@@ -123,7 +123,7 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
         Host.Run("zfs", "destroy", $"{name}@theirs");
 
         // One that comes while the user is asked: nothing is begun that could not be taken back.
-        using (var plan = RestorePlan.Make(guest.Domain, Named(guest, "s2"), new HeardReporter(), Token))
+        using (var plan = Engine.Current.PlanRestore(guest.Domain, Named(guest, "s2"), false, new HeardReporter(), Token))
         {
             Host.Run("zfs", "snapshot", $"{name}@late");
             var error = Engine.Refused(() => plan.Run(Token));
@@ -200,7 +200,7 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
         RemoveAll(guest);
     }
 
-    private static IReadOnlyList<DiskSnapshot> Named(LabHostGuest guest, string name) => [.. SnapshotList.Of(guest.Domain).Where(snapshot => snapshot.Name == name)];
+    private static IReadOnlyList<DiskSnapshot> Named(LabHostGuest guest, string name) => [.. Engine.List(guest.Domain).Where(snapshot => snapshot.Name == name)];
 
     /// <summary>Snapshots of 1, 2 and 3, and 4 is what it holds now.</summary>
     private LabHostGuest TakeThree(string volume)
@@ -228,7 +228,7 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
 
     private void AssertSnapshots(LabHostGuest guest, params IReadOnlyList<string> names)
     {
-        var snapshots = SnapshotList.Of(guest.Domain);
+        var snapshots = Engine.List(guest.Domain);
         Assert.Equal(names, snapshots.Select(snapshot => snapshot.Name));
         Assert.All(snapshots, snapshot => Assert.Equal((snapshot.Name, SnapshotState.Available), (snapshot.Name, snapshot.State)));
         Assert.Equal(names.Select(name => name[1..]), Contents([.. snapshots.Select(snapshot => snapshot.BackupSource.Path!)]));
@@ -237,7 +237,7 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
 
     private void RemoveAll(LabHostGuest guest)
     {
-        Engine.Remove(guest.Domain, SnapshotList.Of(guest.Domain));
+        Engine.Remove(guest.Domain, Engine.List(guest.Domain));
         AssertNothingLeft(guest.Domain);
         Assert.DoesNotContain("virtsnapshot", Host.Run("zfs", "list", "-H", "-t", "all", "-o", "name"), StringComparison.Ordinal);
     }

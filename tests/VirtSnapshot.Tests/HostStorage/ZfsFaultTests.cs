@@ -71,7 +71,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
             Assert.Equal("SourceInUse", error.ErrorId);
             Assert.Contains(why, error.Message, StringComparison.Ordinal);
             Assert.Null(RunJournal.Read(guest.Domain));
-            Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(guest.Domain)).State);
+            Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(guest.Domain)).State);
         }
     }
 
@@ -89,7 +89,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
             // What the dataset is marked with, is not on the snapshot itself.
             Host.Run("zfs", "set", $"{ZfsSnapshot.Mark}={mark}", "tank");
             Afterwards("zfs", "inherit", ZfsSnapshot.Mark, "tank");
-            Assert.Equal(SnapshotState.Invalid, SnapshotList.Of(guest.Domain).Single(snapshot => snapshot.Disk == set[disk].Disk).State);
+            Assert.Equal(SnapshotState.Invalid, Engine.List(guest.Domain).Single(snapshot => snapshot.Disk == set[disk].Disk).State);
             Engine.RemovalRefused(guest.Domain, [set[disk]]);
             Host.Run("zfs", "list", name);
 
@@ -98,7 +98,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         }
 
         Repair(guest.Domain);
-        Engine.Remove(guest.Domain, [.. SnapshotList.Of(guest.Domain)]);
+        Engine.Remove(guest.Domain, [.. Engine.List(guest.Domain)]);
         AssertNothingLeft(guest.Domain);
     }
 
@@ -111,20 +111,20 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         var own = HostFinder.For(domain.Uri, domain);
         var stack = new StorageProbe(() => own, domain.Disks).StackOf(domain.Disks[0]);
         VolumeRequest Order(string label) => new(own, domain, new Volume(zvol, null), Guid.NewGuid(), label, DiskSnapshotMethod.Parse("zfs"), domain.Disks, stack, _ => { });
-        var driver = new ZfsDriver();
+        var method = new ZfsMethod();
         Host.Run("zfs", "snapshot", $"{zvol}@virtsnapshot-taken");
         Host.Run("zfs", "create", "-s", "-V", "1M", "tank/virtsnapshot-clone");
         Afterwards("zfs", "destroy", "tank/virtsnapshot-clone");
 
-        Assert.Equal("SnapshotExists", Engine.Refused(() => driver.Plan(Order("virtsnapshot-taken"))).ErrorId);
-        Assert.Equal("SnapshotExists", Engine.Refused(() => driver.Plan(Order("virtsnapshot-clone"))).ErrorId);
-        Assert.Equal("InvalidSnapshotName", Engine.Refused(() => driver.Plan(Order($"virtsnapshot-{new string('a', 240)}"))).ErrorId);
+        Assert.Equal("SnapshotExists", Engine.Refused(() => method.PlanVolume(Order("virtsnapshot-taken"))).ErrorId);
+        Assert.Equal("SnapshotExists", Engine.Refused(() => method.PlanVolume(Order("virtsnapshot-clone"))).ErrorId);
+        Assert.Equal("InvalidSnapshotName", Engine.Refused(() => method.PlanVolume(Order($"virtsnapshot-{new string('a', 240)}"))).ErrorId);
 
         // The race between planning and taking it: somebody was faster, and keeps what he has.
-        var late = driver.Plan(Order("virtsnapshot-late"));
+        var late = method.PlanVolume(Order("virtsnapshot-late"));
         Host.Run("zfs", "snapshot", late.Name);
-        Assert.Equal("SnapshotExists", Engine.Refused(() => driver.Take(own, [late])).ErrorId);
-        Assert.Equal("SnapshotNotOurs", Engine.Refused(() => driver.Delete(own, late)).ErrorId);
+        Assert.Equal("SnapshotExists", Engine.Refused(() => method.Take(own, [late])).ErrorId);
+        Assert.Equal("SnapshotNotOurs", Engine.Refused(() => method.Delete(own, late)).ErrorId);
         Host.Run("zfs", "list", late.Name);
     }
 
@@ -164,7 +164,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
 
         // Not there: a snapshot in it is missing, and is not taken for deleted.
         Host.Run("zpool", "export", pool);
-        Assert.Equal(SnapshotState.Missing, Assert.Single(SnapshotList.Of(guest.Domain)).State);
+        Assert.Equal(SnapshotState.Missing, Assert.Single(Engine.List(guest.Domain)).State);
         Assert.Equal("PoolUnusable", Engine.RemovalRefused(guest.Domain, set).ErrorId);
 
         Host.Run("zpool", "import", "-o", "readonly=on", pool);
@@ -225,7 +225,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         var set = Engine.Take(guest.Domain, "shared");
         Assert.Single(Ours(), name => name.Contains('@', StringComparison.Ordinal) && name.StartsWith("tank", StringComparison.Ordinal));
         Engine.Remove(guest.Domain, [set[0]]);
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(guest.Domain)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(guest.Domain)).State);
         Engine.Remove(guest.Domain, [set[1]]);
         AssertNothingLeft(guest.Domain);
     }
@@ -243,7 +243,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         }
 
         Repair(guest.Domain);
-        Engine.Remove(guest.Domain, [.. SnapshotList.Of(guest.Domain)]);
+        Engine.Remove(guest.Domain, [.. Engine.List(guest.Domain)]);
         AssertNothingLeft(guest.Domain);
         AssertRepairedWhereverARunDies(guest);
     }
@@ -258,7 +258,7 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         var guest = Define($"raw:{NodeOf(zvol)}");
         var set = Engine.Take(guest.Domain, "half");
         Host.Run("zfs", "destroy", $"tank/{NameOf(zvol).Split('@')[1]}");
-        Assert.Equal(SnapshotState.Missing, Assert.Single(SnapshotList.Of(guest.Domain)).State);
+        Assert.Equal(SnapshotState.Missing, Assert.Single(Engine.List(guest.Domain)).State);
         if (gone is "hold" or "snapshot")
         {
             Host.Run("zfs", "release", "virtsnapshot", NameOf(zvol));

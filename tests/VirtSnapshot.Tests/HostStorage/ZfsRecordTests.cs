@@ -1,6 +1,5 @@
 using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
-using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
@@ -37,7 +36,7 @@ public sealed class ZfsRecordTests(LabHost host) : ZfsTest(host)
         var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!, snapshot.BackupSource.Format!)).ToList();
         Assert.All(last, number => Assert.True(number >= before, $"{number} records are there, and {before} had been acknowledged"));
         Assert.InRange(last.Max() - last.Min(), 0, 1);
-        Assert.All(SnapshotList.Of(guest.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
+        Assert.All(Engine.List(guest.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
 
         // Nobody changes or deletes what is to be read.
         Assert.NotEqual(0, Host.TryRun("sh", "-c", "echo x >\"$1\"", "sh", set[0].BackupSource.Path!).ExitCode);

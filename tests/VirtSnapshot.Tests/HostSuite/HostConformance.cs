@@ -14,7 +14,7 @@ public abstract class HostConformance(LabHost host) : MethodConformance, IDispos
     private readonly HostScope scope = new(host);
 
     /// <summary>Traits of a method on a slow host: one disk, and no step that is another one's double.</summary>
-    private protected static MethodTraits Short(string method) => new(method)
+    private protected static ConformanceTraits Short(string method) => new(method)
     {
         Disks = 1,
         Restores = ["s2", "s1"],
@@ -81,7 +81,7 @@ public abstract class HostConformance(LabHost host) : MethodConformance, IDispos
 /// <summary>Thick volumes. The other disk is a thin one.</summary>
 public sealed class LvmConformance(LabHost host) : HostConformance(host)
 {
-    private protected override MethodTraits Traits { get; } = Short("lvm") with
+    private protected override ConformanceTraits Traits { get; } = Short("lvm") with
     {
         Other = "lvm-thin",
         Restore = RestoreEffect.UsesUp,
@@ -96,7 +96,7 @@ public sealed class LvmConformance(LabHost host) : HostConformance(host)
 /// <summary>Thin volumes. The other disk is a file on a thick one.</summary>
 public sealed class LvmThinConformance(LabHost host) : HostConformance(host)
 {
-    private protected override MethodTraits Traits { get; } = Short("lvm-thin") with { Other = "lvm" };
+    private protected override ConformanceTraits Traits { get; } = Short("lvm-thin") with { Other = "lvm" };
 
     private protected override string Storage => "thin";
 
@@ -106,7 +106,7 @@ public sealed class LvmThinConformance(LabHost host) : HostConformance(host)
 /// <summary>Volumes of ZFS. The other disk is a file in a dataset: the same method, and another way to read and to restore.</summary>
 public sealed class ZfsConformance(LabHost host) : HostConformance(host)
 {
-    private protected override MethodTraits Traits { get; } = Short("zfs") with
+    private protected override ConformanceTraits Traits { get; } = Short("zfs") with
     {
         Other = "zfs",
         Restore = RestoreEffect.LosesNewer,

@@ -13,6 +13,27 @@ internal static class Engine
 
     public static readonly QuiesceOptions NoQuiesce = new() { Quiescence = Quiescence.None };
 
+    private static MethodRegistry methods = BuiltInMethods.Create();
+    private static bool keepsSpareGuards = true;
+
+    /// <summary>The engine of this test process, as the running test wants it.</summary>
+    public static SnapshotEngine Current { get; private set; } = Create();
+
+    /// <summary>Called at each step of each operation.</summary>
+    public static Action<RunStep>? Observer { get; set; }
+
+    /// <summary>Whether a guard is started ahead for the next run: not where a test looks at the processes of guards.</summary>
+    public static bool KeepsSpareGuards
+    {
+        set
+        {
+            keepsSpareGuards = value;
+            Current = Create();
+        }
+    }
+
+    public static MethodSettings Settings => Current.Settings;
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     /// <summary>Takes one set. Guests are frozen only where a test says so.</summary>
@@ -26,7 +47,7 @@ internal static class Engine
         IRunReporter? reporter = null,
         ShieldUse shield = ShieldUse.WhereNeeded)
     {
-        using var plan = SnapshotPlan.Make(
+        using var plan = Current.PlanSnapshot(
             new SnapshotRequest(
                 domain,
                 [.. (disks ?? []).Select(DiskSelector.Parse)],
@@ -47,7 +68,7 @@ internal static class Engine
         IRunReporter? reporter = null,
         CancellationToken cancellation = default)
     {
-        using var plan = RemovalPlan.Make(domain, snapshots, reporter ?? new HeardReporter(), Token);
+        using var plan = Current.PlanRemoval(domain, snapshots, reporter ?? new HeardReporter(), Token);
         return plan.Run(options ?? new RemovalOptions(), cancellation);
     }
 
@@ -59,13 +80,28 @@ internal static class Engine
     public static IReadOnlyList<DiskSnapshot> Restore(
         VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots, IRunReporter? reporter = null, bool includeFirmware = false)
     {
-        using var plan = RestorePlan.Make(domain, snapshots, includeFirmware, reporter ?? new HeardReporter(), Token);
+        using var plan = Current.PlanRestore(domain, snapshots, includeFirmware, reporter ?? new HeardReporter(), Token);
         return plan.Run(Token);
     }
 
     /// <summary>Restores the set of that name.</summary>
     public static IReadOnlyList<DiskSnapshot> Restore(VmDomain domain, string name) =>
-        Restore(domain, [.. SnapshotList.Of(domain).Where(snapshot => snapshot.Name == name)]);
+        Restore(domain, [.. List(domain).Where(snapshot => snapshot.Name == name)]);
+
+    public static IReadOnlyList<DiskSnapshot> List(VmDomain domain, SnapshotListing? listing = null) => Current.List(domain, listing);
+
+    /// <summary>Puts a method beside the module's own until the result is disposed of.</summary>
+    public static IDisposable Register(SnapshotMethod method)
+    {
+        var before = methods;
+        methods = new MethodRegistry([.. before.Methods, method]);
+        Current = Create();
+        return new Undo(() =>
+        {
+            methods = before;
+            Current = Create();
+        });
+    }
 
     public static VirtSnapshotException Refused(Action action) => Assert.Throws<VirtSnapshotException>(action);
 
@@ -76,7 +112,7 @@ internal static class Engine
     /// <summary>No snapshots, no journal, no overlay; live and stored definition show the same disks.</summary>
     public static void AssertNothingLeft(VmDomain domain)
     {
-        Assert.Empty(SnapshotList.Of(domain));
+        Assert.Empty(List(domain));
         Assert.Null(RunJournal.Read(domain));
         Assert.DoesNotContain("urn:virtsnapshot:1:set", domain.Xml, StringComparison.Ordinal);
         foreach (var folder in domain.Disks.Where(disk => disk.Source.Path is not null).Select(disk => Path.GetDirectoryName(disk.Source.Path)!).Distinct())
@@ -86,4 +122,7 @@ internal static class Engine
                 file => Path.GetFileName(file).StartsWith($"{domain.Name}-", StringComparison.Ordinal) && Path.GetFileName(file).Count(c => c == '.') > 1);
         }
     }
+
+    private static SnapshotEngine Create() =>
+        new(methods, observer: step => Observer?.Invoke(step), guards: new SpareGuards(keepsSpareGuards));
 }

@@ -22,7 +22,7 @@ public sealed class LibvirtOnlyTests : VolumeTest
     {
         folder = Xfs("1G").Folder;
         relay = Keep(new TcpRelay(lab));
-        SpareGuards.IsEnabled = false;
+        Engine.KeepsSpareGuards = false;
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -41,9 +41,9 @@ public sealed class LibvirtOnlyTests : VolumeTest
         var last = set.Select(snapshot => TestGuest.ReadRecords(snapshot.BackupSource.Path!, "raw")).ToList();
         Assert.InRange(last[0] - last[1], 0, 1);
         Assert.True(last.Min() >= acknowledged);
-        Assert.All(SnapshotList.Of(Far(guest.Name)), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
+        Assert.All(Engine.List(Far(guest.Name)), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
 
-        Engine.Remove(Far(guest.Name), SnapshotList.Of(Far(guest.Name)));
+        Engine.Remove(Far(guest.Name), Engine.List(Far(guest.Name)));
         AssertNothingLeft(guest.Domain);
         guest.WaitForMoreRecords();
     }
@@ -61,10 +61,10 @@ public sealed class LibvirtOnlyTests : VolumeTest
         AssertNothingLeft(domain.Domain);
 
         Engine.Take(domain.Domain, "near", method: "qemu");
-        var listed = Assert.Single(SnapshotList.Of(Far(domain.Name)));
+        var listed = Assert.Single(Engine.List(Far(domain.Name)));
         Assert.Equal(SnapshotState.Unverified, listed.State);
         Assert.Equal("RemoteHostNotSupported", Engine.RemovalRefused(Far(domain.Name), listed).ErrorId);
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
     }
 
     [Fact]
@@ -97,15 +97,15 @@ public sealed class LibvirtOnlyTests : VolumeTest
         CrashTestProcess.Die(relay.Uri, domain.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Taken });
         var definition = Path.Combine(Lab.Images, $"{domain.Name}-edited.xml");
         Rewrite(Environment.MachineName, "another-machine");
-        var error = Engine.Refused(() => RepairPlan.Make(Far(domain.Name), new HeardReporter(), Token));
+        var error = Engine.Refused(() => Engine.Current.PlanRepair(Far(domain.Name), null, new HeardReporter(), Token));
         Assert.Equal("DomainLocked", error.ErrorId);
         Assert.Contains("'another-machine'", error.Message, StringComparison.Ordinal);
 
         // Nor by whoever has the host's own lock.
-        Assert.Equal("DomainLocked", Engine.Refused(() => RepairPlan.Make(domain.Domain, new HeardReporter(), Token)).ErrorId);
+        Assert.Equal("DomainLocked", Engine.Refused(() => Engine.Current.PlanRepair(domain.Domain, null, new HeardReporter(), Token)).ErrorId);
 
         Rewrite("another-machine", Environment.MachineName);
-        using (var plan = RepairPlan.Make(Far(domain.Name), new HeardReporter(), Token)!)
+        using (var plan = Engine.Current.PlanRepair(Far(domain.Name), null, new HeardReporter(), Token)!)
         {
             Assert.Equal(RepairAction.Undone, plan.Run(Token).Action);
         }
@@ -129,7 +129,7 @@ public sealed class LibvirtOnlyTests : VolumeTest
         using var started = pool;
         CrashTestProcess.Die(relay.Uri, guest.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen });
         Guard.AssertThawed(guest);
-        using (var plan = RepairPlan.Make(Far(guest.Name), new HeardReporter(), Token)!)
+        using (var plan = Engine.Current.PlanRepair(Far(guest.Name), null, new HeardReporter(), Token)!)
         {
             Assert.Equal(RepairAction.Undone, plan.Run(Token).Action);
         }
@@ -142,11 +142,11 @@ public sealed class LibvirtOnlyTests : VolumeTest
     {
         using var guest = Boot(out var pool);
         using var started = pool;
-        RunSteps.Observer = step =>
+        Engine.Observer = step =>
         {
             if (step == RunStep.Frozen)
             {
-                RunSteps.Observer = null;
+                Engine.Observer = null;
                 relay.Cut();
             }
         };
@@ -155,7 +155,7 @@ public sealed class LibvirtOnlyTests : VolumeTest
 
         Engine.Refused(() => Engine.Take(far, "cut", quiescing: Engine.Required));
         Guard.AssertThawed(guest, withinSeconds: 15);
-        using (var plan = RepairPlan.Make(Far(guest.Name), new HeardReporter(), Token))
+        using (var plan = Engine.Current.PlanRepair(Far(guest.Name), null, new HeardReporter(), Token))
         {
             plan?.Run(Token);
         }

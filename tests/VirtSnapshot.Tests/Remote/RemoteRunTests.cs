@@ -22,7 +22,7 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
 
     private VmDomain RemoteShutOff => DomainFinder.FindOne(Uri, ShutOff.Name, Token);
 
-    protected override void CleanUp() => SpareGuards.Take(Uri)?.Dispose();
+    protected override void CleanUp() => Engine.Current.Guards.Take(Uri)?.Dispose();
 
     [Fact]
     public void A_quiesced_set_is_taken_read_back_and_removed()
@@ -37,8 +37,8 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
         Assert.EndsWith("0\n", LabScript.RunProgram("stat", "-c", "%a", set[0].ModifiedDisk!.Source.Path!), StringComparison.Ordinal);
         AssertAgreement(Live, "remote");
 
-        Assert.All(SnapshotList.Of(Remote), snapshot => Assert.Equal((SnapshotState.Available, Uri), (snapshot.State, snapshot.Uri)));
-        Engine.Remove(Remote, SnapshotList.Of(Remote));
+        Assert.All(Engine.List(Remote), snapshot => Assert.Equal((SnapshotState.Available, Uri), (snapshot.State, snapshot.Uri)));
+        Engine.Remove(Remote, Engine.List(Remote));
         AssertAgreement(Live);
         AssertAllRecordsThere(Live);
     }
@@ -48,7 +48,7 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
     {
         Engine.Take(RemoteShutOff, "remote");
         Use(ShutOff, 7);
-        Engine.Remove(RemoteShutOff, SnapshotList.Of(RemoteShutOff));
+        Engine.Remove(RemoteShutOff, Engine.List(RemoteShutOff));
         AssertAgreement(ShutOff);
     }
 
@@ -60,13 +60,13 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
         var connection = server.Connection();
         var domain = DomainFinder.FindOne(server.UriOf(alone), alone.Guest("journeys").Name, Token);
         Engine.Take(domain, "warm", quiescing: Engine.Required);
-        Engine.Remove(domain, SnapshotList.Of(domain));
+        Engine.Remove(domain, Engine.List(domain));
 
         var count = connection.RoundTrips;
         int Since() => (count, count = connection.RoundTrips) is var (before, now) ? now - before : 0;
         var taken = Engine.Take(domain, "counted", quiescing: Engine.Required);
         var forTaking = Since();
-        var listed = SnapshotList.Of(domain);
+        var listed = Engine.List(domain);
         var forListing = Since();
         Engine.Remove(domain, taken);
         var forRemoving = Since();
@@ -104,7 +104,7 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
         Guard.AssertGone(Live);
 
         // Its lock has gone with it, and what it left is repaired from here.
-        using (var plan = RepairPlan.Make(Remote, new HeardReporter(), Token)!)
+        using (var plan = Engine.Current.PlanRepair(Remote, null, new HeardReporter(), Token)!)
         {
             Assert.Equal(RepairAction.Undone, plan.Run(Token).Action);
         }
@@ -141,7 +141,7 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
             Assert.Contains("Repair-DiskSnapshot", crashTest.WaitForEnd(), StringComparison.Ordinal);
         }
 
-        using (var plan = RepairPlan.Make(Remote, new HeardReporter(), Token)!)
+        using (var plan = Engine.Current.PlanRepair(Remote, null, new HeardReporter(), Token)!)
         {
             Assert.Equal(RepairAction.Undone, plan.Run(Token).Action);
         }
@@ -157,7 +157,7 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
         var taken = Record.Exception(() => Engine.Take(Remote, "cut", quiescing: Engine.Required));
         if (taken is null)
         {
-            Engine.Remove(Remote, SnapshotList.Of(Remote));
+            Engine.Remove(Remote, Engine.List(Remote));
         }
 
         Guard.AssertThawed(Live);
@@ -168,15 +168,15 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
     [Fact]
     public void A_guard_made_ahead_serves_the_next_run_and_one_that_was_lost_is_replaced()
     {
-        SpareGuards.IsEnabled = true;
+        Engine.KeepsSpareGuards = true;
         Engine.Take(Remote, "first", quiescing: Engine.Required);
         Guard.WaitForSpare(Live);
         server.CutAll();
         Guard.AssertGone(Live);
-        SpareGuards.IsEnabled = false;
+        Engine.KeepsSpareGuards = false;
         Assert.All(Engine.Take(Remote, "second", quiescing: Engine.Required), snapshot => Assert.Equal(Consistency.Quiesced, snapshot.Consistency));
         Guard.AssertGone(Live);
-        Engine.Remove(Remote, SnapshotList.Of(Remote));
+        Engine.Remove(Remote, Engine.List(Remote));
         AssertAllRecordsThere(Live);
     }
 
@@ -226,11 +226,11 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
 
         using var unable = new HostAccount(hasSudo: false);
         var seen = DomainFinder.FindOne(server.UriOf(Lab, unable.Name), Live.Name, Token);
-        Assert.All(SnapshotList.Of(seen), snapshot => Assert.Equal(SnapshotState.Unverified, snapshot.State));
-        Assert.Equal(2, SnapshotList.Of(seen).Count);
+        Assert.All(Engine.List(seen), snapshot => Assert.Equal(SnapshotState.Unverified, snapshot.State));
+        Assert.Equal(2, Engine.List(seen).Count);
         Assert.Equal("SudoRefused", Engine.Refused(() => Engine.Take(seen, "no")).ErrorId);
 
-        Engine.Remove(domain, SnapshotList.Of(domain));
+        Engine.Remove(domain, Engine.List(domain));
         Guard.AssertGone(Live);
         AssertAgreement(Live);
     }
@@ -241,13 +241,13 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
         Engine.Take(Live.Domain, "seen");
         var command = server.AnotherCommand("case $* in *ControlPersist*) echo 'no way' >&2; exit 255 ;; esac\nexec \"$real\" \"$@\"");
         var domain = DomainFinder.FindOne(server.UriOf(Lab, command: command), Live.Name, Token);
-        Assert.Equal(2, SnapshotList.Of(domain).Count);
-        Assert.All(SnapshotList.Of(domain), snapshot => Assert.Equal(SnapshotState.Unverified, snapshot.State));
+        Assert.Equal(2, Engine.List(domain).Count);
+        Assert.All(Engine.List(domain), snapshot => Assert.Equal(SnapshotState.Unverified, snapshot.State));
         var error = Engine.Refused(() => Engine.Take(domain, "no"));
         Assert.Equal((FailureKind.ConnectionError, "HostUnreachable"), (error.Kind, error.ErrorId));
         Assert.Contains("no way", error.Message, StringComparison.Ordinal);
         AssertAgreement(Live, "seen");
-        Engine.Remove(Live.Domain, SnapshotList.Of(Live.Domain));
+        Engine.Remove(Live.Domain, Engine.List(Live.Domain));
     }
 
     [Fact]
@@ -264,7 +264,7 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
             var domain = DomainFinder.FindOne(Uri, bare.Name, Token);
             Assert.Equal(folder, Path.GetDirectoryName(Engine.Take(domain, "hostile")[0].ModifiedDisk!.Source.Path));
             bare.Write(2);
-            Engine.Remove(domain, SnapshotList.Of(domain));
+            Engine.Remove(domain, Engine.List(domain));
             Assert.Equal([image], Directory.GetFiles(folder));
         }
         finally

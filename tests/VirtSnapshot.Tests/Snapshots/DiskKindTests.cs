@@ -43,7 +43,7 @@ public class DiskKindTests(LabFixture lab)
         using var domain = new BareDomain(lab, "kinds", [BareDomain.Disk("block", $"<source dev='{device.Path}'/>", "vda", "raw")], isRunning: isRunning);
         var error = Engine.Refused(() => Engine.Take(domain.Domain));
         Assert.Equal((FailureKind.InvalidArgument, "OverlayDirectoryNeeded"), (error.Kind, error.ErrorId));
-        Assert.Empty(SnapshotList.Of(domain.Domain));
+        Assert.Empty(Engine.List(domain.Domain));
 
         var snapshot = TakeWriteAndRemove(domain, Overlays, device.Path, "raw");
         Assert.Equal((DiskSourceType.Block, device.Path), (snapshot.BackupSource.Type, snapshot.BackupSource.Path));
@@ -94,7 +94,7 @@ public class DiskKindTests(LabFixture lab)
         using var domain = new BareDomain(lab, "kinds", [server.Disk("name='export'")]);
         var snapshot = Assert.Single(Engine.Take(domain.Domain, overlayDirectory: Overlays));
         lab.Virsh("destroy", domain.Name);
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain)).State);
         foreach (var error in new[] { Engine.RemovalRefused(domain.Domain, snapshot), Engine.Refused(() => Engine.Take(domain.Domain)) })
         {
             Assert.Equal((FailureKind.InvalidOperation, "DomainNotRunning"), (error.Kind, error.ErrorId));
@@ -117,7 +117,7 @@ public class DiskKindTests(LabFixture lab)
         Assert.Equal((FailureKind.InvalidData, "SourceUnreadable"), (error.Kind, error.ErrorId));
         Assert.Contains("Start the domain", error.Message, StringComparison.Ordinal);
         Assert.Null(RunJournal.Read(domain.Domain));
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain)).State);
 
         LabScript.RunProgram("qemu-img", "rebase", "-u", "-b", "", domain.Image());
         Engine.Remove(domain.Domain, snapshot);
@@ -143,7 +143,7 @@ public class DiskKindTests(LabFixture lab)
         var isRunning = domain.Domain.IsActive;
         WriteLive(domain, isRunning, 1, "0");
         var snapshot = Assert.Single(Engine.Take(domain.Domain, overlayDirectory: overlayDirectory));
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain)).State);
         AssertPattern(image, format, 1, "0");
         WriteLive(domain, isRunning, 2, "1M");
         if (isRunning)
@@ -155,7 +155,7 @@ public class DiskKindTests(LabFixture lab)
         }
 
         Engine.Remove(domain.Domain, snapshot);
-        Assert.Empty(SnapshotList.Of(domain.Domain));
+        Assert.Empty(Engine.List(domain.Domain));
         Assert.False(File.Exists(snapshot.ModifiedDisk!.Source.Path));
         WriteLive(domain, isRunning, 4, "3M");
         if (isRunning)

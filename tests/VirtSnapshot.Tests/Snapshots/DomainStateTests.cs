@@ -1,6 +1,5 @@
 using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
-using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
@@ -56,10 +55,10 @@ public class DomainStateTests(LabFixture lab)
 
         lab.Virsh("destroy", domain.Name);
         var content = ImageDigest.Of(domain.Domain.FindDisk("vda")!.Source);
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain).Single(snapshot => snapshot.Name == name));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain).Single(snapshot => snapshot.Name == name));
         lab.Virsh("start", domain.Name);
         Assert.Equal(content, ImageDigest.Of(domain.Domain.FindDisk("vda")!.Source));
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         Engine.AssertNothingLeft(domain.Domain);
     }
 
@@ -86,14 +85,14 @@ public class DomainStateTests(LabFixture lab)
     {
         using var domain = new BareDomain(lab, "states");
         lab.Virsh("suspend", domain.Name);
-        RunSteps.Observer = step => Resume(step, domain.Name);
+        Engine.Observer = step => Resume(step, domain.Name);
         try
         {
             Assert.Equal(Consistency.CrashConsistent, Assert.Single(Engine.Take(domain.Domain)).Consistency);
         }
         finally
         {
-            RunSteps.Observer = null;
+            Engine.Observer = null;
         }
     }
 
@@ -105,7 +104,7 @@ public class DomainStateTests(LabFixture lab)
         var snapshot = Assert.Single(Engine.Take(domain.Domain));
         domain.Write(2);
         var content = ImageDigest.Of(domain.Domain.FindDisk("vda")!.Source);
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain)).State);
         Engine.Remove(domain.Domain, snapshot);
         Engine.AssertNothingLeft(domain.Domain);
         Assert.False(domain.Domain.IsPersistent);

@@ -54,7 +54,7 @@ public sealed class EncryptedDiskTests : VolumeTest
         Assert.Contains("reflink", error.Message, StringComparison.Ordinal);
         Assert.Equal("NoMethod", Engine.Refused(() => Engine.Take(domain.Domain, "one", quiescing: new QuiesceOptions())).ErrorId);
         Assert.Equal("MethodUnsuitable", Engine.Refused(() => Engine.Take(domain.Domain, "one", method: "qemu-internal")).ErrorId);
-        var option = MethodSettings.GetOptions([new DomainDisks(domain.Domain, domain.Domain.Disks)]).Single(option => option.Method == "qemu");
+        var option = Engine.Settings.GetOptions([new DomainDisks(domain.Domain, domain.Domain.Disks)]).Single(option => option.Method == "qemu");
         Assert.Contains("encrypted", option.Reason, StringComparison.Ordinal);
         Assert.Equal((xml, files), (domain.Domain.Xml, Files()));
         if (!isRunning)
@@ -108,7 +108,7 @@ public sealed class EncryptedDiskTests : VolumeTest
         Assert.Equal(before, ImageDigest.OfFile(image));
         Lab.Virsh("start", domain.Name);
         Lab.Virsh("destroy", domain.Name);
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         AssertNothingLeft(domain.Domain);
     }
 
@@ -123,7 +123,7 @@ public sealed class EncryptedDiskTests : VolumeTest
         domain.Write(0x41);
         Lab.Virsh("destroy", domain.Name);
         var (xml, files) = (domain.Domain.Xml, Files());
-        var snapshot = Assert.Single(SnapshotList.Of(domain.Domain));
+        var snapshot = Assert.Single(Engine.List(domain.Domain));
 
         // Where the secret is named within the source, only the running domain's definition proves that source.
         string[] refusals = ["DiskEncrypted", "DomainNotRunning"];

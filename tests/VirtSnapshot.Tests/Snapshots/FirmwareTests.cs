@@ -13,7 +13,7 @@ public sealed class FirmwareTests(LabFixture lab) : IDisposable
 
     private string Nvram => BareDomain.NvramOf(lab, "uefi");
 
-    public void Dispose() => RunSteps.Observer = null;
+    public void Dispose() => Engine.Observer = null;
 
     [Fact]
     public void Each_set_keeps_a_private_copy_until_it_is_removed()
@@ -33,12 +33,12 @@ public sealed class FirmwareTests(LabFixture lab) : IDisposable
         Assert.DoesNotContain("urn:virtsnapshot:1:set", second.DomainXml!, StringComparison.Ordinal);
         Assert.Equal(
             [(first.NvramSource, first.DomainXml), (second.NvramSource, second.DomainXml)],
-            SnapshotList.Of(domain.Domain).Select(snapshot => (snapshot.NvramSource, snapshot.DomainXml)));
+            Engine.List(domain.Domain).Select(snapshot => (snapshot.NvramSource, snapshot.DomainXml)));
 
         Engine.Remove(domain.Domain, first);
         Assert.False(Directory.Exists(Path.GetDirectoryName(copy)));
         Assert.Equal(BareDomain.Variables(2), File.ReadAllBytes(second.NvramSource!.Path!));
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         Assert.False(Directory.Exists(FolderOf(domain)));
     }
 
@@ -53,12 +53,12 @@ public sealed class FirmwareTests(LabFixture lab) : IDisposable
         var owner = LabScript.RunProgram("stat", "-c", "%u:%g %a", Nvram);
 
         var reporter = new HeardReporter();
-        Engine.Restore(domain.Domain, SnapshotList.Of(domain.Domain), reporter);
+        Engine.Restore(domain.Domain, Engine.List(domain.Domain), reporter);
         Assert.Contains("use -IncludeFirmware", Assert.Single(reporter.Warnings), StringComparison.Ordinal);
         Assert.Equal(BareDomain.Variables(2), File.ReadAllBytes(Nvram));
 
         reporter = new HeardReporter();
-        var restored = Assert.Single(Engine.Restore(domain.Domain, SnapshotList.Of(domain.Domain), reporter, includeFirmware: true));
+        var restored = Assert.Single(Engine.Restore(domain.Domain, Engine.List(domain.Domain), reporter, includeFirmware: true));
         Assert.Empty(reporter.Warnings);
         Assert.Equal(BareDomain.Variables(1), File.ReadAllBytes(Nvram));
         Assert.Equal(owner, LabScript.RunProgram("stat", "-c", "%u:%g %a", Nvram));
@@ -79,7 +79,7 @@ public sealed class FirmwareTests(LabFixture lab) : IDisposable
         var before = domain.Domain.Xml;
 
         var listing = new SnapshotListing();
-        Assert.Null(Assert.Single(SnapshotList.Of(domain.Domain, listing)).DomainXml);
+        Assert.Null(Assert.Single(Engine.List(domain.Domain, listing)).DomainXml);
         Assert.Contains("not the definition that was kept", Assert.Single(listing.TakeWarnings()), StringComparison.Ordinal);
         var error = Engine.Refused(() => Engine.Restore(domain.Domain, [snapshot], includeFirmware: true));
         Assert.Equal(("FirmwareInvalid", FailureKind.InvalidData), (error.ErrorId, error.Kind));
@@ -145,7 +145,7 @@ public sealed class FirmwareTests(LabFixture lab) : IDisposable
 
         Assert.Equal(expected, Repair(domain));
 
-        var snapshots = SnapshotList.Of(domain.Domain);
+        var snapshots = Engine.List(domain.Domain);
         Assert.Equal(expected == RepairAction.Finished ? 1 : 0, snapshots.Count);
         Assert.Equal(snapshots.Count > 0, Directory.Exists(FolderOf(domain)));
         Assert.All(snapshots, snapshot => Assert.Equal(BareDomain.Variables(1), File.ReadAllBytes(snapshot.NvramSource!.Path!)));
@@ -163,7 +163,7 @@ public sealed class FirmwareTests(LabFixture lab) : IDisposable
     public void A_run_that_is_undone_takes_its_copies_along()
     {
         using var domain = Make();
-        RunSteps.Observer = step => _ = step == RunStep.Prepared ? throw new IOException("full") : 0;
+        Engine.Observer = step => _ = step == RunStep.Prepared ? throw new IOException("full") : 0;
         Assert.Equal("HostFailure", Engine.Refused(() => Engine.Take(domain.Domain, "s1")).ErrorId);
         Assert.False(Directory.Exists(FolderOf(domain)));
     }
@@ -184,7 +184,7 @@ public sealed class FirmwareTests(LabFixture lab) : IDisposable
 
         Assert.Equal(BareDomain.Variables(expected == RepairAction.Finished ? (byte)1 : (byte)2), File.ReadAllBytes(Nvram));
         AssertNothingBeside();
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
     }
 
     [Fact]
@@ -193,17 +193,17 @@ public sealed class FirmwareTests(LabFixture lab) : IDisposable
         using var domain = Make();
         Engine.Take(domain.Domain, "s1");
         Write(2);
-        RunSteps.Observer = step =>
+        Engine.Observer = step =>
         {
             if (step == RunStep.StateSwitched)
             {
-                RunSteps.Observer = null;
+                Engine.Observer = null;
                 Write(3);
                 throw new IOException("full");
             }
         };
 
-        var error = Engine.Refused(() => Engine.Restore(domain.Domain, SnapshotList.Of(domain.Domain), includeFirmware: true));
+        var error = Engine.Refused(() => Engine.Restore(domain.Domain, Engine.List(domain.Domain), includeFirmware: true));
 
         Assert.Contains("holds what the guest has written", error.Message, StringComparison.Ordinal);
         Assert.Equal(BareDomain.Variables(2), File.ReadAllBytes(Nvram));
@@ -213,14 +213,14 @@ public sealed class FirmwareTests(LabFixture lab) : IDisposable
         File.Delete(written);
         Assert.Equal(RepairAction.Undone, Repair(domain));
         AssertNothingBeside();
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
     }
 
     private static string FolderOf(BareDomain domain) => $"{SetFolder.Root}/{domain.Domain.Uuid:D}";
 
     private static RepairAction Repair(BareDomain domain)
     {
-        using var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), TestContext.Current.CancellationToken)!;
+        using var plan = Engine.Current.PlanRepair(domain.Domain, null, new HeardReporter(), TestContext.Current.CancellationToken)!;
         return plan.Run(TestContext.Current.CancellationToken).Action;
     }
 

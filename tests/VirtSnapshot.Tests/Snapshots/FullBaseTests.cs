@@ -1,4 +1,3 @@
-using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
@@ -25,13 +24,13 @@ public class FullBaseTests(LabFixture lab)
 
         var overlay = domain.Domain.FindDisk("vda")!.Source;
         small.Fill();
-        var error = Engine.RemovalRefused(domain.Domain, SnapshotList.Of(domain.Domain));
+        var error = Engine.RemovalRefused(domain.Domain, Engine.List(domain.Domain));
         Assert.Equal((FailureKind.QuotaExceeded, "MergeFailed"), (error.Kind, error.ErrorId));
         Assert.Contains("no space", error.Message, StringComparison.OrdinalIgnoreCase);
         Assert.Equal(overlay.Path, domain.Domain.FindDisk("vda")!.Source.Path);
 
         File.Delete(Path.Combine(small.Folder, "filler"));
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         lab.TryVirsh("destroy", domain.Name);
         LabScript.RunProgram("qemu-io", "-r", "-f", "qcow2", "-c", "read -P 7 0 8M", image);
         Engine.AssertNothingLeft(domain.Domain);

@@ -1,7 +1,5 @@
 using System.Xml.Linq;
 using VirtSnapshot.Domains;
-using VirtSnapshot.Methods;
-using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
@@ -15,7 +13,7 @@ public class MethodSettingsTests(LabFixture lab)
     public void A_method_is_kept_through_restarts_of_the_domain_and_of_libvirtd()
     {
         using var domain = new BareDomain(lab, "methods", [BareDomain.Qcow2(lab, "methods", "vda"), BareDomain.Qcow2(lab, "methods", "vdb")]);
-        var set = Assert.Single(MethodSettings.Set(domain.Domain, Disks("vda"), DiskSnapshotMethod.Parse(Element)));
+        var set = Assert.Single(Engine.Settings.Set(domain.Domain, Disks("vda"), DiskSnapshotMethod.Parse(Element)));
         Assert.Equal(("vda", "qemu", false), (set.Disk, set.Method, set.IsDefault));
         AssertKept(domain);
         AssertKept(DomainFinder.FindOne(lab.Uri, domain.Name, TestContext.Current.CancellationToken));
@@ -27,20 +25,20 @@ public class MethodSettingsTests(LabFixture lab)
         lab.RestartDaemon();
         AssertKept(domain);
 
-        var reset = Assert.Single(MethodSettings.Reset(domain.Domain, Disks("vda")));
+        var reset = Assert.Single(Engine.Settings.Reset(domain.Domain, Disks("vda")));
         Assert.Equal(("qemu", true), (reset.Method, reset.IsDefault));
         Assert.DoesNotContain("urn:virtsnapshot", lab.Virsh("dumpxml", domain.Name), StringComparison.Ordinal);
         Assert.DoesNotContain("urn:virtsnapshot", lab.Virsh("dumpxml", "--inactive", domain.Name), StringComparison.Ordinal);
-        MethodSettings.Reset(domain.Domain, Disks("vda"));
+        Engine.Settings.Reset(domain.Domain, Disks("vda"));
     }
 
     [Fact]
     public void A_transient_domain_keeps_it_as_long_as_it_runs()
     {
         using var domain = new BareDomain(lab, "methods", isTransient: true);
-        MethodSettings.Set(domain.Domain, Disks("*"), DiskSnapshotMethod.Parse(Element));
+        Engine.Settings.Set(domain.Domain, Disks("*"), DiskSnapshotMethod.Parse(Element));
         AssertKept(domain);
-        MethodSettings.Reset(domain.Domain, []);
+        Engine.Settings.Reset(domain.Domain, []);
         Assert.Null(domain.Domain.FindDisk("vda")!.Method);
     }
 
@@ -50,7 +48,7 @@ public class MethodSettingsTests(LabFixture lab)
         using var domain = new BareDomain(lab, "methods", isRunning: false);
         var path = domain.Domain.Disks[0].Source.Path!;
         File.Delete(path);
-        var options = MethodSettings.GetOptions([new DomainDisks(domain.Domain, domain.Domain.Disks)]);
+        var options = Engine.Settings.GetOptions([new DomainDisks(domain.Domain, domain.Domain.Disks)]);
         var reasons = options.ToDictionary(option => option.Method!, option => option.Reason);
         Assert.All(
             ["btrfs", "lvm", "lvm-thin", "reflink", "zfs"],
@@ -62,7 +60,7 @@ public class MethodSettingsTests(LabFixture lab)
     public void The_configured_method_is_used_and_one_asked_for_goes_before_it()
     {
         using var domain = new BareDomain(lab, "methods", isRunning: false);
-        MethodSettings.Set(domain.Domain, Disks("vda"), DiskSnapshotMethod.Parse("qemu"));
+        Engine.Settings.Set(domain.Domain, Disks("vda"), DiskSnapshotMethod.Parse("qemu"));
         var details = new HeardReporter();
         Engine.Remove(domain.Domain, Engine.Take(domain.Domain, reporter: details));
         Assert.Contains(details.Details, detail => detail.Contains("configured for this disk", StringComparison.Ordinal));
@@ -77,14 +75,14 @@ public class MethodSettingsTests(LabFixture lab)
             lab, "methods", [BareDomain.Qcow2(lab, "methods", "vda"), "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>"], isRunning: false);
         Assert.Equal("MethodUnknown", Engine.Refused(() => Set("vda", "lvm-nope")).ErrorId);
         Assert.Equal("DiskNotFound", Engine.Refused(() => Set("vdz", "qemu")).ErrorId);
-        Assert.Equal("MethodUnsuitable", Engine.Refused(() => MethodSettings.Set(domain.Domain, [], DiskSnapshotMethod.Parse("qemu"))).ErrorId);
+        Assert.Equal("MethodUnsuitable", Engine.Refused(() => Engine.Settings.Set(domain.Domain, [], DiskSnapshotMethod.Parse("qemu"))).ErrorId);
         Assert.DoesNotContain("urn:virtsnapshot", lab.Virsh("dumpxml", domain.Name), StringComparison.Ordinal);
 
-        var settings = MethodSettings.Get([new DomainDisks(domain.Domain, domain.Domain.Disks)]);
+        var settings = Engine.Settings.Get([new DomainDisks(domain.Domain, domain.Domain.Disks)]);
         Assert.Equal([("vda", "qemu"), ("sda", null)], settings.Select(setting => (setting.Disk, setting.Method)));
         Assert.Contains("cdrom", settings[1].Reason, StringComparison.Ordinal);
 
-        void Set(string disk, string method) => MethodSettings.Set(domain.Domain, Disks(disk), DiskSnapshotMethod.Parse(method));
+        void Set(string disk, string method) => Engine.Settings.Set(domain.Domain, Disks(disk), DiskSnapshotMethod.Parse(method));
     }
 
     [Fact]
@@ -95,13 +93,13 @@ public class MethodSettingsTests(LabFixture lab)
             "methods",
             [BareDomain.Qcow2(lab, "methods", "vda"), BareDomain.Qcow2(lab, "methods", "vdb"), "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>"],
             isRunning: false);
-        MethodSettings.Set(domain.Domain, Disks("vdb"), DiskSnapshotMethod.Parse("qemu"));
-        var options = MethodSettings.GetOptions([new DomainDisks(domain.Domain, domain.Domain.Disks)]).GroupBy(option => option.Disk).ToList();
+        Engine.Settings.Set(domain.Domain, Disks("vdb"), DiskSnapshotMethod.Parse("qemu"));
+        var options = Engine.Settings.GetOptions([new DomainDisks(domain.Domain, domain.Domain.Disks)]).GroupBy(option => option.Disk).ToList();
         Assert.Equal(["vda", "vdb", "sda"], options.Select(disk => disk.Key));
         Assert.All(options.SelectMany(disk => disk), option => Assert.EndsWith(".", option.Reason, StringComparison.Ordinal));
         foreach (var (disk, reason) in new[] { (options[0], "Taken unless another is asked for: "), (options[1], "Taken, since it is configured for this disk: ") })
         {
-            Assert.Equal(MethodCatalog.Selector.Providers.Select(provider => provider.Method).Order(), disk.Select(option => option.Method).Order());
+            Assert.Equal(Engine.Current.Methods.Methods.Select(method => method.Name).Order(), disk.Select(option => option.Method).Order());
             Assert.Equal(("qemu", true, true), (disk.First().Method, disk.First().IsChosen, disk.First().CanServe));
             Assert.StartsWith(reason, disk.First().Reason, StringComparison.Ordinal);
             Assert.All(disk.Skip(1), option => Assert.False(option.IsChosen));

@@ -1,7 +1,6 @@
 using System.Text.RegularExpressions;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
-using VirtSnapshot.Snapshots;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
 
@@ -28,7 +27,7 @@ public partial class QuiescedPairTests(LabFixture lab)
             Assert.All(snapshots, snapshot => Assert.Equal((Consistency.Quiesced, SnapshotState.Available), (snapshot.Consistency, snapshot.State)));
             Assert.Single(snapshots.Select(snapshot => snapshot.Group).Distinct());
             Assert.InRange(snapshots[0].FreezeWindow!.Value, TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(30));
-            Assert.Equal(snapshots.Select(snapshot => snapshot.ToString()), SnapshotList.Of(Guest.Domain).Select(snapshot => snapshot.ToString()));
+            Assert.Equal(snapshots.Select(snapshot => snapshot.ToString()), Engine.List(Guest.Domain).Select(snapshot => snapshot.ToString()));
 
             // The reader fails where a record is torn, the journal needs a replay or e2fsck complains.
             var last = snapshots.Select(snapshot => TestGuest.ReadRecords(snapshot.BackupSource.Path!)).ToList();

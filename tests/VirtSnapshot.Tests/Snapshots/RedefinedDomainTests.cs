@@ -34,9 +34,9 @@ public sealed class RedefinedDomainTests(LabFixture lab)
         Assert.Equal(RepairAction.Reattached, Repair(domain, null).Action);
         AssertQuiet(domain);
         lab.Virsh("destroy", domain.Name);
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain)).State);
         AssertHolds(domain, New);
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         AssertHolds(domain, New);
         Engine.AssertNothingLeft(domain.Domain);
     }
@@ -57,14 +57,14 @@ public sealed class RedefinedDomainTests(LabFixture lab)
 
         Assert.Equal(
             [("s1", SnapshotState.Detached), ("s2", SnapshotState.Detached)],
-            SnapshotList.Of(domain.Domain).Select(snapshot => (snapshot.Name, snapshot.State)));
+            Engine.List(domain.Domain).Select(snapshot => (snapshot.Name, snapshot.State)));
         AssertWarned(domain, "do not delete that");
-        Assert.All(SnapshotList.Of(domain.Domain), snapshot => Assert.Equal("SnapshotDetached", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId));
+        Assert.All(Engine.List(domain.Domain), snapshot => Assert.Equal("SnapshotDetached", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId));
         var taken = Engine.Refused(() => Engine.Take(domain.Domain, "s1"));
         Assert.Equal("OverlayExists", taken.ErrorId);
         Assert.Contains("Do not delete it: 'Repair-DiskSnapshot redefined'", taken.Message, StringComparison.Ordinal);
         var reporter = new HeardReporter();
-        Assert.Null(RepairPlan.Make(domain.Domain, reporter, Token));
+        Assert.Null(Engine.Current.PlanRepair(domain.Domain, null, reporter, Token));
         Assert.Contains("-DetachedOverlay Reattach", Assert.Single(reporter.Warnings), StringComparison.Ordinal);
 
         foreach (var step in isKilled ? [RunStep.Recorded, RunStep.DiskSwitched] : Array.Empty<RunStep>())
@@ -78,9 +78,9 @@ public sealed class RedefinedDomainTests(LabFixture lab)
         }
 
         AssertQuiet(domain);
-        Assert.All(SnapshotList.Of(domain.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
+        Assert.All(Engine.List(domain.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
         AssertHolds(domain, New);
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         AssertHolds(domain, New);
         Engine.AssertNothingLeft(domain.Domain);
     }
@@ -98,19 +98,19 @@ public sealed class RedefinedDomainTests(LabFixture lab)
         lab.Virsh("destroy", domain.Name);
         lab.Virsh("start", domain.Name);
         AssertWarned(domain, "do not delete that");
-        Assert.Equal("DomainRunning", Engine.Refused(() => RepairPlan.Make(domain.Domain, DetachedOverlay.Reattach, new HeardReporter(), Token)).ErrorId);
+        Assert.Equal("DomainRunning", Engine.Refused(() => Engine.Current.PlanRepair(domain.Domain, DetachedOverlay.Reattach, new HeardReporter(), Token)).ErrorId);
         domain.Write(Old, offset: "1M");
         lab.Virsh("destroy", domain.Name);
 
-        var error = Engine.Refused(() => RepairPlan.Make(domain.Domain, DetachedOverlay.Reattach, new HeardReporter(), Token));
+        var error = Engine.Refused(() => Engine.Current.PlanRepair(domain.Domain, DetachedOverlay.Reattach, new HeardReporter(), Token));
         Assert.Equal("NotReattachable", error.ErrorId);
         Assert.Contains("was written to after", error.Message, StringComparison.Ordinal);
 
         var dying = new CrashTestRequest { Work = CrashTestWork.Repair, Detached = DetachedOverlay.KeepAside, Step = RunStep.CatalogRewritten };
         CrashTestProcess.Die(lab, domain.Name, dying);
-        Assert.All(SnapshotList.Of(domain.Domain), snapshot => Assert.Equal(SnapshotState.Detached, snapshot.State));
+        Assert.All(Engine.List(domain.Domain), snapshot => Assert.Equal(SnapshotState.Detached, snapshot.State));
         Assert.Equal(RepairAction.KeptAside, Repair(domain, DetachedOverlay.KeepAside).Action);
-        Assert.Empty(SnapshotList.Of(domain.Domain));
+        Assert.Empty(Engine.List(domain.Domain));
         AssertQuiet(domain);
         AssertHolds(domain, Old);
         var kept = Assert.Single(Directory.GetFiles(lab.Images, "redefined-vda.s2.qcow2.kept-*"));
@@ -133,8 +133,8 @@ public sealed class RedefinedDomainTests(LabFixture lab)
         Define(xml);
         lab.Virsh("destroy", domain.Name);
 
-        Assert.Equal(2, SnapshotList.Of(domain.Domain).Count(snapshot => snapshot.State == SnapshotState.Detached));
-        Assert.Equal("NotReattachable", Engine.Refused(() => RepairPlan.Make(domain.Domain, DetachedOverlay.Reattach, new HeardReporter(), Token)).ErrorId);
+        Assert.Equal(2, Engine.List(domain.Domain).Count(snapshot => snapshot.State == SnapshotState.Detached));
+        Assert.Equal("NotReattachable", Engine.Refused(() => Engine.Current.PlanRepair(domain.Domain, DetachedOverlay.Reattach, new HeardReporter(), Token)).ErrorId);
         Assert.Equal(RepairAction.KeptAside, Repair(domain, DetachedOverlay.KeepAside).Action);
         AssertQuiet(domain);
         AssertHolds(Assert.Single(Directory.GetFiles(lab.Images, "redefined-vda.s1.qcow2.kept-*")), Old);
@@ -160,7 +160,7 @@ public sealed class RedefinedDomainTests(LabFixture lab)
             LabScript.RunProgram("qemu-io", "-f", "qcow2", "-c", "write 0 64k", Path.Combine(folder, "redefined-vda.mine.qcow2"));
             Define(xml);
             lab.Virsh("destroy", domain.Name);
-            Assert.Equal(("s1", SnapshotState.Detached), Assert.Single(SnapshotList.Of(domain.Domain).Select(snapshot => (snapshot.Name, snapshot.State))));
+            Assert.Equal(("s1", SnapshotState.Detached), Assert.Single(Engine.List(domain.Domain).Select(snapshot => (snapshot.Name, snapshot.State))));
             Assert.Equal(RepairAction.Reattached, Repair(domain, DetachedOverlay.Reattach).Action);
             AssertHolds(domain, New);
         }
@@ -178,21 +178,21 @@ public sealed class RedefinedDomainTests(LabFixture lab)
         Engine.Take(domain.Domain, "s1");
         domain.Write(New);
         lab.Virsh("destroy", domain.Name);
-        var group = Assert.Single(SnapshotList.Of(domain.Domain)).Group;
+        var group = Assert.Single(Engine.List(domain.Domain)).Group;
         lab.Virsh("metadata", domain.Name, $"urn:virtsnapshot:1:set:{group:D}", "--remove", "--config");
 
-        var lost = Assert.Single(SnapshotList.Of(domain.Domain));
+        var lost = Assert.Single(Engine.List(domain.Domain));
         Assert.Equal(("s1", group, SnapshotState.Unknown), (lost.Name, lost.Group, lost.State));
         Assert.Equal("SnapshotNotRecorded", Engine.RemovalRefused(domain.Domain, lost).ErrorId);
         Assert.Equal(RepairAction.Recorded, Repair(domain, null).Action);
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         AssertHolds(domain, New);
         Engine.AssertNothingLeft(domain.Domain);
     }
 
     private static RepairResult Repair(BareDomain domain, DetachedOverlay? detached)
     {
-        using var plan = RepairPlan.Make(domain.Domain, detached, new HeardReporter(), Token)!;
+        using var plan = Engine.Current.PlanRepair(domain.Domain, detached, new HeardReporter(), Token)!;
         Assert.NotEmpty(plan.Description);
         return plan.Run(Token);
     }
@@ -200,16 +200,16 @@ public sealed class RedefinedDomainTests(LabFixture lab)
     private static void AssertWarned(BareDomain domain, string text)
     {
         var listing = new SnapshotListing();
-        SnapshotList.Of(domain.Domain, listing);
+        Engine.List(domain.Domain, listing);
         Assert.Contains(text, Assert.Single(listing.TakeWarnings()), StringComparison.Ordinal);
     }
 
     private static void AssertQuiet(BareDomain domain)
     {
         var listing = new SnapshotListing();
-        SnapshotList.Of(domain.Domain, listing);
+        Engine.List(domain.Domain, listing);
         Assert.Empty(listing.TakeWarnings());
-        using var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), Token);
+        using var plan = Engine.Current.PlanRepair(domain.Domain, null, new HeardReporter(), Token);
         Assert.Null(plan);
     }
 

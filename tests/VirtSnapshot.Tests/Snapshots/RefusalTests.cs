@@ -31,7 +31,7 @@ public sealed class RefusalTests : IDisposable
 
     public void Dispose()
     {
-        RunSteps.Observer = null;
+        Engine.Observer = null;
         domain.Dispose();
     }
 
@@ -212,7 +212,7 @@ public sealed class RefusalTests : IDisposable
         return error;
     }
 
-    private static void At(RunStep when, Action action) => RunSteps.Observer = step =>
+    private static void At(RunStep when, Action action) => Engine.Observer = step =>
     {
         if (step == when)
         {

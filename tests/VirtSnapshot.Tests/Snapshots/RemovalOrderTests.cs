@@ -25,15 +25,15 @@ public class RemovalOrderTests(LabFixture lab)
     {
         using var domain = new BareDomain(lab, "orders", isRunning: isRunning);
         TakeThree(domain);
-        var contents = SnapshotList.Of(domain.Domain).ToDictionary(snapshot => snapshot.Name, snapshot => ImageDigest.Of(snapshot.BackupSource));
+        var contents = Engine.List(domain.Domain).ToDictionary(snapshot => snapshot.Name, snapshot => ImageDigest.Of(snapshot.BackupSource));
         var disk = DiskContent(domain);
         Assert.Equal(4, contents.Values.Append(disk).Distinct().Count());
 
         foreach (var name in request.Split(' '))
         {
-            Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain).Single(snapshot => snapshot.Name == name));
+            Engine.Remove(domain.Domain, Engine.List(domain.Domain).Single(snapshot => snapshot.Name == name));
             contents.Remove(name);
-            var left = SnapshotList.Of(domain.Domain);
+            var left = Engine.List(domain.Domain);
             Assert.All(left, snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
             Assert.Equal(contents, left.ToDictionary(snapshot => snapshot.Name, snapshot => ImageDigest.Of(snapshot.BackupSource)));
             Assert.Equal(disk, DiskContent(domain));
@@ -50,7 +50,7 @@ public class RemovalOrderTests(LabFixture lab)
     {
         using var domain = new BareDomain(lab, "orders", isRunning: false);
         TakeThree(domain);
-        var set = SnapshotList.Of(domain.Domain).ToDictionary(snapshot => snapshot.Name);
+        var set = Engine.List(domain.Domain).ToDictionary(snapshot => snapshot.Name);
         var overlay = set[missing].ModifiedDisk!.Source.Path!;
         var away = $"{overlay}-away";
 
@@ -59,8 +59,8 @@ public class RemovalOrderTests(LabFixture lab)
         Assert.All(refused.Split(' '), name => Assert.Equal("SourceMissing", Engine.RemovalRefused(domain.Domain, [set[name]]).ErrorId));
         Assert.Null(RunJournal.Read(domain.Domain));
         File.Move(away, overlay);
-        Assert.All(SnapshotList.Of(domain.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Assert.All(Engine.List(domain.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         Engine.AssertNothingLeft(domain.Domain);
     }
 
@@ -72,7 +72,7 @@ public class RemovalOrderTests(LabFixture lab)
         using var domain = new BareDomain(lab, "orders", isRunning: isRunning);
         TakeThree(domain);
         var disk = DiskContent(domain);
-        Engine.Remove(domain.Domain, [.. SnapshotList.Of(domain.Domain).Reverse()]);
+        Engine.Remove(domain.Domain, [.. Engine.List(domain.Domain).Reverse()]);
         Engine.AssertNothingLeft(domain.Domain);
         Assert.Equal(disk, DiskContent(domain));
     }

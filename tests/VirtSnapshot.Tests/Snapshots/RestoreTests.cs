@@ -26,7 +26,7 @@ public class RestoreTests(LabFixture lab)
 
             Assert.Equal(contents[name], DiskContent(domain));
             Assert.Equal(contents, Contents(domain));
-            Assert.All(SnapshotList.Of(domain.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
+            Assert.All(Engine.List(domain.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
             Assert.Equal((name, domain.Domain.FindDisk("vda")!.Source.Path), (restored.Name, restored.ModifiedDisk!.Source.Path));
             AssertOnlyChain(domain);
 
@@ -37,7 +37,7 @@ public class RestoreTests(LabFixture lab)
         }
 
         var disk = DiskContent(domain);
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         Engine.AssertNothingLeft(domain.Domain);
         Assert.Equal(disk, DiskContent(domain));
     }
@@ -49,7 +49,7 @@ public class RestoreTests(LabFixture lab)
         TakeThree(domain);
         var (xml, files) = (domain.Domain.Xml, Files(domain));
         var doomed = domain.Domain.FindDisk("vda")!.Source.Path!;
-        using (var plan = RestorePlan.Make(domain.Domain, Named(domain, "s1"), new HeardReporter(), TestContext.Current.CancellationToken))
+        using (var plan = Engine.Current.PlanRestore(domain.Domain, Named(domain, "s1"), false, new HeardReporter(), TestContext.Current.CancellationToken))
         {
             var disk = Assert.Single(plan.Disks);
             Assert.Equal(["s3", "s2"], disk.LostSnapshots);
@@ -77,7 +77,7 @@ public class RestoreTests(LabFixture lab)
         Assert.Contains("only vdb is restored: vda stays", Assert.Single(reporter.Warnings), StringComparison.Ordinal);
         Assert.Equal(before[0], Digests(domain)[0]);
         Assert.NotEqual(before[1], Digests(domain)[1]);
-        Assert.Equal(["vda@s1", "vdb@s1", "vda@s2"], SnapshotList.Of(domain.Domain).Select(snapshot => $"{snapshot.Disk}@{snapshot.Name}"));
+        Assert.Equal(["vda@s1", "vdb@s1", "vda@s2"], Engine.List(domain.Domain).Select(snapshot => $"{snapshot.Disk}@{snapshot.Name}"));
 
         Assert.Equal(2, Engine.Restore(domain.Domain, "s1").Count);
         Assert.Equal(Named(domain, "s1").Select(snapshot => ImageDigest.Of(snapshot.BackupSource)), Digests(domain));
@@ -112,7 +112,7 @@ public class RestoreTests(LabFixture lab)
         lab.Virsh("destroy", domain.Name);
         Assert.NotEqual(content, DiskContent(domain));
         Assert.Equal(content, ImageDigest.Of(image, "raw"));
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain)).State);
     }
 
     [Theory]
@@ -134,7 +134,7 @@ public class RestoreTests(LabFixture lab)
                 lab.Virsh("start", domain.Name, "--paused");
                 break;
             case "two sets":
-                chosen = [.. SnapshotList.Of(domain.Domain)];
+                chosen = [.. Engine.List(domain.Domain)];
                 break;
             case "overlay without a record":
                 lab.Virsh("snapshot-create-as", domain.Name, "strange", "--disk-only", "--no-metadata");
@@ -189,7 +189,7 @@ public class RestoreTests(LabFixture lab)
         var expected = Contents(domain)["s2"];
         var source = Assert.Single(Named(domain, "s3")).BackupSource.Path!;
         FileStream? reader = null;
-        RunSteps.Observer = step => reader ??= step == RunStep.AllSwitched ? File.Open(source, FileMode.Open, FileAccess.Read, FileShare.ReadWrite) : null;
+        Engine.Observer = step => reader ??= step == RunStep.AllSwitched ? File.Open(source, FileMode.Open, FileAccess.Read, FileShare.ReadWrite) : null;
         try
         {
             var error = Engine.Refused(() => Engine.Restore(domain.Domain, "s2"));
@@ -198,13 +198,13 @@ public class RestoreTests(LabFixture lab)
         }
         finally
         {
-            RunSteps.Observer = null;
+            Engine.Observer = null;
             reader?.Dispose();
         }
 
         Assert.Equal(expected, DiskContent(domain));
         Assert.True(File.Exists(source));
-        using var repair = RepairPlan.Make(domain.Domain, new HeardReporter(), TestContext.Current.CancellationToken)!;
+        using var repair = Engine.Current.PlanRepair(domain.Domain, null, new HeardReporter(), TestContext.Current.CancellationToken)!;
         Assert.Equal(RepairAction.Finished, repair.Run(TestContext.Current.CancellationToken).Action);
         Assert.Equal(expected, DiskContent(domain));
         AssertOnlyChain(domain);
@@ -228,7 +228,7 @@ public class RestoreTests(LabFixture lab)
     {
         foreach (var disk in domain.Domain.Disks)
         {
-            BareDomain.WriteOffline(disk.Source.Path!, (byte)(SnapshotList.Of(domain.Domain).Count + 1), "3M");
+            BareDomain.WriteOffline(disk.Source.Path!, (byte)(Engine.List(domain.Domain).Count + 1), "3M");
         }
     }
 
@@ -236,10 +236,10 @@ public class RestoreTests(LabFixture lab)
         BareDomain.WriteOffline(domain.Domain.FindDisk("vda")!.Source.Path!, pattern, offset);
 
     private static IReadOnlyList<DiskSnapshot> Named(BareDomain domain, string name) =>
-        [.. SnapshotList.Of(domain.Domain).Where(snapshot => snapshot.Name == name)];
+        [.. Engine.List(domain.Domain).Where(snapshot => snapshot.Name == name)];
 
     private static Dictionary<string, string> Contents(BareDomain domain) =>
-        SnapshotList.Of(domain.Domain).ToDictionary(snapshot => snapshot.Name, snapshot => ImageDigest.Of(snapshot.BackupSource));
+        Engine.List(domain.Domain).ToDictionary(snapshot => snapshot.Name, snapshot => ImageDigest.Of(snapshot.BackupSource));
 
     private static string DiskContent(BareDomain domain) => ImageDigest.Of(domain.Domain.FindDisk("vda")!.Source);
 

@@ -26,21 +26,21 @@ public sealed class RevertedDomainTests(LabFixture lab)
         domain.Write(7);
         Revert(domain, byHand, definition);
         Assert.False(File.Exists(byHand));
-        Assert.DoesNotContain(SnapshotList.Of(domain.Domain), snapshot => snapshot.Name == "ours");
+        Assert.DoesNotContain(Engine.List(domain.Domain), snapshot => snapshot.Name == "ours");
         var content = File.ReadAllBytes(overlay);
 
         var warning = Assert.Single(Warnings(domain));
         Assert.StartsWith($"'{overlay}' holds what disk 'vda' of domain 'reverted' wrote after snapshot 'ours'", warning, StringComparison.Ordinal);
         Assert.Contains($"'{byHand}', is not there", warning, StringComparison.Ordinal);
         var reporter = new HeardReporter();
-        Assert.Null(RepairPlan.Make(domain.Domain, reporter, Token));
+        Assert.Null(Engine.Current.PlanRepair(domain.Domain, null, reporter, Token));
         Assert.Equal([warning], reporter.Warnings);
         reporter = new HeardReporter();
-        Assert.Null(RepairPlan.Make(domain.Domain, DetachedOverlay.Reattach, reporter, Token));
+        Assert.Null(Engine.Current.PlanRepair(domain.Domain, DetachedOverlay.Reattach, reporter, Token));
         Assert.Equal([warning], reporter.Warnings);
         Assert.Equal(content, File.ReadAllBytes(overlay));
 
-        using (var plan = RepairPlan.Make(domain.Domain, DetachedOverlay.KeepAside, new HeardReporter(), Token)!)
+        using (var plan = Engine.Current.PlanRepair(domain.Domain, DetachedOverlay.KeepAside, new HeardReporter(), Token)!)
         {
             Assert.Contains(overlay, plan.Description, StringComparison.Ordinal);
             Assert.Equal(RepairAction.KeptAside, plan.Run(Token).Action);
@@ -53,7 +53,7 @@ public sealed class RevertedDomainTests(LabFixture lab)
     private static IReadOnlyList<string> Warnings(BareDomain domain)
     {
         var listing = new SnapshotListing();
-        SnapshotList.Of(domain.Domain, listing);
+        Engine.List(domain.Domain, listing);
         return listing.TakeWarnings();
     }
 

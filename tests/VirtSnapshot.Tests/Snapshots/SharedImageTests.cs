@@ -44,7 +44,7 @@ public sealed partial class SharedImageTests(LabFixture lab) : VolumeTest(lab)
         Lab.Virsh("destroy", other.Name);
         Lab.Virsh("undefine", other.Name);
         Engine.Take(domain.Domain, "one", method: method);
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
     }
 
     [Fact]
@@ -73,7 +73,7 @@ public sealed partial class SharedImageTests(LabFixture lab) : VolumeTest(lab)
         var reporter = new HeardReporter();
         Engine.Take(domain.Domain, "one", reporter: reporter);
         Assert.Empty(reporter.Warnings);
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain).Single(snapshot => snapshot.Name == "one"));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain).Single(snapshot => snapshot.Name == "one"));
     }
 
     [Theory]
@@ -111,7 +111,7 @@ public sealed partial class SharedImageTests(LabFixture lab) : VolumeTest(lab)
         var reporter = new HeardReporter();
         Assert.Equal(SnapshotState.Available, Assert.Single(Engine.Take(domain.Domain, "one", method: "reflink", reporter: reporter)).State);
         Assert.Contains(reporter.Warnings, warning => warning.Contains("disk 'vdb' of domain 'second'", StringComparison.Ordinal));
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
 
         Lab.Virsh("destroy", domain.Name);
         Lab.Virsh("start", other.Name);
@@ -126,7 +126,7 @@ public sealed partial class SharedImageTests(LabFixture lab) : VolumeTest(lab)
         var reporter = new HeardReporter();
         Engine.Take(domain.Domain, "one", reporter: reporter);
         Assert.Empty(reporter.Warnings);
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain)).State);
     }
 
     [Fact]
@@ -136,12 +136,12 @@ public sealed partial class SharedImageTests(LabFixture lab) : VolumeTest(lab)
         Engine.Take(domain.Domain, "one");
         BareDomain.WriteOffline(domain.Domain.FindDisk("vda")!.Source.Path!, 1, "1M");
         var listing = new SnapshotListing();
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain, listing)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain, listing)).State);
         using var other = new BareDomain(Lab, "second", [BareDomain.FileDisk(domain.Image(), "vda", "qcow2")]);
         other.Write(9);
 
         // One listing reads the other domains once, however many domains it lists.
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain, listing)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain, listing)).State);
 
         var (output, warning) = Get(domain.Name);
         var snapshot = Assert.Single(output);
@@ -154,7 +154,7 @@ public sealed partial class SharedImageTests(LabFixture lab) : VolumeTest(lab)
         var before = Contents();
         Follow(warning);
         Engine.Remove(domain.Domain, snapshot);
-        Assert.Empty(SnapshotList.Of(domain.Domain));
+        Assert.Empty(Engine.List(domain.Domain));
         Lab.Virsh("destroy", domain.Name);
         Assert.Equal(before, Contents());
         Lab.Virsh("start", domain.Name);
@@ -182,16 +182,16 @@ public sealed partial class SharedImageTests(LabFixture lab) : VolumeTest(lab)
             Lab.Virsh("start", second.Name);
         }
 
-        Assert.Equal("SourceShared", Engine.RemovalRefused(second.Domain, SnapshotList.Of(second.Domain)).ErrorId);
-        var error = Engine.RemovalRefused(first.Domain, SnapshotList.Of(first.Domain));
+        Assert.Equal("SourceShared", Engine.RemovalRefused(second.Domain, Engine.List(second.Domain)).ErrorId);
+        var error = Engine.RemovalRefused(first.Domain, Engine.List(first.Domain));
         Assert.Equal("SourceShared", error.ErrorId);
         Follow(error.Message);
-        Engine.Remove(first.Domain, SnapshotList.Of(first.Domain));
-        Engine.Remove(second.Domain, SnapshotList.Of(second.Domain));
+        Engine.Remove(first.Domain, Engine.List(first.Domain));
+        Engine.Remove(second.Domain, Engine.List(second.Domain));
 
         foreach (var (domain, number) in new[] { first, second }.Select((domain, number) => (domain, number)))
         {
-            Assert.Empty(SnapshotList.Of(domain.Domain));
+            Assert.Empty(Engine.List(domain.Domain));
             Assert.Null(RunJournal.Read(domain.Domain));
             Lab.TryVirsh("destroy", domain.Name);
             Lab.Virsh("start", domain.Name);

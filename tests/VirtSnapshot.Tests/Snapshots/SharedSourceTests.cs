@@ -91,6 +91,6 @@ public class SharedSourceTests(LabFixture lab)
         Assert.Equal((FailureKind.ResourceBusy, errorId), (error.Kind, error.ErrorId));
         Assert.Contains(names, error.Message, StringComparison.Ordinal);
         Assert.Equal(xml, domain.Domain.Xml);
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain)).State);
     }
 }

@@ -16,12 +16,12 @@ public sealed class ShieldTests(LabFixture lab) : FaultTest(lab)
     [Fact]
     public void The_guest_is_frozen_for_the_switch_alone_and_writes_on_while_the_slow_snapshot_is_taken()
     {
-        using var method = CopyDriver.Register(Slow);
+        using var method = CopyMethod.Register(Slow);
         var disks = Live.Domain.Disks.Select(disk => disk.Source.Path).ToList();
         Live.WaitForMoreRecords();
         var acknowledged = Live.LastAcknowledged();
 
-        var snapshots = Engine.Take(Live.Domain, "slow", quiescing: Engine.Required, method: CopyDriver.MethodName);
+        var snapshots = Engine.Take(Live.Domain, "slow", quiescing: Engine.Required, method: CopyMethod.MethodName);
         var afterwards = Live.LastAcknowledged();
 
         Assert.All(snapshots, snapshot => Assert.Equal((Consistency.Quiesced, null), (snapshot.Consistency, snapshot.ModifiedDisk)));
@@ -38,16 +38,16 @@ public sealed class ShieldTests(LabFixture lab) : FaultTest(lab)
     [Fact]
     public void Methods_are_mixed_in_one_set_of_one_moment()
     {
-        using var method = CopyDriver.Register(TimeSpan.Zero);
+        using var method = CopyMethod.Register(TimeSpan.Zero);
         Engine.Take(Live.Domain, "before", disks: ["vdb"]);
-        Engine.Remove(Live.Domain, SnapshotList.Of(Live.Domain));
-        MethodSettings.Set(Live.Domain, [DiskSelector.Parse("vdb")], DiskSnapshotMethod.Parse(CopyDriver.MethodName));
+        Engine.Remove(Live.Domain, Engine.List(Live.Domain));
+        Engine.Settings.Set(Live.Domain, [DiskSelector.Parse("vdb")], DiskSnapshotMethod.Parse(CopyMethod.MethodName));
         Live.WaitForMoreRecords();
 
         var snapshots = Engine.Take(Live.Domain, "mixed", quiescing: Engine.Required);
-        MethodSettings.Reset(Live.Domain, []);
+        Engine.Settings.Reset(Live.Domain, []);
 
-        Assert.Equal([QemuMethod.MethodName, CopyDriver.MethodName], snapshots.Select(snapshot => snapshot.Method));
+        Assert.Equal([QemuMethod.MethodName, CopyMethod.MethodName], snapshots.Select(snapshot => snapshot.Method));
         Assert.NotNull(snapshots[0].ModifiedDisk);
         Assert.Null(snapshots[1].ModifiedDisk);
         Assert.Empty(Live.Domain.FindDisk("vdb")!.BackingChain);
@@ -67,7 +67,7 @@ public sealed class ShieldTests(LabFixture lab) : FaultTest(lab)
     [InlineData(nameof(RunStep.Discarded), RepairAction.Finished)]
     public void Whoever_dies_behind_the_shield_is_repaired_and_no_record_is_lost(string step, RepairAction action)
     {
-        using var method = CopyDriver.Register(Slow);
+        using var method = CopyMethod.Register(Slow);
         CrashTestProcess.Die(Lab, Live.Name, new CrashTestRequest
         {
             Work = CrashTestWork.Snapshot,
@@ -81,18 +81,18 @@ public sealed class ShieldTests(LabFixture lab) : FaultTest(lab)
         var recorded = action != RepairAction.Undone;
         Assert.Equal(recorded ? Live.Domain.Disks.Count : 0, Named(Live, "fault").Count);
         Assert.All(Live.Domain.Disks, disk => Assert.Empty(disk.BackingChain));
-        Engine.Remove(Live.Domain, SnapshotList.Of(Live.Domain));
+        Engine.Remove(Live.Domain, Engine.List(Live.Domain));
         AssertAllRecordsThere(Live);
     }
 
     [Fact]
     public void Without_a_freeze_and_without_a_shield_the_guest_stands_still_and_goes_on()
     {
-        using var method = CopyDriver.Register(TimeSpan.Zero);
+        using var method = CopyMethod.Register(TimeSpan.Zero);
         Live.WaitForMoreRecords();
         var acknowledged = Live.LastAcknowledged();
 
-        var snapshots = Engine.Take(Live.Domain, "still", quiescing: Engine.NoQuiesce, method: CopyDriver.MethodName, shield: ShieldUse.Never);
+        var snapshots = Engine.Take(Live.Domain, "still", quiescing: Engine.NoQuiesce, method: CopyMethod.MethodName, shield: ShieldUse.Never);
 
         Assert.All(snapshots, snapshot => Assert.Equal(Consistency.Paused, snapshot.Consistency));
         var last = snapshots.Select(snapshot => TestGuest.ReadRecords(snapshot.BackupSource.Path!, crashed: true)).ToList();
@@ -105,11 +105,11 @@ public sealed class ShieldTests(LabFixture lab) : FaultTest(lab)
     [Fact]
     public void A_guest_that_somebody_else_has_paused_meanwhile_stays_paused()
     {
-        using var method = CopyDriver.Register(TimeSpan.Zero);
+        using var method = CopyMethod.Register(TimeSpan.Zero);
         At(RunStep.Prepared, () => Lab.Virsh("suspend", Live.Name));
         try
         {
-            var snapshots = Engine.Take(Live.Domain, "theirs", quiescing: Engine.NoQuiesce, method: CopyDriver.MethodName, shield: ShieldUse.Never);
+            var snapshots = Engine.Take(Live.Domain, "theirs", quiescing: Engine.NoQuiesce, method: CopyMethod.MethodName, shield: ShieldUse.Never);
             Assert.True(Live.Domain.IsPaused);
             Engine.Remove(Live.Domain, snapshots);
             Assert.True(Live.Domain.IsPaused);
@@ -125,11 +125,11 @@ public sealed class ShieldTests(LabFixture lab) : FaultTest(lab)
     [Fact]
     public void A_slow_snapshot_that_fails_behind_the_shield_is_undone_and_the_guest_never_waited()
     {
-        using var method = CopyDriver.Register(TimeSpan.FromSeconds(2));
+        using var method = CopyMethod.Register(TimeSpan.FromSeconds(2));
         At(RunStep.Thawed, () => LabScript.RunProgram("mv", Live.Image("vdb"), Live.Image("vdb") + ".away"));
         try
         {
-            Engine.Refused(() => Engine.Take(Live.Domain, "fails", quiescing: Engine.Required, method: CopyDriver.MethodName));
+            Engine.Refused(() => Engine.Take(Live.Domain, "fails", quiescing: Engine.Required, method: CopyMethod.MethodName));
         }
         finally
         {
@@ -137,7 +137,7 @@ public sealed class ShieldTests(LabFixture lab) : FaultTest(lab)
         }
 
         // The overlay could not be merged into an image that was not where it belongs.
-        using (var plan = RepairPlan.Make(Live.Domain, new HeardReporter(), Token))
+        using (var plan = Engine.Current.PlanRepair(Live.Domain, null, new HeardReporter(), Token))
         {
             plan?.Run(Token);
         }
@@ -151,7 +151,7 @@ public sealed class ShieldTests(LabFixture lab) : FaultTest(lab)
     [InlineData(nameof(RunStep.Taken))]
     public void A_guest_that_stands_still_goes_on_when_we_die(string step)
     {
-        using var method = CopyDriver.Register(TimeSpan.Zero);
+        using var method = CopyMethod.Register(TimeSpan.Zero);
         CrashTestProcess.Die(Lab, Live.Name, new CrashTestRequest
         {
             Work = CrashTestWork.Snapshot,

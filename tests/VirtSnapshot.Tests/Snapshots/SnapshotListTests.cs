@@ -17,7 +17,7 @@ public class SnapshotListTests(LabFixture lab)
         Engine.Take(domain.Domain, "a");
         Assert.Equal(
             [("b", SnapshotState.Available), ("a", SnapshotState.Available)],
-            SnapshotList.Of(domain.Domain).Select(snapshot => (snapshot.Name, snapshot.State)));
+            Engine.List(domain.Domain).Select(snapshot => (snapshot.Name, snapshot.State)));
     }
 
     [Fact]
@@ -26,9 +26,9 @@ public class SnapshotListTests(LabFixture lab)
         using var domain = new BareDomain(lab, "listed", isRunning: false);
         Engine.Take(domain.Domain);
         File.Move(domain.Image(), domain.Image() + "-away");
-        Assert.Equal(SnapshotState.Missing, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Missing, Assert.Single(Engine.List(domain.Domain)).State);
         File.Move(domain.Image() + "-away", domain.Image());
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain)).State);
     }
 
     [Fact]
@@ -37,13 +37,13 @@ public class SnapshotListTests(LabFixture lab)
         using var domain = new BareDomain(lab, "listed");
         var snapshot = Assert.Single(Engine.Take(domain.Domain));
         lab.Virsh("blockcommit", domain.Name, "vda", "--active", "--pivot", "--wait");
-        Assert.Equal(SnapshotState.Invalid, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Invalid, Assert.Single(Engine.List(domain.Domain)).State);
 
         var heard = new HeardReporter();
         Assert.Null(Assert.Single(Engine.TryRemove(domain.Domain, [snapshot], reporter: heard, cancellation: TestContext.Current.CancellationToken)).Error);
         Assert.Contains($"The file '{snapshot.ModifiedDisk!.Source.Path}' stays", Assert.Single(heard.Warnings), StringComparison.Ordinal);
         Assert.True(File.Exists(snapshot.ModifiedDisk.Source.Path));
-        Assert.Empty(SnapshotList.Of(domain.Domain));
+        Assert.Empty(Engine.List(domain.Domain));
         Assert.Null(RunJournal.Read(domain.Domain));
     }
 
@@ -54,7 +54,7 @@ public class SnapshotListTests(LabFixture lab)
     {
         using var domain = new BareDomain(lab, "listed", isRunning: isRunning);
         lab.Virsh("snapshot-create-as", domain.Name, "byhand", "--disk-only", "--no-metadata");
-        var snapshot = Assert.Single(SnapshotList.Of(domain.Domain));
+        var snapshot = Assert.Single(Engine.List(domain.Domain));
         Assert.Equal((SnapshotState.Unknown, "", Guid.Empty, null), (snapshot.State, snapshot.Name, snapshot.Group, snapshot.CreatedAt));
         Assert.Equal(domain.Image(), snapshot.BackupSource.Path);
 
@@ -78,10 +78,10 @@ public class SnapshotListTests(LabFixture lab)
             lab.Virsh("undefine", template.Name);
         }
 
-        Assert.Empty(SnapshotList.Of(clone.Domain));
+        Assert.Empty(Engine.List(clone.Domain));
         Engine.Take(clone.Domain, "ours");
-        Assert.Equal("ours", Assert.Single(SnapshotList.Of(clone.Domain)).Name);
-        Engine.Remove(clone.Domain, SnapshotList.Of(clone.Domain));
+        Assert.Equal("ours", Assert.Single(Engine.List(clone.Domain)).Name);
+        Engine.Remove(clone.Domain, Engine.List(clone.Domain));
     }
 
     [Theory]
@@ -102,7 +102,7 @@ public class SnapshotListTests(LabFixture lab)
         }
 
         var (golden, chain) = (ImageDigest.OfFile(template.Image()), clone.Domain.FindDisk("vda")!.BackingChain.Count);
-        var snapshot = SnapshotList.Of(clone.Domain)[^1];
+        var snapshot = Engine.List(clone.Domain)[^1];
         Assert.Equal((SnapshotState.Unknown, Path.Combine(lab.Images, "listed-clone.qcow2")), (snapshot.State, snapshot.BackupSource.Path));
         lab.Virsh(Advised(Engine.RemovalRefused(clone.Domain, snapshot)));
 
@@ -121,12 +121,12 @@ public class SnapshotListTests(LabFixture lab)
         using var other = new BareDomain(lab, "listed2", [BareDomain.FileDisk(clone, "vda", "qcow2")], isRunning: false);
 
         // libvirt itself keeps it as a snapshot, so it is shown whoever stands on its base.
-        var error = Engine.RemovalRefused(domain.Domain, Assert.Single(SnapshotList.Of(domain.Domain)));
+        var error = Engine.RemovalRefused(domain.Domain, Assert.Single(Engine.List(domain.Domain)));
         Assert.Equal("SnapshotNotOurs", error.ErrorId);
         Assert.DoesNotContain("blockcommit", error.Message, StringComparison.Ordinal);
         Assert.Contains("domain 'listed2'", error.Message, StringComparison.Ordinal);
         other.Dispose();
-        error = Engine.RemovalRefused(domain.Domain, Assert.Single(SnapshotList.Of(domain.Domain)));
+        error = Engine.RemovalRefused(domain.Domain, Assert.Single(Engine.List(domain.Domain)));
         Assert.DoesNotContain("blockcommit", error.Message, StringComparison.Ordinal);
         Assert.Contains(clone, error.Message, StringComparison.Ordinal);
     }
@@ -140,9 +140,9 @@ public class SnapshotListTests(LabFixture lab)
         var second = Engine.Take(domain.Domain, "ours2");
         Assert.Equal(
             [("ours1", SnapshotState.Available), ("ours2", SnapshotState.Available), ("", SnapshotState.Unknown)],
-            SnapshotList.Of(domain.Domain).Select(snapshot => (snapshot.Name, snapshot.State)));
+            Engine.List(domain.Domain).Select(snapshot => (snapshot.Name, snapshot.State)));
         Engine.Remove(domain.Domain, [.. first, .. second]);
-        Assert.Equal(SnapshotState.Unknown, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Unknown, Assert.Single(Engine.List(domain.Domain)).State);
     }
 
     [Fact]
@@ -159,7 +159,7 @@ public class SnapshotListTests(LabFixture lab)
         Assert.Equal(["SnapshotNotOurs", "SnapshotNotOurs"], result.ErrorIds);
         Assert.All(["byhand1", "byhand2"], name => Assert.Single(
             result.Errors, error => $"{error}".Contains($"'virsh snapshot-delete listed {name} --metadata'", StringComparison.Ordinal)));
-        Assert.Equal(["", ""], SnapshotList.Of(domain.Domain).Select(snapshot => snapshot.Name));
+        Assert.Equal(["", ""], Engine.List(domain.Domain).Select(snapshot => snapshot.Name));
     }
 
     private string Clone(string image, string name)

@@ -8,7 +8,7 @@ public sealed class SomebodyElsesFreezeTests(LabFixture lab) : IDisposable
 {
     private TestGuest Guest => lab.Guest("records", [.. TestGuest.WritesFast]);
 
-    public void Dispose() => RunSteps.Observer = null;
+    public void Dispose() => Engine.Observer = null;
 
     [Theory]
     [InlineData(Quiescence.Required)]
@@ -54,7 +54,7 @@ public sealed class SomebodyElsesFreezeTests(LabFixture lab) : IDisposable
         Guest.WaitForMoreRecords();
     }
 
-    private void ThawInBetween() => RunSteps.Observer = step =>
+    private void ThawInBetween() => Engine.Observer = step =>
     {
         if (step == RunStep.Frozen)
         {

@@ -81,7 +81,7 @@ public class StoppedRemovalTests(LabFixture lab)
         Assert.Equal(snapshot.ModifiedDisk!.Source.Path, domain.Domain.FindDisk("vda")!.Source.Path);
         Assert.False(domain.Domain.FindDisk("vda")!.HasMirror);
         Assert.Equal(content, ImageDigest.Of(domain.Domain.FindDisk("vda")!.Source));
-        Assert.Equal(SnapshotState.Removing, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Removing, Assert.Single(Engine.List(domain.Domain)).State);
     }
 
     private static void Finish(BareDomain domain, DiskSnapshot snapshot, string content)

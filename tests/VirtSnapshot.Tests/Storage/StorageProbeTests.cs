@@ -368,7 +368,7 @@ public sealed class StorageProbeTests(LabFixture lab) : IDisposable
                 disk = domain.Domain.FindDisk("vda")!;
                 var chain = StorageStack.Of([new DomainDisks(domain.Domain, [disk])])[0].Find<ImageLayer>()!.BackingChain;
                 Assert.Equal([domain.Image()], chain.Select(image => image.Path));
-                Engine.Remove(domain.Domain, VirtSnapshot.Snapshots.SnapshotList.Of(domain.Domain));
+                Engine.Remove(domain.Domain, Engine.List(domain.Domain));
                 lab.Virsh("destroy", "probe");
             }
         }

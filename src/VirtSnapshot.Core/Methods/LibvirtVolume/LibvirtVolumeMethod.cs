@@ -29,34 +29,35 @@ internal sealed class LibvirtVolumeMethod : SnapshotMethod
     public const string MethodName = "libvirt-volume";
     private const string SizeElement = "size";
 
-    public string Method => MethodName;
+    public override string Name => MethodName;
 
-    public StorageLevel Level => StorageLevel.FileSystem;
+    public override MethodTraits Traits { get; } = new(StorageLevel.FileSystem, NeedsVcpuPause: true);
 
-    public MethodFit Probe(DiskContext candidate)
+    public override MethodFit Probe(DiskContext disk)
     {
-        using var native = DomainFinder.Open(candidate.Domain);
-        var volume = PoolVolume.Find(native, candidate.Disk);
-        return WhyUnfit(candidate.Disk, volume) is { } why
+        using var native = DomainFinder.Open(disk.Domain);
+        var volume = PoolVolume.Find(native, disk.Disk);
+        return WhyUnfit(disk.Disk, volume) is { } why
             ? MethodFit.Impossible(why)
             : new MethodFit(
-                candidate.WhyNoShell is null ? MethodRank.Possible : MethodRank.Default,
+                disk.WhyNoShell is null ? MethodRank.Possible : MethodRank.Default,
                 volume switch
                 {
                     { IsLogical: true } => $"an LVM snapshot that libvirt makes in its pool '{volume.Pool}'",
                     { Format: "raw" } => $"a copy that libvirt makes in its pool '{volume.Pool}': one that shares its blocks, or in full while the domain is shut off",
                     _ => $"a full copy that libvirt makes in its pool '{volume!.Pool}', only while the domain is shut off",
                 },
-                volume is { IsLogical: true } ? StorageLevel.Device : null);
+                volume is { IsLogical: true } ? StorageLevel.Device : null,
+                volume);
     }
 
-    public SnapshotSteps Plan(PlanRequest request) =>
-        new VolumeCopyAct(request, [.. request.Disks.Select(chosen => Plan(request, chosen.Disk.Disk, chosen.Method))]);
+    public override ISnapshotSteps Plan(PlanRequest request) =>
+        new VolumeCopyAct(request, [.. request.Disks.Select(chosen => Plan(request, chosen))]);
 
-    public IRemoval PlanRemoval(RemovalRequest request) => new DeletingRemoval(
+    public override IRemoval PlanRemoval(RemovalRequest request) => new DeletingRemoval(
         request.Disks, record => RefuseUsed(request, record), (now, record) => VolumeCopy.Read(record).Delete(now));
 
-    public SnapshotRecord Verify(MethodRequest request, SnapshotRecord record, DiskSource? image)
+    public override SnapshotRecord Verify(MethodRequest request, SnapshotRecord record, DiskSource? image)
     {
         var copy = VolumeCopy.Read(record);
         var why = copy switch
@@ -70,31 +71,28 @@ internal sealed class LibvirtVolumeMethod : SnapshotMethod
     }
 
     /// <summary>A restored disk goes on in another volume.</summary>
-    public IEnumerable<string>? ImagesOf(SnapshotRecord record) =>
+    public override IEnumerable<string>? ImagesOf(SnapshotRecord record) =>
         VolumeReplacement.Find(record) is { } succession ? [record.Image, succession.Path] : [record.Image];
 
-    public SnapshotState Check(MethodRequest request, SnapshotRecord record)
+    public override Inspection Inspect(MethodRequest request, SnapshotRecord record)
     {
         try
         {
             var copy = VolumeCopy.Read(record);
-            return copy.IsShown(request) ? SnapshotState.Available : copy.Exists(request) ? SnapshotState.Invalid : SnapshotState.Missing;
+            return new Inspection(copy.IsShown(request) ? SnapshotState.Available : copy.Exists(request) ? SnapshotState.Invalid : SnapshotState.Missing);
         }
         catch (VirtSnapshotException e)
         {
-            return e.ErrorId == "SnapshotNotOurs" ? SnapshotState.Invalid : SnapshotState.Unverified;
+            return new Inspection(e.ErrorId == "SnapshotNotOurs" ? SnapshotState.Invalid : SnapshotState.Unverified);
         }
     }
 
-    /// <summary>Others' volumes are nothing that a user would ask us about.</summary>
-    public IReadOnlyList<SnapshotRecord> FindUnrecorded(MethodRequest request, IReadOnlyList<SnapshotRecord> recorded, Func<ImageUse> use) => [];
-
-    public IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled) => new DeletingRecovery(
+    public override IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled) => new DeletingRecovery(
         journaled, record => $"{VolumeCopy.Read(record)}", record => VolumeCopy.Read(record).Exists(request), record => VolumeCopy.Read(record).Delete(request));
 
-    public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request) => [.. request.Disks.Select(record => VolumeRestorePlanner.Plan(request, record))];
+    public override IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request) => [.. request.Disks.Select(record => VolumeRestorePlanner.Plan(request, record))];
 
-    public IDiskRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) => new VolumeRestoration(request, disk);
+    public override IDiskRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) => new VolumeRestoration(request, disk);
 
     private static void RefuseUsed(RemovalRequest request, SnapshotRecord record)
     {
@@ -126,14 +124,9 @@ internal sealed class LibvirtVolumeMethod : SnapshotMethod
         _ => null,
     };
 
-    private static VolumeCopyPart Plan(PlanRequest request, VmDisk disk, DiskSnapshotMethod method)
+    private static VolumeCopyPart Plan(PlanRequest request, SnapshotTarget target)
     {
-        var volume = PoolVolume.Find(request.Native, disk);
-        if (WhyUnfit(disk, volume) is { } why)
-        {
-            throw Unsuitable(request, disk, why);
-        }
-
+        var (disk, volume) = (target.Disk, (PoolVolume)target.Fit.Finding!);
         if (volume is { IsFile: true, Format: not "raw" } && request.Domain.IsActive)
         {
             throw new VirtSnapshotException(
@@ -145,14 +138,14 @@ internal sealed class LibvirtVolumeMethod : SnapshotMethod
         }
 
         var name = $"{SnapshotLabel.Of(request.Set)}-{disk.Target}";
-        var copy = new VolumeCopy(volume!.Pool, name, Path.Combine(volume.PoolPath, name), volume.Format, volume.Name);
+        var copy = new VolumeCopy(volume.Pool, name, Path.Combine(volume.PoolPath, name), volume.Format, volume.Name);
         return copy.Exists(request)
             ? throw new VirtSnapshotException(
                 FailureKind.ResourceExists,
                 "SnapshotExists",
                 disk,
                 $"The pool '{volume.Pool}' of disk '{disk.Target}' of domain '{request.Domain.Name}' has a volume '{name}' already. Nothing was touched. Choose another -Name.")
-            : new VolumeCopyPart(disk, volume, copy, volume.IsLogical ? ReadRoom(request, disk, method, volume) : 0);
+            : new VolumeCopyPart(disk, volume, copy, volume.IsLogical ? ReadRoom(request, disk, target.Settings, volume) : 0);
     }
 
     private static long ReadRoom(PlanRequest request, VmDisk disk, DiskSnapshotMethod method, PoolVolume volume)

@@ -4,7 +4,7 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Methods.LibvirtVolume;
 
 /// <summary>All disks of one set, one after the other: libvirt has no call for several volumes, and one connection has one user.</summary>
-internal sealed class VolumeCopyAct(PlanRequest request, IReadOnlyList<VolumeCopyPart> parts) : SnapshotSteps
+internal sealed class VolumeCopyAct(PlanRequest request, IReadOnlyList<VolumeCopyPart> parts) : ISnapshotSteps
 {
     private const long SlowBytes = 32L << 30;
 
@@ -16,8 +16,6 @@ internal sealed class VolumeCopyAct(PlanRequest request, IReadOnlyList<VolumeCop
             [$"{part.Copy}"],
             part.Disk.Cache == "unsafe" ? $"disk '{part.Disk.Target}' has cache='unsafe', which drops the guest's flushes, so what lies on the storage may be older than what the guest has flushed" : null)),
     ];
-
-    public bool NeedsVcpuPause => true;
 
     /// <summary>Sharing the blocks of a large file takes its time.</summary>
     public bool IsSlow => parts.Any(part => part.Volume is { IsFile: true, Allocation: > SlowBytes });
@@ -43,10 +41,6 @@ internal sealed class VolumeCopyAct(PlanRequest request, IReadOnlyList<VolumeCop
         }
     }
 
-    public void Abandon()
-    {
-    }
-
     public void Take()
     {
         foreach (var part in parts)
@@ -62,7 +56,7 @@ internal sealed class VolumeCopyAct(PlanRequest request, IReadOnlyList<VolumeCop
         }
     }
 
-    public IReadOnlyList<string> Complete(VmDomain now)
+    public void Complete(VmDomain now)
     {
         foreach (var part in parts)
         {
@@ -75,8 +69,6 @@ internal sealed class VolumeCopyAct(PlanRequest request, IReadOnlyList<VolumeCop
                     $"The volume '{part.Copy}' for disk '{part.Disk.Target}' of domain '{now.Name}' was made, but libvirt does not show it in its pool.");
             }
         }
-
-        return [];
     }
 
     private void Take(VolumeCopyPart part)

@@ -33,7 +33,7 @@ internal sealed class LvmMerge(MethodRequest request, RestoreRecord disk) : Devi
     {
         var merge = new LvmMerge(request, new RestoreRecord(request.Group, record, null, []));
         var (origin, snapshot) = merge.Find();
-        if (origin is null || snapshot is null || origin.Uuid != merge.Snapshot.Detail(LogicalVolumeDriver.OriginDetail))
+        if (origin is null || snapshot is null || origin.Uuid != merge.Snapshot.Detail(LogicalVolumeMethod.OriginDetail))
         {
             throw merge.Refused(FailureKind.InvalidOperation, "SourceDiffers", $"'{merge.Snapshot.Volume.Name}' is not the volume any more that it is a snapshot of");
         }
@@ -95,7 +95,7 @@ internal sealed class LvmMerge(MethodRequest request, RestoreRecord disk) : Devi
     private (LogicalVolume? Origin, LogicalVolume? Snapshot) Find()
     {
         var (group, name) = Origin;
-        var snapshot = LogicalVolumeDriver.NameOf(Snapshot).Name;
+        var snapshot = LogicalVolumeMethod.NameOf(Snapshot).Name;
         var found = lvm.Find(group, name, snapshot);
         return (found.FirstOrDefault(volume => volume.Name == name), found.FirstOrDefault(volume => volume.Name == snapshot));
     }
@@ -103,8 +103,8 @@ internal sealed class LvmMerge(MethodRequest request, RestoreRecord disk) : Devi
     /// <summary>Other snapshots that have not the room to keep all that the merge overwrites.</summary>
     private string NameEndangered()
     {
-        var (group, name) = LogicalVolumeDriver.NameOf(Snapshot);
-        var origin = Snapshot.Detail(LogicalVolumeDriver.OriginDetail);
+        var (group, name) = LogicalVolumeMethod.NameOf(Snapshot);
+        var origin = Snapshot.Detail(LogicalVolumeMethod.OriginDetail);
         var snapshots = lvm.FindRoom(group, origin);
         var used = snapshots.Where(other => other.Name == name).Sum(other => other.Used);
         var names = snapshots.Where(other => other.Name != name && other.Left < used).Select(other => $"'{group}/{other.Name}'").ToList();

@@ -20,7 +20,7 @@ internal sealed class LvmThinSwap(MethodRequest request, RestoreRecord disk) : D
 
     public override string Device => $"/dev/{Snapshot.Volume.Name}";
 
-    private string Group => LogicalVolumeDriver.NameOf(Snapshot).Group;
+    private string Group => LogicalVolumeMethod.NameOf(Snapshot).Group;
 
     private string Live => LvmName.Split(Snapshot.Volume.Name) is ({ } group, var name) && group == Group
         ? name
@@ -74,7 +74,7 @@ internal sealed class LvmThinSwap(MethodRequest request, RestoreRecord disk) : D
                 "lvcreate",
                 [
                     "--yes", "--snapshot", "--setactivationskip", "n", "--activate", "n", "--permission", "rw",
-                    "--addtag", Tag, "--addtag", LogicalVolumeDriver.TagOf(Snapshot), .. tags, "--name", New, Snapshot.Name,
+                    "--addtag", Tag, "--addtag", LogicalVolumeMethod.TagOf(Snapshot), .. tags, "--name", New, Snapshot.Name,
                 ]);
         }
     }
@@ -145,7 +145,7 @@ internal sealed class LvmThinSwap(MethodRequest request, RestoreRecord disk) : D
     /// <summary>Makes an ordinary volume of what has taken the place.</summary>
     private void Settle()
     {
-        Do("lvchange", "--deltag", Tag, "--deltag", LogicalVolumeDriver.TagOf(Snapshot), FullName(Live));
+        Do("lvchange", "--deltag", Tag, "--deltag", LogicalVolumeMethod.TagOf(Snapshot), FullName(Live));
         Activate();
     }
 

@@ -37,7 +37,7 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
                 Begin(step);
             }
 
-            RunSteps.Reached(RunStep.MergeStarted);
+            request.Reached(RunStep.MergeStarted);
             while (running.Count > 0)
             {
                 if (cancellation.IsCancellationRequested)
@@ -126,7 +126,7 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
                 // Looking was faster than this event.
                 break;
             case BlockJobStatus.Ready:
-                RunSteps.Reached(RunStep.MergeReady);
+                request.Reached(RunStep.MergeReady);
                 Pivot(step);
                 break;
             case BlockJobStatus.Completed:
@@ -187,7 +187,7 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
         running.Remove(step.Disk.Target);
         if (pivoting.Contains(step))
         {
-            RunSteps.Reached(RunStep.Pivoted);
+            request.Reached(RunStep.Pivoted);
         }
     }
 

@@ -26,7 +26,7 @@ internal sealed class OfflineMerge(RemovalRequest request)
                 var size = request.Host.Stat(step.Overlay, followLink: true)?.Size ?? 0;
                 progress(new RemovalProgress(step.Disk.Target, 0, size));
                 hasBegun = true;
-                RunSteps.Reached(RunStep.MergeStarted);
+                request.Reached(RunStep.MergeStarted);
                 if (Commit(step, cancellation) is { Succeeded: false } refused)
                 {
                     failures[step.Disk.Target] = new RemovalFailure(
@@ -34,9 +34,9 @@ internal sealed class OfflineMerge(RemovalRequest request)
                     continue;
                 }
 
-                RunSteps.Reached(RunStep.MergeReady);
+                request.Reached(RunStep.MergeReady);
                 TakeOutOfChain(step);
-                RunSteps.Reached(RunStep.Pivoted);
+                request.Reached(RunStep.Pivoted);
                 progress(new RemovalProgress(step.Disk.Target, size, size));
             }
             catch (VirtSnapshotException e)

@@ -7,45 +7,44 @@ namespace VirtSnapshot.Methods.Qemu;
 /// Method <c>qemu</c>: the domain goes on writing into a new qcow2 file, the overlay, and what it wrote to before (the base)
 /// stands still and is the backup source. Works with whatever lies under the base. Removing means merging the overlay back.
 /// </summary>
-internal sealed class QemuMethod : SnapshotMethod
+internal sealed class QemuMethod : SnapshotMethod, IOverlayMethod
 {
     public const string MethodName = "qemu";
 
-    public string Method => MethodName;
+    public override string Name => MethodName;
 
-    public StorageLevel Level => StorageLevel.Image;
+    public override MethodTraits Traits { get; } = new(StorageLevel.Image, ChangesDisk: true, ServesAsTemporaryOverlay: true);
 
-    public MethodFit Probe(DiskContext candidate)
+    public override MethodFit Probe(DiskContext disk)
     {
-        var hypervisor = (string?)candidate.Domain.Root.Attribute("type");
+        var hypervisor = (string?)disk.Domain.Root.Attribute("type");
         if (hypervisor is not ("kvm" or "qemu"))
         {
             return MethodFit.Impossible($"overlays need QEMU, and this is a domain of type '{hypervisor}'");
         }
 
-        if (candidate.WhyNoShell is { } why)
+        if (disk.WhyNoShell is { } why)
         {
             return MethodFit.Impossible($"overlays are files that we make, and {why}");
         }
 
-        if (candidate.IsEncrypted)
+        if (disk.IsEncrypted)
         {
             return MethodFit.Impossible(
                 "it is encrypted, and an overlay would hold in plain text what the guest writes: "
                 + "a method below the image (reflink, btrfs, zfs, lvm, lvm-thin) makes a copy that stays encrypted");
         }
 
-        var disk = candidate.Disk;
-        return disk.Format == "qcow2"
+        return disk.Disk.Format == "qcow2"
             ? new MethodFit(MethodRank.Default, "qcow2: the format that overlays are made for")
-            : new MethodFit(MethodRank.Fallback, $"{disk.Format ?? "raw"} on {disk.Source.Type.ToString().ToLowerInvariant()}: an overlay works with every disk of QEMU");
+            : new MethodFit(MethodRank.Fallback, $"{disk.Disk.Format ?? "raw"} on {disk.Disk.Source.Type.ToString().ToLowerInvariant()}: an overlay works with every disk of QEMU");
     }
 
-    public SnapshotSteps Plan(PlanRequest request) => QemuSnapshotPlanner.Plan(request);
+    public override ISnapshotSteps Plan(PlanRequest request) => QemuSnapshotPlanner.Plan(request);
 
-    public IRemoval PlanRemoval(RemovalRequest request) => new QemuRemoval(request);
+    public override IRemoval PlanRemoval(RemovalRequest request) => new QemuRemoval(request);
 
-    public SnapshotRecord Verify(MethodRequest request, SnapshotRecord record, DiskSource? image)
+    public override SnapshotRecord Verify(MethodRequest request, SnapshotRecord record, DiskSource? image)
     {
         if (OverlayProof.WhyNotOurs(request, record) is { } why)
         {
@@ -56,21 +55,21 @@ internal sealed class QemuMethod : SnapshotMethod
         return record with { Source = SourceIn(request, record, chain) };
     }
 
-    public SnapshotState Check(MethodRequest request, SnapshotRecord record)
+    public override Inspection Inspect(MethodRequest request, SnapshotRecord record)
     {
         if (record.Source.Path is { } path && request.Host.Stat(path, followLink: true) is null)
         {
-            return SnapshotState.Missing;
+            return new Inspection(SnapshotState.Missing);
         }
 
         // Only while its overlay stands directly on the source does nobody write to the source.
         var chain = request.FindDisk(record.Target) is { } disk ? request.ChainOf(disk) : [];
-        return OverlayData.FindIn(chain, record) is not null ? SnapshotState.Available : SnapshotState.Invalid;
+        return new Inspection(OverlayData.FindIn(chain, record) is not null ? SnapshotState.Available : SnapshotState.Invalid);
     }
 
-    public string? WhyOnlyRecorded(MethodRequest request, SnapshotRecord record) => UnusedOverlay.Describe(request, record);
+    public override string? WhyOnlyRecorded(MethodRequest request, SnapshotRecord record) => UnusedOverlay.Describe(request, record);
 
-    public IReadOnlyList<DiskSource> FindImages(MethodRequest request, SnapshotRecord record) => request.FindDisk(record.Target) is { } disk
+    public override IReadOnlyList<DiskSource> FindImages(MethodRequest request, SnapshotRecord record) => request.FindDisk(record.Target) is { } disk
         ? [.. request.ChainOf(disk).SkipWhile(layer => !layer.IsSameAs(record.Source))]
         : [];
 
@@ -94,7 +93,7 @@ internal sealed class QemuMethod : SnapshotMethod
     }
 
     /// <summary>An overlay that is marked as made for this set and disk is proof enough: merges and restores take its base out of the chain.</summary>
-    public IEnumerable<string>? ImagesOf(SnapshotRecord record) => null;
+    public override IEnumerable<string>? ImagesOf(SnapshotRecord record) => null;
 
     /// <summary>
     /// The layer that the overlay stands on. One that is out of the chain counts only where the overlay itself names it as well: then it is shown, and never
@@ -157,10 +156,10 @@ internal sealed class QemuMethod : SnapshotMethod
 
     public string? WhyNotKeptAside(MethodRequest request, IReadOnlyList<SnapshotRecord> detached) => LostOverlays.WhyNotKeptAside(ImageUse.Read(request), detached);
 
-    public IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled) => new QemuRecovery(request, journaled);
+    public override IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled) => new QemuRecovery(request, journaled);
 
-    public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request) => QemuRestorePlanner.Plan(request);
+    public override IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request) => QemuRestorePlanner.Plan(request);
 
-    public IDiskRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) =>
+    public override IDiskRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) =>
         disk.Becomes is null ? throw new FormatException("A restore without an overlay to go on in.") : new QemuRestoration(request, disk);
 }

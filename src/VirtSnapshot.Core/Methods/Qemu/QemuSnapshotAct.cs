@@ -7,7 +7,7 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>Overlays are made ahead, since making them is most of the time of libvirt's own call; taking is one transaction.</summary>
-internal sealed class QemuSnapshotAct : SnapshotSteps
+internal sealed class QemuSnapshotAct : ISnapshotSteps
 {
     // A switch takes some 10 ms a disk; on a loaded host it can take a second. libvirt itself waits 30 s for a job that holds the domain.
     private static readonly TimeSpan SwitchTime = TimeSpan.FromSeconds(2);
@@ -38,10 +38,6 @@ internal sealed class QemuSnapshotAct : SnapshotSteps
     }
 
     public IReadOnlyList<PlannedSnapshot> Disks { get; }
-
-    public bool NeedsVcpuPause => false;
-
-    public bool IsSlow => false;
 
     public void Prepare(CancellationToken cancellation)
     {
@@ -99,7 +95,7 @@ internal sealed class QemuSnapshotAct : SnapshotSteps
         }
     });
 
-    public IReadOnlyList<string> Complete(VmDomain now)
+    public void Complete(VmDomain now)
     {
         var stored = now is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(request.Native, now) : null;
         foreach (var overlay in overlays)
@@ -116,8 +112,6 @@ internal sealed class QemuSnapshotAct : SnapshotSteps
                 throw NotTaken(overlay, "would at its next start not write to");
             }
         }
-
-        return [.. overlays.Select(overlay => overlay.Disk.Target)];
     }
 
     private VirtSnapshotException NotTaken(Overlay overlay, string problem) => new(

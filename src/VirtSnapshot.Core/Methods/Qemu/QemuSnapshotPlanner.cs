@@ -11,11 +11,11 @@ internal static class QemuSnapshotPlanner
 
     private const long ComfortableFreeBytes = 1L << 30;
 
-    public static SnapshotSteps Plan(PlanRequest request)
+    public static ISnapshotSteps Plan(PlanRequest request)
     {
         var overlays = new List<Overlay>(request.Disks.Count);
         var stored = request.Domain is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(request.Native, request.Domain) : null;
-        var disks = request.Disks.Select(chosen => chosen.Disk.Disk).ToList();
+        var disks = request.Disks.Select(target => target.Disk).ToList();
         using var ahead = ReadAhead(request, disks, stored);
         foreach (var disk in disks)
         {
@@ -32,9 +32,9 @@ internal static class QemuSnapshotPlanner
         RefuseTakenNames(request, overlays);
 
         // Temporary overlays are on disks of other methods, and go before they matter.
-        foreach (var kept in request.Disks.Where(chosen => chosen.Method.Name == QemuMethod.MethodName))
+        foreach (var kept in request.Disks.Where(target => !target.IsTemporary))
         {
-            DriverOptions.Check(request, kept.Disk.Disk, request.Warn);
+            DriverOptions.Check(request, kept.Disk, request.Warn);
         }
 
         foreach (var folder in overlays.GroupBy(overlay => Path.GetDirectoryName(overlay.Path)!, StringComparer.Ordinal))

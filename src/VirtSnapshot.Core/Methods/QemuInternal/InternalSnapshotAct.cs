@@ -4,24 +4,10 @@ using VirtSnapshot.Hosts;
 namespace VirtSnapshot.Methods.QemuInternal;
 
 /// <summary>All disks of one set: image by image, since nothing writes to them meanwhile.</summary>
-internal sealed class InternalSnapshotAct(IHost host, IReadOnlyList<(VmDisk Disk, InternalSnapshot Snapshot)> parts) : SnapshotSteps
+internal sealed class InternalSnapshotAct(IHost host, IReadOnlyList<(VmDisk Disk, InternalSnapshot Snapshot)> parts) : ISnapshotSteps
 {
     public IReadOnlyList<PlannedSnapshot> Disks { get; } =
         [.. parts.Select(part => new PlannedSnapshot(part.Disk, part.Snapshot.ToRecord(part.Disk), [$"{part.Snapshot}"]))];
-
-    /// <summary>There is no guest.</summary>
-    public bool NeedsVcpuPause => false;
-
-    public bool IsSlow => false;
-
-    public void Prepare(CancellationToken cancellation)
-    {
-        // The image itself is all that it takes.
-    }
-
-    public void Abandon()
-    {
-    }
 
     public void Take()
     {
@@ -31,7 +17,7 @@ internal sealed class InternalSnapshotAct(IHost host, IReadOnlyList<(VmDisk Disk
         }
     }
 
-    public IReadOnlyList<string> Complete(VmDomain now)
+    public void Complete(VmDomain now)
     {
         foreach (var (disk, snapshot) in parts)
         {
@@ -44,7 +30,5 @@ internal sealed class InternalSnapshotAct(IHost host, IReadOnlyList<(VmDisk Disk
                     $"The internal snapshot '{snapshot.Name}' of disk '{disk.Target}' of domain '{now.Name}' was taken, but is not in '{snapshot.Image}'.");
             }
         }
-
-        return [];
     }
 }

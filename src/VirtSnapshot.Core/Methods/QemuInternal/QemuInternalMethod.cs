@@ -24,35 +24,35 @@ internal sealed class QemuInternalMethod : SnapshotMethod
 {
     public const string MethodName = "qemu-internal";
 
-    public string Method => MethodName;
+    public override string Name => MethodName;
 
-    public StorageLevel Level => StorageLevel.Image;
+    public override MethodTraits Traits { get; } = new(StorageLevel.Image);
 
-    public MethodFit Probe(DiskContext candidate) => candidate.Disk switch
+    public override MethodFit Probe(DiskContext disk) => disk.Disk switch
     {
-        { Format: not "qcow2" } disk => MethodFit.Impossible($"its format is {disk.Format ?? "raw"}, and only qcow2 has internal snapshots"),
+        { Format: not "qcow2" and var format } => MethodFit.Impossible($"its format is {format ?? "raw"}, and only qcow2 has internal snapshots"),
         { Source.Path: null } => MethodFit.Impossible("its image is not a file or device of the host"),
         { Source.Xml: var xml } when SafeXml.Parse(xml).Elements().Any(element => element.Name.LocalName == "slices") =>
             MethodFit.Impossible("its image is a part of a file"),
         { IsEncrypted: true } => MethodFit.Impossible("its image is encrypted, which qemu-img could only open with the secret"),
-        _ when candidate.Domain.IsActive => new MethodFit(MethodRank.Possible, "a snapshot inside its qcow2 image, but only while the domain is shut off, and it is not"),
+        _ when disk.Domain.IsActive => new MethodFit(MethodRank.Possible, "a snapshot inside its qcow2 image, but only while the domain is shut off, and it is not"),
         _ => new MethodFit(MethodRank.Possible, "a snapshot inside its qcow2 image, since the domain is shut off"),
     };
 
-    public SnapshotSteps Plan(PlanRequest request)
+    public override ISnapshotSteps Plan(PlanRequest request)
     {
         RefuseRunning(request, "taken");
         var name = SnapshotLabel.Of(request.Set);
-        return new InternalSnapshotAct(request.Host, [.. request.Disks.Select(chosen => (chosen.Disk.Disk, Plan(request, chosen.Disk.Disk, name)))]);
+        return new InternalSnapshotAct(request.Host, [.. request.Disks.Select(chosen => (chosen.Disk, Plan(request, chosen.Disk, name)))]);
     }
 
-    public IRemoval PlanRemoval(RemovalRequest request)
+    public override IRemoval PlanRemoval(RemovalRequest request)
     {
         var open = new Lazy<OpenFiles>(request.Host.ReadOpenFiles);
         return new DeletingRemoval(request.Disks, record => RefuseInUse(request, record, open), Delete);
     }
 
-    public SnapshotRecord Verify(MethodRequest request, SnapshotRecord record, DiskSource? image)
+    public override SnapshotRecord Verify(MethodRequest request, SnapshotRecord record, DiskSource? image)
     {
         var snapshot = InternalSnapshot.Read(record);
         return !SnapshotLabel.IsOf(snapshot.Name, record.Set!) ? throw record.ToForeign(request.Domain, $"'{snapshot.Name}' is not the name of its snapshot")
@@ -61,26 +61,23 @@ internal sealed class QemuInternalMethod : SnapshotMethod
             : record with { Source = image is null ? DiskSource.None : snapshot.ToSource(isBlockDevice: image.Type == DiskSourceType.Block) };
     }
 
-    public SnapshotState Check(MethodRequest request, SnapshotRecord record)
+    public override Inspection Inspect(MethodRequest request, SnapshotRecord record)
     {
         try
         {
-            return !InternalSnapshot.Read(record).Exists(request.Host) ? SnapshotState.Missing
-                : record.Source.Path is null ? SnapshotState.Unverified : SnapshotState.Available;
+            return new Inspection(!InternalSnapshot.Read(record).Exists(request.Host) ? SnapshotState.Missing
+                : record.Source.Path is null ? SnapshotState.Unverified : SnapshotState.Available);
         }
         catch (VirtSnapshotException e)
         {
-            return e.ErrorId == "SnapshotNotOurs" ? SnapshotState.Invalid : SnapshotState.Unverified;
+            return new Inspection(e.ErrorId == "SnapshotNotOurs" ? SnapshotState.Invalid : SnapshotState.Unverified);
         }
     }
 
-    /// <summary>What others have made inside an image is nothing that a user would ask us about.</summary>
-    public IReadOnlyList<SnapshotRecord> FindUnrecorded(MethodRequest request, IReadOnlyList<SnapshotRecord> recorded, Func<ImageUse> use) => [];
-
-    public IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled) => new DeletingRecovery(
+    public override IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled) => new DeletingRecovery(
         journaled, record => $"{InternalSnapshot.Read(record)}", record => InternalSnapshot.Read(record).Exists(request.Host), record => Delete(request, record));
 
-    public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request)
+    public override IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request)
     {
         var use = new Lazy<ImageUse>(() => ImageUse.Read(request));
         return
@@ -96,7 +93,7 @@ internal sealed class QemuInternalMethod : SnapshotMethod
         ];
     }
 
-    public IDiskRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) => new InternalRestoration(request, disk);
+    public override IDiskRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) => new InternalRestoration(request, disk);
 
     private static void Delete(MethodRequest request, SnapshotRecord record)
     {

@@ -7,14 +7,14 @@ namespace VirtSnapshot.Methods.Volumes;
 /// <summary>Refuses what would bring back something else than the disk that was snapshotted, or harm others. Touches nothing.</summary>
 internal static class FileRestorePlanner
 {
-    public static FileRestoration Plan(RestoreRequest request, IVolumeDriver driver, ImageUse use, SnapshotRecord record)
+    public static FileRestoration Plan(RestoreRequest request, VolumeMethod method, ImageUse use, SnapshotRecord record)
     {
         var disk = request.Domain.FindDisk(record.Target)!;
         var restoration = new FileRestoration(request, new RestoreRecord(request.Group, record, record, []));
         LiveSource.RefuseOther(request, disk, restoration.Image, VolumeSnapshot.Read(record).Name);
         LiveSource.RefuseUsers(request, use, disk, restoration.Image);
         RefuseChangedBase(request, record, disk);
-        if (driver.WhyNoRoomFor(request.Host, VolumeSnapshot.Read(record), Allocated(request, record)) is { } why)
+        if (method.WhyNoRoomFor(request.Host, VolumeSnapshot.Read(record), Allocated(request, record)) is { } why)
         {
             throw new VirtSnapshotException(
                 FailureKind.QuotaExceeded, "NoSpace", disk, $"Disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be restored: {why}. Nothing was touched.");

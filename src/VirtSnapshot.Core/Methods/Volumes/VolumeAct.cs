@@ -5,8 +5,8 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Volumes;
 
-/// <summary>All volumes of one set that one driver snapshots.</summary>
-internal sealed class VolumeAct : SnapshotSteps
+/// <summary>All volumes of one set that one method snapshots.</summary>
+internal sealed class VolumeAct : ISnapshotSteps
 {
     /// <summary>Far beyond what any storage needs: a suspended pool, a dead server, would be waited for without end.</summary>
     private static readonly TimeSpan LongestAct = TimeSpan.FromMinutes(10);
@@ -15,20 +15,18 @@ internal sealed class VolumeAct : SnapshotSteps
     private static readonly TimeSpan LinkPause = TimeSpan.FromMilliseconds(250);
 
     private readonly IHost host;
-    private readonly IVolumeDriver driver;
+    private readonly VolumeMethod method;
     private readonly IReadOnlyList<VolumePart> parts;
 
-    public VolumeAct(IHost host, IVolumeDriver driver, IReadOnlyList<VolumePart> parts)
+    public VolumeAct(IHost host, VolumeMethod method, IReadOnlyList<VolumePart> parts)
     {
         this.host = host;
-        this.driver = driver;
+        this.method = method;
         this.parts = parts;
         Disks = [.. parts.SelectMany(part => part.Disks.Select(disk => Plan(part.Snapshot, disk)))];
     }
 
     public IReadOnlyList<PlannedSnapshot> Disks { get; }
-
-    public bool NeedsVcpuPause => true;
 
     public bool IsSlow => parts.Any(part => part.IsSlow);
 
@@ -37,7 +35,7 @@ internal sealed class VolumeAct : SnapshotSteps
         foreach (var part in parts)
         {
             cancellation.ThrowIfCancellationRequested();
-            driver.Prepare(host, part.Snapshot);
+            method.Prepare(host, part.Snapshot);
         }
     }
 
@@ -46,7 +44,7 @@ internal sealed class VolumeAct : SnapshotSteps
         LateCommands.Wait(host, parts.Select(part => part.Snapshot));
         foreach (var part in parts)
         {
-            driver.Delete(host, part.Snapshot);
+            method.Delete(host, part.Snapshot);
         }
     }
 
@@ -54,7 +52,7 @@ internal sealed class VolumeAct : SnapshotSteps
     {
         var snapshots = parts.Select(part => part.Snapshot).ToList();
         var act = Task.Factory.StartNew(
-            () => driver.Take(host, snapshots), CancellationToken.None, TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
+            () => method.Take(host, snapshots), CancellationToken.None, TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
         if (Task.WaitAny([act], LongestAct) < 0)
         {
             _ = act.ContinueWith(static late => _ = late.Exception, TaskScheduler.Default);
@@ -68,11 +66,11 @@ internal sealed class VolumeAct : SnapshotSteps
         act.GetAwaiter().GetResult();
     }
 
-    public IReadOnlyList<string> Complete(VmDomain now)
+    public void Complete(VmDomain now)
     {
         foreach (var part in parts)
         {
-            driver.Expose(host, part.Snapshot);
+            method.Expose(host, part.Snapshot);
         }
 
         List<PlannedSnapshot> missing;
@@ -85,7 +83,6 @@ internal sealed class VolumeAct : SnapshotSteps
         }
 
         missing.ForEach(disk => WaitFor(disk, now));
-        return [];
     }
 
     /// <summary>udev takes a device's links away for a moment when it looks at it again, as after somebody has closed it.</summary>
@@ -118,7 +115,7 @@ internal sealed class VolumeAct : SnapshotSteps
         var source = DiskSource.ForPath(file is null ? snapshot.At : snapshot.PathOf(file), disk.Format ?? "raw", isBlockDevice: file is null);
         return new PlannedSnapshot(
             disk,
-            new SnapshotRecord(disk.Target, driver.Method, source, snapshot.ToElement()),
+            new SnapshotRecord(disk.Target, method.Name, source, snapshot.ToElement()),
             [snapshot.Name],
             disk.Cache == "unsafe" ? $"disk '{disk.Target}' has cache='unsafe', which drops the guest's flushes, so what lies on the storage may be older than what the guest has flushed" : null);
     }

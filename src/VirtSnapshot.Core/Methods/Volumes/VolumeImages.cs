@@ -9,6 +9,39 @@ namespace VirtSnapshot.Methods.Volumes;
 /// </summary>
 internal static class VolumeImages
 {
+    /// <summary>A snapshot holds only the images inside its volume, and a name that leads out of it leads to what the domain goes on changing.</summary>
+    public static string? WhyOutside(StorageStack stack, Volume volume)
+    {
+        var fileSystem = stack.Find<FileSystemLayer>();
+        var above = fileSystem?.File;
+        foreach (var backing in stack.Find<ImageLayer>()?.BackingChain ?? [])
+        {
+            // A folder below the root may be another mount's, or another subvolume's.
+            if (volume.Root is null || above is null || backing.FileSystem is not { } there
+                || there.MountPoint != fileSystem!.MountPoint
+                || (volume.Root == fileSystem.Subvolume && there.Subvolume != fileSystem.Subvolume)
+                || !IsBelow(there.File, volume.Root))
+            {
+                return $"its backing image '{backing}' lies outside of '{volume.Name}', so a snapshot of that would not hold it";
+            }
+
+            if (Path.IsPathRooted(backing.Written) || backing.Written.Contains(':', StringComparison.Ordinal))
+            {
+                return $"its backing image is named as '{backing.Written}', which leads out of a snapshot of '{volume.Name}': only a name relative to the image stays inside "
+                    + "('qemu-img rebase -u -b' changes it while the domain is shut off)";
+            }
+
+            if (Path.GetFullPath(backing.Written, Path.GetDirectoryName(above)!) != there.File)
+            {
+                return $"its backing image is named as '{backing.Written}', which leads to '{there.File}' through a link, and in a snapshot of '{volume.Name}' that may lead elsewhere";
+            }
+
+            above = there.File;
+        }
+
+        return null;
+    }
+
     /// <summary>Why a snapshot would not hold a disk's images; null where it would. Asked while planning.</summary>
     public static string? WhyNotHeld(IHost host, Volume volume, StorageStack stack)
     {
@@ -69,4 +102,6 @@ internal static class VolumeImages
                 : null;
         }).FirstOrDefault(problem => problem is not null);
     }
+
+    private static bool IsBelow(string path, string root) => root == "/" || path.StartsWith(root + "/", StringComparison.Ordinal);
 }

@@ -1,45 +1,114 @@
 using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
 using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Volumes;
 
-/// <summary>A method that snapshots the volume under a disk's image: the domain and its disks stay as they are.</summary>
-internal sealed class VolumeMethod(IVolumeDriver driver) : SnapshotMethod
+/// <summary>
+/// A method that snapshots the volume under a disk's image (or the disk's own device) and leaves the domain as it is. This class does what is the same for all:
+/// which images lie inside, one snapshot for all disks of a volume, records, removal and recovery by deletion, restoring images by copying. A derived class
+/// does what its storage needs.
+/// </summary>
+/// <remarks>Everything that makes or deletes may be repeated: after a run that was killed it is not known how far it came.</remarks>
+internal abstract class VolumeMethod : SnapshotMethod
 {
-    public string Method => driver.Method;
+    /// <summary>Which volume it would snapshot. Changes nothing, and asks the host nothing: all is in the stack.</summary>
+    public abstract VolumeFit FindVolume(StorageStack stack);
 
-    public StorageLevel Level => driver.Level;
+    /// <summary>Whether taking it may take so long that the guest should not wait for it.</summary>
+    public virtual bool IsSlow(VolumeRequest request) => false;
 
-    public MethodFit Probe(DiskContext candidate)
+    /// <summary>Decides on names, and refuses what cannot work: a name that is taken, no space. Changes nothing.</summary>
+    public abstract VolumeSnapshot PlanVolume(VolumeRequest request);
+
+    /// <summary>Everything that can be done ahead: making folders, flushing. The guest goes on meanwhile.</summary>
+    public virtual void Prepare(IHost host, VolumeSnapshot snapshot)
     {
-        var stack = candidate.Stack;
+    }
+
+    /// <summary>The atomic act alone, for all volumes of a set, in as few steps as the tool allows: the guest may be frozen.</summary>
+    public abstract void Take(IHost host, IReadOnlyList<VolumeSnapshot> snapshots);
+
+    /// <summary>Makes the content readable at <see cref="VolumeSnapshot.At"/>, read-only, and proves that it exists.</summary>
+    public abstract void Expose(IHost host, VolumeSnapshot snapshot);
+
+    /// <summary>Why so much cannot be copied out of a snapshot into its own volume; null where it can. As the end of a sentence about the disk.</summary>
+    public virtual string? WhyNoRoomFor(IHost host, VolumeSnapshot snapshot, ulong bytes) => null;
+
+    /// <summary>
+    /// Why a record's names, tags and places are not those that this method gives to a snapshot of that set, as the end of a sentence; null where they are.
+    /// Records can be forged, and what they name is deleted by <see cref="Delete"/>, read, and restored.
+    /// </summary>
+    public abstract string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set);
+
+    /// <summary>The device that a volume without a root is; null where it is a file.</summary>
+    public virtual string? DeviceOf(Volume volume) => null;
+
+    /// <summary>Whether it exists, can be read and is intact.</summary>
+    public abstract SnapshotState Check(IHost host, VolumeSnapshot snapshot);
+
+    /// <summary>How much of its COW space is used, in percent; null where nothing but the disk limits it. Asked of what is available.</summary>
+    public virtual double? ReadUsage(IHost host, VolumeSnapshot snapshot) => null;
+
+    /// <summary>
+    /// What else than an open file prevents deleting it, as the end of a sentence; null where nothing does. Asked before anything is changed, so that the
+    /// record stays where the snapshot could not be deleted anyway. Changes nothing.
+    /// </summary>
+    public virtual string? WhyInUse(IHost host, VolumeSnapshot snapshot) => null;
+
+    /// <summary>Undoes what <see cref="Prepare"/>, <see cref="Take"/> and <see cref="Expose(IHost, VolumeSnapshot)"/> have made, as far as they came.</summary>
+    /// <returns>Whether there was anything.</returns>
+    /// <exception cref="VirtSnapshotException">
+    /// It is in use (<c>SourceInUse</c>), not ours (<c>SnapshotNotOurs</c>), or could not be deleted. It stays then.
+    /// </exception>
+    public abstract bool Delete(IHost host, VolumeSnapshot snapshot);
+
+    /// <summary>Whether anything of it exists. Changes nothing.</summary>
+    public abstract bool Exists(IHost host, VolumeSnapshot snapshot);
+
+    /// <summary>Plans to restore a disk that is the volume itself. Images in a volume are restored by <see cref="FileRestoration"/>, whatever the method.</summary>
+    /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
+    public virtual DeviceRestoration PlanDeviceRestoration(RestoreRequest request, SnapshotRecord record) => throw new VirtSnapshotException(
+        FailureKind.NotImplemented,
+        "RestoreNotSupported",
+        request.Domain.FindDisk(record.Target),
+        $"Disk '{record.Target}' of domain '{request.Domain.Name}' is a device, and method '{Name}' cannot restore those. Nothing was touched. "
+        + $"Copy '{record.Source}' back by hand while the domain is shut off.");
+
+    /// <summary>Continues such a restoration.</summary>
+    public virtual DeviceRestoration ResumeDeviceRestoration(MethodRequest request, RestoreRecord disk) =>
+        throw new FormatException($"Method '{Name}' restores no devices.");
+
+    public sealed override MethodFit Probe(DiskContext disk)
+    {
+        var stack = disk.Stack;
         if (stack.MissingSource is { } missing)
         {
             return MethodFit.Impossible($"there is nothing at '{missing}' on the host");
         }
 
-        var fit = driver.Probe(stack);
+        var fit = FindVolume(stack);
         return fit.Volume is null
             ? MethodFit.Impossible(fit.Reason)
-            : WhyOutside(stack, fit.Volume) is { } outside
+            : VolumeImages.WhyOutside(stack, fit.Volume) is { } outside
                 ? MethodFit.Impossible(outside)
-                : new MethodFit(fit.Rank, fit.Reason, fit.Volume.Root is null ? StorageLevel.Device : null);
+                : new MethodFit(fit.Rank, fit.Reason, fit.Volume.Root is null ? StorageLevel.Device : null, fit.Volume);
     }
 
-    public SnapshotSteps Plan(PlanRequest request)
+    public sealed override ISnapshotSteps Plan(PlanRequest request)
     {
         var label = SnapshotLabel.Of(request.Set);
 
         // Another method may put its snapshots into the same folder.
         var firstNumber = request.Taken.Count(name => name.Contains(label, StringComparison.Ordinal));
         var parts = request.Disks
-            .GroupBy(chosen => driver.Probe(chosen.Disk.Stack).Volume!)
+            .GroupBy(target => (Volume)target.Fit.Finding!)
             .Select((part, index) =>
             {
                 var number = firstNumber + index;
-                var disks = part.Select(chosen => chosen.Disk).ToList();
-                var method = part.First().Method;
-                if (part.FirstOrDefault(chosen => chosen.Method.Xml != method.Xml).Disk is { } other)
+                var disks = part.Select(target => target.Context).ToList();
+                var settings = part.First().Settings;
+                if (part.FirstOrDefault(target => target.Settings.Xml != settings.Xml) is { } other)
                 {
                     throw new VirtSnapshotException(
                         FailureKind.InvalidOperation,
@@ -57,24 +126,28 @@ internal sealed class VolumeMethod(IVolumeDriver driver) : SnapshotMethod
                             FailureKind.InvalidOperation,
                             "MethodUnsuitable",
                             disk.Disk,
-                            $"Method '{Method}' cannot snapshot disk '{disk.Disk.Target}' of domain '{request.Domain.Name}': {why}. Nothing was touched.");
+                            $"Method '{Name}' cannot snapshot disk '{disk.Disk.Target}' of domain '{request.Domain.Name}': {why}. Nothing was touched.");
                     }
                 }
 
                 var volumeOrder = new VolumeRequest(
-                    request.Host, request.Domain, part.Key, request.Set.Group, number == 0 ? label : $"{label}-{number}", method, [.. disks.Select(disk => disk.Disk)], disks[0].Stack, request.Warn);
-                return new VolumePart(driver.Plan(volumeOrder), disks, driver.IsSlow(volumeOrder));
+                    request.Host, request.Domain, part.Key, request.Set.Group, number == 0 ? label : $"{label}-{number}", settings, [.. disks.Select(disk => disk.Disk)], disks[0].Stack, request.Warn);
+                return new VolumePart(PlanVolume(volumeOrder), disks, IsSlow(volumeOrder));
             })
             .ToList();
-        return new VolumeAct(request.Host, driver, parts);
+        return new VolumeAct(request.Host, this, parts);
     }
 
-    public IRemoval PlanRemoval(RemovalRequest request) => new VolumeRemoval(request, driver);
+    public sealed override IRemoval PlanRemoval(RemovalRequest request)
+    {
+        var check = new VolumeRemovalCheck(this, request);
+        return new DeletingRemoval(request.Disks, check.Refuse, (now, record) => _ = check.IsDeletable(record) && Delete(now.Host, VolumeSnapshot.Read(record)));
+    }
 
-    public SnapshotRecord Verify(MethodRequest request, SnapshotRecord record, DiskSource? image)
+    public sealed override SnapshotRecord Verify(MethodRequest request, SnapshotRecord record, DiskSource? image)
     {
         var snapshot = VolumeSnapshot.Read(record);
-        if (driver.WhyNotOurs(request.Host, snapshot, record.Set!) is { } why)
+        if (WhyNotOurs(request.Host, snapshot, record.Set!) is { } why)
         {
             throw record.ToForeign(request.Domain, why);
         }
@@ -85,7 +158,7 @@ internal sealed class VolumeMethod(IVolumeDriver driver) : SnapshotMethod
             return record with { Source = DiskSource.None };
         }
 
-        var device = snapshot.Volume.Root is null ? driver.DeviceOf(snapshot.Volume) : null;
+        var device = snapshot.Volume.Root is null ? DeviceOf(snapshot.Volume) : null;
         if (record.Source.Path is not { } source || !HostPath.IsPlain(source) || FileRestoration.OriginalOf(snapshot, source) is not { } original)
         {
             throw record.ToForeign(request.Domain, $"its source '{record.Source}' is not in the snapshot '{snapshot.Name}'");
@@ -95,54 +168,63 @@ internal sealed class VolumeMethod(IVolumeDriver driver) : SnapshotMethod
         return record with { Source = DiskSource.ForPath(source, image.Format, isBlockDevice: device is not null) };
     }
 
-    public SnapshotState Check(MethodRequest request, SnapshotRecord record)
+    public sealed override Inspection Inspect(MethodRequest request, SnapshotRecord record)
     {
         try
         {
-            var state = driver.Check(request.Host, VolumeSnapshot.Read(record));
-            return state != SnapshotState.Available ? state
-                : record.Source.Path is not { } path ? SnapshotState.Unverified
-                : request.Host.Stat(path, followLink: true) is null ? SnapshotState.Missing : state;
+            var snapshot = VolumeSnapshot.Read(record);
+            return Check(request.Host, snapshot) switch
+            {
+                SnapshotState.Available when record.Source.Path is not { } path => new Inspection(SnapshotState.Unverified),
+                SnapshotState.Available when request.Host.Stat(record.Source.Path!, followLink: true) is null => Missing(),
+                SnapshotState.Available => new Inspection(SnapshotState.Available, TryReadUsage(request.Host, snapshot)),
+                SnapshotState.Missing => Missing(),
+                var state => new Inspection(state),
+            };
+
+            Inspection Missing() => new(SnapshotState.Missing, IsHidden: Exists(request.Host, snapshot));
         }
-        catch (VirtSnapshotException e) when (e.ErrorId != "HostUnreachable")
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or VirtSnapshotException { ErrorId: not "HostUnreachable" })
         {
-            // A list of all snapshots is not to fail because the tools for one of them are missing, or not ours to use.
-            return SnapshotState.Unverified;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return SnapshotState.Unverified;
+            // A list of all snapshots must not fail because the tools for one of them are missing, or must not be used.
+            return new Inspection(SnapshotState.Unverified);
         }
     }
 
-    public bool IsHidden(MethodRequest request, SnapshotRecord record) => Check(request, record) == SnapshotState.Missing && driver.Exists(request.Host, VolumeSnapshot.Read(record));
+    public sealed override void Expose(MethodRequest request, SnapshotRecord record) => Expose(request.Host, VolumeSnapshot.Read(record));
 
-    public void Expose(MethodRequest request, SnapshotRecord record) => driver.Expose(request.Host, VolumeSnapshot.Read(record));
+    /// <summary>
+    /// A snapshot that is not recorded is deleted, however far it came: it has changed nothing in the domain, and whether the guest was still frozen when it was
+    /// taken is not known any more.
+    /// </summary>
+    public sealed override IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled)
+    {
+        IReadOnlyList<SnapshotRecord> planned = [.. journaled.DistinctBy(record => VolumeSnapshot.Read(record).Name)];
+        LateCommands.Wait(request.Host, planned.Select(VolumeSnapshot.Read));
+        return new DeletingRecovery(
+            planned,
+            record => VolumeSnapshot.Read(record).Name,
+            record => Exists(request.Host, VolumeSnapshot.Read(record)),
+            record => Delete(request.Host, VolumeSnapshot.Read(record)));
+    }
 
-    public double? ReadUsage(MethodRequest request, SnapshotRecord record) => driver.ReadUsage(request.Host, VolumeSnapshot.Read(record));
-
-    /// <summary>Others' snapshots of a volume are nothing that a user would ask us about.</summary>
-    public IReadOnlyList<SnapshotRecord> FindUnrecorded(MethodRequest request, IReadOnlyList<SnapshotRecord> recorded, Func<ImageUse> use) => [];
-
-    public IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled) => new VolumeRecovery(request, driver, journaled);
-
-    public IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request)
+    public sealed override IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request)
     {
         var use = new Lazy<ImageUse>(() => ImageUse.Read(request));
-        return [.. request.Disks.Select(record => IsDevice(record) ? PlanDevice(record) : FileRestorePlanner.Plan(request, driver, use.Value, record))];
+        return [.. request.Disks.Select(record => IsDevice(record) ? PlanDevice(record) : FileRestorePlanner.Plan(request, this, use.Value, record))];
 
         IDiskRestoration PlanDevice(SnapshotRecord record)
         {
             var disk = request.Domain.FindDisk(record.Target)!;
-            var restoration = driver.PlanRestoration(request, record);
+            var restoration = PlanDeviceRestoration(request, record);
             LiveSource.RefuseOther(request, disk, restoration.Device, VolumeSnapshot.Read(record).Name);
             LiveSource.RefuseUsers(request, use.Value, disk, restoration.Device);
             return restoration;
         }
     }
 
-    public IDiskRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) =>
-        IsDevice(disk.Record) ? driver.ResumeRestoration(request, disk) : new FileRestoration(request, disk);
+    public sealed override IDiskRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) =>
+        IsDevice(disk.Record) ? ResumeDeviceRestoration(request, disk) : new FileRestoration(request, disk);
 
     /// <summary>A snapshot of a volume may hold the images of other domains as well.</summary>
     private static void RefuseOtherImage(MethodRequest request, SnapshotRecord record, VolumeSnapshot snapshot, string original)
@@ -165,38 +247,16 @@ internal sealed class VolumeMethod(IVolumeDriver driver) : SnapshotMethod
 
     private static bool IsDevice(SnapshotRecord record) => record.Source.Type == DiskSourceType.Block;
 
-    /// <summary>A snapshot holds only the images inside its volume, and a name that leads out of it leads to what the domain goes on changing.</summary>
-    private static string? WhyOutside(StorageStack stack, Volume volume)
+    /// <summary>A list of all snapshots must not fail because of one.</summary>
+    private double? TryReadUsage(IHost host, VolumeSnapshot snapshot)
     {
-        var fileSystem = stack.Find<FileSystemLayer>();
-        var above = fileSystem?.File;
-        foreach (var backing in stack.Find<ImageLayer>()?.BackingChain ?? [])
+        try
         {
-            // A folder below the root may be another mount's, or another subvolume's.
-            if (volume.Root is null || above is null || backing.FileSystem is not { } there
-                || there.MountPoint != fileSystem!.MountPoint
-                || (volume.Root == fileSystem.Subvolume && there.Subvolume != fileSystem.Subvolume)
-                || !IsBelow(there.File, volume.Root))
-            {
-                return $"its backing image '{backing}' lies outside of '{volume.Name}', so a snapshot of that would not hold it";
-            }
-
-            if (Path.IsPathRooted(backing.Written) || backing.Written.Contains(':', StringComparison.Ordinal))
-            {
-                return $"its backing image is named as '{backing.Written}', which leads out of a snapshot of '{volume.Name}': only a name relative to the image stays inside "
-                    + "('qemu-img rebase -u -b' changes it while the domain is shut off)";
-            }
-
-            if (Path.GetFullPath(backing.Written, Path.GetDirectoryName(above)!) != there.File)
-            {
-                return $"its backing image is named as '{backing.Written}', which leads to '{there.File}' through a link, and in a snapshot of '{volume.Name}' that may lead elsewhere";
-            }
-
-            above = there.File;
+            return ReadUsage(host, snapshot);
         }
-
-        return null;
+        catch (Exception e) when (e is VirtSnapshotException or IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
-
-    private static bool IsBelow(string path, string root) => root == "/" || path.StartsWith(root + "/", StringComparison.Ordinal);
 }

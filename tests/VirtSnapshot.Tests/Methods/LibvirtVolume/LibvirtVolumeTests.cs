@@ -141,7 +141,7 @@ public sealed class LibvirtVolumeTests(LabFixture lab) : VolumeTest(lab)
 
         static RepairAction TryRepair(BareDomain domain)
         {
-            using var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), TestContext.Current.CancellationToken)!;
+            using var plan = Engine.Current.PlanRepair(domain.Domain, null, new HeardReporter(), TestContext.Current.CancellationToken)!;
             return plan.Run(TestContext.Current.CancellationToken).Action;
         }
     }

@@ -36,7 +36,7 @@ public sealed class VolumeRestoreTests(LabFixture lab) : VolumeTest(lab)
         foreach (var number in new byte[] { 1, 2, 2, 2, 1 })
         {
             var heard = new HeardReporter();
-            using (var plan = RestorePlan.Make(domain.Domain, Named(domain, $"s{number}"), heard, TestContext.Current.CancellationToken))
+            using (var plan = Engine.Current.PlanRestore(domain.Domain, Named(domain, $"s{number}"), false, heard, TestContext.Current.CancellationToken))
             {
                 Assert.Contains("new volume", plan.Description, StringComparison.Ordinal);
                 Assert.False(Assert.Single(plan.Disks).UsesUpSnapshot);
@@ -143,7 +143,7 @@ public sealed class VolumeRestoreTests(LabFixture lab) : VolumeTest(lab)
         File.WriteAllText(definition, domain.Domain.Xml.Replace(made, "other.raw", StringComparison.Ordinal));
         Lab.Virsh("define", definition);
 
-        using var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), TestContext.Current.CancellationToken)!;
+        using var plan = Engine.Current.PlanRepair(domain.Domain, null, new HeardReporter(), TestContext.Current.CancellationToken)!;
         Assert.Equal(RepairAction.Incomplete, plan.Run(TestContext.Current.CancellationToken).Action);
         Assert.Contains("other.raw", Entries(folder));
     }
@@ -160,7 +160,7 @@ public sealed class VolumeRestoreTests(LabFixture lab) : VolumeTest(lab)
     public void The_next_volumes_name_does_not_grow(string replaced, string next) =>
         Assert.Equal(next, VolumeReplacement.NameAfter(replaced, Guid.Parse("0a1b2c3d-0000-0000-0000-000000000000")));
 
-    private static IReadOnlyList<DiskSnapshot> Named(BareDomain domain, string name) => [.. SnapshotList.Of(domain.Domain).Where(snapshot => snapshot.Name == name)];
+    private static IReadOnlyList<DiskSnapshot> Named(BareDomain domain, string name) => [.. Engine.List(domain.Domain).Where(snapshot => snapshot.Name == name)];
 
     private static string Current(BareDomain domain) => domain.Domain.Disks[0].Source.Path!;
 

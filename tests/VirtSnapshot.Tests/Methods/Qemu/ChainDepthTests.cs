@@ -2,7 +2,6 @@ using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Methods.Qemu;
-using VirtSnapshot.Snapshots;
 using VirtSnapshot.Storage;
 using VirtSnapshot.Tests.Lab;
 using Xunit;
@@ -59,7 +58,7 @@ public sealed class ChainDepthTests(LabFixture lab)
         // Started anew, QEMU is given the whole chain at once.
         lab.Virsh("destroy", domain.Name);
         lab.Virsh("start", domain.Name);
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         Assert.Equal(Limit - 1, domain.Domain.FindDisk("vda")!.BackingChain.Count);
     }
 
@@ -75,11 +74,11 @@ public sealed class ChainDepthTests(LabFixture lab)
             domain,
             host,
             SetIdentity.New(domain.Uuid, SnapshotName.Parse("slow")),
-            [(disk, DiskSnapshotMethod.Parse(MethodCatalog.Shield.Method))],
+            [Engine.Current.Methods.Select(disk, DiskSnapshotMethod.Parse("qemu")) with { IsTemporary = true }],
             OverlayDirectory: null,
             Recorded: [],
             reporter.Warning);
-        var error = Record.Exception(() => MethodCatalog.Shield.Plan(request));
+        var error = Record.Exception(() => Engine.Current.Methods.TemporaryOverlay.Plan(request));
         Assert.True((error as VirtSnapshotException)?.ErrorId == (IsLimited(bare) ? "ChainTooDeep" : null), $"{error}");
         Assert.Equal(IsLimited(bare) ? 0 : 1, reporter.Warnings.Count(IsAboutDepth));
     }

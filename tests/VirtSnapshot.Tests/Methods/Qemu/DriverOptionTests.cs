@@ -42,8 +42,8 @@ public sealed class DriverOptionTests(LabFixture lab)
     {
         using var domain = new BareDomain(lab, "options", [Disk("vda", "copy_on_read='on'")]);
         var reporter = new HeardReporter();
-        using var method = CopyDriver.Register(TimeSpan.Zero);
-        Engine.Remove(domain.Domain, Engine.Take(domain.Domain, method: CopyDriver.MethodName, reporter: reporter, shield: ShieldUse.Always));
+        using var method = CopyMethod.Register(TimeSpan.Zero);
+        Engine.Remove(domain.Domain, Engine.Take(domain.Domain, method: CopyMethod.MethodName, reporter: reporter, shield: ShieldUse.Always));
 
         Assert.DoesNotContain(reporter.Warnings, warning => warning.Contains("gets an overlay", StringComparison.Ordinal));
     }

@@ -58,7 +58,7 @@ public sealed class QemuInternalTests(LabFixture lab) : VolumeTest(lab)
     public void While_the_domain_runs_it_can_be_configured_for_later()
     {
         using var domain = new BareDomain(Lab, "internal-live");
-        MethodSettings.Set(domain.Domain, [], VirtSnapshot.Domains.DiskSnapshotMethod.Parse(Method));
+        Engine.Settings.Set(domain.Domain, [], VirtSnapshot.Domains.DiskSnapshotMethod.Parse(Method));
         Lab.Virsh("destroy", domain.Name);
         Assert.Equal(Method, Assert.Single(Engine.Take(domain.Domain)).Method);
         Engine.Remove(domain.Domain, Recorded(domain.Domain));
@@ -109,7 +109,7 @@ public sealed class QemuInternalTests(LabFixture lab) : VolumeTest(lab)
     public void It_is_not_taken_nor_removed_while_somebody_has_the_image_open()
     {
         var domain = Define(Disk(Image("a.qcow2"), format: "qcow2"), Disk(Image("b.qcow2"), "vdb", "qcow2"));
-        RunSteps.Observer = step =>
+        Engine.Observer = step =>
         {
             if (step == RunStep.Journaled)
             {
@@ -123,7 +123,7 @@ public sealed class QemuInternalTests(LabFixture lab) : VolumeTest(lab)
         }
         finally
         {
-            RunSteps.Observer = null;
+            Engine.Observer = null;
         }
 
         AssertNothingInside(domain.Domain);

@@ -24,7 +24,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         var at = VolumeSnapshot.Read(RunJournal.Read(domain.Domain)!.Entries[0].Record).At;
         using var late = Process.Start("sh", ["-c", "sleep 3; exec btrfs -q subvolume snapshot -r \"$1\" \"$2\"", "sh", root, at]);
 
-        using (var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), TestContext.Current.CancellationToken)!)
+        using (var plan = Engine.Current.PlanRepair(domain.Domain, null, new HeardReporter(), TestContext.Current.CancellationToken)!)
         {
             Assert.Equal(RepairAction.Undone, plan.Run(TestContext.Current.CancellationToken).Action);
         }
@@ -41,7 +41,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         var domain = Define(Disk(Raw(root, "a.raw")), Disk(Raw(root, "b.raw", content: 2), "vdb"), Disk(Raw(root, "c.raw", content: 3), "vdc"));
         foreach (var (target, method) in new[] { ("vda", "reflink"), ("vdb", "btrfs"), ("vdc", "reflink") })
         {
-            MethodSettings.Set(domain.Domain, [DiskSelector.Parse(target)], DiskSnapshotMethod.Parse(method));
+            Engine.Settings.Set(domain.Domain, [DiskSelector.Parse(target)], DiskSnapshotMethod.Parse(method));
         }
 
         var snapshots = Engine.Take(domain.Domain, "one");
@@ -49,7 +49,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         Assert.Equal(
             domain.Domain.Disks.Select(disk => ImageDigest.OfFile(disk.Source.Path!)),
             snapshots.Select(snapshot => ImageDigest.OfFile(snapshot.BackupSource.Path!)));
-        Assert.All(SnapshotList.Of(domain.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
+        Assert.All(Engine.List(domain.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
         Engine.Remove(domain.Domain, snapshots);
         AssertNothingLeft(domain.Domain);
     }
@@ -69,7 +69,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         Assert.Null(snapshot.ModifiedDisk);
         Assert.Equal("raw", snapshot.BackupSource.Format);
         Assert.Matches($"^{root}/\\.virtsnapshot-one-[0-9a-f]{{16}}/a\\.raw$", snapshot.BackupSource.Path);
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain)).State);
         Assert.Equal(image, domain.Domain.FindDisk("vda")!.Source.Path);
 
         WriteRaw(image, 2);
@@ -90,7 +90,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         Assert.Equal("qemu", kept.Method);
         Engine.Remove(domain.Domain, kept);
         Assert.Equal("btrfs", Assert.Single(Engine.Take(domain.Domain, "one", method: "btrfs")).Method);
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         AssertNothingLeft(domain.Domain);
     }
 
@@ -108,7 +108,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         Assert.Equal(["a.raw", "b.raw"], Entries(folders[0]));
 
         Engine.Remove(domain.Domain, snapshots[0], snapshots[2]);
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain)).State);
         Assert.Equal(["c.raw"], Entries(other));
         Engine.Remove(domain.Domain, snapshots[1]);
         AssertNothingLeft(domain.Domain);
@@ -175,21 +175,21 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         AssertUnsuitable(domain, "btrfs");
 
         var request = Order(domain, root);
-        var driver = new BtrfsDriver();
-        var snapshot = driver.Plan(request);
-        driver.Take(Host, [snapshot]);
-        driver.Expose(Host, snapshot);
+        var method = new BtrfsMethod();
+        var snapshot = method.PlanVolume(request);
+        method.Take(Host, [snapshot]);
+        method.Expose(Host, snapshot);
         var record = new SnapshotRecord("vda", "btrfs", DiskSource.ForPath(Path.Combine(snapshot.At, "a.qcow2"), "qcow2", isBlockDevice: false), snapshot.ToElement());
         Assert.Contains("link/base.qcow2' there is not what", VolumeImages.WhyNotFound(Host, snapshot, record, request.Stack), StringComparison.Ordinal);
 
         // Mended, it is what it should be.
         File.Delete(Path.Combine(root, "link"));
         File.CreateSymbolicLink(Path.Combine(root, "link"), "bases");
-        Assert.True(driver.Delete(Host, snapshot));
-        driver.Take(Host, [snapshot]);
+        Assert.True(method.Delete(Host, snapshot));
+        method.Take(Host, [snapshot]);
         Assert.Null(VolumeImages.WhyNotFound(Host, snapshot, record, request.Stack));
-        Assert.True(driver.Delete(Host, snapshot));
-        Assert.False(driver.Exists(Host, snapshot));
+        Assert.True(method.Delete(Host, snapshot));
+        Assert.False(method.Exists(Host, snapshot));
     }
 
     [Fact]
@@ -198,7 +198,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         var mount = Btrfs(out var root);
         var domain = Define(Disk(Raw(mount.Folder, "a.raw")), Disk(Raw(root, "b.raw"), "vdb"));
         Assert.Equal(["qemu", "btrfs"], Engine.Take(domain.Domain, "default").Select(snapshot => snapshot.Method));
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
 
         var heard = new HeardReporter();
         var snapshot = Assert.Single(Engine.Take(domain.Domain, "one", ["vda"], method: "btrfs", reporter: heard));
@@ -243,7 +243,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         var heard = new HeardReporter();
         Engine.Take(domain.Domain, "one", reporter: heard);
         Assert.Contains("copy-on-write", Assert.Single(heard.Warnings), StringComparison.Ordinal);
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
     }
 
     [Fact]
@@ -280,11 +280,11 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
             using (File.OpenRead(Path.Combine(Path.GetDirectoryName(snapshot.BackupSource.Path)!, file)))
             {
                 Assert.Equal("SourceInUse", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
-                Assert.Equal("SourceInUse", Assert.Throws<VirtSnapshotException>(() => new BtrfsDriver().Delete(Host, RecordOf(domain))).ErrorId);
+                Assert.Equal("SourceInUse", Assert.Throws<VirtSnapshotException>(() => new BtrfsMethod().Delete(Host, RecordOf(domain))).ErrorId);
             }
         }
 
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain)).State);
         Engine.Remove(domain.Domain, snapshot);
         AssertNothingLeft(domain.Domain);
     }
@@ -303,7 +303,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         LabScript.RunProgram("sh", "-ec", script, "sh", folder);
         var before = Entries(root);
 
-        Assert.NotEqual(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.NotEqual(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain)).State);
         Assert.Equal((what, "SnapshotNotOurs"), (what, Engine.RemovalRefused(domain.Domain, snapshot).ErrorId));
         Assert.Equal(before, Entries(root));
 
@@ -325,7 +325,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
             var error = Engine.RemovalRefused(domain.Domain, snapshot);
             Assert.Equal("SourceShared", error.ErrorId);
             Assert.Contains("'volumes-clone'", error.Message, StringComparison.Ordinal);
-            Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+            Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain)).State);
         }
 
         File.Delete(clone);
@@ -341,7 +341,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         LabScript.RunProgram("btrfs", "subvolume", "snapshot", "-r", root, other);
         var uuid = Subvolume.Read(Host, root)!.Uuid;
         var record = new VolumeSnapshot(new Volume(root, root), other, other, new Dictionary<string, string>(StringComparer.Ordinal) { ["uuid"] = uuid });
-        Assert.Equal("SnapshotNotOurs", Engine.Refused(() => new BtrfsDriver().Delete(Host, record)).ErrorId);
+        Assert.Equal("SnapshotNotOurs", Engine.Refused(() => new BtrfsMethod().Delete(Host, record)).ErrorId);
         Assert.True(Directory.Exists(other));
     }
 
@@ -350,19 +350,19 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
     {
         Btrfs(out var root);
         var domain = Define(Disk(Raw(root, "a.raw")));
-        var driver = new BtrfsDriver();
+        var method = new BtrfsMethod();
         var request = Order(domain, root);
-        var planned = driver.Plan(request);
+        var planned = method.PlanVolume(request);
         File.CreateSymbolicLink(planned.At, "/nowhere");
-        Assert.Equal("SnapshotExists", Engine.Refused(() => driver.Plan(request)).ErrorId);
+        Assert.Equal("SnapshotExists", Engine.Refused(() => method.PlanVolume(request)).ErrorId);
 
         // Planted after it was planned.
-        Assert.Equal("SnapshotNotTaken", Engine.Refused(() => driver.Take(Host, [planned])).ErrorId);
+        Assert.Equal("SnapshotNotTaken", Engine.Refused(() => method.Take(Host, [planned])).ErrorId);
         File.Delete(planned.At);
         Directory.CreateDirectory(planned.At);
-        driver.Take(Host, [planned]);
-        Assert.Equal("SnapshotNotTaken", Engine.Refused(() => driver.Expose(Host, planned)).ErrorId);
-        Assert.Equal("SnapshotNotOurs", Engine.Refused(() => driver.Delete(Host, planned)).ErrorId);
+        method.Take(Host, [planned]);
+        Assert.Equal("SnapshotNotTaken", Engine.Refused(() => method.Expose(Host, planned)).ErrorId);
+        Assert.Equal("SnapshotNotOurs", Engine.Refused(() => method.Delete(Host, planned)).ErrorId);
     }
 
     private static VolumeRequest Order(BareDomain domain, string root)

@@ -27,7 +27,7 @@ public sealed class FileRestoreTests(LabFixture lab) : VolumeTest(lab)
         Assert.Empty(reporter.Warnings);
         Assert.Equal(1, Host.ReadHead(image, 1)[0]);
         Assert.Equal("64055:100 640", LabScript.RunProgram("stat", "-c", "%u:%g %a", image).Trim());
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         Assert.Equal(["a.raw"], Entries(root));
     }
 
@@ -43,7 +43,7 @@ public sealed class FileRestoreTests(LabFixture lab) : VolumeTest(lab)
         Engine.Restore(domain.Domain, "s1");
 
         Assert.Equal(7, Host.ReadHead(image, 1)[0]);
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         AssertNothingLeft(domain.Domain);
     }
 
@@ -101,11 +101,11 @@ public sealed class FileRestoreTests(LabFixture lab) : VolumeTest(lab)
     [Fact]
     public void No_room_for_a_copy_and_all_is_as_before()
     {
-        using var method = CopyDriver.Register(TimeSpan.Zero);
+        using var method = CopyMethod.Register(TimeSpan.Zero);
         using var small = new SmallFileSystem(Lab, "no-room-to-restore");
         var image = Raw(small.Folder, "a.raw", 1);
         using var domain = new BareDomain(Lab, "no-room", [Disk(image)], isRunning: false);
-        Engine.Take(domain.Domain, "s1", method: CopyDriver.MethodName);
+        Engine.Take(domain.Domain, "s1", method: CopyMethod.MethodName);
         WriteRaw(image, 2);
         var before = Entries(small.Folder);
         small.Fill(leaveKiB: 500);
@@ -147,17 +147,17 @@ public sealed class FileRestoreTests(LabFixture lab) : VolumeTest(lab)
         Assert.Equal([2, 2], images.Select(image => Host.ReadHead(image, 1)[0]));
         File.Delete(written);
         Assert.Equal(RepairAction.Undone, RepairOf(domain).Action);
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         AssertNothingLeft(domain.Domain);
     }
 
     private static void Take(BareDomain domain, string name, string? method = null) => Engine.Take(domain.Domain, name, method: method);
 
-    private static IReadOnlyList<DiskSnapshot> Named(BareDomain domain, string name) => [.. SnapshotList.Of(domain.Domain).Where(snapshot => snapshot.Name == name)];
+    private static IReadOnlyList<DiskSnapshot> Named(BareDomain domain, string name) => [.. Engine.List(domain.Domain).Where(snapshot => snapshot.Name == name)];
 
     private static RepairResult RepairOf(BareDomain domain)
     {
-        using var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), TestContext.Current.CancellationToken)!;
+        using var plan = Engine.Current.PlanRepair(domain.Domain, null, new HeardReporter(), TestContext.Current.CancellationToken)!;
         return plan.Run(TestContext.Current.CancellationToken);
     }
 

@@ -26,7 +26,7 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
         string[] images = [.. names.Select(name => format == "raw" ? Raw(folder, name) : Qcow2(folder, name))];
         var domain = Define(Disk(images[0], format: format), Disk(images[1], "vdb", format));
         Assert.All(Engine.Take(domain.Domain, "default"), snapshot => Assert.Equal("qemu", snapshot.Method));
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         LabScript.RunProgram("chown", "64055:64055", images[0]);
         LabScript.RunProgram("chmod", "644", images[0]);
         var entries = Entries(folder);
@@ -52,7 +52,7 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
 
         Assert.Equal(before, snapshots.Select(snapshot => ImageDigest.OfFile(snapshot.BackupSource.Path!)));
         Engine.Remove(domain.Domain, snapshots[0]);
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain)).State);
         Engine.Remove(domain.Domain, snapshots[1]);
         AssertNothingLeft(domain.Domain);
         Assert.Equal(entries, Entries(folder));
@@ -82,9 +82,9 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
 
         Engine.Take(domain.Domain, "one", method: "reflink");
         Engine.Take(other.Domain, "two");
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(other.Domain)).State);
-        Engine.Remove(other.Domain, SnapshotList.Of(other.Domain));
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(other.Domain)).State);
+        Engine.Remove(other.Domain, Engine.List(other.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         AssertNothingLeft(domain.Domain);
     }
 
@@ -121,7 +121,7 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
 
         LabScript.RunProgram("chattr", "+C", mount.Folder);
         Engine.Take(domain.Domain, "one", method: "reflink");
-        Engine.Remove(domain.Domain, SnapshotList.Of(domain.Domain));
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         AssertNothingLeft(domain.Domain);
     }
 
@@ -135,10 +135,10 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
         {
             Assert.Equal("SourceInUse", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
             var record = VolumeSnapshot.Read(SnapshotCatalog.ReadDisks(domain.Domain)[0]);
-            Assert.Equal("SourceInUse", Engine.Refused(() => new ReflinkDriver().Delete(Host, record)).ErrorId);
+            Assert.Equal("SourceInUse", Engine.Refused(() => new ReflinkMethod().Delete(Host, record)).ErrorId);
         }
 
-        Assert.Equal(SnapshotState.Available, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Available, Assert.Single(Engine.List(domain.Domain)).State);
         Engine.Remove(domain.Domain, snapshot);
         AssertNothingLeft(domain.Domain);
     }
@@ -156,7 +156,7 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
         LabScript.RunProgram("sh", "-ec", script, "sh", copy);
         var before = Entries(mount.Folder);
 
-        Assert.Equal(SnapshotState.Invalid, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+        Assert.Equal(SnapshotState.Invalid, Assert.Single(Engine.List(domain.Domain)).State);
         Assert.Equal("SnapshotNotOurs", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
         Assert.Equal(before, Entries(mount.Folder));
 
@@ -170,7 +170,7 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
     {
         var mount = Xfs();
         var domain = Define(Disk(Raw(mount.Folder, "a.raw")));
-        var driver = new ReflinkDriver();
+        var method = new ReflinkMethod();
         var request = new VolumeRequest(
             Host,
             domain.Domain,
@@ -181,21 +181,21 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
             domain.Domain.Disks,
             new StorageProbe(() => Host, domain.Domain.Disks).StackOf(domain.Domain.Disks[0]),
             _ => { });
-        var planned = driver.Plan(request);
+        var planned = method.PlanVolume(request);
         var crashTest = Path.Combine(mount.Folder, "crash-test");
         File.WriteAllText(crashTest, "precious");
         File.CreateSymbolicLink(planned.At, crashTest);
-        Assert.Equal("SnapshotExists", Engine.Refused(() => driver.Plan(request)).ErrorId);
+        Assert.Equal("SnapshotExists", Engine.Refused(() => method.PlanVolume(request)).ErrorId);
 
         // Planted after it was planned: the link goes, and what it leads to is not touched.
-        driver.Take(Host, [planned]);
-        driver.Expose(Host, planned);
+        method.Take(Host, [planned]);
+        method.Expose(Host, planned);
         Assert.Equal("precious", File.ReadAllText(crashTest));
-        Assert.True(driver.Delete(Host, planned));
+        Assert.True(method.Delete(Host, planned));
 
         Directory.CreateDirectory(planned.At);
-        Assert.Equal("SnapshotNotTaken", Engine.Refused(() => driver.Take(Host, [planned])).ErrorId);
-        Assert.Equal("SnapshotNotOurs", Engine.Refused(() => driver.Delete(Host, planned)).ErrorId);
+        Assert.Equal("SnapshotNotTaken", Engine.Refused(() => method.Take(Host, [planned])).ErrorId);
+        Assert.Equal("SnapshotNotOurs", Engine.Refused(() => method.Delete(Host, planned)).ErrorId);
         Assert.Empty(Entries(planned.At));
     }
 
@@ -206,7 +206,7 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
         File.WriteAllText(other, "precious");
         File.SetUnixFileMode(other, UnixFileMode.UserRead);
         var record = new VolumeSnapshot(new Volume(Path.Combine(Lab.Images, "a.raw"), null), other, other, new Dictionary<string, string>(StringComparer.Ordinal));
-        Assert.Equal("SnapshotNotOurs", Engine.Refused(() => new ReflinkDriver().Delete(Host, record)).ErrorId);
+        Assert.Equal("SnapshotNotOurs", Engine.Refused(() => new ReflinkMethod().Delete(Host, record)).ErrorId);
         Assert.True(File.Exists(other));
         File.Delete(other);
     }
@@ -252,7 +252,7 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
     public void A_disk_that_drops_the_guest_s_flushes_is_never_quiesced()
     {
         var image = Raw(Xfs().Folder, "a.raw");
-        var disk = $"<disk type='file' device='disk'><driver name='qemu' type='raw' cache='unsafe'/><source file='{image}'/><target dev='vda' bus='virtio'/></disk>";
+        var disk = $"<disk type='file' device='disk'><method name='qemu' type='raw' cache='unsafe'/><source file='{image}'/><target dev='vda' bus='virtio'/></disk>";
         var domain = Keep(new BareDomain(Lab, "volumes-unsafe", [disk]));
         var error = Engine.Refused(() => Engine.Take(domain.Domain, quiescing: Engine.Required, method: "reflink"));
         Assert.Equal("CannotBeQuiesced", error.ErrorId);
@@ -275,7 +275,7 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
         LabScript.RunProgram("mount", "-t", "tmpfs", "none", mount.Folder);
         try
         {
-            Assert.Equal(SnapshotState.Missing, Assert.Single(SnapshotList.Of(domain.Domain)).State);
+            Assert.Equal(SnapshotState.Missing, Assert.Single(Engine.List(domain.Domain)).State);
             Assert.Equal("SourceMissing", Engine.RemovalRefused(domain.Domain, snapshot).ErrorId);
         }
         finally
@@ -289,7 +289,7 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
 
     private static bool IsShielded(TestGuest guest)
     {
-        using var plan = SnapshotPlan.Make(
+        using var plan = Engine.Current.PlanSnapshot(
             new SnapshotRequest(guest.Domain, method: DiskSnapshotMethod.Parse("reflink")), new HeardReporter(), TestContext.Current.CancellationToken);
         return plan.Disks.Any(disk => disk.IsShielded);
     }

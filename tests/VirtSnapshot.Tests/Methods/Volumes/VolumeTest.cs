@@ -77,7 +77,7 @@ public abstract class VolumeTest : IDisposable
 
     /// <summary>The snapshots that have a record: a domain whose image has a backing image shows that, too.</summary>
     private protected static IReadOnlyList<DiskSnapshot> Recorded(VmDomain domain) =>
-        [.. SnapshotList.Of(domain).Where(snapshot => snapshot.State != SnapshotState.Unknown)];
+        [.. Engine.List(domain).Where(snapshot => snapshot.State != SnapshotState.Unknown)];
 
     /// <summary>What lies in a folder, links and hidden files included.</summary>
     private protected static IReadOnlyList<string> Entries(string folder) => [.. Directory.GetFileSystemEntries(folder).Select(entry => Path.GetFileName(entry)).Order(StringComparer.Ordinal)];
@@ -108,7 +108,7 @@ public abstract class VolumeTest : IDisposable
 
     private protected static void Repair(BareDomain domain)
     {
-        using var plan = RepairPlan.Make(domain.Domain, new HeardReporter(), TestContext.Current.CancellationToken);
+        using var plan = Engine.Current.PlanRepair(domain.Domain, null, new HeardReporter(), TestContext.Current.CancellationToken);
         Assert.Equal(RepairAction.Finished, plan!.Run(TestContext.Current.CancellationToken).Action);
     }
 

@@ -13,12 +13,12 @@ namespace VirtSnapshot.Methods.Lvm;
 /// <item>It is made without being activated, which is done after the act: that makes the act shorter by a wait for udev.</item>
 /// </list>
 /// </remarks>
-internal sealed class LvmThinDriver : LogicalVolumeDriver
+internal sealed class LvmThinMethod : LogicalVolumeMethod
 {
     private const double FullPercent = 95;
     private const string PoolDetail = "pool";
 
-    public override string Method => "lvm-thin";
+    public override string Name => "lvm-thin";
 
     /// <summary>The pool's, be it data or metadata that runs out first.</summary>
     public override double? ReadUsage(IHost host, VolumeSnapshot snapshot) =>
@@ -28,9 +28,9 @@ internal sealed class LvmThinDriver : LogicalVolumeDriver
 
     protected override string NameEnd => "-thin";
 
-    public override DeviceRestoration PlanRestoration(RestoreRequest request, SnapshotRecord record) => LvmThinSwap.Plan(request, record);
+    public override DeviceRestoration PlanDeviceRestoration(RestoreRequest request, SnapshotRecord record) => LvmThinSwap.Plan(request, record);
 
-    public override DeviceRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) => new LvmThinSwap(request, disk);
+    public override DeviceRestoration ResumeDeviceRestoration(MethodRequest request, RestoreRecord disk) => new LvmThinSwap(request, disk);
 
     protected override IReadOnlyList<string> Settings => [];
 

@@ -20,20 +20,20 @@ namespace VirtSnapshot.Methods.Lvm;
 /// <item>No snapshot of a snapshot; raid, striped, mirrored and cached volumes are fine.</item>
 /// </list>
 /// </remarks>
-internal sealed class LvmDriver : LogicalVolumeDriver
+internal sealed class LvmMethod : LogicalVolumeMethod
 {
     private const string SizeElement = "size";
     private const string ChunkElement = "chunk";
     private const string ExtentsDetail = "extents";
     private const string ChunkDetail = "chunk";
 
-    public override string Method => "lvm";
+    public override string Name => "lvm";
 
     protected override string NameEnd => "";
 
-    public override DeviceRestoration PlanRestoration(RestoreRequest request, SnapshotRecord record) => LvmMerge.Plan(request, record);
+    public override DeviceRestoration PlanDeviceRestoration(RestoreRequest request, SnapshotRecord record) => LvmMerge.Plan(request, record);
 
-    public override DeviceRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) => new LvmMerge(request, disk);
+    public override DeviceRestoration ResumeDeviceRestoration(MethodRequest request, RestoreRecord disk) => new LvmMerge(request, disk);
 
     protected override IReadOnlyList<string> Settings => [SizeElement, ChunkElement];
 

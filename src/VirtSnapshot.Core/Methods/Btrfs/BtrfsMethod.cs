@@ -25,18 +25,18 @@ namespace VirtSnapshot.Methods.Btrfs;
 /// <item>An image without copy-on-write (chattr +C, as in libvirt's own pools) is copied on the first write to each block after a snapshot all the same.</item>
 /// </list>
 /// </remarks>
-internal sealed class BtrfsDriver : IVolumeDriver
+internal sealed class BtrfsMethod : VolumeMethod
 {
     private const string UuidDetail = "uuid";
 
     // An image in the subvolume's root, or in a folder of the domain's there. What lies deeper is in a subvolume that is for other things as well: /var, /home.
     private const int DeepestFolder = 1;
 
-    public string Method => "btrfs";
+    public override string Name => "btrfs";
 
-    public StorageLevel Level => StorageLevel.FileSystem;
+    public override MethodTraits Traits { get; } = new(StorageLevel.FileSystem, NeedsVcpuPause: true);
 
-    public VolumeFit Probe(StorageStack stack)
+    public override VolumeFit FindVolume(StorageStack stack)
     {
         if (stack.Find<FileSystemLayer>() is not { } layer)
         {
@@ -75,9 +75,7 @@ internal sealed class BtrfsDriver : IVolumeDriver
     }
 
     /// <summary>It takes as long as it takes to write out what came in since <see cref="Prepare"/>.</summary>
-    public bool IsSlow(VolumeRequest request) => false;
-
-    public VolumeSnapshot Plan(VolumeRequest request)
+    public override VolumeSnapshot PlanVolume(VolumeRequest request)
     {
         var root = request.Volume.Root!;
         var subvolume = Subvolume.Read(request.Host, root) ?? throw VolumeFailure.Unsuitable(request, $"'{root}' is not the root of a btrfs subvolume");
@@ -102,9 +100,9 @@ internal sealed class BtrfsDriver : IVolumeDriver
     }
 
     /// <summary>Snapshotting flushes by itself; this is so that little is left for it. Where it fails, the snapshot will tell.</summary>
-    public void Prepare(IHost host, VolumeSnapshot snapshot) => host.RunAsRoot("sync", ["-f", "--", snapshot.Volume.Root!]);
+    public override void Prepare(IHost host, VolumeSnapshot snapshot) => host.RunAsRoot("sync", ["-f", "--", snapshot.Volume.Root!]);
 
-    public void Take(IHost host, IReadOnlyList<VolumeSnapshot> snapshots) => VolumeActs.AtOnce(snapshots, snapshot =>
+    public override void Take(IHost host, IReadOnlyList<VolumeSnapshot> snapshots) => VolumeActs.AtOnce(snapshots, snapshot =>
     {
         var result = host.RunAsRoot("btrfs", ["subvolume", "snapshot", "-r", "--", snapshot.Volume.Root!, snapshot.At]);
         if (!result.Succeeded)
@@ -113,7 +111,7 @@ internal sealed class BtrfsDriver : IVolumeDriver
         }
     });
 
-    public void Expose(IHost host, VolumeSnapshot snapshot)
+    public override void Expose(IHost host, VolumeSnapshot snapshot)
     {
         if (host.Stat(snapshot.At) is null && !IsInSight(host, snapshot))
         {
@@ -126,14 +124,14 @@ internal sealed class BtrfsDriver : IVolumeDriver
         }
     }
 
-    public string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set) =>
+    public override string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set) =>
         snapshot.Volume.Root == snapshot.Volume.Name ? VolumeNames.WhyNotOurs(snapshot, snapshot.Volume.Name, set) : "its volume is not a subvolume";
 
-    public SnapshotState Check(IHost host, VolumeSnapshot snapshot) => host.Stat(snapshot.At) is null
+    public override SnapshotState Check(IHost host, VolumeSnapshot snapshot) => host.Stat(snapshot.At) is null
         ? SnapshotState.Missing
         : WhyNotOurs(snapshot, Subvolume.Read(host, snapshot.At)) is null ? SnapshotState.Available : SnapshotState.Invalid;
 
-    public bool Delete(IHost host, VolumeSnapshot snapshot)
+    public override bool Delete(IHost host, VolumeSnapshot snapshot)
     {
         if (host.Stat(snapshot.At) is null)
         {
@@ -155,7 +153,7 @@ internal sealed class BtrfsDriver : IVolumeDriver
         return result.Succeeded ? true : throw VolumeFailure.NotDeleted(snapshot, result.ToolError);
     }
 
-    public bool Exists(IHost host, VolumeSnapshot snapshot) => host.Stat(snapshot.At) is not null || !IsInSight(host, snapshot);
+    public override bool Exists(IHost host, VolumeSnapshot snapshot) => host.Stat(snapshot.At) is not null || !IsInSight(host, snapshot);
 
     /// <summary>Whether other things than the image lie there that nobody meant: the root of the whole file system, or of the system.</summary>
     private static bool IsShared(FileSystemLayer layer, string root) =>

@@ -27,17 +27,17 @@ namespace VirtSnapshot.Methods.Zfs;
 /// </list>
 /// <para>Ours is what carries the set's identity in the property <c>virtsnapshot:set</c>, set in the same act as the snapshot, and set on it, not inherited.</para>
 /// </remarks>
-internal sealed class ZfsDriver : IVolumeDriver
+internal sealed class ZfsMethod : VolumeMethod
 {
     // Below this the guest would soon stop for want of room: from now on all that it writes over is kept.
     private const long LeastRoom = 16 << 20;
     private static readonly TimeSpan NodePatience = TimeSpan.FromSeconds(30);
 
-    public string Method => "zfs";
+    public override string Name => "zfs";
 
-    public StorageLevel Level => StorageLevel.FileSystem;
+    public override MethodTraits Traits { get; } = new(StorageLevel.FileSystem, NeedsVcpuPause: true);
 
-    public VolumeFit Probe(StorageStack stack)
+    public override VolumeFit FindVolume(StorageStack stack)
     {
         var image = stack.Find<ImageLayer>();
         var fit = stack.Layers.FirstOrDefault(layer => layer is not ImageLayer) switch
@@ -54,9 +54,7 @@ internal sealed class ZfsDriver : IVolumeDriver
             : fit;
     }
 
-    public bool IsSlow(VolumeRequest request) => false;
-
-    public VolumeSnapshot Plan(VolumeRequest request)
+    public override VolumeSnapshot PlanVolume(VolumeRequest request)
     {
         var (volume, target) = (request.Volume, request.Disks[0]);
         var zfs = new ZfsPrograms(request.Host);
@@ -94,10 +92,10 @@ internal sealed class ZfsDriver : IVolumeDriver
                 + $"Make room in the pool or its quotas{(needed > LeastRoom ? $", or give up its reservation with 'zfs set refreservation=none {volume.Name}'" : "")}");
 
         VirtSnapshotException Refuse(FailureKind kind, string errorId, string why) => new(
-            kind, errorId, target, $"Disk '{target.Target}' of domain '{request.Domain.Name}' cannot be snapshotted by method '{Method}': {why}.");
+            kind, errorId, target, $"Disk '{target.Target}' of domain '{request.Domain.Name}' cannot be snapshotted by method '{Name}': {why}.");
     }
 
-    public void Prepare(IHost host, VolumeSnapshot snapshot)
+    public override void Prepare(IHost host, VolumeSnapshot snapshot)
     {
         var zfs = new ZfsPrograms(host);
         if (snapshot.Volume.Root is null)
@@ -109,7 +107,7 @@ internal sealed class ZfsDriver : IVolumeDriver
         zfs.Do("zpool", ["sync", ZfsName.PoolOf(snapshot.Volume.Name)], snapshot.Name);
     }
 
-    public void Take(IHost host, IReadOnlyList<VolumeSnapshot> snapshots)
+    public override void Take(IHost host, IReadOnlyList<VolumeSnapshot> snapshots)
     {
         var zfs = new ZfsPrograms(host);
         foreach (var pool in snapshots.Select(ZfsSnapshot.Read).GroupBy(snapshot => (ZfsName.PoolOf(snapshot.Name), snapshot.Set)))
@@ -118,7 +116,7 @@ internal sealed class ZfsDriver : IVolumeDriver
         }
     }
 
-    public void Expose(IHost host, VolumeSnapshot snapshot)
+    public override void Expose(IHost host, VolumeSnapshot snapshot)
     {
         var (zfs, planned) = (new ZfsPrograms(host), ZfsSnapshot.Read(snapshot));
         zfs.Hold(planned.Name);
@@ -145,7 +143,7 @@ internal sealed class ZfsDriver : IVolumeDriver
         }
     }
 
-    public string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set)
+    public override string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set)
     {
         var planned = ZfsSnapshot.Read(snapshot);
         return planned switch
@@ -158,9 +156,9 @@ internal sealed class ZfsDriver : IVolumeDriver
         };
     }
 
-    public string? DeviceOf(Volume volume) => ZfsName.NodeOf(volume.Name);
+    public override string? DeviceOf(Volume volume) => ZfsName.NodeOf(volume.Name);
 
-    public SnapshotState Check(IHost host, VolumeSnapshot snapshot)
+    public override SnapshotState Check(IHost host, VolumeSnapshot snapshot)
     {
         var (zfs, planned) = (new ZfsPrograms(host), ZfsSnapshot.Read(snapshot));
         if (zfs.Find(planned.Name, ZfsSnapshot.Mark) is not { } facts)
@@ -183,15 +181,15 @@ internal sealed class ZfsDriver : IVolumeDriver
             : planned.IsOurClone(clone) && clone["readonly"].Value == "on" ? SnapshotState.Available : SnapshotState.Invalid;
     }
 
-    public string? WhyInUse(IHost host, VolumeSnapshot snapshot) => new ZfsRemoval(host, ZfsSnapshot.Read(snapshot)).WhyInUse();
+    public override string? WhyInUse(IHost host, VolumeSnapshot snapshot) => new ZfsRemoval(host, ZfsSnapshot.Read(snapshot)).WhyInUse();
 
-    public bool Delete(IHost host, VolumeSnapshot snapshot) => new ZfsRemoval(host, ZfsSnapshot.Read(snapshot)).Run();
+    public override bool Delete(IHost host, VolumeSnapshot snapshot) => new ZfsRemoval(host, ZfsSnapshot.Read(snapshot)).Run();
 
-    public bool Exists(IHost host, VolumeSnapshot snapshot) => new ZfsRemoval(host, ZfsSnapshot.Read(snapshot)).HasAnything();
+    public override bool Exists(IHost host, VolumeSnapshot snapshot) => new ZfsRemoval(host, ZfsSnapshot.Read(snapshot)).HasAnything();
 
-    public DeviceRestoration PlanRestoration(RestoreRequest request, SnapshotRecord record) => ZvolRollback.Plan(request, record);
+    public override DeviceRestoration PlanDeviceRestoration(RestoreRequest request, SnapshotRecord record) => ZvolRollback.Plan(request, record);
 
-    public DeviceRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) => new ZvolRollback(request, disk);
+    public override DeviceRestoration ResumeDeviceRestoration(MethodRequest request, RestoreRecord disk) => new ZvolRollback(request, disk);
 
     /// <summary>A bind mount shows the folder of the snapshots, but entering one of them there fails: only the dataset's own mount point will do.</summary>
     private static string MountOf(IHost host, string root, string mountPoint) =>

@@ -24,7 +24,7 @@ namespace VirtSnapshot.Methods.Reflink;
 /// <item>A backing image is another file, and not in the copy: disks that have one are refused.</item>
 /// </list>
 /// </remarks>
-internal sealed class ReflinkDriver : IVolumeDriver
+internal sealed class ReflinkMethod : VolumeMethod
 {
     // "$1" and "$2" are data. The mask is what cp has no option for.
     private const string CloneScript = "umask 0377; exec cp --reflink=always --remove-destination --no-target-directory --preserve=ownership -- \"$1\" \"$2\"";
@@ -37,11 +37,11 @@ internal sealed class ReflinkDriver : IVolumeDriver
     private const long LeastLines = 3;
     private const ushort WriteBits = 0x92; // 0222
 
-    public string Method => "reflink";
+    public override string Name => "reflink";
 
-    public StorageLevel Level => StorageLevel.FileSystem;
+    public override MethodTraits Traits { get; } = new(StorageLevel.FileSystem, NeedsVcpuPause: true);
 
-    public VolumeFit Probe(StorageStack stack) => stack.Find<FileSystemLayer>() switch
+    public override VolumeFit FindVolume(StorageStack stack) => stack.Find<FileSystemLayer>() switch
     {
         null => VolumeFit.Impossible("it is not a file in a file system of the host"),
         { CanClone: false } layer => VolumeFit.Impossible($"its image is on {layer.FileSystem} ('{layer.MountPoint}'), where files cannot share blocks"),
@@ -49,13 +49,13 @@ internal sealed class ReflinkDriver : IVolumeDriver
         var layer => new VolumeFit(new Volume(layer.File, Root: null), MethodRank.Possible, $"its image is cloned within {layer.FileSystem}, and the disk stays as it is"),
     };
 
-    public bool IsSlow(VolumeRequest request)
+    public override bool IsSlow(VolumeRequest request)
     {
         var result = request.Host.RunAsRoot("sh", ["-c", CountScript, "filefrag", request.Volume.Name]);
         return !long.TryParse(result.Output, NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var lines) || lines is < LeastLines or > ManyExtents;
     }
 
-    public VolumeSnapshot Plan(VolumeRequest request)
+    public override VolumeSnapshot PlanVolume(VolumeRequest request)
     {
         var image = request.Volume.Name;
         var folder = Path.GetDirectoryName(image)!;
@@ -80,9 +80,9 @@ internal sealed class ReflinkDriver : IVolumeDriver
     }
 
     /// <summary>Cloning flushes by itself; this is so that little is left for it. Where it fails, the clone will tell.</summary>
-    public void Prepare(IHost host, VolumeSnapshot snapshot) => host.RunAsRoot("sync", ["-f", "--", snapshot.Volume.Name]);
+    public override void Prepare(IHost host, VolumeSnapshot snapshot) => host.RunAsRoot("sync", ["-f", "--", snapshot.Volume.Name]);
 
-    public void Take(IHost host, IReadOnlyList<VolumeSnapshot> snapshots) => VolumeActs.AtOnce(snapshots, snapshot =>
+    public override void Take(IHost host, IReadOnlyList<VolumeSnapshot> snapshots) => VolumeActs.AtOnce(snapshots, snapshot =>
     {
         var result = host.RunAsRoot("sh", ["-c", CloneScript, "cp", snapshot.Volume.Name, snapshot.At]);
         if (!result.Succeeded)
@@ -91,7 +91,7 @@ internal sealed class ReflinkDriver : IVolumeDriver
         }
     });
 
-    public void Expose(IHost host, VolumeSnapshot snapshot)
+    public override void Expose(IHost host, VolumeSnapshot snapshot)
     {
         if (host.Stat(snapshot.At) is null && !IsInSight(host, snapshot))
         {
@@ -110,16 +110,16 @@ internal sealed class ReflinkDriver : IVolumeDriver
         }
     }
 
-    public string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set) =>
+    public override string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set) =>
         snapshot.Volume.Root is null ? VolumeNames.WhyNotOurs(snapshot, Path.GetDirectoryName(snapshot.Volume.Name) ?? "", set) : "its volume is not a file";
 
-    public SnapshotState Check(IHost host, VolumeSnapshot snapshot) => host.Stat(snapshot.At) switch
+    public override SnapshotState Check(IHost host, VolumeSnapshot snapshot) => host.Stat(snapshot.At) switch
     {
         null => SnapshotState.Missing,
         var copy => WhyNotOurs(snapshot, copy) is null ? SnapshotState.Available : SnapshotState.Invalid,
     };
 
-    public bool Delete(IHost host, VolumeSnapshot snapshot)
+    public override bool Delete(IHost host, VolumeSnapshot snapshot)
     {
         if (host.Stat(snapshot.At) is not { } copy)
         {
@@ -146,7 +146,7 @@ internal sealed class ReflinkDriver : IVolumeDriver
         return true;
     }
 
-    public bool Exists(IHost host, VolumeSnapshot snapshot) => host.Stat(snapshot.At) is not null || !IsInSight(host, snapshot);
+    public override bool Exists(IHost host, VolumeSnapshot snapshot) => host.Stat(snapshot.At) is not null || !IsInSight(host, snapshot);
 
     /// <summary>A folder that is not there shows no copy either; nor does an empty one, which may be a mount point that nothing is mounted on.</summary>
     private static bool IsInSight(IHost host, VolumeSnapshot snapshot) =>

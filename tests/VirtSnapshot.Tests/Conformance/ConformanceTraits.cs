@@ -2,7 +2,7 @@ namespace VirtSnapshot.Tests.Conformance;
 
 /// <summary>What the conformance suite has to know of a method to judge it. The defaults are those of a method that leaves the disk as it is.</summary>
 /// <param name="Method">The method's name.</param>
-internal sealed record MethodTraits(string Method)
+internal sealed record ConformanceTraits(string Method)
 {
     /// <summary>Steps at which the storage of any method may be half changed. The other steps belong to the engine.</summary>
     public static readonly IReadOnlyList<RunStep> OwnSnapshotSteps = [RunStep.Prepared, RunStep.Taken];

@@ -24,18 +24,16 @@ namespace VirtSnapshot.Methods.Lvm;
 /// </list>
 /// <para>Ours is what carries the tag of its set: it is put on in the act that makes the volume.</para>
 /// </remarks>
-internal abstract partial class LogicalVolumeDriver : IVolumeDriver
+internal abstract partial class LogicalVolumeMethod : VolumeMethod
 {
     private const string Tag = "virtsnapshot";
     internal const string OriginDetail = "origin";
     private const string TagDetail = "tag";
     private const string FileSystemDetail = "fileSystem";
 
-    public abstract string Method { get; }
+    public override MethodTraits Traits { get; } = new(StorageLevel.Device, NeedsVcpuPause: true, HasCowSpace: true);
 
-    public StorageLevel Level => StorageLevel.Device;
-
-    public VolumeFit Probe(StorageStack stack)
+    public override VolumeFit FindVolume(StorageStack stack)
     {
         var files = stack.Layers.ElementAtOrDefault(1) as FileSystemLayer;
         var under = files is null ? 1 : 2;
@@ -76,9 +74,7 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
                 : new VolumeFit(new Volume(volume.FullName, null), MethodRank.Default, $"it is the {Describe(volume)}");
     }
 
-    public bool IsSlow(VolumeRequest request) => false;
-
-    public VolumeSnapshot Plan(VolumeRequest request)
+    public override VolumeSnapshot PlanVolume(VolumeRequest request)
     {
         var volume = request.Stack.Find<LogicalVolumeLayer>()!;
         var files = request.Stack.Find<FileSystemLayer>();
@@ -128,7 +124,7 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
             details);
     }
 
-    public void Prepare(IHost host, VolumeSnapshot snapshot)
+    public override void Prepare(IHost host, VolumeSnapshot snapshot)
     {
         var lvm = new LvmPrograms(host);
         if (FileSystemOf(snapshot) is { NeedsOwnIdentity: true } && !host.RunAsRoot("sh", ["-c", "command -v btrfstune"]).Succeeded)
@@ -149,10 +145,10 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
         lvm.Do("sync", sync, snapshot.Volume.Name);
     }
 
-    public void Take(IHost host, IReadOnlyList<VolumeSnapshot> snapshots) => new LvmPrograms(host).Do(
+    public override void Take(IHost host, IReadOnlyList<VolumeSnapshot> snapshots) => new LvmPrograms(host).Do(
         "sh", ["-c", TakeScript, "sh", .. snapshots.SelectMany(snapshot => TakeArguments(snapshot))], string.Join(", ", snapshots.Select(snapshot => snapshot.Name)));
 
-    public void Expose(IHost host, VolumeSnapshot snapshot)
+    public override void Expose(IHost host, VolumeSnapshot snapshot)
     {
         var (group, name) = NameOf(snapshot);
         var lvm = new LvmPrograms(host);
@@ -197,7 +193,7 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
             FailureKind.InvalidResult, "SnapshotNotTaken", snapshot.Name, $"The snapshot '{snapshot.Name}' of '{snapshot.Volume.Name}' was taken, but {why}.");
     }
 
-    public string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set)
+    public override string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set)
     {
         var (group, name) = NameOf(snapshot);
         var label = name.EndsWith(NameEnd, StringComparison.Ordinal) ? name[..^NameEnd.Length] : "";
@@ -214,9 +210,9 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
         };
     }
 
-    public string? DeviceOf(Volume volume) => $"/dev/{volume.Name}";
+    public override string? DeviceOf(Volume volume) => $"/dev/{volume.Name}";
 
-    public SnapshotState Check(IHost host, VolumeSnapshot snapshot)
+    public override SnapshotState Check(IHost host, VolumeSnapshot snapshot)
     {
         var (group, name) = NameOf(snapshot);
         return new LvmPrograms(host).Find(group, name) switch
@@ -227,14 +223,10 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
         };
     }
 
-    public abstract double? ReadUsage(IHost host, VolumeSnapshot snapshot);
-
-    public virtual string? WhyNoRoomFor(IHost host, VolumeSnapshot snapshot, ulong bytes) => null;
-
-    public string? WhyInUse(IHost host, VolumeSnapshot snapshot) =>
+    public override string? WhyInUse(IHost host, VolumeSnapshot snapshot) =>
         FileSystemOf(snapshot) is null && FindOurs(new LvmPrograms(host), snapshot) is { IsOpen: true } ? $"'{snapshot.At}' is open: mounted, or part of another device ('lsblk {snapshot.At}' tells more)" : null;
 
-    public bool Delete(IHost host, VolumeSnapshot snapshot)
+    public override bool Delete(IHost host, VolumeSnapshot snapshot)
     {
         var (group, name) = NameOf(snapshot);
         var lvm = new LvmPrograms(host);
@@ -258,7 +250,7 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
         return volume is not null || isMounted;
     }
 
-    public bool Exists(IHost host, VolumeSnapshot snapshot)
+    public override bool Exists(IHost host, VolumeSnapshot snapshot)
     {
         var (group, name) = NameOf(snapshot);
         var lvm = new LvmPrograms(host);
@@ -273,10 +265,6 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
 
     /// <summary>What tells its names from the other method's: one set may have both in one group.</summary>
     protected abstract string NameEnd { get; }
-
-    public abstract DeviceRestoration PlanRestoration(RestoreRequest request, SnapshotRecord record);
-
-    public abstract DeviceRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk);
 
     /// <summary>The elements within <c>&lt;diskSnapshot&gt;</c> that the method knows, besides <c>&lt;device&gt;</c>.</summary>
     protected abstract IReadOnlyList<string> Settings { get; }
@@ -296,7 +284,7 @@ internal abstract partial class LogicalVolumeDriver : IVolumeDriver
     protected abstract IReadOnlyList<string> TakeArguments(VolumeSnapshot snapshot);
 
     protected VirtSnapshotException Refuse(VolumeRequest request, FailureKind kind, string errorId, string why) => new(
-        kind, errorId, request.Disks[0], $"Disk '{request.Disks[0].Target}' of domain '{request.Domain.Name}' cannot be snapshotted by method '{Method}': {why}.");
+        kind, errorId, request.Disks[0], $"Disk '{request.Disks[0].Target}' of domain '{request.Domain.Name}' cannot be snapshotted by method '{Name}': {why}.");
 
     internal static (string Group, string Name) NameOf(VolumeSnapshot snapshot) =>
         LvmName.Split(snapshot.Name) ?? throw VolumeSnapshot.Damaged(snapshot, $"'{snapshot.Name}' is no name of a logical volume");

@@ -1,0 +1,32 @@
+namespace VirtSnapshot.Methods;
+
+/// <summary>
+/// A method whose snapshots put a layer on a disk that holds the disk's newest data. The layer can lose its record, or its place in the disk's definition, as
+/// after <c>virsh define</c> of an old XML.
+/// </summary>
+internal interface IOverlayMethod
+{
+    /// <summary>Layers on the domain's disks that no record explains: snapshots of other tools.</summary>
+    /// <param name="request">The domain.</param>
+    /// <param name="recorded">What is explained.</param>
+    /// <param name="use">Which disks use which image; read only where that matters.</param>
+    IReadOnlyList<SnapshotRecord> FindUnrecorded(MethodRequest request, IReadOnlyList<SnapshotRecord> recorded, Func<ImageUse> use);
+
+    /// <summary>Snapshots of this domain that the storage itself proves to be its own, whether or not they are recorded, the oldest of each disk first.</summary>
+    IReadOnlyList<LostDisk> FindLost(MethodRequest request, FolderListing listing);
+
+    /// <summary>Why a disk of a shut-off domain must not continue with the layers that it lacks, as the end of a sentence; null where it may.</summary>
+    /// <param name="request">The domain.</param>
+    /// <param name="detached">All layers that the disk lacks, the oldest first.</param>
+    string? WhyNotReattachable(MethodRequest request, IReadOnlyList<SnapshotRecord> detached);
+
+    /// <summary>Lets the disk's stored definition continue with the layers that it lacks. May be repeated.</summary>
+    void Reattach(MethodRequest request, IReadOnlyList<SnapshotRecord> detached);
+
+    /// <summary>Why the layers that a disk lacks must stay where they are, as the end of a sentence; null where nothing else needs them.</summary>
+    string? WhyNotKeptAside(MethodRequest request, IReadOnlyList<SnapshotRecord> detached);
+
+    /// <summary>Keeps the layers that a disk lacks under names that are not searched. May be repeated.</summary>
+    /// <returns>The names.</returns>
+    IReadOnlyList<string> KeepAside(MethodRequest request, IReadOnlyList<SnapshotRecord> detached);
+}

@@ -1,0 +1,32 @@
+using VirtSnapshot.Domains;
+using VirtSnapshot.Libvirt;
+
+namespace VirtSnapshot.Methods;
+
+/// <summary>One method's part in taking one set: prepare outside the freeze window, take inside it, complete outside again.</summary>
+internal interface ISnapshotSteps
+{
+    /// <summary>What it is going to make, one for each disk. Known before anything is made, so that the journal can name it.</summary>
+    IReadOnlyList<PlannedSnapshot> Disks { get; }
+
+    /// <summary>Whether <see cref="Take"/> may take so long that the guest should not wait for it.</summary>
+    bool IsSlow => false;
+
+    /// <summary>Everything slow or fallible that can be done ahead.</summary>
+    void Prepare(CancellationToken cancellation)
+    {
+    }
+
+    /// <summary>Undoes <see cref="Prepare"/>. Only where <see cref="Take"/> was never called: from then on <see cref="IRecovery"/> finds out what exists.</summary>
+    void Abandon()
+    {
+    }
+
+    /// <summary>Only the atomic act itself: the guest may be frozen.</summary>
+    /// <exception cref="LateCallException">A call of libvirt is still running: the caller thaws the guest, and then waits for the outcome.</exception>
+    void Take();
+
+    /// <summary>Everything slow that can wait, and the proof that what was taken exists.</summary>
+    /// <param name="now">The domain after the act.</param>
+    void Complete(VmDomain now);
+}
