@@ -7,7 +7,7 @@ namespace VirtSnapshot.PowerShell;
 public abstract class VirtSnapshotCmdlet : PSCmdlet, IDisposable
 {
     /// <summary>One for the process: methods that are registered in one command are known to the next.</summary>
-    private protected static readonly SnapshotEngine Engine = new();
+    internal static readonly SnapshotEngine Engine = new();
 
     private readonly CancellationTokenSource stopping = new();
     private PipelineReporter? reporter;

@@ -15,14 +15,16 @@ public readonly partial record struct SnapshotName
 
     /// <exception cref="VirtSnapshotException"><c>InvalidSnapshotName</c></exception>
     public static SnapshotName Parse(string name) =>
-        name is not null && Pattern().IsMatch(name) && !name.Contains("..", StringComparison.Ordinal)
-            ? new SnapshotName(name)
-            : throw new VirtSnapshotException(
-                FailureKind.InvalidArgument,
-                "InvalidSnapshotName",
-                name,
-                $"'{Printable(name)}' cannot be a snapshot's name, since it becomes part of file names: use ASCII letters, digits, '.', '_' and '-', "
-                + "at most 64 of them, a letter or digit first, and no '..'.");
+        TryParse(name) ?? throw new VirtSnapshotException(
+            FailureKind.InvalidArgument,
+            "InvalidSnapshotName",
+            name,
+            $"'{Printable(name)}' cannot be a snapshot's name, since it becomes part of file names: use ASCII letters, digits, '.', '_' and '-', "
+            + "at most 64 of them, a letter or digit first, and no '..'.");
+
+    /// <summary>Null where it cannot be a name.</summary>
+    public static SnapshotName? TryParse(string? name) =>
+        name is not null && Pattern().IsMatch(name) && !name.Contains("..", StringComparison.Ordinal) ? new SnapshotName(name) : null;
 
     /// <summary>A name for a moment: sortable, in UTC, to the millisecond.</summary>
     public static SnapshotName ForTime(DateTimeOffset time) =>

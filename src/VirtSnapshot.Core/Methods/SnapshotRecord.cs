@@ -21,6 +21,13 @@ internal sealed record SnapshotRecord(string Target, string Method, DiskSource S
     /// <summary>The image that the disk wrote to when the snapshot was taken, as <see cref="DiskSource.ToString"/> names it.</summary>
     public string Image { get; init; } = "";
 
+    /// <summary>Equal by content, the method's data included.</summary>
+    public bool Equals(SnapshotRecord? other) => ReferenceEquals(this, other)
+        || (other is not null && Target == other.Target && Set == other.Set && ToText() == other.ToText());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => ToText().GetHashCode(StringComparison.Ordinal);
+
     /// <summary>Whether both are of the same disk and method: in one set there is one such record, and a shield is of another method.</summary>
     public bool IsSameAs(SnapshotRecord other) => Target == other.Target && Method == other.Method;
 
@@ -67,6 +74,8 @@ internal sealed record SnapshotRecord(string Target, string Method, DiskSource S
         return new XElement(
             "disk", new XAttribute("target", Target), new XAttribute("method", Method), new XAttribute(ImageAttribute, Image), backup, new XElement(DataElement, Data));
     }
+
+    private string ToText() => ToElement().ToString(SaveOptions.DisableFormatting);
 
     /// <summary>The record is another domain's, is of another image, or names what is not ours.</summary>
     /// <param name="domain">The domain that has it.</param>

@@ -32,4 +32,9 @@ public enum SnapshotState
     /// takes the record out of the metadata and deletes nothing else.
     /// </summary>
     Foreign,
+
+    /// <summary>
+    /// Its record cannot be read, or a later version of the module has written it. Removing takes a damaged record out of the metadata and deletes nothing else.
+    /// </summary>
+    Damaged,
 }

@@ -12,6 +12,9 @@ internal sealed class SpareGuards(bool isEnabled = true)
     private static readonly TimeSpan KeepFor = TimeSpan.FromSeconds(30);
     private readonly ConcurrentDictionary<string, IHostScript> spares = new(StringComparer.Ordinal);
 
+    // Counts the releases: a spare that was begun before one is not kept.
+    private int releases;
+
     public IHostScript? Take(string uri) => spares.TryRemove(uri, out var spare) ? spare : null;
 
     /// <summary>Does so in the background. One for each URI is enough.</summary>
@@ -19,11 +22,22 @@ internal sealed class SpareGuards(bool isEnabled = true)
     {
         if (isEnabled && !spares.ContainsKey(uri))
         {
-            _ = Task.Run(() => KeepAsync(host, uri, script));
+            var before = Volatile.Read(ref releases);
+            _ = Task.Run(() => KeepAsync(host, uri, script, before));
         }
     }
 
-    private async Task KeepAsync(IHost host, string uri, string script)
+    /// <summary>Ends them all, also those that are just being made.</summary>
+    public void Release()
+    {
+        Interlocked.Increment(ref releases);
+        foreach (var uri in spares.Keys)
+        {
+            Take(uri)?.Dispose();
+        }
+    }
+
+    private async Task KeepAsync(IHost host, string uri, string script, int releasesBefore)
     {
         IHostScript spare;
         try
@@ -42,7 +56,11 @@ internal sealed class SpareGuards(bool isEnabled = true)
             return;
         }
 
-        await Task.Delay(KeepFor).ConfigureAwait(false);
+        if (Volatile.Read(ref releases) == releasesBefore)
+        {
+            await Task.Delay(KeepFor).ConfigureAwait(false);
+        }
+
         if (spares.TryRemove(KeyValuePair.Create(uri, spare)))
         {
             spare.Dispose();

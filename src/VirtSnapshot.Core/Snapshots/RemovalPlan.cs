@@ -115,11 +115,20 @@ public sealed class RemovalPlan : IDisposable
     private List<RemovalResult> RunRound(IReadOnlyList<DiskSnapshot> round, RemovalOptions options, CancellationToken cancellation)
     {
         session.Reread();
+        var damaged = SnapshotCatalog.ReadDamaged(session.Domain);
         var results = new List<RemovalResult>();
         var entries = new List<(DiskSnapshot Snapshot, JournalEntry Entry)>();
         foreach (var snapshot in round)
         {
-            if (snapshot.State != SnapshotState.Detached && TryForget(snapshot))
+            if (snapshot.State == SnapshotState.Damaged)
+            {
+                results.Add(new RemovalResult(snapshot, DropDamaged(snapshot)));
+            }
+            else if (damaged.FirstOrDefault(record => record.Concerns(snapshot.Disk)) is { } unreadable)
+            {
+                results.Add(new RemovalResult(snapshot, unreadable.ToFailure(snapshot)));
+            }
+            else if (snapshot.State != SnapshotState.Detached && TryForget(snapshot))
             {
                 results.Add(new RemovalResult(snapshot, null));
             }
@@ -154,6 +163,26 @@ public sealed class RemovalPlan : IDisposable
         }
 
         return results;
+    }
+
+    /// <summary>Takes a record that cannot be read out of the metadata. One of several entries of the same record takes out all.</summary>
+    private VirtSnapshotException? DropDamaged(DiskSnapshot snapshot)
+    {
+        var found = SnapshotCatalog.ReadDamaged(session.Domain).FirstOrDefault(record =>
+            record.Group == snapshot.Group && record.Name == snapshot.Name && (snapshot.Disk.Length == 0 || record.Concerns(snapshot.Disk)));
+        if (found is { IsOfLaterVersion: true })
+        {
+            return found.ToFailure(snapshot);
+        }
+
+        if (found is not null)
+        {
+            MetadataRecord.Delete(session.Native, session.Domain, found.Uri);
+            session.Reread();
+            reporter.Warning($"The damaged record '{found.Uri}' was taken out of the metadata of domain '{session.Domain.Name}', and nothing was deleted.");
+        }
+
+        return null;
     }
 
     /// <summary>A snapshot of a method that is not here keeps no other one from being removed.</summary>

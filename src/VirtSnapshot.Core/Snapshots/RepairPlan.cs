@@ -124,6 +124,7 @@ public sealed class RepairPlan : IDisposable
                 if ((RunJournal.Read(session.Domain) ?? (stored is null ? null : RunJournal.Read(stored))) is { Entries.Count: > 0 } journal)
                 {
                     journal.RefuseOthers(domain);
+                    RefuseDamaged(session.Domain, journal);
                     RefuseJob(session, journal, cancellation);
                     if (journal.Operation == RunOperation.Snapshot && PausedGuest.FindWarningAfterDeath(session.Domain) is { } paused)
                     {
@@ -188,6 +189,15 @@ public sealed class RepairPlan : IDisposable
         }
     }
 
+    /// <summary>Whether a set was recorded before its run died decides what is done with it.</summary>
+    private static void RefuseDamaged(VmDomain domain, RunJournal journal)
+    {
+        foreach (var entry in journal.Entries)
+        {
+            SnapshotCatalog.RefuseDamaged(domain, entry.Record.Target, domain);
+        }
+    }
+
     /// <summary>A journal, or a snapshot that cannot be read.</summary>
     private static bool HasAnything(SnapshotEngine engine, VmDomain domain, IRunReporter reporter, CancellationToken cancellation)
     {
@@ -200,6 +210,11 @@ public sealed class RepairPlan : IDisposable
             if (PausedGuest.FindWarning(now) is { } paused)
             {
                 reporter.Warning(paused);
+            }
+
+            foreach (var damaged in SnapshotCatalog.ReadDamaged(now))
+            {
+                reporter.Warning(damaged.Warning);
             }
 
             if (HasJournal(now) || (ReadStored(native, now) is { } stored && HasJournal(stored)))

@@ -122,6 +122,7 @@ public sealed class RestorePlan : IDisposable
             session.Engine.Methods, request, set?.Disks.FirstOrDefault(disk => disk.Record.Target == snapshot.Disk)?.Record ?? throw NotRecorded(domain, snapshot))).ToList();
         foreach (var disk in disks)
         {
+            SnapshotCatalog.RefuseDamaged(domain, disk.Target, domain);
             RefuseUnsound(session, set!, disk);
         }
 

@@ -42,6 +42,7 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
 
         try
         {
+            RecordFormat.Require(record);
             var journal = new RunJournal(
                 EnumName.Parse<RunOperation>((string?)record.Attribute("operation")),
                 DateTimeOffset.Parse((string?)record.Attribute("startedAt") ?? "", CultureInfo.InvariantCulture),
@@ -130,6 +131,7 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
     public void Write(LibvirtDomain native, VmDomain domain) =>
         MetadataRecord.Write(native, domain, MetadataUri.Journal, new XElement(
             "journal",
+            RecordFormat.Version,
             new XAttribute("operation", Operation.ToString()),
             new XAttribute("startedAt", StartedAt.UtcDateTime.ToString("O", CultureInfo.InvariantCulture)),
             LockedOn is null ? null : new XAttribute("lockedOn", LockedOn),

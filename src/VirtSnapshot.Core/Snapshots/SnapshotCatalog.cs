@@ -8,13 +8,23 @@ namespace VirtSnapshot.Snapshots;
 /// <summary>The sets that are recorded with a domain, where every administrator's machine sees them.</summary>
 internal static class SnapshotCatalog
 {
-    /// <summary>The oldest set first.</summary>
-    public static IReadOnlyList<SnapshotSet> Read(VmDomain domain) =>
-    [
-        .. MetadataRecord.FindAll(domain.Root, MetadataUri.SetPrefix)
-            .Select(found => Read(domain, found.Uri, found.Record))
-            .OrderBy(set => set.CreatedAt),
-    ];
+    /// <summary>The sets whose records can be read, the oldest first.</summary>
+    public static IReadOnlyList<SnapshotSet> Read(VmDomain domain) => [.. ReadAll(domain).Select(found => found.Set).OfType<SnapshotSet>().OrderBy(set => set.CreatedAt)];
+
+    /// <summary>The records that cannot be read.</summary>
+    public static IReadOnlyList<DamagedRecord> ReadDamaged(VmDomain domain) => [.. ReadAll(domain).Select(found => found.Damaged).OfType<DamagedRecord>()];
+
+    /// <summary>
+    /// What a damaged record names is not known, so nothing that may be its disk's is merged, overwritten or deleted while it is there.
+    /// </summary>
+    /// <exception cref="VirtSnapshotException"><c>CatalogDamaged</c></exception>
+    public static void RefuseDamaged(VmDomain domain, string target, object about)
+    {
+        if (ReadDamaged(domain).FirstOrDefault(record => record.Concerns(target)) is { } damaged)
+        {
+            throw damaged.ToFailure(about);
+        }
+    }
 
     public static IReadOnlyList<SnapshotRecord> ReadDisks(VmDomain domain) =>
         [.. Read(domain).SelectMany(set => set.Disks).Select(disk => disk.Record)];
@@ -93,21 +103,18 @@ internal static class SnapshotCatalog
         }
     }
 
-    private static SnapshotSet Read(VmDomain domain, string uri, XElement record)
+    private static IEnumerable<(SnapshotSet? Set, DamagedRecord? Damaged)> ReadAll(VmDomain domain) =>
+        MetadataRecord.FindAll(domain.Root, MetadataUri.SetPrefix).Select(found => Read(domain, found.Uri, found.Record));
+
+    private static (SnapshotSet? Set, DamagedRecord? Damaged) Read(VmDomain domain, string uri, XElement record)
     {
         try
         {
-            return SnapshotSet.Read(uri, record);
+            return (SnapshotSet.Read(uri, record), null);
         }
         catch (Exception e) when (SnapshotRecord.IsDamage(e))
         {
-            throw new VirtSnapshotException(
-                FailureKind.InvalidData,
-                "CatalogDamaged",
-                domain,
-                $"A snapshot record in the metadata of domain '{domain.Name}' ({uri}) cannot be read: {e.Message} "
-                + $"Nothing was touched. Look at it with 'virsh metadata {domain.Name} {uri}'.",
-                e);
+            return (null, DamagedRecord.Of(domain, uri, record, e));
         }
     }
 }

@@ -86,5 +86,8 @@ public sealed class SnapshotEngine
     /// <exception cref="VirtSnapshotException"><c>DomainNotFound</c>, <c>LibvirtUnreachable</c>, <c>CatalogDamaged</c>.</exception>
     public IReadOnlyList<DiskSnapshot> List(VmDomain domain, SnapshotListing? listing = null) => new SnapshotList(this, listing ?? new SnapshotListing()).Of(domain);
 
+    /// <summary>Ends what is kept ready for the next run. The engine can be used further.</summary>
+    public void Release() => Guards.Release();
+
     internal void Reached(RunStep step) => observer?.Invoke(step);
 }

@@ -34,10 +34,17 @@ internal sealed class SnapshotList(SnapshotEngine engine, SnapshotListing listin
 
     private List<DiskSnapshot> Of(VmDomain domain, MethodRequest? request)
     {
+        var journal = ReadJournal(domain, out var isDamaged);
         var definitions = SnapshotCatalog.Read(domain).Select(set => SetFolder.FindCopy(domain, set, null)).OfType<string>();
         using var ahead = request is null ? null : ImageChain.ReadAhead(request.Host, domain.Disks.Select(disk => disk.Source), definitions);
         using var records = request is null ? null : RecordProof.ReadAhead(request, SnapshotCatalog.ReadDisks(domain));
-        List<DiskSnapshot> recorded = [.. Recorded(domain, request)];
+        List<DiskSnapshot> recorded = [.. Recorded(domain, request, journal)];
+        if (isDamaged)
+        {
+            // Which of them is half removed or half restored, only the journal tells.
+            return [.. recorded.Select(snapshot => snapshot.State == SnapshotState.Available ? snapshot with { State = SnapshotState.Unverified } : snapshot)];
+        }
+
         if (request is null)
         {
             return recorded;
@@ -48,7 +55,7 @@ internal sealed class SnapshotList(SnapshotEngine engine, SnapshotListing listin
 
         // What the disk as it is cannot go on with is no snapshot of it: it is told of, and cannot be restored or removed.
         IReadOnlyList<LostDisk> lost = [.. found.Where(disk => disk.WhyUseless is null)];
-        return [.. WithLost(domain, recorded, lost), .. Unrecorded(domain, request, lost)];
+        return [.. WithLost(domain, recorded, lost), .. Unrecorded(domain, request, journal, lost)];
     }
 
     /// <summary>Snapshots that storage proves to be this domain's, though its definition was replaced by an old one.</summary>
@@ -75,14 +82,13 @@ internal sealed class SnapshotList(SnapshotEngine engine, SnapshotListing listin
             disk.Record.Set!.Group == snapshot.Group && disk.Record.Target == snapshot.Disk && disk.Record.Method == snapshot.Method;
     }
 
-    private IEnumerable<DiskSnapshot> Recorded(VmDomain domain, MethodRequest? request)
+    private IEnumerable<DiskSnapshot> Recorded(VmDomain domain, MethodRequest? request, RunJournal? journal)
     {
-        var journal = RunJournal.Read(domain);
         var removing = (journal?.Entries ?? []).Where(entry => journal!.Operation == RunOperation.Removal || entry.IsLost).ToList();
         var sets = SnapshotCatalog.Read(domain)
             .Select(set => request is null ? set : SetFolder.WithDefinition(request.Host, domain, set, message => listing.Warn([message])))
             .ToList();
-        return sets.SelectMany(set => set.Disks, (set, recorded) =>
+        return Damaged(domain).Concat(sets.SelectMany(set => set.Disks, (set, recorded) =>
         {
             var (disk, state) = Verify(domain, request, recorded);
             if (state is null && removing.Exists(entry => entry.Group == set.Group && entry.Record.Target == disk.Record.Target))
@@ -114,7 +120,29 @@ internal sealed class SnapshotList(SnapshotEngine engine, SnapshotListing listin
             }
 
             return snapshot with { FillPercent = found.UsagePercent };
-        });
+        }));
+    }
+
+    private IEnumerable<DiskSnapshot> Damaged(VmDomain domain) => SnapshotCatalog.ReadDamaged(domain).SelectMany(record => record.ToSnapshots(), (record, snapshot) =>
+    {
+        listing.Warn(snapshot, record.Warning);
+        return snapshot;
+    });
+
+    /// <summary>A journal that cannot be read must not hide what snapshots there are.</summary>
+    private RunJournal? ReadJournal(VmDomain domain, out bool isDamaged)
+    {
+        isDamaged = false;
+        try
+        {
+            return RunJournal.Read(domain);
+        }
+        catch (VirtSnapshotException e)
+        {
+            isDamaged = true;
+            listing.Warn(e.Message);
+            return null;
+        }
     }
 
     /// <returns>
@@ -159,7 +187,7 @@ internal sealed class SnapshotList(SnapshotEngine engine, SnapshotListing listin
         }
     }
 
-    private IEnumerable<DiskSnapshot> Unrecorded(VmDomain domain, MethodRequest request, IReadOnlyList<LostDisk> lost)
+    private IEnumerable<DiskSnapshot> Unrecorded(VmDomain domain, MethodRequest request, RunJournal? journal, IReadOnlyList<LostDisk> lost)
     {
         if (request.Host.WhyNoShell is not null)
         {
@@ -167,7 +195,7 @@ internal sealed class SnapshotList(SnapshotEngine engine, SnapshotListing listin
         }
 
         // What a run is making right now, or has left behind, is explained by its journal.
-        var journaled = RunJournal.Read(domain)?.Entries ?? [];
+        var journaled = journal?.Entries ?? [];
         var explained = SnapshotCatalog.ReadDisks(domain)
             .Concat(journaled.Select(entry => entry.Record))
             .Concat(journaled.Select(entry => entry.Becomes).OfType<SnapshotRecord>())

@@ -79,6 +79,11 @@ public sealed class SnapshotPlan : IDisposable
             reporter.Warning(paused);
         }
 
+        foreach (var damaged in SnapshotCatalog.ReadDamaged(domain))
+        {
+            reporter.Warning(damaged.Warning);
+        }
+
         DomainJobs.Refuse(session.Native, domain, cancellation);
         var name = request.Name ?? SnapshotName.ForTime(session.Engine.Now);
         var set = SetIdentity.New(domain.Uuid, name);

@@ -30,6 +30,7 @@ internal sealed record SnapshotSet(
 
     public static SnapshotSet Read(string uri, XElement set)
     {
+        RecordFormat.Require(set);
         var identity = SetIdentity.Read(set);
         if (set.Elements("disk").GroupBy(disk => (Target: (string?)disk.Attribute("target"), (string?)disk.Attribute("method"))).FirstOrDefault(same => same.Count() > 1) is { } twice)
         {
@@ -57,6 +58,7 @@ internal sealed record SnapshotSet(
     public XElement ToElement() => new(
         "set",
         Identity?.ToAttributes() ?? [new XAttribute("group", Group.ToString("D")), new XAttribute("name", Name.ToString())],
+        RecordFormat.Version,
         new XAttribute("createdAt", CreatedAt.UtcDateTime.ToString("O", CultureInfo.InvariantCulture)),
         FreezeWindow is { } window ? new XAttribute("freezeWindow", XmlConvert.ToString(window)) : null,
         Disks.Select(disk =>

@@ -10,7 +10,7 @@ namespace VirtSnapshot.PowerShell.Commands;
 [Cmdlet(VerbsCommon.Remove, "DiskSnapshot", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 public sealed class RemoveDiskSnapshotCommand : SnapshotChoiceCmdlet
 {
-    private const string ForgetAction = "Take the record, which does not fit this domain, out of its metadata; nothing else is deleted";
+    private const string ForgetAction = "Take the record, which does not fit this domain or cannot be read, out of its metadata; nothing else is deleted";
 
     /// <summary>At most this many bytes per second and disk.</summary>
     [Parameter]
@@ -27,7 +27,7 @@ public sealed class RemoveDiskSnapshotCommand : SnapshotChoiceCmdlet
         // What cannot be done is an error with -WhatIf, too. Nobody is asked while the domain is locked.
         Engine.PlanRemoval(domain, snapshots, Reporter, Cancellation).Dispose();
         Reporter.ThrowHeld();
-        IReadOnlyList<DiskSnapshot> confirmed = [.. snapshots.Where(snapshot => ShouldProcess(snapshot.ToString(), snapshot.State == SnapshotState.Foreign ? ForgetAction : "Remove-DiskSnapshot"))];
+        IReadOnlyList<DiskSnapshot> confirmed = [.. snapshots.Where(snapshot => ShouldProcess(snapshot.ToString(), snapshot.State is SnapshotState.Foreign or SnapshotState.Damaged ? ForgetAction : "Remove-DiskSnapshot"))];
         if (confirmed.Count > 0)
         {
             Remove(domain, confirmed);

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
+using VirtSnapshot.PowerShell;
 using VirtSnapshot.PowerShell.Commands;
 using Engine = System.Management.Automation.PowerShell;
 
@@ -43,5 +44,11 @@ internal sealed class PowerShellEngine : IDisposable
         return new EngineResult(output, [.. shell.Streams.Error, .. errors]);
     }
 
-    public void Dispose() => runspace.Dispose();
+    public void Dispose()
+    {
+        runspace.Dispose();
+
+        // As Remove-Module does.
+        new ModuleCleanup().OnRemove(null!);
+    }
 }

@@ -18,7 +18,6 @@ public abstract class FaultTest : IClassFixture<OwedProof>, IDisposable
     {
         Lab = lab;
         Engine.KeepsSpareGuards = false;
-        Engine.Current.Guards.Take(lab.Uri)?.Dispose();
     }
 
     protected LabFixture Lab { get; }

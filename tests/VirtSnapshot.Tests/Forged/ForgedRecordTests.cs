@@ -468,9 +468,7 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
         var (_, domain) = QcowDomain();
         var set = Identity(domain.Domain);
         Write(domain.Domain, MetadataUri.Set(set.Group), new XElement("set", set.ToAttributes(), new XAttribute("createdAt", "2026-01-01T00:00:00Z"), XElement.Parse($"<x>{disks}</x>").Elements()));
-        var error = Engine.Refused(() => Recorded(domain.Domain));
-        Assert.Equal("CatalogDamaged", error.ErrorId);
-        Assert.Contains(about, error.Message, StringComparison.Ordinal);
+        AssertDamaged(domain, about);
     }
 
     [Theory]
@@ -486,7 +484,56 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
         var element = new XElement("set", set.ToAttributes(), new XAttribute("createdAt", "2026-01-01T00:00:00Z"));
         element.SetAttributeValue(name, value);
         Write(domain.Domain, MetadataUri.Set(set.Group), element);
-        Assert.Equal("CatalogDamaged", Engine.Refused(() => Recorded(domain.Domain)).ErrorId);
+        AssertDamaged(domain, "");
+    }
+
+    [Fact]
+    public void A_record_of_a_later_version_is_listed_and_stays()
+    {
+        var (_, domain) = QcowDomain();
+        Engine.Take(domain.Domain, "one");
+        var (uri, record) = Assert.Single(MetadataRecord.FindAll(domain.Domain.Root, MetadataUri.SetPrefix));
+        record.SetAttributeValue("version", "2");
+        Write(domain.Domain, uri, record);
+        var listing = new SnapshotListing();
+        var later = Assert.Single(Engine.List(domain.Domain, listing), snapshot => snapshot.State == SnapshotState.Damaged);
+        Assert.Equal(("one", "vda"), (later.Name, later.Disk));
+        Assert.Contains("update the module", listing.FindWarning(later), StringComparison.Ordinal);
+        Assert.Equal("CatalogDamaged", Engine.RemovalRefused(domain.Domain, later).ErrorId);
+        Assert.Contains(MetadataRecord.FindAll(domain.Domain.Root, MetadataUri.SetPrefix), found => found.Uri == uri);
+
+        // What is newer stands on what that record names.
+        Engine.Take(domain.Domain, "two");
+        var two = Assert.Single(Engine.List(domain.Domain), snapshot => snapshot.Name == "two");
+        Assert.Equal("CatalogDamaged", Engine.RemovalRefused(domain.Domain, two).ErrorId);
+        Assert.Equal("CatalogDamaged", Engine.Refused(() => Engine.Restore(domain.Domain, "two")).ErrorId);
+        record.SetAttributeValue("version", "1");
+        Write(domain.Domain, uri, record);
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
+        Engine.AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
+    public void A_snapshot_of_a_method_that_is_not_registered_is_listed_and_stays()
+    {
+        var (_, domain) = QcowDomain();
+        using (CopyMethod.Register(TimeSpan.Zero))
+        {
+            Engine.Take(domain.Domain, "copied", method: CopyMethod.MethodName);
+        }
+
+        var copied = Assert.Single(Engine.List(domain.Domain));
+        Assert.Equal((SnapshotState.Unverified, CopyMethod.MethodName), (copied.State, copied.Method));
+        Assert.Equal("MethodUnknown", Engine.RemovalRefused(domain.Domain, copied).ErrorId);
+        Engine.Take(domain.Domain, "other");
+        Assert.Equal(2, Engine.List(domain.Domain).Count);
+        Engine.Remove(domain.Domain, [.. Engine.List(domain.Domain).Where(snapshot => snapshot.Name == "other")]);
+        using (CopyMethod.Register(TimeSpan.Zero))
+        {
+            Engine.Remove(domain.Domain, Engine.List(domain.Domain));
+        }
+
+        Engine.AssertNothingLeft(domain.Domain);
     }
 
     [Theory]
@@ -620,6 +667,22 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
     {
         var folder = Keep(new TestFolder(Path.Combine(Lab.Images, "forged"))).Add("images");
         return (folder, Define(Disk(Qcow2(folder, "a.qcow2"), format: "qcow2")));
+    }
+
+    /// <summary>It is listed, says why, keeps the disk's other snapshots from being changed, and only its record goes when it is removed.</summary>
+    private static void AssertDamaged(BareDomain domain, string about)
+    {
+        var listing = new SnapshotListing();
+        var damaged = Assert.Single(Engine.List(domain.Domain, listing));
+        Assert.Equal(SnapshotState.Damaged, damaged.State);
+        Assert.Null(damaged.BackupSource.Path);
+        Assert.Contains(about, listing.FindWarning(damaged), StringComparison.Ordinal);
+        Engine.Take(domain.Domain, "other");
+        var other = Assert.Single(Engine.List(domain.Domain), snapshot => snapshot.Name == "other");
+        Assert.Equal("CatalogDamaged", Engine.RemovalRefused(domain.Domain, other).ErrorId);
+        Engine.Remove(domain.Domain, damaged);
+        Engine.Remove(domain.Domain, other);
+        Engine.AssertNothingLeft(domain.Domain);
     }
 
     private string Make(string kind, string folder)

@@ -28,7 +28,7 @@ internal static class Engine
         set
         {
             keepsSpareGuards = value;
-            Current = Create();
+            Replace();
         }
     }
 
@@ -95,11 +95,11 @@ internal static class Engine
     {
         var before = methods;
         methods = new MethodRegistry([.. before.Methods, method]);
-        Current = Create();
+        Replace();
         return new Undo(() =>
         {
             methods = before;
-            Current = Create();
+            Replace();
         });
     }
 
@@ -121,6 +121,12 @@ internal static class Engine
                 Directory.GetFiles(folder),
                 file => Path.GetFileName(file).StartsWith($"{domain.Name}-", StringComparison.Ordinal) && Path.GetFileName(file).Count(c => c == '.') > 1);
         }
+    }
+
+    private static void Replace()
+    {
+        Current.Release();
+        Current = Create();
     }
 
     private static SnapshotEngine Create() =>

@@ -22,8 +22,6 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
 
     private VmDomain RemoteShutOff => DomainFinder.FindOne(Uri, ShutOff.Name, Token);
 
-    protected override void CleanUp() => Engine.Current.Guards.Take(Uri)?.Dispose();
-
     [Fact]
     public void A_quiesced_set_is_taken_read_back_and_removed()
     {

@@ -79,7 +79,7 @@ public sealed class ParserFuzzTests
         Element("DiskSource", holder => DiskSource.Read(holder, "raw", (pool, volume) => $"/{pool}/{volume}").ToString(), Nothing, DiskElement),
         Element("MethodSettings", record => _ = WithMetadata(MetadataUri.Method("vda"), record).Disks, IsOurs, XElement.Parse("<method><diskSnapshot method='lvm'><size>1</size></diskSnapshot></method>")),
         Element("RunJournal", record => RunJournal.Read(WithMetadata(MetadataUri.Journal, record)), e => e is VirtSnapshotException { ErrorId: "JournalDamaged" }, Journal),
-        Element("SnapshotCatalog", record => SnapshotCatalog.Read(WithMetadata(MetadataUri.Set(Set.Group), record)), e => e is VirtSnapshotException { ErrorId: "CatalogDamaged" }, SetRecord),
+        Element("SnapshotCatalog", record => SnapshotCatalog.ReadDamaged(WithMetadata(MetadataUri.Set(Set.Group), record)), _ => false, SetRecord),
         Element("SnapshotSet", record => SnapshotSet.Read("urn:a", record).ToElement(), SnapshotRecord.IsDamage, SetRecord),
         Element("SnapshotRecord", record => SnapshotRecord.Read(record, Set).ToElement(), SnapshotRecord.IsDamage, Disk),
         Element("SetIdentity", record => SetIdentity.Read(record)?.WhyNotOf(Domain), e => e is FormatException || IsOurs(e), SetRecord),

@@ -125,10 +125,13 @@ public sealed class SnapshotRecordTests : IDisposable
     [InlineData("<set group='11111111-2222-3333-4444-555555555555' name='a' createdAt='2026-01-01T00:00:00Z'><disk consistency='Quiesced'/></set>")]
     [InlineData("<set group='11111111-2222-3333-4444-555555555555' name='a' createdAt='2026-01-01T00:00:00Z'><disk consistency='Perfect'><backup/></disk></set>")]
     [InlineData("<set/>")]
-    public void A_damaged_record_is_one_clear_error(string xml)
+    public void A_damaged_record_is_no_set_and_keeps_its_disks_from_being_changed(string xml)
     {
         MetadataRecord.Write(native, Domain, MetadataUri.Set(Guid.NewGuid()), XElement.Parse(xml));
-        var error = Assert.Throws<VirtSnapshotException>(() => SnapshotCatalog.Read(Domain));
+        Assert.Empty(SnapshotCatalog.Read(Domain));
+        var damaged = Assert.Single(SnapshotCatalog.ReadDamaged(Domain));
+        Assert.False(damaged.IsOfLaterVersion);
+        var error = Assert.Throws<VirtSnapshotException>(() => SnapshotCatalog.RefuseDamaged(Domain, "vda", Domain));
         Assert.Equal((FailureKind.InvalidData, "CatalogDamaged"), (error.Kind, error.ErrorId));
         Assert.Contains("virsh metadata test urn:virtsnapshot:1:set:", error.Message, StringComparison.Ordinal);
     }
@@ -142,6 +145,42 @@ public sealed class SnapshotRecordTests : IDisposable
         MetadataRecord.Write(native, Domain, MetadataUri.Journal, XElement.Parse(xml));
         var error = Assert.Throws<VirtSnapshotException>(() => RunJournal.Read(Domain));
         Assert.Equal((FailureKind.InvalidData, "JournalDamaged"), (error.Kind, error.ErrorId));
+    }
+
+    [Fact]
+    public void A_record_of_a_later_version_is_not_read()
+    {
+        var element = Set(null, Disk("vda", "/i/base")).ToElement();
+        Assert.Equal("1", (string?)element.Attribute("version"));
+        element.SetAttributeValue("version", "2");
+        MetadataRecord.Write(native, Domain, MetadataUri.Set(Guid.NewGuid()), element);
+        Assert.Empty(SnapshotCatalog.Read(Domain));
+        var damaged = Assert.Single(SnapshotCatalog.ReadDamaged(Domain));
+        Assert.True(damaged is { IsOfLaterVersion: true, Targets: ["vda"], Name: "s" });
+        Assert.True(damaged.Concerns("vda"));
+        Assert.False(damaged.Concerns("vdb"));
+        Assert.Contains("format version '2'", damaged.Warning, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_record_without_a_version_is_of_the_first()
+    {
+        var set = Set(null, Disk("vda", "/i/base"));
+        var element = set.ToElement();
+        element.SetAttributeValue("version", null);
+        MetadataRecord.Write(native, Domain, set.Uri, element);
+        Assert.Equal(set.Group, Assert.Single(SnapshotCatalog.Read(Domain)).Group);
+    }
+
+    [Fact]
+    public void Records_are_equal_by_content()
+    {
+        var record = Disk("vda", "/i/base").Record;
+        var again = record with { Data = new XElement(record.Data) };
+        Assert.Equal(record, again);
+        Assert.Equal(record.GetHashCode(), again.GetHashCode());
+        again.Data.SetAttributeValue("more", "1");
+        Assert.NotEqual(record, again);
     }
 
     private static SnapshotSet Set(TimeSpan? window, params SetDisk[] disks) =>

@@ -252,7 +252,7 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
     public void A_disk_that_drops_the_guest_s_flushes_is_never_quiesced()
     {
         var image = Raw(Xfs().Folder, "a.raw");
-        var disk = $"<disk type='file' device='disk'><method name='qemu' type='raw' cache='unsafe'/><source file='{image}'/><target dev='vda' bus='virtio'/></disk>";
+        var disk = $"<disk type='file' device='disk'><driver name='qemu' type='raw' cache='unsafe'/><source file='{image}'/><target dev='vda' bus='virtio'/></disk>";
         var domain = Keep(new BareDomain(Lab, "volumes-unsafe", [disk]));
         var error = Engine.Refused(() => Engine.Take(domain.Domain, quiescing: Engine.Required, method: "reflink"));
         Assert.Equal("CannotBeQuiesced", error.ErrorId);

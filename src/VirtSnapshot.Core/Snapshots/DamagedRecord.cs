@@ -1,0 +1,58 @@
+using System.Xml.Linq;
+using VirtSnapshot.Domains;
+using VirtSnapshot.Methods;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>A record in a domain's metadata that cannot be read, or that a later version of the module has written.</summary>
+/// <param name="Domain">The domain.</param>
+/// <param name="Uri">The URI that the record is kept under.</param>
+/// <param name="Group">The set's identity, as the URI says; empty where it is none.</param>
+/// <param name="Name">The snapshot's name; empty where the record has none that can be read.</param>
+/// <param name="Targets">The disks that the record names; none where it names none that can be read.</param>
+/// <param name="IsOfLaterVersion">Whether it is not damaged, but written by a later version of the module.</param>
+/// <param name="Why">Why it cannot be read, as a sentence.</param>
+internal sealed record DamagedRecord(
+    VmDomain Domain, string Uri, Guid Group, string Name, IReadOnlyList<string> Targets, bool IsOfLaterVersion, string Why)
+{
+    /// <summary>What to tell the user about it.</summary>
+    public string Warning => $"{Description} 'virsh metadata {Domain.Name} {Uri}' shows it. Until it is out of the metadata, what it names is not removed or "
+        + (IsOfLaterVersion ? "restored." : "restored: Remove-DiskSnapshot takes it out, and deletes nothing else.");
+
+    private string Description =>
+        $"A snapshot record in the metadata of domain '{Domain.Name}'{(Name.Length > 0 ? $" (snapshot '{Name}')" : "")} cannot be read: {Why}";
+
+    public static DamagedRecord Of(VmDomain domain, string uri, XElement record, Exception error) => new(
+        domain,
+        uri,
+        Guid.TryParse(uri[MetadataUri.SetPrefix.Length..], out var group) ? group : Guid.Empty,
+        SnapshotName.TryParse((string?)record.Attribute("name"))?.ToString() ?? "",
+        [.. record.Elements("disk").Select(disk => (string?)disk.Attribute("target")).OfType<string>().Where(DomainTarget).Distinct(StringComparer.Ordinal)],
+        RecordFormat.IsUnknown(record),
+        error.Message);
+
+    /// <summary>Whether it may be about a disk.</summary>
+    public bool Concerns(string target) => Targets.Count == 0 || Targets.Contains(target, StringComparer.Ordinal);
+
+    /// <summary>The error for what must not be done while the record is there.</summary>
+    public VirtSnapshotException ToFailure(object target) => new(FailureKind.InvalidData, "CatalogDamaged", target, $"{Description} Nothing was touched. {Advice}");
+
+    private string Advice => IsOfLaterVersion
+        ? $"'virsh metadata {Domain.Name} {Uri}' shows it."
+        : $"'virsh metadata {Domain.Name} {Uri}' shows it. Take it out with Remove-DiskSnapshot first, which deletes nothing else.";
+
+    /// <summary>As a snapshot, once for each disk that it names.</summary>
+    public IEnumerable<DiskSnapshot> ToSnapshots() => (Targets.Count > 0 ? Targets : [""]).Select(target => new DiskSnapshot
+    {
+        Domain = Domain.Name,
+        DomainUuid = Domain.Uuid,
+        Disk = target,
+        Name = Name,
+        Group = Group,
+        State = SnapshotState.Damaged,
+        Uri = Domain.Uri,
+    });
+
+    /// <summary>What is shown and compared is short and printable.</summary>
+    private static bool DomainTarget(string target) => target.Length is > 0 and <= 32 && target.All(char.IsAsciiLetterOrDigit);
+}

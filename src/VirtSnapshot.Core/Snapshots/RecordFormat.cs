@@ -1,0 +1,25 @@
+using System.Xml.Linq;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>The version that records are written in. A later version of the module may write others, and reads this one.</summary>
+internal static class RecordFormat
+{
+    private const string Attribute = "version";
+    private const string Current = "1";
+
+    /// <summary>For a new record.</summary>
+    public static XAttribute Version => new(Attribute, Current);
+
+    /// <summary>Whether a later version of the module has written it. The first records had no version, and are of the first one.</summary>
+    public static bool IsUnknown(XElement record) => ((string?)record.Attribute(Attribute) ?? Current) != Current;
+
+    /// <exception cref="FormatException">It is of another version.</exception>
+    public static void Require(XElement record)
+    {
+        if (IsUnknown(record))
+        {
+            throw new FormatException($"It has format version '{(string?)record.Attribute(Attribute)}', which this version of VirtSnapshot does not know: update the module.");
+        }
+    }
+}
