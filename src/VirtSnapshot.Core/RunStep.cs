@@ -18,7 +18,10 @@ internal enum RunStep
     /// <summary>The guest is thawed.</summary>
     Thawed,
 
-    /// <summary>What waited behind the shield is taken, too; the domain still stands on the shield.</summary>
+    /// <summary>What was taken within the window is proven to exist.</summary>
+    Completed,
+
+    /// <summary>What waited behind the temporary overlays is taken, too; the domain still uses them.</summary>
     ShieldedTaken,
 
     /// <summary>The catalog has the set; the journal still names the run.</summary>
@@ -57,6 +60,9 @@ internal enum RunStep
     /// <summary>One disk holds the restored content.</summary>
     DiskSwitched,
 
-    /// <summary>All disks do, and the journal says so.</summary>
+    /// <summary>All disks do.</summary>
+    DisksSwitched,
+
+    /// <summary>The journal says so, too.</summary>
     AllSwitched,
 }

@@ -1,6 +1,4 @@
-using VirtSnapshot.Libvirt;
 using VirtSnapshot.Methods;
-using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Snapshots;
 
@@ -31,22 +29,16 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
     /// <exception cref="VirtSnapshotException">It failed; the message tells whether it was undone.</exception>
     public void Run(IReadOnlyList<IDiskRestoration> disks, CancellationToken cancellation)
     {
-        try
-        {
-            Journal(RunOperation.Restore);
-            session.Engine.Reached(RunStep.RestoreJournaled);
-            SwitchAll(disks, cancellation);
-        }
-        catch (Exception e)
-        {
-            var leftover = TryUndo(e);
-            if (e is OperationCanceledException && leftover is null)
+        var operation = new Operation(session, "restoring", "RestoreStopped", "Everything was undone, and the disks are as they were.");
+        operation.Run(
+        [
+            operation.Journal(RunStep.RestoreJournaled, () => Journal(RunOperation.Restore)),
+            new OperationStep(RunStep.DisksSwitched, () => SwitchAll(disks, cancellation), error =>
             {
-                throw;
-            }
-
-            throw Explain(e, leftover);
-        }
+                operation.Reconnect(error);
+                return UndoDisks() is { Count: > 0 } kept ? string.Join("; ", kept) : null;
+            }),
+        ]);
 
         var kept = DomainSession.Guarded(session.Domain, "ending the restore", Finish, "All disks are restored. Run Repair-DiskSnapshot to finish the rest.");
         if (kept.Count > 0)
@@ -184,43 +176,30 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         return kept;
     }
 
-    /// <returns>What could not be undone; null when everything is as before.</returns>
-    private string? TryUndo(Exception error)
-    {
-        try
-        {
-            if (error is OperationCanceledException)
-            {
-                // Perhaps while libvirt was copying something.
-                session.UseAnotherConnection();
-            }
-
-            return Undo() is { Count: > 0 } kept ? string.Join("; ", kept) : null;
-        }
-        catch (Exception e)
-        {
-            // Whatever it is: the journal stays, and repairing can be tried again.
-            return e.Message;
-        }
-    }
-
+    /// <summary>Of a run that has died.</summary>
+    /// <returns>What had to stay, and why.</returns>
     private List<string> Undo()
     {
         session.Reconnect();
-        var disks = Resume(session, entries);
-        if (disks.Find(disk => disk.IsIrreversible()) is { } final)
-        {
-            return [$"restoring disk '{final.Disk.Record.Target}' cannot be taken back, so the others have to follow"];
-        }
-
-        disks.Reverse();
-        List<string> kept = [.. disks.Select(disk => disk.Undo()).OfType<string>(), .. states.Undo()];
+        var kept = UndoDisks();
         if (kept.Count == 0)
         {
             RunJournal.Clear(session.Native, session.Domain);
         }
 
         return kept;
+    }
+
+    private List<string> UndoDisks()
+    {
+        var disks = Resume(session, entries);
+        if (disks.Find(disk => disk.IsIrreversible()) is { } final)
+        {
+            return [$"restoring disk '{final.Disk.Record.Target}' cannot be undone, so the others have to follow"];
+        }
+
+        disks.Reverse();
+        return [.. disks.Select(disk => disk.Undo()).OfType<string>(), .. states.Undo()];
     }
 
     /// <summary>What is kept beside the disks goes with the last record of its set.</summary>
@@ -237,20 +216,4 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
     }
 
     private void Journal(RunOperation operation) => session.Journal(operation, startedAt, entries, states: states.States);
-
-    private VirtSnapshotException Explain(Exception error, string? leftover)
-    {
-        var domain = session.Domain;
-        var outcome = leftover is null
-            ? "Everything was undone, and the disks are as they were."
-            : $"It could not be undone yet ({leftover}): run 'Repair-DiskSnapshot {domain.Name}'.";
-        return error switch
-        {
-            VirtSnapshotException known => new VirtSnapshotException(known.Kind, known.ErrorId, known.TargetObject, $"{known.Message} {outcome}", known),
-            LibvirtException libvirt => LibvirtFailure.Explain(libvirt, domain, $"restoring domain '{domain.Name}'", outcome),
-            OperationCanceledException => new VirtSnapshotException(
-                FailureKind.OperationStopped, "RestoreStopped", domain, $"Restoring domain '{domain.Name}' was stopped. {outcome}", error),
-            _ => new VirtSnapshotException(FailureKind.NotSpecified, "HostFailure", domain, $"Restoring domain '{domain.Name}' failed: {error.Message}. {outcome}", error),
-        };
-    }
 }

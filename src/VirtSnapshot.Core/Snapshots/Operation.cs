@@ -1,0 +1,102 @@
+using VirtSnapshot.Libvirt;
+using VirtSnapshot.Native;
+
+namespace VirtSnapshot.Snapshots;
+
+/// <summary>One step of an operation.</summary>
+/// <param name="Reached">What is reached when it is done.</param>
+/// <param name="Do">Does it.</param>
+/// <param name="Undo">
+/// Undoes it, however far it came, and returns what could not be undone, and why; null where nothing remains. It is given the error that made it necessary.
+/// </param>
+internal sealed record OperationStep(RunStep Reached, Action Do, Func<Exception, string?>? Undo = null);
+
+/// <summary>
+/// What every change of a domain shares: steps in their order, each reported to the observer when it is done; on a failure, all that were begun are undone in
+/// reverse order, the journal last. What cannot be undone stays in the journal for <see cref="RepairPlan"/>. The domain's lock is held by the session.
+/// </summary>
+/// <param name="session">The domain.</param>
+/// <param name="doing">What is being done, as a gerund about the domain: "restoring".</param>
+/// <param name="stoppedId">The error id for a run that was stopped and could not be undone.</param>
+/// <param name="undone">What is told of a run that was undone, as a sentence.</param>
+internal sealed class Operation(DomainSession session, string doing, string stoppedId, string undone)
+{
+    /// <exception cref="VirtSnapshotException">A step failed; the message says whether all was undone.</exception>
+    /// <exception cref="OperationCanceledException">It was stopped and undone.</exception>
+    public void Run(IReadOnlyList<OperationStep> steps)
+    {
+        var begun = new Stack<OperationStep>();
+        try
+        {
+            foreach (var step in steps)
+            {
+                begun.Push(step);
+                step.Do();
+                session.Engine.Reached(step.Reached);
+            }
+        }
+        catch (Exception e)
+        {
+            var leftover = TryUndo(begun, e);
+            if (e is OperationCanceledException && leftover is null)
+            {
+                throw;
+            }
+
+            throw Explain(e, leftover);
+        }
+    }
+
+    /// <summary>The step that writes the journal. Undoing it, after all others, clears the journal.</summary>
+    public OperationStep Journal(RunStep reached, Action write) => new(reached, write, error =>
+    {
+        Reconnect(error);
+        if (DomainSession.FindSavedMemory(session.Native, session.Domain, "The journal is kept.") is { } saved)
+        {
+            return saved.Message.TrimEnd('.');
+        }
+
+        RunJournal.Clear(session.Native, session.Domain);
+        return null;
+    });
+
+    /// <summary>Before libvirt is asked anything while undoing: the old connection may be lost, or a call may be under way on it that is not waited for.</summary>
+    public void Reconnect(Exception error)
+    {
+        if (error is OperationCanceledException)
+        {
+            session.UseAnotherConnection();
+        }
+
+        session.Reconnect();
+    }
+
+    /// <returns>What could not be undone; null when everything is as before.</returns>
+    private static string? TryUndo(Stack<OperationStep> begun, Exception error)
+    {
+        try
+        {
+            return begun.Select(step => step.Undo?.Invoke(error)).FirstOrDefault(leftover => leftover is not null);
+        }
+        catch (Exception e)
+        {
+            // Whatever it is: the journal stays, and repairing can be repeated.
+            return e.Message;
+        }
+    }
+
+    private VirtSnapshotException Explain(Exception error, string? leftover)
+    {
+        var domain = session.Domain;
+        var outcome = leftover is null ? undone : $"It could not be undone yet ({leftover}): run 'Repair-DiskSnapshot {domain.Name}'.";
+        return error switch
+        {
+            VirtSnapshotException known => new VirtSnapshotException(known.Kind, known.ErrorId, known.TargetObject, $"{known.Message} {outcome}", known),
+            LibvirtException libvirt => LibvirtFailure.Explain(libvirt, domain, $"{doing} domain '{domain.Name}'", outcome),
+            OperationCanceledException => new VirtSnapshotException(
+                FailureKind.OperationStopped, stoppedId, domain, $"The command was stopped while {doing} domain '{domain.Name}'. {outcome}", error),
+            _ => new VirtSnapshotException(
+                FailureKind.NotSpecified, "HostFailure", domain, $"An error occurred while {doing} domain '{domain.Name}': {error.Message}. {outcome}", error),
+        };
+    }
+}
