@@ -9,7 +9,7 @@ namespace VirtSnapshot.Hosts;
 /// <param name="Holders">The locks without which it must not be run.</param>
 internal sealed record HostQuery(string Script, IReadOnlyList<string> Arguments, byte[]? Input, IReadOnlyList<LockHolder> Holders)
 {
-    private static readonly string[] Scripts = ["connect.sh", "create-file.sh", "list-files.sh", "look.sh", "open-files.sh", "run.sh", "run-stoppable.sh"];
+    private static readonly string[] Scripts = ["connect.sh", "create-file.sh", "list-files.sh", "query-files.sh", "open-files.sh", "run.sh", "run-stoppable.sh"];
 
     /// <summary>The script that answers questions on the other host. It contains all other scripts, so that a question only names one.</summary>
     public static string Worker { get; } = HostScriptText.Read("worker.sh").Replace(

@@ -11,8 +11,8 @@ internal interface IHostScript : IDisposable
 
     /// <summary>Writes a line to the script's input.</summary>
     /// <exception cref="IOException">The script is gone.</exception>
-    void Tell(string line);
+    void WriteLine(string line);
 
     /// <summary>The next line of the script's output; null when it ended, was let go, or the time is over.</summary>
-    string? Listen(TimeSpan time);
+    string? ReadLine(TimeSpan time);
 }

@@ -11,7 +11,7 @@ internal sealed class LocalScript(Process process) : IHostScript
 
     public string HostName => Environment.MachineName;
 
-    public void Tell(string line)
+    public void WriteLine(string line)
     {
         try
         {
@@ -25,7 +25,7 @@ internal sealed class LocalScript(Process process) : IHostScript
         }
     }
 
-    public string? Listen(TimeSpan time)
+    public string? ReadLine(TimeSpan time)
     {
         try
         {

@@ -41,7 +41,7 @@ internal sealed class RootLock : IDisposable
             return own;
         }
 
-        var answer = script.Listen(AnswerTime);
+        var answer = script.ReadLine(AnswerTime);
         if (answer == "locked")
         {
             return new RootLock(own, script);
@@ -61,7 +61,7 @@ internal sealed class RootLock : IDisposable
     {
         // The next run may be our own: it is given back when the process says no more.
         script.CloseInput();
-        script.Listen(ReleaseTime);
+        script.ReadLine(ReleaseTime);
         script.Dispose();
         own.Dispose();
     }

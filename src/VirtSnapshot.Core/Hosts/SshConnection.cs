@@ -41,7 +41,7 @@ internal sealed class SshConnection
     }
 
     /// <summary>How long the answer to a query is awaited, which takes a moment. A change may take hours and has no limit. Only tests set it.</summary>
-    internal TimeSpan LookPatience { get; set; } = TimeSpan.FromSeconds(60);
+    internal TimeSpan QueryTimeout { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>How often the other host was asked something.</summary>
     public int RoundTrips => roundTrips;
@@ -61,7 +61,7 @@ internal sealed class SshConnection
 
                 // Where sudo refuses, somebody may be about to allow it: asked again the next time.
                 var met = Meet();
-                user = met.SudoComplaint is null ? met : null;
+                user = met.SudoError is null ? met : null;
                 return met;
             }
         }
@@ -75,34 +75,34 @@ internal sealed class SshConnection
     /// <param name="asRoot">Whether it needs root.</param>
     /// <param name="input">What it reads.</param>
     /// <param name="holders">The locks without which nothing may be done: where one is not held any more, nothing is.</param>
-    /// <param name="isLook">Whether it changes nothing and takes a moment: then it is run again where the connection was lost, and not waited for for ever.</param>
+    /// <param name="isQuery">Whether it changes nothing and takes a moment: then it is run again where the connection was lost, and not waited for for ever.</param>
     /// <param name="cancellation">Ends it, for a script that ends when its input closes.</param>
     /// <exception cref="VirtSnapshotException"><c>HostUnreachable</c>, <c>HostSilent</c>, <c>SudoRefused</c> or <c>ProgramMissing</c>.</exception>
-    public HostAnswer Ask(
+    public HostResult Ask(
         string script,
         IReadOnlyList<string> arguments,
         bool asRoot,
         byte[]? input = null,
         IReadOnlyList<LockHolder>? holders = null,
-        bool isLook = false,
+        bool isQuery = false,
         CancellationToken cancellation = default)
     {
         RequireSudo(asRoot);
         if (cancellation.CanBeCanceled)
         {
             // It may take hours, and others must not wait for it.
-            return AskOnce(new HostQuery(script, arguments, input, holders ?? []), asRoot, isLook, cancellation);
+            return RunOnce(new HostQuery(script, arguments, input, holders ?? []), asRoot, isQuery, cancellation);
         }
 
         questions.Wait(CancellationToken.None);
         try
         {
-            return AskOnce(new HostQuery(script, arguments, input, holders ?? []), asRoot, isLook, cancellation);
+            return RunOnce(new HostQuery(script, arguments, input, holders ?? []), asRoot, isQuery, cancellation);
         }
-        catch (VirtSnapshotException e) when (isLook && e.InnerException is EndOfStreamException)
+        catch (VirtSnapshotException e) when (isQuery && e.InnerException is EndOfStreamException)
         {
             // By now ssh knows that the connection that was kept open is dead. Who was not let in would not be let in again.
-            return AskOnce(new HostQuery(script, arguments, input, holders ?? []), asRoot, isLook, cancellation);
+            return RunOnce(new HostQuery(script, arguments, input, holders ?? []), asRoot, isQuery, cancellation);
         }
         finally
         {
@@ -147,7 +147,7 @@ internal sealed class SshConnection
         FailureKind.OperationTimeout,
         "HostSilent",
         address.Server,
-        $"Host '{address.Server}' has not answered for {LookPatience.TotalSeconds:0} s when it was asked about files: something there hangs, as a file system does whose storage is gone. "
+        $"Host '{address.Server}' has not answered for {QueryTimeout.TotalSeconds:0} s when it was asked about files: something there hangs, as a file system does whose storage is gone. "
         + "Mend that, and try again.");
 
     private VirtSnapshotException Unreachable(string why, Exception? inner) => new(
@@ -165,14 +165,14 @@ internal sealed class SshConnection
 
     private HostUser Meet()
     {
-        HostAnswer answer;
+        HostResult answer;
         try
         {
-            answer = AskOnce(new HostQuery("connect.sh", [], null, []), asRoot: false, isLook: true, CancellationToken.None);
+            answer = RunOnce(new HostQuery("connect.sh", [], null, []), asRoot: false, isQuery: true, CancellationToken.None);
         }
         catch (VirtSnapshotException e) when (e.InnerException is EndOfStreamException)
         {
-            answer = AskOnce(new HostQuery("connect.sh", [], null, []), asRoot: false, isLook: true, CancellationToken.None);
+            answer = RunOnce(new HostQuery("connect.sh", [], null, []), asRoot: false, isQuery: true, CancellationToken.None);
         }
 
         var lines = answer.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -187,43 +187,43 @@ internal sealed class SshConnection
 
     private void RequireSudo(bool asRoot)
     {
-        if (asRoot && User is { SudoComplaint: { } complaint } met)
+        if (asRoot && User is { SudoError: { } complaint } met)
         {
             throw met.HasSudo ? SudoRefused(complaint, met.HostName) : HostProgram.Missing("sudo", met.HostName, "it is not there, and we are not root");
         }
     }
 
-    private HostAnswer AskOnce(HostQuery question, bool asRoot, bool isLook, CancellationToken cancellation)
+    private HostResult RunOnce(HostQuery question, bool asRoot, bool isQuery, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         Interlocked.Increment(ref roundTrips);
         var worker = TakeIdle(asRoot, out var lossesBefore) ?? new SshWorker(StartSession(HostQuery.Worker, ["worker"], asRoot));
         var isKept = false;
-        using var patience = isLook ? new Timer(_ => worker.GiveUp(), null, LookPatience, Timeout.InfiniteTimeSpan) : null;
+        using var patience = isQuery ? new Timer(_ => worker.TimeOut(), null, QueryTimeout, Timeout.InfiniteTimeSpan) : null;
         try
         {
             var answer = worker.Ask(question, cancellation);
             cancellation.ThrowIfCancellationRequested();
             if (answer is null)
             {
-                if (worker.IsGivenUp)
+                if (worker.HasTimedOut)
                 {
                     throw Silent();
                 }
 
                 if (worker.HasAnswered)
                 {
-                    ForgetLost();
+                    DropLost();
                     throw Unreachable(Lost, new EndOfStreamException());
                 }
 
                 var exitCode = worker.ExitCode;
                 if (exitCode is SshFailed or (-1))
                 {
-                    ForgetLost();
+                    DropLost();
                 }
 
-                throw Failure(worker.Complaints, exitCode);
+                throw Failure(worker.Stderr, exitCode);
             }
 
             isKept = true;
@@ -295,7 +295,7 @@ internal sealed class SshConnection
     {
         if (idle.Exists(kept => kept.Worker.HasEnded))
         {
-            ForgetLost();
+            DropLost();
         }
     }
 
@@ -303,7 +303,7 @@ internal sealed class SshConnection
     /// A session has ended by itself. The idle ones most likely used the connection that was lost with it, whether they have heard of that or not.
     /// A change is not repeated, so it must not be sent on one of them.
     /// </summary>
-    private void ForgetLost()
+    private void DropLost()
     {
         lock (idle)
         {

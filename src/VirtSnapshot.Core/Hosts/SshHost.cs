@@ -13,7 +13,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
     // Below what Linux takes as one argument (128 KiB), which the whole command is for the shell over there; each quote may become four.
     private const int MostPathText = 24 * 1024;
 
-    private readonly ConcurrentDictionary<string, FileQuery> looks = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, FileQueryResult> looks = new(StringComparer.Ordinal);
     private readonly ConcurrentBag<SshLock> locks = [];
 
     public string Name => connection.User.HostName;
@@ -40,20 +40,20 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
 
         foreach (var part in InParts(fresh))
         {
-            foreach (var (path, look) in FileQuery.Parse(Ask("look.sh", part).Output, part))
+            foreach (var (path, look) in FileQueryResult.Parse(Ask("query-files.sh", part).Output, part))
             {
                 looks.TryAdd(path, look);
             }
         }
 
-        return new Forgetting(() => fresh.ForEach(path => looks.TryRemove(path, out _)));
+        return new ReadAheadScope(() => fresh.ForEach(path => looks.TryRemove(path, out _)));
     }
 
     public FileFacts? Stat(string path, bool followLink = false)
     {
-        if (looks.TryGetValue(path, out var look) && (followLink ? look.IsTargetKnown : look.IsItselfKnown))
+        if (looks.TryGetValue(path, out var look) && (followLink ? look.IsTargetKnown : look.IsEntryKnown))
         {
-            return followLink ? look.Target : look.Itself;
+            return followLink ? look.Target : look.Entry;
         }
 
         string[] follow = followLink ? ["-L"] : [];
@@ -72,7 +72,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
 
         var answer = Query("stat", ["-f", "-c", "%a %S", "--", path]);
         return answer.Succeeded
-            ? FileQuery.TryParseFreeBytes(answer.Text.Trim()) ?? throw new IOException($"{path}: what 'stat' says of its file system cannot be understood.")
+            ? FileQueryResult.TryParseFreeBytes(answer.Text.Trim()) ?? throw new IOException($"{path}: what 'stat' says of its file system cannot be understood.")
             : throw Failure(path, answer);
     }
 
@@ -83,7 +83,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
     public byte[] ReadHead(string path, int count)
     {
         // What is shorter than all that was read ahead is known as a whole.
-        if (looks.TryGetValue(path, out var look) && look.Head is { } head && (count <= head.Length || head.Length < FileQuery.HeadLength))
+        if (looks.TryGetValue(path, out var look) && look.Head is { } head && (count <= head.Length || head.Length < FileQueryResult.HeadLength))
         {
             return head[..Math.Min(count, head.Length)];
         }
@@ -166,18 +166,18 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
     }
 
     /// <summary>Runs a program that changes nothing.</summary>
-    private HostAnswer Query(string program, IReadOnlyList<string> arguments)
+    private HostResult Query(string program, IReadOnlyList<string> arguments)
     {
         var answer = Ask("run.sh", [program, .. arguments]);
         RefuseMissing(program, answer);
         return answer;
     }
 
-    private HostAnswer Ask(string script, IReadOnlyList<string> arguments) =>
-        connection.Ask(script, arguments, FilesNeedRoot, isLook: true);
+    private HostResult Ask(string script, IReadOnlyList<string> arguments) =>
+        connection.Ask(script, arguments, FilesNeedRoot, isQuery: true);
 
     /// <summary>Whoever has locked something and lost the lock must not change anything: then it is taken again, or not done.</summary>
-    private HostAnswer Change(string script, IReadOnlyList<string> arguments, bool asRoot, byte[]? input = null, CancellationToken cancellation = default)
+    private HostResult Change(string script, IReadOnlyList<string> arguments, bool asRoot, byte[]? input = null, CancellationToken cancellation = default)
     {
         while (true)
         {
@@ -192,7 +192,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
         }
     }
 
-    private void RefuseMissing(string program, HostAnswer answer)
+    private void RefuseMissing(string program, HostResult answer)
     {
         if (answer.IsProgramMissing)
         {
@@ -200,7 +200,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
         }
     }
 
-    private static Exception Failure(string path, HostAnswer answer) => ToolError.IsNoPermission(answer.Errors)
+    private static Exception Failure(string path, HostResult answer) => ToolError.IsNoPermission(answer.Errors)
         ? new UnauthorizedAccessException($"{path}: {answer.ToolError}")
         : new IOException($"{path}: {answer.ToolError}");
 
@@ -225,7 +225,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
         yield return part;
     }
 
-    private sealed class Forgetting(Action forget) : IDisposable
+    private sealed class ReadAheadScope(Action forget) : IDisposable
     {
         public void Dispose() => forget();
     }

@@ -19,7 +19,7 @@ internal sealed class SshLock : IDisposable
     private readonly object change = new();
     private readonly Timer beat;
     private SshScript script;
-    private bool isGivenBack;
+    private bool isReleased;
 
     private SshLock(SshConnection connection, string name, bool asRoot)
     {
@@ -59,7 +59,7 @@ internal sealed class SshLock : IDisposable
         {
             lock (change)
             {
-                return isGivenBack ? null : new LockHolder(script.ProcessId, holder);
+                return isReleased ? null : new LockHolder(script.ProcessId, holder);
             }
         }
     }
@@ -70,7 +70,7 @@ internal sealed class SshLock : IDisposable
     {
         lock (change)
         {
-            if (isGivenBack || script.ProcessId != lost.ProcessId)
+            if (isReleased || script.ProcessId != lost.ProcessId)
             {
                 return;
             }
@@ -94,7 +94,7 @@ internal sealed class SshLock : IDisposable
         lock (change)
         {
             // The next run may be our own.
-            isGivenBack = true;
+            isReleased = true;
             script.End(ReleaseTime);
         }
     }
@@ -102,7 +102,7 @@ internal sealed class SshLock : IDisposable
     private SshScript Start(int before) => connection.Start(
         HostScriptText.Read("lock.sh"), [holder, name, asRoot ? "root" : "user", $"{SilenceSeconds}", before == 0 ? "" : $"{before}"], asRoot);
 
-    private bool IsTaken() => script.Listen(AnswerTime) switch
+    private bool IsTaken() => script.ReadLine(AnswerTime) switch
     {
         "locked" => true,
         "busy" => false,
@@ -116,7 +116,7 @@ internal sealed class SshLock : IDisposable
         {
             lock (change)
             {
-                script.Tell(".");
+                script.WriteLine(".");
             }
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)

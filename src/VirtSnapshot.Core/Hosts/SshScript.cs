@@ -33,12 +33,12 @@ internal sealed class SshScript : IHostScript
     /// <summary>Whether it is gone, or the connection to it.</summary>
     public bool HasEnded => session.HasEnded;
 
-    public void Tell(string line) => pipe.Tell(line);
+    public void WriteLine(string line) => pipe.WriteLine(line);
 
-    public string? Listen(TimeSpan time)
+    public string? ReadLine(TimeSpan time)
     {
         var waited = Stopwatch.StartNew();
-        while (pipe.Listen(time > waited.Elapsed ? time - waited.Elapsed : TimeSpan.Zero) is { } line)
+        while (pipe.ReadLine(time > waited.Elapsed ? time - waited.Elapsed : TimeSpan.Zero) is { } line)
         {
             if (ProcessId != 0)
             {

@@ -33,15 +33,15 @@ internal sealed class SshWorker : IDisposable
     public bool HasAnswered { get; private set; }
 
     /// <summary>Whether its answer was not waited for.</summary>
-    public bool IsGivenUp { get; private set; }
+    public bool HasTimedOut { get; private set; }
 
     /// <summary>What was said on stderr since the last answer, to the end: what ssh says last is heard after it has ended.</summary>
-    public string Complaints => Encoding.UTF8.GetString(errors.WaitForEnd(EndPatience));
+    public string Stderr => Encoding.UTF8.GetString(errors.WaitForEnd(EndPatience));
 
     /// <param name="question">What to do.</param>
     /// <param name="cancellation">Ends it, for a script that ends when its input closes. Nothing more can be asked then.</param>
     /// <returns>Null where no whole answer came.</returns>
-    public HostAnswer? Ask(HostQuery question, CancellationToken cancellation)
+    public HostResult? Ask(HostQuery question, CancellationToken cancellation)
     {
         var nonce = Convert.ToHexString(RandomNumberGenerator.GetBytes(12));
         var mark = $"vs-{nonce}";
@@ -70,7 +70,7 @@ internal sealed class SshWorker : IDisposable
 
             HasAnswered = true;
             var text = Encoding.UTF8.GetString(complaint.Answer);
-            return new HostAnswer(result, answer.Answer, text, IsProgramMissing: text == $"{nonce} missing", IsLockLost: text == $"{nonce} unlocked");
+            return new HostResult(result, answer.Answer, text, IsProgramMissing: text == $"{nonce} missing", IsLockLost: text == $"{nonce} unlocked");
         }
     }
 
@@ -78,9 +78,9 @@ internal sealed class SshWorker : IDisposable
     public int ExitCode => session.WaitForExitCode(EndPatience);
 
     /// <summary>Ends the waiting for an answer, and the connection to where none came from.</summary>
-    public void GiveUp()
+    public void TimeOut()
     {
-        IsGivenUp = true;
+        HasTimedOut = true;
         Kill();
     }
 

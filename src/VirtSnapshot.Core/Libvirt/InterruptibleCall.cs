@@ -32,7 +32,7 @@ internal static class InterruptibleCall
         return task.GetAwaiter().GetResult();
     }
 
-    /// <exception cref="LateCallException">The call has not returned within <paramref name="limit"/>.</exception>
+    /// <exception cref="CallTimeoutException">The call has not returned within <paramref name="limit"/>.</exception>
     public static void RunWithin(TimeSpan limit, Action call)
     {
         var task = Start(() =>
@@ -42,7 +42,7 @@ internal static class InterruptibleCall
         });
         if (Task.WaitAny([task], limit) < 0)
         {
-            throw new LateCallException(task, limit);
+            throw new CallTimeoutException(task, limit);
         }
 
         task.GetAwaiter().GetResult();

@@ -91,7 +91,7 @@ internal sealed class LibvirtDomain(
     /// <summary>Bounds every agent call on this domain, whoever makes it. In seconds, or <see cref="AgentTimeoutBlock"/>.</summary>
     public void SetAgentTimeout(int seconds) => DomainApi.SetAgentTimeout(handle, seconds);
 
-    public void AskAgentTime() => DomainApi.AskAgentTime(handle);
+    public void PingAgent() => DomainApi.PingAgent(handle);
 
     public string AgentCommand(string command, int timeoutSeconds) => DomainApi.AgentCommand(handle, command, timeoutSeconds);
 

@@ -23,7 +23,7 @@ internal interface ISnapshotSteps
     }
 
     /// <summary>Only the atomic act itself: the guest may be frozen.</summary>
-    /// <exception cref="LateCallException">A call of libvirt is still running: the caller thaws the guest, and then waits for the outcome.</exception>
+    /// <exception cref="CallTimeoutException">A call of libvirt is still running: the caller thaws the guest, and then waits for the outcome.</exception>
     void Take();
 
     /// <summary>Everything slow that can wait, and the proof that what was taken exists.</summary>

@@ -85,7 +85,7 @@ internal static unsafe partial class DomainApi
         ErrorApi.Check(AgentSetResponseTimeout(domain, seconds, 0), nameof(AgentSetResponseTimeout));
 
     /// <summary>The agent's clock: the cheapest question that it answers without tainting the domain.</summary>
-    public static void AskAgentTime(DomainHandle domain) =>
+    public static void PingAgent(DomainHandle domain) =>
         ErrorApi.Check(GetTime(domain, out _, out _, 0), nameof(GetTime));
 
     public static string AgentCommand(DomainHandle domain, string command, int timeoutSeconds) =>

@@ -50,13 +50,13 @@ internal sealed class FreezeGuard : IDisposable
     /// <exception cref="QuiesceUnavailableException">It cannot do its work: nothing may be frozen.</exception>
     public void WaitUntilReady()
     {
-        var answer = script.Listen(isSpare ? SpareTime : StartTime);
+        var answer = script.ReadLine(isSpare ? SpareTime : StartTime);
         if (answer != "ready" && isSpare)
         {
             // What it tried when it was made no longer holds, or it is dead.
             script.Dispose();
             script = StartOwn();
-            answer = script.Listen(StartTime);
+            answer = script.ReadLine(StartTime);
         }
 
         if (answer != "ready")
@@ -92,7 +92,7 @@ internal sealed class FreezeGuard : IDisposable
     {
         try
         {
-            script.Tell(what);
+            script.WriteLine(what);
         }
         catch (IOException e)
         {
@@ -100,7 +100,7 @@ internal sealed class FreezeGuard : IDisposable
         }
 
         // Over a network, what was told need not have been heard.
-        if (script.Listen(AnswerTime) != "watching")
+        if (script.ReadLine(AnswerTime) != "watching")
         {
             Dismiss();
             throw QuiesceUnavailableException.GuardUnusable("it does not answer");
@@ -111,7 +111,7 @@ internal sealed class FreezeGuard : IDisposable
     {
         try
         {
-            script.Tell(what);
+            script.WriteLine(what);
         }
         catch (IOException)
         {
@@ -124,7 +124,7 @@ internal sealed class FreezeGuard : IDisposable
         var spare = spares.Take(uri);
         try
         {
-            spare?.Tell(request);
+            spare?.WriteLine(request);
             return spare;
         }
         catch (IOException)
@@ -140,7 +140,7 @@ internal sealed class FreezeGuard : IDisposable
         try
         {
             var own = host.StartScript(Script, [ProcessName, host.HypervisorUri]);
-            own.Tell(request);
+            own.WriteLine(request);
             return own;
         }
         catch (VirtSnapshotException e)

@@ -16,9 +16,9 @@ internal sealed class Freezer : IDisposable
 {
     // An agent that is well answers in milliseconds; the full freeze timeout is for freezing. Whoever gives much more than the
     // usual 30 s for that, has a slow guest.
-    private const int LeastQuestionSeconds = 5;
-    private const int MostQuestionSeconds = 60;
-    private const int QuestionPart = 6;
+    private const int MinReplySeconds = 5;
+    private const int MaxReplySeconds = 60;
+    private const int ReplyPart = 6;
 
     /// <summary>A reset is an event, and the agent's absence an error of the next call: which is heard of first is not certain.</summary>
     private static readonly TimeSpan ResetEventTime = TimeSpan.FromSeconds(1);
@@ -52,7 +52,7 @@ internal sealed class Freezer : IDisposable
     /// <exception cref="VirtSnapshotException">
     /// <c>GuestAlreadyFrozen</c> (somebody else holds it frozen, and it stays so) or <c>MountPointNotFound</c>. Nothing has been touched then.
     /// </exception>
-    public static Freezer Ready(
+    public static Freezer Prepare(
         LibvirtDomain native, VmDomain domain, IHost host, SpareGuards spares, QuiesceOptions options, CancellationToken cancellation)
     {
         if (domain.GuestAgent != GuestAgentState.Connected)
@@ -63,7 +63,7 @@ internal sealed class Freezer : IDisposable
         var freezer = new Freezer(native, domain, options, FreezeGuard.Start(host, spares, domain, options.FreezeTimeout));
         try
         {
-            freezer.Question(cancellation);
+            freezer.ProbeAgent(cancellation);
             return freezer;
         }
         catch (Exception e)
@@ -80,7 +80,7 @@ internal sealed class Freezer : IDisposable
 
     /// <summary>Whether the agent answers that the guest is frozen.</summary>
     public static bool IsFrozen(LibvirtDomain native, VmDomain domain) =>
-        domain is { IsActive: true, IsPaused: false } && domain.GuestAgent != GuestAgentState.None && Status(native, LeastQuestionSeconds) == "frozen";
+        domain is { IsActive: true, IsPaused: false } && domain.GuestAgent != GuestAgentState.None && Status(native, MinReplySeconds) == "frozen";
 
     /// <summary>Thaws a guest that a run has left frozen. The caller knows that the freeze is ours.</summary>
     /// <returns>Whether it was frozen.</returns>
@@ -92,7 +92,7 @@ internal sealed class Freezer : IDisposable
             return false;
         }
 
-        native.SetAgentTimeout(LeastQuestionSeconds);
+        native.SetAgentTimeout(MinReplySeconds);
         try
         {
             native.Thaw();
@@ -134,7 +134,7 @@ internal sealed class Freezer : IDisposable
         var stopListening = ListenToResets();
         try
         {
-            return AroundHeard(act, actUnfrozen, cancellation);
+            return FreezeAndAct(act, actUnfrozen, cancellation);
         }
         finally
         {
@@ -195,7 +195,7 @@ internal sealed class Freezer : IDisposable
         }
     }
 
-    private FreezeOutcome? AroundHeard(Action act, Action<string> actUnfrozen, CancellationToken cancellation)
+    private FreezeOutcome? FreezeAndAct(Action act, Action<string> actUnfrozen, CancellationToken cancellation)
     {
         int frozen;
         guard.AnnounceFreeze();
@@ -237,13 +237,13 @@ internal sealed class Freezer : IDisposable
             reset = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
-        LateCallException? late = null;
+        CallTimeoutException? late = null;
         Exception? thrown = null;
         try
         {
             act();
         }
-        catch (LateCallException e)
+        catch (CallTimeoutException e)
         {
             late = e;
         }
@@ -268,13 +268,13 @@ internal sealed class Freezer : IDisposable
         return new FreezeOutcome(window.Elapsed, doubt);
     }
 
-    private int QuestionSeconds => Math.Min(
+    private int ReplySeconds => Math.Min(
         FreezeGuard.WholeSeconds(options.FreezeTimeout),
-        Math.Clamp(FreezeGuard.WholeSeconds(options.FreezeTimeout / QuestionPart), LeastQuestionSeconds, MostQuestionSeconds));
+        Math.Clamp(FreezeGuard.WholeSeconds(options.FreezeTimeout / ReplyPart), MinReplySeconds, MaxReplySeconds));
 
-    private void Question(CancellationToken cancellation)
+    private void ProbeAgent(CancellationToken cancellation)
     {
-        native.SetAgentTimeout(QuestionSeconds);
+        native.SetAgentTimeout(ReplySeconds);
         try
         {
             if (options.MountPoints.Count == 0)
@@ -282,7 +282,7 @@ internal sealed class Freezer : IDisposable
                 InterruptibleCall.Run(
                     () =>
                     {
-                        native.AskAgentTime();
+                        native.PingAgent();
                         return true;
                     },
                     cancellation);
@@ -295,7 +295,7 @@ internal sealed class Freezer : IDisposable
         {
             if (e.IsUnanswered)
             {
-                throw QuiesceUnavailableException.AgentSilent(e.Message.TrimEnd('.'), e);
+                throw QuiesceUnavailableException.AgentUnavailable(e.Message.TrimEnd('.'), e);
             }
 
             // A frozen guest's agent refuses every question but this one, which is why a refusal is looked into.
@@ -306,7 +306,7 @@ internal sealed class Freezer : IDisposable
 
             if (options.MountPoints.Count > 0)
             {
-                throw QuiesceUnavailableException.AgentSilent($"it does not tell the guest's mount points ({e.Message})", e);
+                throw QuiesceUnavailableException.AgentUnavailable($"it does not tell the guest's mount points ({e.Message})", e);
             }
         }
 
@@ -366,7 +366,7 @@ internal sealed class Freezer : IDisposable
             error);
     }
 
-    private void WaitFor(LateCallException late, TimeSpan frozen)
+    private void WaitFor(CallTimeoutException late, TimeSpan frozen)
     {
         try
         {
@@ -462,7 +462,7 @@ internal sealed class Freezer : IDisposable
 
     private bool IsFrozen() => Status() == "frozen";
 
-    private string? Status() => Status(native, QuestionSeconds);
+    private string? Status() => Status(native, ReplySeconds);
 
     /// <summary>A raw agent command marks the domain as tainted, so it is asked only when something is wrong already.</summary>
     private static string? Status(LibvirtDomain native, int seconds)

@@ -15,11 +15,11 @@ internal sealed class QuiesceUnavailableException : Exception
         this.advice = advice;
     }
 
-    public static QuiesceUnavailableException NotConnected(VmDomain domain) => AgentSilent(domain.GuestAgent == GuestAgentState.None
+    public static QuiesceUnavailableException NotConnected(VmDomain domain) => AgentUnavailable(domain.GuestAgent == GuestAgentState.None
         ? "the domain has no channel for a guest agent (org.qemu.guest_agent.0)"
         : "nobody in the guest has the guest agent's channel open; is qemu-guest-agent running there?");
 
-    public static QuiesceUnavailableException AgentSilent(string why, Exception? inner = null) => new(
+    public static QuiesceUnavailableException AgentUnavailable(string why, Exception? inner = null) => new(
         "GuestAgentUnavailable", why, "Start qemu-guest-agent in the guest, or leave out -QuiesceRequired for a crash-consistent snapshot.", inner);
 
     public static QuiesceUnavailableException GuardUnusable(string why, Exception? inner = null) => new(

@@ -36,13 +36,13 @@ internal sealed class VcpuPause(LibvirtDomain native, VmDomain domain, IHost hos
 
             guard.AnnouncePause();
             native.Suspend();
-            LateCallException? late = null;
+            CallTimeoutException? late = null;
             try
             {
                 act();
                 return native.State == DomainState.Paused ? null : GoneOn;
             }
-            catch (LateCallException e)
+            catch (CallTimeoutException e)
             {
                 late = e;
             }
@@ -82,7 +82,7 @@ internal sealed class VcpuPause(LibvirtDomain native, VmDomain domain, IHost hos
         {
             act();
         }
-        catch (LateCallException late)
+        catch (CallTimeoutException late)
         {
             late.WaitForOutcome();
         }

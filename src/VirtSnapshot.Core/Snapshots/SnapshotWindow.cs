@@ -133,7 +133,7 @@ internal sealed class SnapshotWindow : IDisposable
 
         try
         {
-            return Freezer.Ready(session.Native, Domain, session.Host, session.Engine.Guards, quiescing, cancellation);
+            return Freezer.Prepare(session.Native, Domain, session.Host, session.Engine.Guards, quiescing, cancellation);
         }
         catch (QuiesceUnavailableException e)
         {
@@ -208,7 +208,7 @@ internal sealed class SnapshotWindow : IDisposable
             {
                 steps.Take();
             }
-            catch (LateCallException late) when (!guestWaits)
+            catch (CallTimeoutException late) when (!guestWaits)
             {
                 late.WaitForOutcome();
             }

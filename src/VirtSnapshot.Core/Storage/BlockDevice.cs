@@ -22,5 +22,5 @@ internal sealed class BlockDevice(string number, string kernelName, string path,
     public List<BlockDevice> Below { get; } = [];
 
     /// <summary>Whether it is another device, or anything below it is.</summary>
-    public bool StandsOn(BlockDevice other) => this == other || Below.Exists(below => below.StandsOn(other));
+    public bool DependsOn(BlockDevice other) => this == other || Below.Exists(below => below.DependsOn(other));
 }

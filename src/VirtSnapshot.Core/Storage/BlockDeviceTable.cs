@@ -47,7 +47,7 @@ internal sealed class BlockDeviceTable
         }
 
         // What stands on several devices is listed below each of them. None stands on itself, whatever we are told.
-        if (below is not null && !device.Below.Contains(below) && !below.StandsOn(device))
+        if (below is not null && !device.Below.Contains(below) && !below.DependsOn(device))
         {
             device.Below.Add(below);
         }

@@ -22,10 +22,10 @@ internal sealed record DiskImages(IReadOnlyList<(string? Path, string Written)> 
         var missing = new List<DiskSource>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
         var isLoop = false;
-        bool IsNew(DiskSource image) => image.Path is not { } path || seen.Add(findings.HasAsked(path) ? findings.Resolve(path) : path);
+        bool IsNew(DiskSource image) => image.Path is not { } path || seen.Add(findings.HasProbed(path) ? findings.Resolve(path) : path);
         void Look(DiskSource image)
         {
-            if (NeedsLook(image, findings))
+            if (NeedsQuery(image, findings))
             {
                 missing.Add(image);
             }
@@ -63,15 +63,15 @@ internal sealed record DiskImages(IReadOnlyList<(string? Path, string Written)> 
         }
 
         // What an old definition says may save a look later.
-        missing.AddRange(isRunning || missing.Count == 0 ? [] : disk.BackingChain.Where(layer => NeedsLook(layer, findings)));
+        missing.AddRange(isRunning || missing.Count == 0 ? [] : disk.BackingChain.Where(layer => NeedsQuery(layer, findings)));
         return new DiskImages(backing, missing, isLoop);
     }
 
     /// <summary>What the guest has written into an image that is raw must not pass for a header.</summary>
     public static bool MayBeQcow2(DiskSource image) => image.Format is null or "qcow2";
 
-    private static bool NeedsLook(DiskSource image, StorageFindings findings) =>
-        image.Path is { } path && path.StartsWith('/') && !(findings.HasAsked(path) && (!MayBeQcow2(image) || findings.HasAskedForHead(path)));
+    private static bool NeedsQuery(DiskSource image, StorageFindings findings) =>
+        image.Path is { } path && path.StartsWith('/') && !(findings.HasProbed(path) && (!MayBeQcow2(image) || findings.HasProbedHead(path)));
 
     private static DiskSource? NamedBy(DiskSource image, string? written, string? format) => written is null
         ? null

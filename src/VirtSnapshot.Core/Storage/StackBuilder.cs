@@ -51,12 +51,12 @@ internal sealed class StackBuilder(StorageFindings findings)
             // A list, and not what the compiler makes of a collection expression: PowerShell cannot index that.
             Layers = layers.Select(layer => layer.Layer).ToList(),
             Depths = [.. layers.Select(layer => layer.Depth)],
-            MissingSource = source.Path is { } named && findings.HasAsked(named) && !findings.Exists(named) ? named : null,
-            LvmSilence = findings.LvmSilence,
+            MissingSource = source.Path is { } named && findings.HasProbed(named) && !findings.Exists(named) ? named : null,
+            LvmError = findings.LvmError,
         };
     }
 
-    private BackingImage Describe((string? Path, string Written) backing) => backing.Path is { } path && findings.HasAsked(path)
+    private BackingImage Describe((string? Path, string Written) backing) => backing.Path is { } path && findings.HasProbed(path)
         ? new BackingImage(findings.Resolve(path), backing.Written, findings.Exists(path) && findings.DeviceAt(path) is null ? FindFileSystem(path)?.Layer : null)
         : new BackingImage(backing.Path, backing.Written);
 

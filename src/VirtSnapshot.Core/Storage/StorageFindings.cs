@@ -24,7 +24,7 @@ internal sealed class StorageFindings
     public LogicalVolumeTable Volumes { get; private set; } = LogicalVolumeTable.Parse("");
 
     /// <summary>Why LVM tells nothing about volumes that are there; null where it does, or where there are none.</summary>
-    public string? LvmSilence { get; private set; }
+    public string? LvmError { get; private set; }
 
     /// <summary>The kernel's names of the devices that each mounted btrfs is on.</summary>
     public IReadOnlyList<IReadOnlyList<string>> Pools { get; private set; } = [];
@@ -32,7 +32,7 @@ internal sealed class StorageFindings
     /// <summary>The paths below <c>/dev/zvol</c>, by the kernel's name of the device.</summary>
     public IReadOnlyDictionary<string, string> Zvols { get; private set; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    public bool HasAsked(string path) => resolved.ContainsKey(path);
+    public bool HasProbed(string path) => resolved.ContainsKey(path);
 
     public bool Exists(string path) => deviceOf.ContainsKey(path);
 
@@ -45,7 +45,7 @@ internal sealed class StorageFindings
     /// <summary><c>major:minor</c> of a block device; null where the path is no such thing.</summary>
     public string? DeviceAt(string path) => deviceOf.GetValueOrDefault(path);
 
-    public bool HasAskedForHead(string path) => headers.ContainsKey(path);
+    public bool HasProbedHead(string path) => headers.ContainsKey(path);
 
     /// <summary>The header of a qcow2 image; null where it is none.</summary>
     public Qcow2Header? HeaderOf(string path) => headers.GetValueOrDefault(path);
@@ -68,7 +68,7 @@ internal sealed class StorageFindings
     /// <exception cref="FormatException">It is not what the script prints.</exception>
     public void Add(string answer, IReadOnlyList<string> plain, IReadOnlyList<string> images)
     {
-        var sections = ProbeAnswer.Parse(answer);
+        var sections = ProbeOutput.Parse(answer);
         foreach (var (path, found) in sections.Pairs([.. plain, .. images], "paths"))
         {
             resolved[path] = found;
@@ -106,7 +106,7 @@ internal sealed class StorageFindings
 
         if (sections.Has("silence"))
         {
-            LvmSilence = sections.Text("silence").Trim().TrimEnd('.');
+            LvmError = sections.Text("silence").Trim().TrimEnd('.');
         }
     }
 

@@ -10,7 +10,7 @@ internal sealed class StorageProbe
     private const string ScriptName = "virtsnapshot-storage-probe";
 
     // One argument of a program is at most 128 KiB long, and a remote shell gets all of ours in one.
-    private const int LongestOrder = 60_000;
+    private const int LongestRequest = 60_000;
 
     private readonly Lazy<IHost> host;
     private readonly Lazy<Dictionary<(Guid Domain, string Target), StorageStack>> stacks;
@@ -69,7 +69,7 @@ internal sealed class StorageProbe
         foreach (var path in paths)
         {
             length += Encoding.UTF8.GetByteCount(path.Key) + 3;
-            if (length > LongestOrder && part.Count > 0)
+            if (length > LongestRequest && part.Count > 0)
             {
                 yield return part;
                 part = [];

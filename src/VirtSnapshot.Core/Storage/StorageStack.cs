@@ -46,7 +46,7 @@ public sealed record StorageStack
     internal string? MissingSource { get; init; }
 
     /// <summary>Why LVM tells nothing about volumes that are there; null where it does, or where there are none.</summary>
-    internal string? LvmSilence { get; init; }
+    internal string? LvmError { get; init; }
 
     /// <inheritdoc/>
     public override string ToString() => string.Join(" on ", Layers);

@@ -127,9 +127,9 @@ public sealed class LabHost : IDisposable
     public IDisposable Impatient(TimeSpan patience)
     {
         var connection = SshConnection.To(SshAddress.Of(LibvirtUri.TryParse(Uri)!));
-        var usual = connection.LookPatience;
-        connection.LookPatience = patience;
-        return new Undo(() => connection.LookPatience = usual);
+        var usual = connection.QueryTimeout;
+        connection.QueryTimeout = patience;
+        return new Undo(() => connection.QueryTimeout = usual);
     }
 
     /// <summary>A power cut, and a boot from the same disks.</summary>

@@ -125,7 +125,7 @@ public sealed class SshHostTests(SshServer server) : IDisposable
         var result = host.Run("sh", ["-c", "echo out; echo err >&2"], Token);
         Assert.Equal(("out\n", "err\n"), (result.Output, result.Errors));
         using var script = host.StartScript("echo mine; read -r line; echo \"$line\"", ["name"]);
-        Assert.Equal("mine", script.Listen(TimeSpan.FromSeconds(30)));
+        Assert.Equal("mine", script.ReadLine(TimeSpan.FromSeconds(30)));
     }
 
     [Fact]
@@ -193,7 +193,7 @@ public sealed class SshHostTests(SshServer server) : IDisposable
         // Its input does not end, so it stays half made.
         var script = HostScriptText.Read("create-file.sh");
         using var making = server.Connection().Start(script, ["x", NewFile, "10", "4711", "4712", "660"], asRoot: true);
-        making.Tell("1234");
+        making.WriteLine("1234");
         Assert.True(SpinWait.SpinUntil(() => File.Exists(NewFile) && new FileInfo(NewFile).Length == 5, 20_000));
         Assert.Equal("600 0", LabScript.RunProgram("stat", "-c", "%a %u", NewFile).Trim());
 
@@ -424,12 +424,12 @@ public sealed class SshHostTests(SshServer server) : IDisposable
     {
         var name = $"test-{Guid.NewGuid():N}";
         using var hold = server.Connection().Start(HostScriptText.Read("lock.sh"), ["holder", name, "root", "4", ""], asRoot: true);
-        Assert.Equal("locked", hold.Listen(TimeSpan.FromSeconds(30)));
+        Assert.Equal("locked", hold.ReadLine(TimeSpan.FromSeconds(30)));
         var local = new LocalHost("test:///default");
         for (var i = 0; i < 6; i++)
         {
             TimeSpent.Sleep(TimeSpan.FromSeconds(1));
-            hold.Tell(".");
+            hold.WriteLine(".");
             Assert.Null(local.TryLock(name));
         }
 
@@ -469,9 +469,9 @@ public sealed class SshHostTests(SshServer server) : IDisposable
         var host = Host;
         using (var running = host.StartScript(script, ["n'm", path]))
         {
-            running.Tell("a b");
-            Assert.Equal("n'm: a b", running.Listen(TimeSpan.FromSeconds(30)));
-            Assert.Null(running.Listen(TimeSpan.FromMilliseconds(10)));
+            running.WriteLine("a b");
+            Assert.Equal("n'm: a b", running.ReadLine(TimeSpan.FromSeconds(30)));
+            Assert.Null(running.ReadLine(TimeSpan.FromMilliseconds(10)));
             LabScript.RunProgram("kill", "-TERM", $"{running.ProcessId}");
             Assert.False(File.Exists(path));
         }
@@ -479,16 +479,16 @@ public sealed class SshHostTests(SshServer server) : IDisposable
         Assert.True(SpinWait.SpinUntil(() => File.Exists(path), 20_000));
         File.Delete(path);
         using var cut = host.StartScript(script, ["name", path]);
-        cut.Tell("x");
-        Assert.Equal("name: x", cut.Listen(TimeSpan.FromSeconds(30)));
+        cut.WriteLine("x");
+        Assert.Equal("name: x", cut.ReadLine(TimeSpan.FromSeconds(30)));
         CutAndNotice(host);
         Assert.True(SpinWait.SpinUntil(() => File.Exists(path), 20_000));
-        Assert.Null(cut.Listen(TimeSpan.FromSeconds(30)));
+        Assert.Null(cut.ReadLine(TimeSpan.FromSeconds(30)));
         Assert.ThrowsAny<IOException>(() =>
         {
             for (var i = 0; i < 100; i++)
             {
-                cut.Tell("x");
+                cut.WriteLine("x");
                 Thread.Sleep(20);
             }
         });
@@ -599,7 +599,7 @@ public sealed class SshHostTests(SshServer server) : IDisposable
 
         // The guard has nothing to do with files.
         using var script = host.StartScript("id -u", ["name"]);
-        Assert.Equal(LabScript.RunProgram("id", "-u", user.Name).Trim(), script.Listen(TimeSpan.FromSeconds(30)));
+        Assert.Equal(LabScript.RunProgram("id", "-u", user.Name).Trim(), script.ReadLine(TimeSpan.FromSeconds(30)));
 
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(2));
         Assert.Throws<OperationCanceledException>(() => host.Run("sleep", ["62.5"], stop.Token));
@@ -651,7 +651,7 @@ public sealed class SshHostTests(SshServer server) : IDisposable
     {
         var host = Host;
         var scripts = Enumerable.Range(0, 14).Select(i => host.StartScript("echo \"$1\"; read -r x", ["name", $"{i}"])).ToList();
-        Assert.All(scripts.Select((script, i) => (script, i)), each => Assert.Equal($"{each.i}", each.script.Listen(TimeSpan.FromSeconds(60))));
+        Assert.All(scripts.Select((script, i) => (script, i)), each => Assert.Equal($"{each.i}", each.script.ReadLine(TimeSpan.FromSeconds(60))));
         Assert.Equal("out\n", host.Run("echo", ["out"], Token).Output);
         scripts.ForEach(script => script.Dispose());
     }

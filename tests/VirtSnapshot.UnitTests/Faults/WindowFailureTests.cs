@@ -25,7 +25,7 @@ public sealed class WindowFailureTests
         new ObjectDisposedException("pipe", "why"),
         new TimeoutException("why"),
         new OperationCanceledException("why"),
-        new LateCallException(Task.CompletedTask, TimeSpan.FromSeconds(2)),
+        new CallTimeoutException(Task.CompletedTask, TimeSpan.FromSeconds(2)),
         new AggregateException(new AggregateException(new InvalidOperationException("why"))),
         new SocketException((int)SocketError.ConnectionReset),
     ];

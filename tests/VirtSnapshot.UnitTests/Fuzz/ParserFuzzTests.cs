@@ -99,11 +99,11 @@ public sealed class ParserFuzzTests
         Text("LogicalVolumeTable", text => LogicalVolumeTable.Parse(text), IsFormat, Section("volumes")),
         Text("LogicalVolume", text => LogicalVolume.Read(text).Any(volume => volume.IsBroken), IsFormat, """{"report":[{"lv":[{"lv_name":"a","lv_uuid":"u","lv_attr":"Vwi-a-tz--","lv_tags":"x,y","origin_uuid":"","data_percent":"1.5","metadata_percent":""}]}]}"""),
         Text("ImageInfo", text => ImageInfo.ReadVirtualSize(text), IsFormat, """{"virtual-size": 8388608, "format": "raw"}"""),
-        Text("ProbeAnswer", text => ProbeAnswer.Parse(text), IsFormat, StorageFindingsTests.Recorded),
+        Text("ProbeOutput", text => ProbeOutput.Parse(text), IsFormat, StorageFindingsTests.Recorded),
         Text("StorageFindings", ReadAnswer, IsFormat, StorageFindingsTests.Recorded),
         Text("MountTable", ReadMounts, Nothing, Section("mounts"), "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue"),
         Text("FileFacts", text => FileFacts.Parse(text), e => e is IOException, "2049 123 81a4 0 0 4096 0 0", "5 6 61b0 0 6 0 fd 7"),
-        Bytes("FileQuery", told => FileQuery.Parse(told, ["/a", "/b"]), Nothing, Encoding.UTF8.GetBytes(
+        Bytes("FileQueryResult", told => FileQueryResult.Parse(told, ["/a", "/b"]), Nothing, Encoding.UTF8.GetBytes(
             "i\0/a\02049 123 81a4 0 0 4 0 0\0e\0i\00\0t\0/b\02049 9 81a4 0 0 4 0 0\0e\0t\00\0d\0/b\0100 4096\0r\0/a\0\0h\0" + "b91a0f52-3d9c-4c39-9f0e-000000000000\nabcdb91a0f52-3d9c-4c39-9f0e-000000000000\n")),
         Text("HostOpenFiles", text => HostOpenFiles.Parse("h", text.Split('\0'), _ => null), e => e is IOException or VirtSnapshotException { ErrorId: "ProgramMissing" },
             "f\0/proc/7/fd/3\02049 12\0b\0/proc/7/fd/4\0fd 7\0l\0/dev/loop0\02049 5 81a4 0 0 4 0 0\0a\07/cmdline:qemu\0a\07/cmdline:-name\0"),

@@ -12,7 +12,7 @@ public sealed class LocalScriptTests
         var script = new LocalHost("test:///default").StartScript("read -r line", []);
         script.Dispose();
 
-        Assert.Throws<IOException>(() => script.Tell("line"));
-        Assert.Null(script.Listen(TimeSpan.FromSeconds(1)));
+        Assert.Throws<IOException>(() => script.WriteLine("line"));
+        Assert.Null(script.ReadLine(TimeSpan.FromSeconds(1)));
     }
 }

@@ -39,7 +39,7 @@ internal abstract partial class LogicalVolumeMethod : VolumeMethod
         var under = files is null ? 1 : 2;
         if (stack.Layers.ElementAtOrDefault(under) is not LogicalVolumeLayer volume)
         {
-            if (stack is { LvmSilence: { } silence } && stack.Layers.ElementAtOrDefault(under) is DeviceLayer { DeviceType: "lvm" } unknown)
+            if (stack is { LvmError: { } silence } && stack.Layers.ElementAtOrDefault(under) is DeviceLayer { DeviceType: "lvm" } unknown)
             {
                 return VolumeFit.Impossible($"LVM does not tell about '{unknown.Path}': {silence}");
             }

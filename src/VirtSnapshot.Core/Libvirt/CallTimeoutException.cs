@@ -6,7 +6,7 @@ namespace VirtSnapshot.Libvirt;
 /// </summary>
 /// <param name="call">The call.</param>
 /// <param name="limit">How long it was waited for.</param>
-internal sealed class LateCallException(Task call, TimeSpan limit) : Exception($"libvirt did not return within {limit.TotalSeconds:0.##} s")
+internal sealed class CallTimeoutException(Task call, TimeSpan limit) : Exception($"libvirt did not return within {limit.TotalSeconds:0.##} s")
 {
     /// <summary>Waits until the call ends, and throws what it throws.</summary>
     public void WaitForOutcome() => call.GetAwaiter().GetResult();

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace VirtSnapshot.UnitTests.Hosts;
 
-public sealed class FileLookTests
+public sealed class FileQueryResultTests
 {
     private const string BootId = "3d0f0c5e-2f43-4f4d-9c6b-2a6a3a1f7f01\n";
 
@@ -44,10 +44,10 @@ public sealed class FileLookTests
     public void Words_that_are_cut_off_tell_nothing()
     {
         var look = Parse(["/a"], "i\0/a\0")["/a"];
-        Assert.Equal((false, false, null), (look.IsItselfKnown, look.IsTargetKnown, look.Head));
+        Assert.Equal((false, false, null), (look.IsEntryKnown, look.IsTargetKnown, look.Head));
     }
 
-    private static string Full => new('x', FileQuery.HeadLength);
+    private static string Full => new('x', FileQueryResult.HeadLength);
 
     private static string File(string path, int size = 5000) => $"i\0{path}\00 1 8180 0 0 {size} 0 0\0";
 
@@ -57,9 +57,9 @@ public sealed class FileLookTests
         "e\0i\00\0" + string.Concat(files.Select(file => $"r\0{file.Path}\0\0"))
         + "h\0" + BootId + string.Concat(files.Select(file => file.Content + BootId));
 
-    private static IEnumerable<string?> Shown(IReadOnlyDictionary<string, FileQuery> looks) =>
+    private static IEnumerable<string?> Shown(IReadOnlyDictionary<string, FileQueryResult> looks) =>
         looks.Values.Select(look => look.Head is { } head ? Encoding.ASCII.GetString(head) : null);
 
-    private static IReadOnlyDictionary<string, FileQuery> Parse(string[] paths, params string[] output) =>
-        FileQuery.Parse(Encoding.UTF8.GetBytes(string.Concat(output)), paths);
+    private static IReadOnlyDictionary<string, FileQueryResult> Parse(string[] paths, params string[] output) =>
+        FileQueryResult.Parse(Encoding.UTF8.GetBytes(string.Concat(output)), paths);
 }

@@ -3,8 +3,8 @@ using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Hosts;
 
-/// <summary>What <c>look.sh</c> tells of one path. Facts that are known and null mean that nothing stands there.</summary>
-internal sealed record FileQuery
+/// <summary>What <c>query-files.sh</c> tells of one path. Facts that are known and null mean that nothing stands there.</summary>
+internal sealed record FileQueryResult
 {
     /// <summary>As many bytes of a file are shown.</summary>
     public const int HeadLength = 4096;
@@ -12,9 +12,9 @@ internal sealed record FileQuery
     // A UUID, and the end of its line.
     private const int LengthOfBootId = 37;
 
-    public bool IsItselfKnown { get; private init; }
+    public bool IsEntryKnown { get; private init; }
 
-    public FileFacts? Itself { get; private init; }
+    public FileFacts? Entry { get; private init; }
 
     public bool IsTargetKnown { get; private init; }
 
@@ -28,7 +28,7 @@ internal sealed record FileQuery
 
     /// <param name="told">What the script has printed.</param>
     /// <param name="paths">The paths that were asked about. Of others nothing is believed.</param>
-    public static IReadOnlyDictionary<string, FileQuery> Parse(ReadOnlySpan<byte> told, IReadOnlyList<string> paths)
+    public static IReadOnlyDictionary<string, FileQueryResult> Parse(ReadOnlySpan<byte> told, IReadOnlyList<string> paths)
     {
         var facts = new List<(string Kind, string Path, string Value)>();
         while (TakeField(ref told) is { } kind && kind != "h" && TakeField(ref told) is { } path && TakeField(ref told) is { } value)
@@ -40,7 +40,7 @@ internal sealed record FileQuery
         var isItselfWhole = facts.Contains(("e", "i", "0"));
         var isTargetWhole = facts.Contains(("e", "t", "0"));
         var looks = paths.ToDictionary(
-            path => path, _ => new FileQuery { IsItselfKnown = isItselfWhole, IsTargetKnown = isItselfWhole }, StringComparer.Ordinal);
+            path => path, _ => new FileQueryResult { IsEntryKnown = isItselfWhole, IsTargetKnown = isItselfWhole }, StringComparer.Ordinal);
         foreach (var (kind, path, value) in facts)
         {
             if (looks.TryGetValue(path, out var look))
@@ -69,12 +69,12 @@ internal sealed record FileQuery
             : null;
 
     /// <summary>What cannot be understood must not pass for nothing that stands there: it is as if nobody had looked.</summary>
-    private FileQuery With(string kind, string value, bool isTargetWhole) => kind switch
+    private FileQueryResult With(string kind, string value, bool isTargetWhole) => kind switch
     {
         "i" when FileFacts.TryParse(value) is { } itself =>
-            this with { IsItselfKnown = true, Itself = itself, IsTargetKnown = !itself.IsLink || isTargetWhole, Target = itself.IsLink ? null : itself },
+            this with { IsEntryKnown = true, Entry = itself, IsTargetKnown = !itself.IsLink || isTargetWhole, Target = itself.IsLink ? null : itself },
         "t" when FileFacts.TryParse(value) is { } target => this with { IsTargetKnown = true, Target = target },
-        "i" => this with { IsItselfKnown = false, Itself = null, IsTargetKnown = false, Target = null },
+        "i" => this with { IsEntryKnown = false, Entry = null, IsTargetKnown = false, Target = null },
         "t" => this with { IsTargetKnown = false, Target = null },
         "w" => this with { IsWritable = value == "1" },
         "d" => this with { FreeBytes = TryParseFreeBytes(value) },

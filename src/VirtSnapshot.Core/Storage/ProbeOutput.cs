@@ -1,21 +1,21 @@
 namespace VirtSnapshot.Storage;
 
 /// <summary>The sections that the probe's script prints.</summary>
-internal sealed class ProbeAnswer
+internal sealed class ProbeOutput
 {
     // What was cut off must not pass for what is not there.
     private const string LastSection = "end";
 
     private readonly Dictionary<string, List<string>> sections = new(StringComparer.Ordinal);
 
-    private ProbeAnswer()
+    private ProbeOutput()
     {
     }
 
     /// <exception cref="FormatException">It is not whole.</exception>
-    public static ProbeAnswer Parse(string text)
+    public static ProbeOutput Parse(string text)
     {
-        var answer = new ProbeAnswer();
+        var answer = new ProbeOutput();
         List<string>? values = null;
         foreach (var field in text.Split('\0'))
         {

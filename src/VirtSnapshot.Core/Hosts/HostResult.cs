@@ -8,7 +8,7 @@ namespace VirtSnapshot.Hosts;
 /// <param name="Errors">What it complained of.</param>
 /// <param name="IsProgramMissing">Whether the program that was to be run is not there.</param>
 /// <param name="IsLockLost">Whether nothing was done, since a lock that it needed is not held any more.</param>
-internal sealed record HostAnswer(int ExitCode, byte[] Output, string Errors, bool IsProgramMissing = false, bool IsLockLost = false)
+internal sealed record HostResult(int ExitCode, byte[] Output, string Errors, bool IsProgramMissing = false, bool IsLockLost = false)
 {
     public bool Succeeded => ExitCode == 0;
 
