@@ -103,3 +103,26 @@ public sealed class VmDomain
         }
     }
 }
+
+/// <summary>What libvirt knows of the domain's guest agent.</summary>
+public enum GuestAgentState
+{
+    /// <summary>The domain has no channel for one.</summary>
+    None,
+
+    /// <summary>There is a channel, and nobody in the guest has it open.</summary>
+    Disconnected,
+
+    /// <summary>Something in the guest has the channel open. Whether it answers is another matter.</summary>
+    Connected,
+}
+
+/// <summary>Some disks of a domain.</summary>
+public sealed record DomainDisks(VmDomain Domain, IReadOnlyList<VmDisk> Disks)
+{
+    /// <summary>The domain.</summary>
+    public VmDomain Domain { get; } = Domain;
+
+    /// <summary>Disks of it.</summary>
+    public IReadOnlyList<VmDisk> Disks { get; } = Disks;
+}

@@ -31,3 +31,8 @@ internal sealed record HostQuery(string Script, IReadOnlyList<string> Arguments,
     /// <summary>No program has such a name, which a script may be asked to run.</summary>
     private static string FunctionOf(string script) => $"vs_{Path.GetFileNameWithoutExtension(script).Replace('-', '_')}";
 }
+
+/// <summary>The process on another host that holds a lock of ours.</summary>
+/// <param name="ProcessId">The process.</param>
+/// <param name="Name">What it alone has among its arguments.</param>
+internal readonly record struct LockHolder(int ProcessId, string Name);

@@ -73,3 +73,36 @@ internal interface IHost
     /// <exception cref="IOException">The lock's file cannot be made.</exception>
     IDisposable? TryLock(string name);
 }
+
+/// <summary>A script that runs beside us. Disposing of it closes its input and leaves it running.</summary>
+internal interface IHostScript : IDisposable
+{
+    /// <summary>Its process on the machine that it runs on; 0 where that has not told it.</summary>
+    int ProcessId { get; }
+
+    /// <summary>The machine that it runs on.</summary>
+    string HostName { get; }
+
+    /// <summary>Writes a line to the script's input.</summary>
+    /// <exception cref="IOException">The script is gone.</exception>
+    void WriteLine(string line);
+
+    /// <summary>The next line of the script's output; null when it ended, was let go, or the time is over.</summary>
+    string? ReadLine(TimeSpan time);
+}
+
+/// <summary>How a program ended, and what it said.</summary>
+internal sealed record ProgramResult(string Program, int ExitCode, string Output, string Errors)
+{
+    public bool Succeeded => ExitCode == 0;
+
+    /// <summary>One line to put into an error.</summary>
+    public string ToolError
+    {
+        get
+        {
+            var said = string.Join(' ', Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+            return said.Length == 0 ? $"{Program} ended with exit code {ExitCode} and said nothing" : said;
+        }
+    }
+}

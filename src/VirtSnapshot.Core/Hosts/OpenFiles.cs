@@ -30,3 +30,9 @@ internal sealed class OpenFiles(
     private static bool IsQemuOf(Guid domain, IReadOnlyList<string> arguments) =>
         arguments.Zip(arguments.Skip(1)).Any(pair => pair.First == "-uuid" && Guid.TryParse(pair.Second, out var uuid) && uuid == domain);
 }
+
+/// <summary>Who has a file open: a process, or the kernel through a loop device (which has no process).</summary>
+internal sealed record FileUser(int ProcessId, string Program)
+{
+    public override string ToString() => ProcessId == 0 ? Program : $"{Program} (process {ProcessId})";
+}

@@ -154,3 +154,24 @@ internal sealed class LibvirtDomain(
         rented?.Dispose();
     }
 }
+
+/// <summary>Which of a domain's definitions a change goes to (<c>virDomainModificationImpact</c>).</summary>
+[Flags]
+internal enum Definition
+{
+    /// <summary>The running one.</summary>
+    Live = 1,
+
+    /// <summary>The stored one.</summary>
+    Stored = 2,
+}
+
+/// <summary>Where the memory of a shut-off domain is saved.</summary>
+internal enum SavedMemory
+{
+    /// <summary>libvirt's managed save: the next start continues from it.</summary>
+    Managed,
+
+    /// <summary>A file of <c>virsh save</c>. libvirtd knows this only until it is restarted.</summary>
+    File,
+}

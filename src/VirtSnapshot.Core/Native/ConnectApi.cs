@@ -104,3 +104,11 @@ internal static unsafe partial class ConnectApi
     [LibraryImport(Library.Libvirt, EntryPoint = "virConnectListAllStoragePools")]
     private static partial int ListAllPools(ConnectHandle connection, out nint* pools, uint flags);
 }
+
+/// <summary>Owns one reference to a <c>virConnectPtr</c>.</summary>
+internal sealed class ConnectHandle() : SafeHandle(0, ownsHandle: true)
+{
+    public override bool IsInvalid => handle == 0;
+
+    protected override bool ReleaseHandle() => ConnectApi.Close(handle) >= 0;
+}

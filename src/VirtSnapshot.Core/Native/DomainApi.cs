@@ -329,3 +329,24 @@ internal static unsafe partial class DomainApi
         public ulong End;
     }
 }
+
+/// <summary>Owns one reference to a <c>virDomainPtr</c>, which in turn keeps its connection open.</summary>
+internal sealed class DomainHandle : SafeHandle
+{
+    public DomainHandle()
+        : base(0, ownsHandle: true)
+    {
+    }
+
+    internal DomainHandle(nint pointer)
+        : base(0, ownsHandle: true) => SetHandle(pointer);
+
+    public override bool IsInvalid => handle == 0;
+
+    protected override bool ReleaseHandle() => DomainApi.Free(handle) == 0;
+}
+
+/// <summary>A mounted file system, as the guest agent reports it.</summary>
+/// <param name="MountPoint">Where the guest has it mounted.</param>
+/// <param name="Targets">The targets of the disks it lies on.</param>
+internal sealed record GuestFileSystem(string MountPoint, IReadOnlyList<string> Targets);

@@ -105,3 +105,35 @@ internal static unsafe partial class StorageApi
     [LibraryImport(Library.Libvirt, EntryPoint = "virStorageVolDelete")]
     private static partial int VolumeDelete(VolumeHandle volume, uint flags);
 }
+
+/// <summary>Owns one reference to a <c>virStoragePoolPtr</c>.</summary>
+internal sealed class PoolHandle : SafeHandle
+{
+    public PoolHandle()
+        : base(0, ownsHandle: true)
+    {
+    }
+
+    internal PoolHandle(nint pointer)
+        : base(0, ownsHandle: true) => SetHandle(pointer);
+
+    public override bool IsInvalid => handle == 0;
+
+    protected override bool ReleaseHandle() => StorageApi.FreePool(handle) == 0;
+}
+
+/// <summary>Owns one reference to a <c>virStorageVolPtr</c>.</summary>
+internal sealed class VolumeHandle : SafeHandle
+{
+    public VolumeHandle()
+        : base(0, ownsHandle: true)
+    {
+    }
+
+    internal VolumeHandle(nint pointer)
+        : base(0, ownsHandle: true) => SetHandle(pointer);
+
+    public override bool IsInvalid => handle == 0;
+
+    protected override bool ReleaseHandle() => StorageApi.FreeVolume(handle) == 0;
+}

@@ -26,3 +26,16 @@ public sealed record QuiesceOptions
     /// <summary>How long libvirt may take to switch a frozen guest's disks, beside a part for each disk; null for the usual time. For emulated hosts.</summary>
     internal TimeSpan? SwitchTime { get; init; }
 }
+
+/// <summary>What the caller asks of the guest agent.</summary>
+public enum Quiescence
+{
+    /// <summary>Freeze where an agent answers; where none does, go on and say so.</summary>
+    WherePossible,
+
+    /// <summary>Freeze, or fail before anything is touched (the RFC's <c>QUIESCE_REQUIRED</c>).</summary>
+    Required,
+
+    /// <summary>Leave the agent alone.</summary>
+    None,
+}

@@ -17,3 +17,19 @@ public record DeviceLayer(string DeviceType, string Path, long Size) : StorageLa
     /// <inheritdoc/>
     public override string Details => string.Create(CultureInfo.InvariantCulture, $"{Size / 1048576.0:N0} MiB");
 }
+
+/// <summary>A block device made by ZFS.</summary>
+public sealed record ZvolLayer(string Dataset, string Device, long Bytes) : DeviceLayer("zvol", Device, Bytes)
+{
+    /// <summary>Its name: <c>tank/vm1</c>.</summary>
+    public string Dataset { get; } = Dataset;
+
+    /// <summary>Its path on the host.</summary>
+    public string Device { get; } = Device;
+
+    /// <summary>Its size.</summary>
+    public long Bytes { get; } = Bytes;
+
+    /// <inheritdoc/>
+    public override string Details => $"dataset {Dataset}, {base.Details}";
+}
