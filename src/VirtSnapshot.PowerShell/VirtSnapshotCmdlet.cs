@@ -6,7 +6,7 @@ namespace VirtSnapshot.PowerShell;
 /// <summary>What every cmdlet here repeats: Ctrl+C as a cancellation token, and the engine's failures as error records.</summary>
 public abstract class VirtSnapshotCmdlet : PSCmdlet, IDisposable
 {
-    /// <summary>One for the process: methods that are registered in one command are known to the next.</summary>
+    /// <summary>One engine per process, so that methods registered by one command are available to the next.</summary>
     internal static readonly SnapshotEngine Engine = new();
 
     private readonly CancellationTokenSource stopping = new();

@@ -2,7 +2,7 @@ using System.Xml.Linq;
 
 namespace VirtSnapshot.Domains;
 
-/// <summary>What a user may type for a disk: a target with wildcards, a source path, or a <c>&lt;disk&gt;</c> element, as the RFC has it.</summary>
+/// <summary>Selects disks: by a target with wildcards, a source path, or a <c>&lt;disk&gt;</c> element as in the RFC.</summary>
 public sealed class DiskSelector
 {
     private readonly string text;
@@ -16,17 +16,17 @@ public sealed class DiskSelector
         this.wildcard = wildcard;
     }
 
-    /// <summary>The method that a given <c>&lt;disk&gt;</c> element holds in itself.</summary>
+    /// <summary>The method inside a given <c>&lt;disk&gt;</c> element.</summary>
     internal DiskSnapshotMethod? Method => element is null ? null : DiskSnapshotMethod.FindInDisk(element);
 
-    /// <summary>Whether finding nothing is fine.</summary>
+    /// <summary>Whether it may match no disk.</summary>
     internal bool IsPattern => wildcard is not null;
 
-    /// <summary>Whether it came along among others, so that it is no error if this one cannot be snapshotted.</summary>
+    /// <summary>Whether the disk is one of a list, so that it is no error if it cannot be snapshotted.</summary>
     internal bool IsOneOfMany { get; private init; }
 
-    /// <summary>A disk that was not typed by name, but is one of those that somebody listed.</summary>
-    /// <param name="text">What the list says of it: its target, as a rule.</param>
+    /// <summary>A disk that is one of a list, and was not named individually.</summary>
+    /// <param name="text">The disk, usually its target.</param>
     /// <exception cref="VirtSnapshotException"><c>InvalidXml</c> or <c>InvalidWildcard</c>.</exception>
     public static DiskSelector ForListed(string text)
     {
@@ -43,7 +43,10 @@ public sealed class DiskSelector
             var element = SafeXml.ParseUserElement(text, "disk");
             return element.Element("target")?.Attribute("dev") is null
                 ? throw new VirtSnapshotException(
-                    FailureKind.InvalidArgument, "InvalidXml", text.Length <= 200 ? text : text[..200] + "…", "The <disk> element has no <target dev='…'/>, so it does not say which disk is meant.")
+                    FailureKind.InvalidArgument,
+                    "InvalidXml",
+                    text.Length <= 200 ? text : text[..200] + "…",
+                    "The <disk> element has no <target dev='…'/>, so it identifies no disk.")
                 : new DiskSelector(text, element, null);
         }
 
@@ -53,8 +56,10 @@ public sealed class DiskSelector
     /// <inheritdoc/>
     public override string ToString() => text;
 
-    /// <summary>The disks of a domain that are meant.</summary>
-    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c> where one disk was named and there is none; <c>DiskDiffers</c> where a given element is about another source.</exception>
+    /// <summary>The selected disks of a domain.</summary>
+    /// <exception cref="VirtSnapshotException">
+    /// <c>DiskNotFound</c>: there is no disk of the given name; <c>DiskDiffers</c>: the given element has another source than the disk.
+    /// </exception>
     public IReadOnlyList<VmDisk> Match(VmDomain domain)
     {
         ArgumentNullException.ThrowIfNull(domain);
@@ -74,7 +79,7 @@ public sealed class DiskSelector
         return found;
     }
 
-    /// <summary>An element that was read before may be about a disk that is another one by now.</summary>
+    /// <summary>The disk may have another source now than when its element was read.</summary>
     private void RefuseOtherSource(VmDisk disk)
     {
         if (element?.Element("source") is null)
@@ -82,14 +87,14 @@ public sealed class DiskSelector
             return;
         }
 
-        var meant = DiskSource.Read(element, null, (_, _) => disk.Source.Path);
-        if (!meant.IsSameAs(disk.Source))
+        var given = DiskSource.Read(element, null, (_, _) => disk.Source.Path);
+        if (!given.IsSameAs(disk.Source))
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidArgument,
                 "DiskDiffers",
                 disk,
-                $"The <disk> element given for '{disk.Target}' has the source '{meant}', but domain '{disk.Domain}' uses '{disk.Source}' there. "
+                $"The <disk> element given for '{disk.Target}' has the source '{given}', but domain '{disk.Domain}' uses '{disk.Source}'. "
                 + "Read the disk again with Get-VmDisk.");
         }
     }

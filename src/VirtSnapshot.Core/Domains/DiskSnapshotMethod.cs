@@ -4,8 +4,8 @@ using System.Xml.Linq;
 namespace VirtSnapshot.Domains;
 
 /// <summary>
-/// A way to snapshot a disk, with the data it needs: the RFC's <c>&lt;diskSnapshot method='…'&gt;</c>. What we do not
-/// understand in the element is kept as it was: each method has its own data.
+/// A way to snapshot a disk, with the data it needs: the RFC's <c>&lt;diskSnapshot method='…'&gt;</c>. The content of the
+/// element is kept unchanged, since each method has its own data.
 /// </summary>
 public sealed partial class DiskSnapshotMethod
 {
@@ -25,7 +25,7 @@ public sealed partial class DiskSnapshotMethod
     /// <summary>The whole element, as text.</summary>
     public string Xml => element.ToString();
 
-    /// <summary>Reads a method's name, or a whole element.</summary>
+    /// <summary>Parses a method's name, or a whole element.</summary>
     /// <exception cref="VirtSnapshotException"><c>InvalidMethod</c> or <c>InvalidXml</c>.</exception>
     public static DiskSnapshotMethod Parse(string nameOrXml)
     {
@@ -41,11 +41,11 @@ public sealed partial class DiskSnapshotMethod
     internal static DiskSnapshotMethod FromElement(XElement element) =>
         new(RequireName((string?)element.Attribute("method") ?? ""), new XElement(element));
 
-    /// <summary>The element inside a <c>&lt;disk&gt;</c>, where the RFC puts it.</summary>
+    /// <summary>The element inside a <c>&lt;disk&gt;</c>, as in the RFC.</summary>
     internal static DiskSnapshotMethod? FindInDisk(XElement disk) =>
         disk.Element(ElementName) is { } element ? FromElement(element) : null;
 
-    /// <summary>The method that the domain's metadata holds for a disk.</summary>
+    /// <summary>The method of a disk in the domain's metadata.</summary>
     internal static DiskSnapshotMethod? FindIn(XElement domain, string target) =>
         MetadataRecord.Find(domain, MetadataUri.Method(target))?.Element(ElementName) is { } element ? FromElement(element) : null;
 
@@ -57,8 +57,8 @@ public sealed partial class DiskSnapshotMethod
             FailureKind.InvalidArgument,
             "InvalidMethod",
             name,
-            $"'{name}' is not a method's name: lower-case letters, digits and '-', at most 32 of them, a letter first. "
-            + "Give a name such as 'qemu', or a whole <diskSnapshot method='…'> element.");
+            $"'{name}' is not a valid method name. Give a name such as 'qemu' (at most 32 lower-case letters, digits and '-', beginning with a letter), "
+            + "or a whole <diskSnapshot method='…'> element.");
 
     [GeneratedRegex(@"^[a-z][a-z0-9-]{0,31}\z", RegexOptions.CultureInvariant)]
     private static partial Regex NamePattern();

@@ -3,16 +3,16 @@ using System.Xml.Linq;
 
 namespace VirtSnapshot.Domains;
 
-/// <summary>Where a disk's data lies: a <c>&lt;source&gt;</c> element of libvirt's disk XML, with what belongs to it.</summary>
+/// <summary>The location of a disk's data: a <c>&lt;source&gt;</c> element of libvirt's disk XML, with the attributes that belong to it.</summary>
 public sealed record DiskSource
 {
-    /// <summary>What kind of thing it is.</summary>
+    /// <summary>The kind of source.</summary>
     public DiskSourceType Type { get; internal init; }
 
-    /// <summary>The file's or device's path on the hypervisor's host; of a volume, the path it was translated to. Null for network disks.</summary>
+    /// <summary>The path of the file or device on the hypervisor's host; for a volume, the path that libvirt resolves it to. Null for network disks.</summary>
     public string? Path { get; internal init; }
 
-    /// <summary>The image format (<c>raw</c>, <c>qcow2</c>), as libvirt names it. Null where the XML does not say.</summary>
+    /// <summary>The image format (<c>raw</c>, <c>qcow2</c>), as libvirt names it. Null if the XML does not contain it.</summary>
     public string? Format { get; internal init; }
 
     /// <summary>The protocol of a network disk.</summary>
@@ -22,35 +22,35 @@ public sealed record DiskSource
     public string? Name { get; internal init; }
 
     /// <summary>
-    /// The name of the snapshot inside the image that is meant, where it is not the image as it is now: <c>qemu-img convert -l snapshot.name=NAME</c>,
-    /// <c>rbd export POOL/IMAGE@NAME</c>.
+    /// The name of a snapshot inside the image; null for the current content of the image. Read it with
+    /// <c>qemu-img convert -l snapshot.name=NAME</c>, <c>rbd export POOL/IMAGE@NAME</c>.
     /// </summary>
     public string? Snapshot { get; internal init; }
 
     /// <summary>The <c>&lt;source&gt;</c> element, as text.</summary>
     public string Xml { get; internal init; } = "";
 
-    /// <summary>libvirt's number of this layer in the running chain: <c>vda[3]</c>. Null for a domain that does not run.</summary>
+    /// <summary>libvirt's index of this layer in the chain of an active domain: <c>vda[3]</c>. Null if the domain is not active.</summary>
     internal int? Index { get; init; }
 
-    /// <summary>No source at all, as of an empty drive.</summary>
+    /// <summary>No source, as for an empty drive.</summary>
     internal static DiskSource None { get; } = new() { Type = DiskSourceType.None, Xml = "" };
 
-    /// <summary>Whether only a secret of libvirt opens it.</summary>
+    /// <summary>Whether a libvirt secret is needed to open it.</summary>
     internal bool IsEncrypted => Xml.Length > 0 && SafeXml.Parse(Xml).Element("encryption") is not null;
 
-    /// <summary>A file or device that this host can name by a path.</summary>
+    /// <summary>Whether it is a file or device with a path on the host.</summary>
     internal bool HasPath => Path is not null;
 
     /// <inheritdoc/>
     public override string ToString() => (Path ?? (Protocol is null ? Name ?? "" : $"{Protocol}:{Name}")) + (Snapshot is null ? "" : $"@{Snapshot}");
 
-    /// <summary>Whether both name the same data.</summary>
+    /// <summary>Whether both refer to the same data.</summary>
     internal bool IsSameAs(DiskSource? other) => other is not null && Snapshot == other.Snapshot && (Path is not null
         ? Path == other.Path
         : Type != DiskSourceType.None && Type == other.Type && Protocol == other.Protocol && Name == other.Name && Hosts() == other.Hosts());
 
-    /// <summary>A file or a block device, as the XML of a disk would name it.</summary>
+    /// <summary>A file or a block device.</summary>
     internal static DiskSource ForPath(string path, string? format, bool isBlockDevice) => new()
     {
         Type = isBlockDevice ? DiskSourceType.Block : DiskSourceType.File,
@@ -59,7 +59,7 @@ public sealed record DiskSource
         Xml = new XElement("source", new XAttribute(isBlockDevice ? "dev" : "file", path)).ToString(),
     };
 
-    /// <summary>A volume of one of libvirt's storage pools, and the path behind it.</summary>
+    /// <summary>A volume of a libvirt storage pool, with its path.</summary>
     internal static DiskSource ForVolume(string pool, string volume, string path, string format) => new()
     {
         Type = DiskSourceType.Volume,
@@ -69,7 +69,7 @@ public sealed record DiskSource
         Xml = new XElement("source", new XAttribute("pool", pool), new XAttribute("volume", volume)).ToString(),
     };
 
-    /// <summary>A snapshot inside an image. libvirt has the element <c>&lt;snapshot&gt;</c> for network disks only: of a file it is for readers.</summary>
+    /// <summary>A snapshot inside an image. libvirt accepts the element <c>&lt;snapshot&gt;</c> for network disks only; for a file it is informative.</summary>
     internal static DiskSource ForSnapshotInside(string path, string format, bool isBlockDevice, string snapshot)
     {
         var image = ForPath(path, format, isBlockDevice);
@@ -78,7 +78,7 @@ public sealed record DiskSource
         return image with { Snapshot = snapshot, Xml = xml.ToString(SaveOptions.DisableFormatting) };
     }
 
-    /// <summary>Reads the source of a <c>&lt;disk&gt;</c> or a <c>&lt;backingStore&gt;</c>; both carry the type outside the element.</summary>
+    /// <summary>Parses the source of a <c>&lt;disk&gt;</c> or a <c>&lt;backingStore&gt;</c>, whose type is an attribute of the parent.</summary>
     internal static DiskSource Read(XElement holder, string? format, Func<string, string, string?> volumePath)
     {
         var source = holder.Element("source");
@@ -109,16 +109,20 @@ public sealed record DiskSource
         };
     }
 
-    /// <summary>Null where it is none, as in an element that a user has typed.</summary>
+    /// <summary>Null if it is not a number, as may be in an element given by a user.</summary>
     private static int? Number(XAttribute? attribute) =>
         int.TryParse(attribute?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
 
-    /// <summary>The servers of a network disk: exports of one name, or of none, may lie on many.</summary>
+    /// <summary>The servers of a network disk: different servers may have exports of the same name.</summary>
     private string Hosts() => Xml.Length == 0
         ? ""
-        : string.Join(' ', SafeXml.Parse(Xml).Elements("host").Select(host => $"{(string?)host.Attribute("name")}:{(string?)host.Attribute("port")}:{(string?)host.Attribute("socket")}"));
+        : string.Join(
+            ' ',
+            SafeXml.Parse(Xml)
+                .Elements("host")
+                .Select(host => $"{(string?)host.Attribute("name")}:{(string?)host.Attribute("port")}:{(string?)host.Attribute("socket")}"));
 
-    /// <summary>The numbers of layers and nodes belong to this one run of the domain, not to the source.</summary>
+    /// <summary>The index of a layer is valid only until the domain stops, and is no property of the source.</summary>
     private static XElement WithoutRunState(XElement source)
     {
         var copy = new XElement(source);

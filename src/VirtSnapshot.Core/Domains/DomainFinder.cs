@@ -6,14 +6,14 @@ namespace VirtSnapshot.Domains;
 /// <summary>Finds domains by name, wildcard or UUID.</summary>
 public static class DomainFinder
 {
-    /// <summary>The URI where none is given: <c>LIBVIRT_DEFAULT_URI</c>, as for libvirt's own tools, else the system's QEMU.</summary>
+    /// <summary>The default URI: <c>LIBVIRT_DEFAULT_URI</c>, as for libvirt's own tools, else <c>qemu:///system</c>.</summary>
     public static string DefaultUri => Environment.GetEnvironmentVariable("LIBVIRT_DEFAULT_URI") is { Length: > 0 } uri ? uri : "qemu:///system";
 
-    /// <summary>All domains behind a URI whose name fits, in the order of their names. One that does not respond delays none of the others.</summary>
+    /// <summary>All domains of a URI whose name matches, sorted by name. A domain that does not respond does not delay the others.</summary>
     /// <param name="uri">The libvirt URI.</param>
     /// <param name="pattern">The pattern; null for all.</param>
-    /// <param name="fail">Hears of each domain that cannot be read: <c>DomainNotResponding</c>.</param>
-    /// <param name="cancellation">Ends the waiting for libvirt.</param>
+    /// <param name="fail">Called with an error for each domain that cannot be read: <c>DomainNotResponding</c>.</param>
+    /// <param name="cancellation">Cancels the wait for libvirt.</param>
     /// <exception cref="VirtSnapshotException"><c>LibvirtUnreachable</c> or <c>AccessDenied</c>.</exception>
     public static IEnumerable<VmDomain> FindAll(string uri, Wildcard? pattern, Action<VirtSnapshotException> fail, CancellationToken cancellation)
     {
@@ -56,7 +56,7 @@ public static class DomainFinder
             }
             catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
             {
-                // Gone since it was listed.
+                // It was undefined after the listing.
                 return null;
             }
             catch (LibvirtException e)
@@ -66,10 +66,10 @@ public static class DomainFinder
         }
     }
 
-    /// <summary>The domain of exactly this name or UUID.</summary>
+    /// <summary>The domain with exactly this name or UUID.</summary>
     /// <param name="uri">The libvirt URI.</param>
-    /// <param name="nameOrUuid">The name; a UUID where no domain has it as its name.</param>
-    /// <param name="cancellation">Ends the waiting for libvirt.</param>
+    /// <param name="nameOrUuid">The name; a UUID if no domain has that name.</param>
+    /// <param name="cancellation">Cancels the wait for libvirt.</param>
     /// <exception cref="VirtSnapshotException"><c>DomainNotFound</c>, <c>DomainNotResponding</c>, <c>LibvirtUnreachable</c> or <c>AccessDenied</c>.</exception>
     public static VmDomain FindOne(string uri, string nameOrUuid, CancellationToken cancellation)
     {
@@ -77,15 +77,15 @@ public static class DomainFinder
         return FindOne(uri, nameOrUuid, connection => LookUp(connection, nameOrUuid), cancellation);
     }
 
-    /// <summary>The domain of exactly this UUID, and not one that has it as its name.</summary>
+    /// <summary>The domain with this UUID; a domain whose name is the UUID does not match.</summary>
     /// <param name="uri">The libvirt URI.</param>
     /// <param name="uuid">The UUID.</param>
-    /// <param name="cancellation">Ends the waiting for libvirt.</param>
+    /// <param name="cancellation">Cancels the wait for libvirt.</param>
     /// <exception cref="VirtSnapshotException"><c>DomainNotFound</c>, <c>DomainNotResponding</c>, <c>LibvirtUnreachable</c> or <c>AccessDenied</c>.</exception>
     public static VmDomain FindOne(string uri, Guid uuid, CancellationToken cancellation) =>
         FindOne(uri, uuid.ToString(), connection => connection.LookupByUuid(uuid), cancellation);
 
-    /// <summary>The domain's calls, through a connection that works now and is the caller's alone.</summary>
+    /// <summary>Opens a domain for calls, through a working connection for exclusive use.</summary>
     internal static LibvirtDomain Open(VmDomain domain, CancellationToken cancellation = default)
     {
         try
@@ -95,7 +95,7 @@ public static class DomainFinder
         catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
         {
             throw new VirtSnapshotException(
-                FailureKind.ObjectNotFound, "DomainNotFound", domain, $"Domain '{domain.Name}' does not exist behind '{domain.Uri}' any more.", e);
+                FailureKind.ObjectNotFound, "DomainNotFound", domain, $"Domain '{domain.Name}' no longer exists at '{domain.Uri}'.", e);
         }
     }
 
@@ -125,7 +125,7 @@ public static class DomainFinder
                 FailureKind.ObjectNotFound,
                 "DomainNotFound",
                 nameOrUuid,
-                $"There is no domain '{nameOrUuid}' behind '{uri}'. 'Get-VmDomain' lists the ones there are; names are case-sensitive.",
+                $"There is no domain '{nameOrUuid}' at '{uri}'. 'Get-VmDomain' lists the existing domains; names are case-sensitive.",
                 e);
         }
         catch (LibvirtException e)
@@ -135,13 +135,16 @@ public static class DomainFinder
     }
 
     /// <exception cref="VirtSnapshotException"><c>LibvirtUnreachable</c> or <c>AccessDenied</c>.</exception>
-    /// <exception cref="LibvirtException">With <see cref="LibvirtErrorCode.NoDomain"/> where the first call looks for one in vain.</exception>
+    /// <exception cref="LibvirtException">With <see cref="LibvirtErrorCode.NoDomain"/> if the first call does not find the domain.</exception>
     private static T Rent<T>(string uri, Func<RentedConnection, T> first, CancellationToken cancellation)
     {
         if (string.IsNullOrWhiteSpace(uri))
         {
             throw new VirtSnapshotException(
-                FailureKind.InvalidArgument, "InvalidUri", uri, "An empty text is not a libvirt URI. Leave -Uri out for the default, or give one such as 'qemu:///system'.");
+                FailureKind.InvalidArgument,
+                "InvalidUri",
+                uri,
+                "An empty string is not a libvirt URI. Omit -Uri for the default, or give a URI such as 'qemu:///system'.");
         }
 
         try
@@ -170,18 +173,18 @@ public static class DomainFinder
         FailureKind.OperationTimeout,
         "DomainNotResponding",
         name,
-        $"Domain '{name}' behind '{uri}' cannot be read: libvirt did not return its definition in time. "
-        + $"Its QEMU may hang, with another call waiting for it: 'virsh domcontrol {name}' and 'virsh domjobinfo {name}' show more. "
-        + "Try again when the domain responds.");
+        $"Domain '{name}' at '{uri}' cannot be read: libvirt did not return its definition in time. "
+        + $"Its QEMU may hang while another call waits for it. Check it with 'virsh domcontrol {name}' and 'virsh domjobinfo {name}', "
+        + "and try again when the domain responds.");
 
     private static VirtSnapshotException Unreachable(string uri, LibvirtException e) =>
         e.Code is LibvirtErrorCode.AccessDenied or LibvirtErrorCode.AuthenticationFailed or LibvirtErrorCode.OperationDenied
             || ToolError.IsNoPermission(e.Message)
-            ? LibvirtFailure.Explain(e, uri, $"connecting to '{uri}'", "Run as root, or become a member of the group 'libvirt'.")
+            ? LibvirtFailure.Explain(e, uri, $"connecting to '{uri}'", "Run as root, or as a member of the group 'libvirt'.")
             : new VirtSnapshotException(
                 FailureKind.ConnectionError,
                 "LibvirtUnreachable",
                 uri,
-                $"libvirt cannot be reached at '{uri}': {e.Message.TrimEnd('.')}. Is libvirtd (or virtqemud) running there, and is the URI right?",
+                $"libvirt cannot be reached at '{uri}': {e.Message.TrimEnd('.')}. Check the URI, and that libvirtd (or virtqemud) is running.",
                 e);
 }

@@ -4,15 +4,15 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Domains;
 
 /// <summary>
-/// A backup, dump, save or migration holds the domain's job lock until it ends. libvirt lets every other change wait for that lock, and gives up after
-/// 30 seconds.
+/// A backup, dump, save or migration holds the domain's job lock until it ends. In libvirt every other change waits for that lock, and times out
+/// after 30 seconds.
 /// </summary>
 internal static class DomainJobs
 {
-    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan QueryTimeout = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// Asks once whether a job is running, within a bounded time. When libvirt does not answer, <paramref name="native"/> and its connection are abandoned.
+    /// Fails if a job is running. The query has a time limit; after it, <paramref name="native"/> and its connection are abandoned.
     /// </summary>
     /// <exception cref="VirtSnapshotException"><c>DomainJobRunning</c>.</exception>
     public static void Refuse(LibvirtDomain native, VmDomain domain, CancellationToken cancellation)
@@ -23,7 +23,7 @@ internal static class DomainJobs
         }
 
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(AnswerTime);
+        limit.CancelAfter(QueryTimeout);
         try
         {
             if (InterruptibleCall.Run(native.FindDomainJob, limit.Token) is { } job)
@@ -37,12 +37,12 @@ internal static class DomainJobs
             cancellation.ThrowIfCancellationRequested();
             throw Running(
                 domain,
-                $"libvirt did not say within {AnswerTime.TotalSeconds:0} s whether a job is running, because another call is waiting for its QEMU",
+                $"libvirt did not report within {QueryTimeout.TotalSeconds:0} s whether a job is running, because another call is waiting for its QEMU",
                 "Nothing was touched.");
         }
         catch (LibvirtException e) when (e.Code == LibvirtErrorCode.OperationInvalid)
         {
-            // It has just stopped, or it is the target of a migration, of which only the source can be asked.
+            // It has just stopped, or it is the target of a migration, whose job can only be queried on the source.
             if (native.IsActive)
             {
                 throw Running(domain, $"{NameOf(DomainJobOperation.MigrationIn)} is running", "Nothing was touched.");
@@ -50,11 +50,11 @@ internal static class DomainJobs
         }
         catch (LibvirtException e) when (e.Code is LibvirtErrorCode.NoSupport or LibvirtErrorCode.OperationUnsupported)
         {
-            // This hypervisor has no such jobs.
+            // This hypervisor driver has no domain jobs.
         }
     }
 
-    /// <summary>For a call that libvirt gave up because it did not get the domain's job lock.</summary>
+    /// <summary>The error for a call that timed out while it waited for the domain's job lock.</summary>
     public static VirtSnapshotException HeldLock(VmDomain domain, LibvirtException error) =>
         Running(domain, $"another job held its lock for too long ({error.Message.TrimEnd('.')})", "", error);
 
@@ -63,7 +63,7 @@ internal static class DomainJobs
         "DomainJobRunning",
         domain,
         $"Domain '{domain.Name}' is busy: {what}. {outcome}{(outcome.Length > 0 ? " " : "")}"
-        + $"Look at the job with 'virsh domjobinfo {domain.Name}', wait until it has ended, or end it with 'virsh domjobabort {domain.Name}'.",
+        + $"Check the job with 'virsh domjobinfo {domain.Name}', and wait until it has ended, or abort it with 'virsh domjobabort {domain.Name}'.",
         inner);
 
     private static string NameOf(DomainJobOperation job) => job switch

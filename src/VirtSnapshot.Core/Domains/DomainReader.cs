@@ -22,7 +22,7 @@ internal static class DomainReader
         };
     }
 
-    /// <summary>The stored definition of a domain that has just been read: what is no definition is taken from there.</summary>
+    /// <summary>Reads a domain's stored definition. The other properties are copied from <paramref name="now"/>.</summary>
     public static VmDomain ReadStored(LibvirtDomain native, VmDomain now) => new(native.StoredXml(), VolumePaths(now.Uri))
     {
         Name = now.Name,
@@ -33,7 +33,7 @@ internal static class DomainReader
         IsPersistent = now.IsPersistent,
     };
 
-    /// <summary>Asked through the pool, not through a connection held on to: the object may outlive it.</summary>
+    /// <summary>Resolves volumes to paths. Each call rents a connection, since the domain object may outlive the connection it was read with.</summary>
     public static Func<string, string, string?> VolumePaths(string uri) => (pool, volume) =>
     {
         try
@@ -43,7 +43,7 @@ internal static class DomainReader
         }
         catch (LibvirtException)
         {
-            // A pool that is not running has no paths to tell; the disk is shown with its pool and volume.
+            // An inactive pool has no paths. The disk is shown with its pool and volume.
             return null;
         }
     };

@@ -5,23 +5,23 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Domains;
 
 /// <summary>
-/// Reads many domains, none of which delays the others. Newer libvirt (11.3, not 9.0) returns a definition only while no other call waits for the
-/// domain's QEMU, or after 30 s. So a domain whose QEMU hangs comes last, and is not waited for that long.
+/// Reads many domains without one delaying the others. Newer libvirt (11.3, not 9.0) returns a definition only if no other call waits for the
+/// domain's QEMU, else after up to 30 s. A domain whose QEMU hangs is therefore returned last, with a shorter time limit.
 /// </summary>
-/// <param name="promptTime">How long the next domain waits for one.</param>
-/// <param name="answerTime">How long one is waited for in all.</param>
+/// <param name="promptTime">After this time, the next domain is read.</param>
+/// <param name="answerTime">The time limit for one domain.</param>
 internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
 {
-    /// <summary>A definition is read in milliseconds, and in a second or two on a very busy host.</summary>
+    /// <summary>A definition is read in milliseconds, or in up to two seconds on a very busy host.</summary>
     public static readonly TimeSpan PromptTime = TimeSpan.FromSeconds(2);
 
-    /// <summary>Long enough for another call that takes its time, and much less than libvirt's own 30 s.</summary>
+    /// <summary>Long enough for a slow call of another client, and much shorter than libvirt's own 30 s.</summary>
     public static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);
 
     /// <summary>Reads all domains of a connection.</summary>
     /// <param name="connection">The connection.</param>
     /// <param name="read">Reads one.</param>
-    /// <param name="skipped">Hears the names of domains that do not respond. Where it is null, they are waited for until libvirt gives up.</param>
+    /// <param name="skipped">Called with the name of each domain that does not respond. If it is null, libvirt's own time limit applies.</param>
     public static IReadOnlyList<T> ReadAll<T>(LibvirtConnection connection, Func<LibvirtDomain, T> read, Action<string>? skipped)
     {
         var results = new List<T>();
@@ -37,7 +37,7 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
                     }
                     catch (LibvirtException e) when (e.Code == LibvirtErrorCode.OperationTimeout)
                     {
-                        // What it uses must be known, and who reads the error looks at the right domain.
+                        // The images of this domain must be known, so this is an error. It names the domain.
                         throw DomainFinder.NotResponding(connection.Uri, native.Name);
                     }
                 }
@@ -62,14 +62,14 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
         return results;
     }
 
-    /// <summary>Reads the wanted domains of a connection in the order of their names, those that do not answer promptly last.</summary>
-    /// <param name="uri">The URI that the connection was asked for with.</param>
-    /// <param name="domains">All its domains; they are disposed of. Where one did not answer, a call is still running on the connection.</param>
-    /// <param name="isWanted">Which names are wanted.</param>
+    /// <summary>Reads the wanted domains of a connection, sorted by name; those that do not respond promptly are returned last.</summary>
+    /// <param name="uri">The given URI of the connection.</param>
+    /// <param name="domains">All its domains; they are disposed of. If one did not respond, a call is still running on the connection.</param>
+    /// <param name="isWanted">Selects names.</param>
     /// <param name="read">Reads one, on another thread.</param>
-    /// <param name="cancellation">Ends the waiting.</param>
-    /// <param name="abandon">Gives up the connection, at the end, where a call is still running on it.</param>
-    /// <returns>The domains' names, each with a call that has ended; null where it has not, or where libvirt itself gave up waiting for QEMU.</returns>
+    /// <param name="cancellation">Cancels the wait.</param>
+    /// <param name="abandon">Called at the end if a call is still running on the connection; it gives up the connection.</param>
+    /// <returns>The domains' names, each with a completed call; null if it has not completed, or if libvirt timed out waiting for QEMU.</returns>
     public IEnumerable<(string Name, Task<T>? Answer)> Read<T>(
         string uri,
         IReadOnlyList<LibvirtDomain> domains,
@@ -93,7 +93,7 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
                 cancellation.ThrowIfCancellationRequested();
                 if (!listed.TryGetValue(uuid, out var native))
                 {
-                    // Gone since it was listed first.
+                    // It was undefined after the first listing.
                     continue;
                 }
 
@@ -105,7 +105,7 @@ internal sealed class DomainSurvey(TimeSpan promptTime, TimeSpan answerTime)
                     continue;
                 }
 
-                // Its connection is busy until libvirt answers.
+                // Its connection is busy until libvirt replies.
                 fresh.Add(ConnectionPool.Rent(uri));
                 listed = fresh[^1].Connection.ListDomains().ToDictionary(domain => domain.Uuid);
                 used.AddRange(listed.Values);

@@ -3,7 +3,7 @@ using VirtSnapshot.Hosts;
 
 namespace VirtSnapshot.Domains;
 
-/// <summary>What a guest keeps outside its disks.</summary>
+/// <summary>Parts of a guest's state outside its disks.</summary>
 internal enum GuestStatePart
 {
     /// <summary>The UEFI variables.</summary>
@@ -13,26 +13,26 @@ internal enum GuestStatePart
     Tpm,
 }
 
-/// <summary>State that a guest keeps in a file of the host beside its disks: https://libvirt.org/formatdomain.html (nvram, TPM device).</summary>
-/// <param name="Part">Which.</param>
-/// <param name="Path">The file; null where there is none that could be copied.</param>
-/// <param name="WhyNoFile">Why there is none, as the end of a sentence.</param>
+/// <summary>Guest state in a file of the host, outside the disks: https://libvirt.org/formatdomain.html (nvram, TPM device).</summary>
+/// <param name="Part">The kind of state.</param>
+/// <param name="Path">The file; null if there is none that can be copied.</param>
+/// <param name="WhyNoFile">Why there is none, as a clause.</param>
 internal sealed record GuestState(GuestStatePart Part, string? Path, string? WhyNoFile)
 {
-    // The folder of libvirt's system daemon, which the domain's XML does not name.
+    // The folder of libvirt's system daemon. The domain's XML does not contain it.
     private const string TpmFolder = "/var/lib/libvirt/swtpm";
 
-    /// <summary>What it is called in messages.</summary>
+    /// <summary>Its name in messages.</summary>
     public string Name => NameOf(Part);
 
-    /// <summary>What a part is called in messages.</summary>
+    /// <summary>The name of a part in messages.</summary>
     public static string NameOf(GuestStatePart part) => part == GuestStatePart.Nvram ? "UEFI variables (NVRAM)" : "TPM state";
 
-    /// <summary>All that a domain has.</summary>
+    /// <summary>The parts that a domain has.</summary>
     public static IReadOnlyList<GuestState> Of(VmDomain domain) => [.. new[] { FindNvram(domain), FindTpm(domain) }.OfType<GuestState>()];
 
-    /// <summary>Whether a file's content is such state: nothing else of the host is ever copied or overwritten, whatever a domain's XML names.</summary>
-    /// <param name="part">Which state.</param>
+    /// <summary>Whether a file contains such state. No other file is copied or overwritten, whatever path the domain's XML contains.</summary>
+    /// <param name="part">The kind of state.</param>
     /// <param name="content">The whole content.</param>
     public static bool IsContent(GuestStatePart part, ReadOnlySpan<byte> content)
     {
@@ -63,7 +63,7 @@ internal sealed record GuestState(GuestStatePart Part, string? Path, string? Why
     {
         if (domain.Root.Element("devices")?.Element("tpm")?.Element("backend") is not { } backend || (string?)backend.Attribute("type") != "emulator")
         {
-            // A TPM of the host, or of another daemon, has its state elsewhere.
+            // The state of a TPM of the host, or of an external daemon, is stored elsewhere.
             return null;
         }
 

@@ -6,12 +6,12 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Domains;
 
 /// <summary>
-/// Reads and writes our records in a domain's <c>&lt;metadata&gt;</c>. libvirt wants the root without namespace and
-/// prefix, and adds both itself; everything inside but white space survives.
+/// Reads and writes this module's records in a domain's <c>&lt;metadata&gt;</c>. libvirt requires a root element without namespace and
+/// prefix, and adds both; the content is preserved except white space.
 /// </summary>
 internal static class MetadataRecord
 {
-    /// <summary>All records of ours in one domain, in bytes. libvirt's own limit is its RPC's message; 3.9 MB broke dumpxml.</summary>
+    /// <summary>The maximum size of all records of a domain, in bytes. libvirt's limit is the size of an RPC message; 3.9 MB broke dumpxml.</summary>
     public const int MaxTotalBytes = 256 * 1024;
 
     private const string Prefix = "virtsnapshot";
@@ -23,11 +23,11 @@ internal static class MetadataRecord
         .Where(element => element.Name.NamespaceName.StartsWith(uriPrefix, StringComparison.Ordinal))
         .Select(element => (element.Name.NamespaceName, WithoutOurNamespace(element)));
 
-    /// <summary>Takes records out of a definition that is no domain's any more.</summary>
+    /// <summary>Removes records from a copy of a definition.</summary>
     public static void RemoveAll(XElement domain, Predicate<string> isRemoved) =>
         Raw(domain).Where(element => isRemoved(element.Name.NamespaceName)).ToList().ForEach(element => element.Remove());
 
-    /// <exception cref="VirtSnapshotException"><c>MetadataFull</c>: the domain's records have no room for this one.</exception>
+    /// <exception cref="VirtSnapshotException"><c>MetadataFull</c>: the record would exceed the size limit of the domain's records.</exception>
     public static void Write(LibvirtDomain native, VmDomain domain, string uri, XElement record)
     {
         var text = record.ToString(SaveOptions.DisableFormatting);
@@ -55,13 +55,13 @@ internal static class MetadataRecord
         }
         catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomainMetadata)
         {
-            // Gone already is what was asked for.
+            // It is already deleted.
         }
     }
 
     /// <summary>
-    /// In all definitions that there are now: whoever starts or stops the domain since it was read must not leave a running one with another journal than the
-    /// stored one.
+    /// Writes to all definitions that exist now. If the domain is started or stopped after it was read, its live and stored definition must still
+    /// have the same records.
     /// </summary>
     private static void Set(LibvirtDomain native, VmDomain domain, string? text, string? prefix, string uri)
     {
@@ -86,7 +86,7 @@ internal static class MetadataRecord
 
     private static IEnumerable<XElement> Raw(XElement domain) => domain.Element("metadata")?.Elements() ?? [];
 
-    /// <summary>libvirt puts everything inside a record that had no namespace into the record's: this takes it out again.</summary>
+    /// <summary>libvirt puts child elements without a namespace into the record's namespace. This removes it.</summary>
     private static XElement WithoutOurNamespace(XElement record)
     {
         var ours = record.Name.Namespace;
@@ -102,8 +102,8 @@ internal static class MetadataRecord
 }
 
 /// <summary>
-/// The namespaces under which our records lie in a domain's metadata. libvirt replaces a record by its URI and has no
-/// compare-and-swap, so each record has a URI of its own and two writers never overwrite each other's.
+/// The namespace URIs of the records in a domain's metadata. libvirt replaces a record by its URI and has no
+/// compare-and-swap, so each record has its own URI, and two writers never overwrite each other's records.
 /// </summary>
 internal static class MetadataUri
 {

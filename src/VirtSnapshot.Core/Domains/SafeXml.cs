@@ -3,19 +3,19 @@ using System.Xml.Linq;
 
 namespace VirtSnapshot.Domains;
 
-/// <summary>The one way in which XML is read here: no DTD, no entities of its own, no external resource, bounded size.</summary>
+/// <summary>Parses XML safely: without DTD, custom entities and external resources, and with a size limit.</summary>
 internal static class SafeXml
 {
-    /// <summary>An element that a user typed has no reason to be longer, in characters.</summary>
+    /// <summary>The maximum length of an element given by a user, in characters.</summary>
     public const int MaxUserElement = 64 * 1024;
 
-    /// <summary>libvirt itself has no bound; this one keeps a hostile hypervisor from filling our memory, in characters.</summary>
+    /// <summary>The maximum length of a domain's definition, in characters. libvirt has no limit; this one protects against a hostile hypervisor.</summary>
     public const int MaxDomain = 16 * 1024 * 1024;
 
-    /// <summary>As in libvirt. .NET copies an element by recursion, which has an end with the stack.</summary>
+    /// <summary>The maximum nesting, as in libvirt. .NET copies elements recursively, so deep nesting would overflow the stack.</summary>
     private const int MaxDepth = 256;
 
-    /// <exception cref="XmlException">Not well-formed, holds a DTD, or is too long.</exception>
+    /// <exception cref="XmlException">It is not well-formed, contains a DTD, or is too long.</exception>
     public static XElement Parse(string xml) => Parse(xml, MaxDomain, ignoreWhitespace: true);
 
     private static XElement Parse(string xml, int maxCharacters, bool ignoreWhitespace)
@@ -31,8 +31,8 @@ internal static class SafeXml
         return XElement.Load(reader);
     }
 
-    /// <summary>Reads an element that a user typed, and insists on its name.</summary>
-    /// <exception cref="VirtSnapshotException"><c>InvalidXml</c>: not well-formed, hostile, or another element.</exception>
+    /// <summary>Parses an element given by a user, which must have the given name.</summary>
+    /// <exception cref="VirtSnapshotException"><c>InvalidXml</c>: it is not well-formed, exceeds a limit, or has another name.</exception>
     public static XElement ParseUserElement(string xml, string name)
     {
         XElement element;
@@ -46,12 +46,17 @@ internal static class SafeXml
         }
         catch (XmlException e)
         {
-            throw Invalid(xml, $"The XML given as <{name}> cannot be read: {e.Message} Give one well-formed <{name}> element without a DTD, of at most {MaxUserElement} characters.", e);
+            throw Invalid(
+                xml,
+                $"The XML given as <{name}> cannot be parsed: {e.Message} "
+                + $"Give one well-formed <{name}> element without a DTD, of at most {MaxUserElement} characters.",
+                e);
         }
 
+        var space = element.Name.NamespaceName.Length == 0 ? "" : $" in the namespace '{element.Name.NamespaceName}'";
         return element.Name == name
             ? element
-            : throw Invalid(xml, $"A <{name}> element is needed, but the XML given is a <{element.Name.LocalName}>{(element.Name.NamespaceName.Length == 0 ? "" : $" in the namespace '{element.Name.NamespaceName}'")}.");
+            : throw Invalid(xml, $"A <{name}> element is needed, but the given XML is a <{element.Name.LocalName}>{space}.");
     }
 
     private static VirtSnapshotException Invalid(string xml, string message, Exception? inner = null) =>

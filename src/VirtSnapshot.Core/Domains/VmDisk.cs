@@ -11,10 +11,10 @@ public sealed record VmDisk
     /// <summary>The domain's UUID.</summary>
     public Guid DomainUuid { get; internal init; }
 
-    /// <summary>The libvirt URI that the domain was found under.</summary>
+    /// <summary>The libvirt URI of the domain.</summary>
     public string Uri { get; internal init; } = "";
 
-    /// <summary>The name that libvirt knows the disk by: <c>vda</c>.</summary>
+    /// <summary>The disk's target: <c>vda</c>.</summary>
     public string Target { get; internal init; } = "";
 
     /// <summary>The bus: <c>virtio</c>, <c>scsi</c>, <c>sata</c> …</summary>
@@ -23,7 +23,7 @@ public sealed record VmDisk
     /// <summary><c>disk</c>, <c>cdrom</c>, <c>floppy</c> or <c>lun</c>.</summary>
     public string Device { get; internal init; } = "";
 
-    /// <summary>Where the disk's data is written now.</summary>
+    /// <summary>The source that the disk's writes currently go to.</summary>
     public DiskSource Source { get; internal init; } = DiskSource.None;
 
     /// <summary>The image format of the source, as libvirt names it.</summary>
@@ -32,64 +32,64 @@ public sealed record VmDisk
     /// <summary>The cache mode; null for the hypervisor's default.</summary>
     public string? Cache { get; internal init; }
 
-    /// <summary>Whether the guest can only read it.</summary>
+    /// <summary>Whether it is read-only for the guest.</summary>
     public bool IsReadOnly { get; internal init; }
 
-    /// <summary>Whether several domains may write it at once.</summary>
+    /// <summary>Whether several domains may write it at the same time.</summary>
     public bool IsShareable { get; internal init; }
 
-    /// <summary>The layers under the source, the nearest first. Empty where libvirt does not tell (a shut-off domain).</summary>
+    /// <summary>The layers below the source, the nearest first. Empty if libvirt does not report them (a shut-off domain).</summary>
     public IReadOnlyList<DiskSource> BackingChain { get; internal init; } = [];
 
     /// <summary>The serial number that the guest sees.</summary>
     public string? Serial { get; internal init; }
 
-    /// <summary>The method configured for this disk; null where the default applies.</summary>
+    /// <summary>The method configured for this disk; null if the default applies.</summary>
     public DiskSnapshotMethod? Method { get; internal init; }
 
-    /// <summary>The <c>&lt;disk&gt;</c> element, with its <c>&lt;diskSnapshot&gt;</c> where one is configured.</summary>
+    /// <summary>The <c>&lt;disk&gt;</c> element, with its <c>&lt;diskSnapshot&gt;</c> if one is configured.</summary>
     public string Xml { get; internal init; } = "";
 
-    /// <summary>A disk that is gone when the domain stops, or whose writes are thrown away.</summary>
+    /// <summary>Whether the disk's writes are discarded when the domain stops.</summary>
     internal bool IsTransient { get; init; }
 
-    /// <summary>The disk's owner asked to leave it out of snapshots (<c>snapshot='no'</c>).</summary>
+    /// <summary>Whether the definition excludes the disk from snapshots (<c>snapshot='no'</c>).</summary>
     internal bool IsLeftOutByDefault { get; init; }
 
     /// <summary>
-    /// Whether only a secret of libvirt opens it, or a layer that it stands on. The definition of a shut-off domain need not show the layers: see
-    /// <c>DiskContext.IsEncrypted</c>.
+    /// Whether a libvirt secret is needed to open the image or one of its backing images. The definition of a shut-off domain may lack the backing
+    /// images: see <c>DiskContext.IsEncrypted</c>.
     /// </summary>
     internal bool IsEncrypted { get; init; }
 
-    /// <summary>A copy or commit job that has not ended yet: libvirt shows it as <c>&lt;mirror&gt;</c>.</summary>
+    /// <summary>Whether a copy or commit job has not ended: libvirt shows it as <c>&lt;mirror&gt;</c>.</summary>
     internal bool HasMirror { get; init; }
 
-    /// <summary>The path that job writes to; of a commit, the layer it pours into.</summary>
+    /// <summary>The path that the job writes to; for a commit, the layer that it commits into.</summary>
     internal string? MirrorTarget { get; init; }
 
-    /// <summary>Whether that job can be pivoted. The job's own counters do not tell.</summary>
+    /// <summary>Whether the job can be pivoted. The job's counters do not show this.</summary>
     internal bool IsMirrorReady { get; init; }
 
     /// <inheritdoc/>
     public override string ToString() => $"{Domain}/{Target}";
 
-    /// <summary>Why no method can snapshot this disk; null where one may.</summary>
+    /// <summary>Why no method can snapshot this disk, as a clause; null if one may.</summary>
     internal string? WhyNotSnapshottable() => this switch
     {
         { Device: "cdrom" or "floppy" or "lun" } => Device == "lun"
             ? "it is a LUN passed through to the guest (device='lun')"
             : $"it is a {Device}",
         { IsReadOnly: true } => "it is read-only",
-        { IsShareable: true } => "it is shareable: other domains may be writing it",
-        { IsTransient: true } => "it is transient: its writes are thrown away when the domain stops",
+        { IsShareable: true } => "it is shareable: other domains may write to it",
+        { IsTransient: true } => "it is transient: its writes are discarded when the domain stops",
         { Source: { Type: DiskSourceType.None, Xml.Length: > 0 } } =>
-            $"its source is of the type '{(string?)SafeXml.Parse(Xml).Attribute("type")}', which no method here snapshots",
+            $"its source is of the type '{(string?)SafeXml.Parse(Xml).Attribute("type")}', which no method supports",
         { Source.Type: DiskSourceType.None } => "it has no source",
         _ => null,
     };
 
-    /// <summary>The disk after a snapshot: its XML names the method that made it, even where nobody had configured one.</summary>
+    /// <summary>The disk after a snapshot: its XML contains the method of the snapshot, also if none is configured.</summary>
     internal VmDisk ShowingMethod(string method)
     {
         if (Method is not null)

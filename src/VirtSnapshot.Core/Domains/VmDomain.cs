@@ -3,12 +3,12 @@ using VirtSnapshot.Libvirt;
 
 namespace VirtSnapshot.Domains;
 
-/// <summary>A libvirt virtual machine, as it was when it was read.</summary>
+/// <summary>A libvirt virtual machine, with its state when it was read.</summary>
 public sealed class VmDomain
 {
     private const string AgentChannel = "org.qemu.guest_agent.0";
 
-    // Listing thousands of domains must not pay for XML that nobody looks at.
+    // Parsed on demand: a list of thousands of domains must not parse XML that is not used.
     private readonly Lazy<XElement> root;
     private readonly Lazy<IReadOnlyList<VmDisk>> disks;
     private readonly Func<string, string, string?> volumePath;
@@ -27,34 +27,34 @@ public sealed class VmDomain
     /// <summary>The domain's UUID.</summary>
     public Guid Uuid { get; internal init; }
 
-    /// <summary>The number of a running domain; null when it is shut off.</summary>
+    /// <summary>The id of an active domain; null if it is shut off.</summary>
     public int? Id { get; internal init; }
 
-    /// <summary>What it was doing when it was read.</summary>
+    /// <summary>Its state when it was read.</summary>
     public DomainState State { get; internal init; }
 
-    /// <summary>Why it is paused; null where it is not.</summary>
+    /// <summary>Why it is paused; null if it is not.</summary>
     public PauseReason? PauseReason { get; internal init; }
 
-    /// <summary>The libvirt URI that it was found under.</summary>
+    /// <summary>The libvirt URI of the domain.</summary>
     public string Uri { get; internal init; } = "";
 
     /// <summary>Whether libvirt keeps its definition when it stops.</summary>
     public bool IsPersistent { get; internal init; }
 
-    /// <summary>The definition: the running one where it runs.</summary>
+    /// <summary>The definition: the live one if the domain is active.</summary>
     public string Xml { get; }
 
     /// <summary>All its disks, CD drives and floppies included.</summary>
-    /// <exception cref="VirtSnapshotException"><c>CatalogDamaged</c>: the method that is configured for one of them cannot be read.</exception>
+    /// <exception cref="VirtSnapshotException"><c>CatalogDamaged</c>: the method that is configured for one of them cannot be parsed.</exception>
     public IReadOnlyList<VmDisk> Disks => disks.Value;
 
     /// <summary>
-    /// As <see cref="Disks"/>, but without the methods that are configured for them: those of other domains must not matter, and may be damaged.
+    /// As <see cref="Disks"/>, but without their configured methods. It is used for other domains, whose damaged records must not cause an error.
     /// </summary>
     internal IReadOnlyList<VmDisk> PlainDisks => ReadDisks(static _ => null);
 
-    /// <summary>The guest agent, as libvirt sees its channel.</summary>
+    /// <summary>The state of the guest agent's channel in libvirt.</summary>
     public GuestAgentState GuestAgent => (Root.Element("devices")?.Elements("channel") ?? [])
         .Select(channel => channel.Element("target"))
         .FirstOrDefault(target => (string?)target?.Attribute("name") == AgentChannel) switch
@@ -64,10 +64,13 @@ public sealed class VmDomain
         _ => GuestAgentState.Disconnected,
     };
 
-    /// <summary>Whether it has a running QEMU (or other hypervisor) process: paused counts, and so does a crashed one that is kept. Said by the XML itself, so that both are of one moment.</summary>
+    /// <summary>
+    /// Whether it has a QEMU (or other hypervisor) process: running, paused, or crashed and preserved. It is read from the XML, so that both are of one
+    /// moment.
+    /// </summary>
     internal bool IsActive => Root.Attribute("id") is not null;
 
-    /// <summary>Whether its vCPUs stand still, so that no guest agent can answer.</summary>
+    /// <summary>Whether its vCPUs are paused, so that the guest agent cannot respond.</summary>
     internal bool IsPaused => State is DomainState.Paused or DomainState.Suspended;
 
     internal XElement Root => root.Value;
@@ -96,24 +99,24 @@ public sealed class VmDomain
                 FailureKind.InvalidData,
                 "CatalogDamaged",
                 this,
-                $"The method that is configured for disk '{target}' in the metadata of domain '{Name}' cannot be read: {e.Message} Nothing was touched. "
-                + $"Look at it with 'virsh metadata {Name} {uri}', and take it out with 'virsh metadata {Name} {uri} --remove --config' (with --live while the "
-                + "domain runs).",
+                $"The method configured for disk '{target}' in the metadata of domain '{Name}' cannot be parsed: {e.Message} Nothing was touched. "
+                + $"Show it with 'virsh metadata {Name} {uri}', and remove it with 'virsh metadata {Name} {uri} --remove --config' (with --live while the "
+                + "domain is running).",
                 e);
         }
     }
 }
 
-/// <summary>What libvirt knows of the domain's guest agent.</summary>
+/// <summary>The state of a domain's guest agent channel.</summary>
 public enum GuestAgentState
 {
-    /// <summary>The domain has no channel for one.</summary>
+    /// <summary>The domain has no channel for a guest agent.</summary>
     None,
 
-    /// <summary>There is a channel, and nobody in the guest has it open.</summary>
+    /// <summary>There is a channel, but no process in the guest has opened it.</summary>
     Disconnected,
 
-    /// <summary>Something in the guest has the channel open. Whether it answers is another matter.</summary>
+    /// <summary>A process in the guest has opened the channel. It need not respond.</summary>
     Connected,
 }
 
@@ -123,6 +126,6 @@ public sealed record DomainDisks(VmDomain Domain, IReadOnlyList<VmDisk> Disks)
     /// <summary>The domain.</summary>
     public VmDomain Domain { get; } = Domain;
 
-    /// <summary>Disks of it.</summary>
+    /// <summary>The disks.</summary>
     public IReadOnlyList<VmDisk> Disks { get; } = Disks;
 }

@@ -3,11 +3,11 @@ using System.Text.RegularExpressions;
 
 namespace VirtSnapshot.Domains;
 
-/// <summary>PowerShell's wildcards (<c>*</c>, <c>?</c>, <c>[a-c]</c>, a backtick before what is meant literally), without PowerShell.</summary>
+/// <summary>PowerShell's wildcards (<c>*</c>, <c>?</c>, <c>[a-c]</c>, a backtick as escape character), without a dependency on PowerShell.</summary>
 public sealed partial class Wildcard
 {
-    /// <summary>No name is longer, and the automaton behind it has a limit of its own.</summary>
-    private const int MostCharacters = 500;
+    /// <summary>Longer than any name. The non-backtracking regular expression has its own size limit.</summary>
+    private const int MaxLength = 500;
 
     private readonly Regex regex;
 
@@ -17,22 +17,22 @@ public sealed partial class Wildcard
         this.regex = regex;
     }
 
-    /// <summary>As it was typed.</summary>
+    /// <summary>The pattern as given.</summary>
     public string Pattern { get; }
 
-    /// <summary>Whether the text has a wildcard in it; if not, it names one thing, and it is an error when there is none.</summary>
+    /// <summary>Whether the text contains a wildcard. If not, it is a name, and it is an error if no object has it.</summary>
     public static bool IsPattern(string text) => text.AsSpan().IndexOfAny("*?[") >= 0;
 
-    /// <summary>Reads a pattern.</summary>
+    /// <summary>Parses a pattern.</summary>
     /// <exception cref="VirtSnapshotException">
-    /// <c>InvalidWildcard</c>: a bracket that is not closed, a range that runs backwards, or more than 500 characters.
+    /// <c>InvalidWildcard</c>: a bracket is not closed, a range is reversed, or it has more than 500 characters.
     /// </exception>
     public static Wildcard Parse(string pattern)
     {
         ArgumentNullException.ThrowIfNull(pattern);
-        if (pattern.Length > MostCharacters)
+        if (pattern.Length > MaxLength)
         {
-            throw Invalid(pattern[..100] + "…", $"it has {pattern.Length} characters, and more than {MostCharacters} are not taken.");
+            throw Invalid(pattern[..100] + "…", $"it has {pattern.Length} characters; at most {MaxLength} are allowed.");
         }
 
         var regex = new StringBuilder("^");
@@ -40,7 +40,7 @@ public sealed partial class Wildcard
         {
             var c = pattern[i];
 
-            // A bracket that follows at once is one of those that are meant, as in PowerShell.
+            // A bracket directly after the opening one is literal, as in PowerShell.
             var close = c == '[' && i + 2 < pattern.Length ? pattern.IndexOf(']', i + 2) : -1;
             switch (c)
             {
@@ -55,7 +55,7 @@ public sealed partial class Wildcard
                     i = close;
                     break;
                 case '[':
-                    throw Invalid(pattern, $"the bracket at position {i + 1} is not closed. To mean the bracket itself, put a backtick before it: '`['.");
+                    throw Invalid(pattern, $"the bracket at position {i + 1} is not closed. For a literal bracket, put a backtick before it: '`['.");
                 case '`' when i + 1 < pattern.Length:
                     regex.Append(Regex.Escape(pattern[++i].ToString()));
                     break;
@@ -73,17 +73,17 @@ public sealed partial class Wildcard
         }
         catch (ArgumentException e)
         {
-            throw Invalid(pattern, "a range in brackets runs backwards.", e);
+            throw Invalid(pattern, "a range in brackets is reversed.", e);
         }
     }
 
-    /// <summary>Whether the whole name fits; case does not matter.</summary>
+    /// <summary>Whether the whole name matches, ignoring case.</summary>
     public bool Matches(string name) => regex.IsMatch(name);
 
     private static VirtSnapshotException Invalid(string pattern, string why, Exception? inner = null) =>
         new(FailureKind.InvalidArgument, "InvalidWildcard", pattern, $"'{pattern}' is not a valid wildcard pattern: {why}", inner);
 
-    /// <summary>What means something in a regular expression's brackets, and itself in PowerShell's.</summary>
+    /// <summary>Characters that are special in the brackets of a regular expression, and literal in PowerShell's.</summary>
     [GeneratedRegex(@"[\\^\[\]]")]
     private static partial Regex Literal();
 }

@@ -3,13 +3,16 @@ using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Hosts;
 
-/// <summary>What <c>query-files.sh</c> tells of one path. Facts that are known and null mean that nothing stands there.</summary>
+/// <summary>
+/// The result of <c>query-files.sh</c> for one path. The entry is the path itself, the target the file after links are followed. If one is known and
+/// null, it does not exist.
+/// </summary>
 internal sealed record FileQueryResult
 {
-    /// <summary>As many bytes of a file are shown.</summary>
+    /// <summary>The script returns up to this many bytes of a file.</summary>
     public const int HeadLength = 4096;
 
-    // A UUID, and the end of its line.
+    // A UUID and a newline.
     private const int LengthOfBootId = 37;
 
     public bool IsEntryKnown { get; private init; }
@@ -26,53 +29,60 @@ internal sealed record FileQueryResult
 
     public long? FreeBytes { get; private init; }
 
-    /// <param name="told">What the script has printed.</param>
-    /// <param name="paths">The paths that were asked about. Of others nothing is believed.</param>
-    public static IReadOnlyDictionary<string, FileQueryResult> Parse(ReadOnlySpan<byte> told, IReadOnlyList<string> paths)
+    /// <param name="output">The script's output.</param>
+    /// <param name="paths">The queried paths. Facts about other paths are ignored.</param>
+    public static IReadOnlyDictionary<string, FileQueryResult> Parse(ReadOnlySpan<byte> output, IReadOnlyList<string> paths)
     {
         var facts = new List<(string Kind, string Path, string Value)>();
-        while (TakeField(ref told) is { } kind && kind != "h" && TakeField(ref told) is { } path && TakeField(ref told) is { } value)
+        while (TakeField(ref output) is { } kind && kind != "h" && TakeField(ref output) is { } path && TakeField(ref output) is { } value)
         {
             facts.Add((kind, path, value));
         }
 
-        // Where some could not be looked at, silence on a path does not mean that nothing is there.
-        var isItselfWhole = facts.Contains(("e", "i", "0"));
-        var isTargetWhole = facts.Contains(("e", "t", "0"));
-        var looks = paths.ToDictionary(
-            path => path, _ => new FileQueryResult { IsEntryKnown = isItselfWhole, IsTargetKnown = isItselfWhole }, StringComparer.Ordinal);
+        // If some paths could not be queried, a missing fact does not mean that the file does not exist.
+        var areEntriesComplete = facts.Contains(("e", "i", "0"));
+        var areTargetsComplete = facts.Contains(("e", "t", "0"));
+        var results = paths.ToDictionary(
+            path => path,
+            _ => new FileQueryResult { IsEntryKnown = areEntriesComplete, IsTargetKnown = areEntriesComplete },
+            StringComparer.Ordinal);
         foreach (var (kind, path, value) in facts)
         {
-            if (looks.TryGetValue(path, out var look))
+            if (results.TryGetValue(path, out var result))
             {
-                looks[path] = look.With(kind, value, isTargetWhole);
+                results[path] = result.With(kind, value, areTargetsComplete);
             }
         }
 
-        foreach (var (path, head) in ParseHeads(told, [.. facts.Where(fact => fact.Kind == "r").Select(fact => fact.Path)]))
+        foreach (var (path, head) in ParseHeads(output, [.. facts.Where(fact => fact.Kind == "r").Select(fact => fact.Path)]))
         {
-            // Less than there should be can also mean that it could not be read.
-            if (looks.TryGetValue(path, out var look) && IsWhole(head, look.Target))
+            // A short head can be the result of a read error.
+            if (results.TryGetValue(path, out var result) && IsComplete(head, result.Target))
             {
-                looks[path] = look with { Head = head };
+                results[path] = result with { Head = head };
             }
         }
 
-        return looks;
+        return results;
     }
 
-    /// <summary>Reads the number of free blocks, and their size; null where it is something else.</summary>
+    /// <summary>Parses the number of free blocks and the block size; null if the text has another format.</summary>
     public static long? TryParseFreeBytes(string blocksAndSize) =>
-        blocksAndSize.Split(' ') is [var blocks, var size] && FileFacts.Number(blocks) is { } count && FileFacts.Number(size) is { } bytes
-        && (UInt128)count * bytes is var free && free <= long.MaxValue
+        blocksAndSize.Split(' ') is [var blocks, var size]
+        && FileFacts.Number(blocks) is { } count
+        && FileFacts.Number(size) is { } bytes
+        && (UInt128)count * bytes is var free
+        && free <= long.MaxValue
             ? (long)free
             : null;
 
-    /// <summary>What cannot be understood must not pass for nothing that stands there: it is as if nobody had looked.</summary>
-    private FileQueryResult With(string kind, string value, bool isTargetWhole) => kind switch
+    /// <summary>Adds a fact. A fact that cannot be parsed counts as unknown, not as a missing file.</summary>
+    private FileQueryResult With(string kind, string value, bool areTargetsComplete) => kind switch
     {
-        "i" when FileFacts.TryParse(value) is { } itself =>
-            this with { IsEntryKnown = true, Entry = itself, IsTargetKnown = !itself.IsLink || isTargetWhole, Target = itself.IsLink ? null : itself },
+        "i" when FileFacts.TryParse(value) is { } entry => this with
+        {
+            IsEntryKnown = true, Entry = entry, IsTargetKnown = !entry.IsLink || areTargetsComplete, Target = entry.IsLink ? null : entry,
+        },
         "t" when FileFacts.TryParse(value) is { } target => this with { IsTargetKnown = true, Target = target },
         "i" => this with { IsEntryKnown = false, Entry = null, IsTargetKnown = false, Target = null },
         "t" => this with { IsTargetKnown = false, Target = null },
@@ -81,7 +91,7 @@ internal sealed record FileQueryResult
         _ => this,
     };
 
-    private static bool IsWhole(byte[] head, FileFacts? file) => file switch
+    private static bool IsComplete(byte[] head, FileFacts? file) => file switch
     {
         { IsRegularFile: true } => (ulong)head.Length == Math.Min(file.Size, HeadLength),
         { IsBlockDevice: true } => head.Length == HeadLength,
@@ -89,45 +99,45 @@ internal sealed record FileQueryResult
     };
 
     /// <summary>
-    /// The first bytes of several files, with the boot id before, between and behind them. Where a file contains it as well, something is left over, and none
-    /// of them is believed.
+    /// The first bytes of several files, separated and enclosed by the boot id. If a file contains the boot id, there are too many
+    /// separators, and all heads are discarded.
     /// </summary>
-    private static List<(string Path, byte[] Head)> ParseHeads(ReadOnlySpan<byte> told, List<string> paths)
+    private static List<(string Path, byte[] Head)> ParseHeads(ReadOnlySpan<byte> output, List<string> paths)
     {
         var heads = new List<(string, byte[])>();
-        if (told.Length < LengthOfBootId)
+        if (output.Length < LengthOfBootId)
         {
             return heads;
         }
 
-        var between = told[..LengthOfBootId];
-        told = told[LengthOfBootId..];
+        var separator = output[..LengthOfBootId];
+        output = output[LengthOfBootId..];
         foreach (var path in paths)
         {
-            var end = told.IndexOf(between);
+            var end = output.IndexOf(separator);
             if (end is < 0 or > HeadLength)
             {
                 return [];
             }
 
-            heads.Add((path, told[..end].ToArray()));
-            told = told[(end + LengthOfBootId)..];
+            heads.Add((path, output[..end].ToArray()));
+            output = output[(end + LengthOfBootId)..];
         }
 
-        return told.IsEmpty ? heads : [];
+        return output.IsEmpty ? heads : [];
     }
 
     /// <summary>The text up to the next NUL.</summary>
-    private static string? TakeField(ref ReadOnlySpan<byte> told)
+    private static string? TakeField(ref ReadOnlySpan<byte> output)
     {
-        var end = told.IndexOf((byte)0);
+        var end = output.IndexOf((byte)0);
         if (end < 0)
         {
             return null;
         }
 
-        var field = Encoding.UTF8.GetString(told[..end]);
-        told = told[(end + 1)..];
+        var field = Encoding.UTF8.GetString(output[..end]);
+        output = output[(end + 1)..];
         return field;
     }
 }

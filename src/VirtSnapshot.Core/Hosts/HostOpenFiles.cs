@@ -4,14 +4,14 @@ using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Hosts;
 
-/// <summary>Reads what <c>open-files.sh</c> tells of another host.</summary>
+/// <summary>Parses the output of <c>open-files.sh</c>.</summary>
 internal static partial class HostOpenFiles
 {
     /// <param name="host">The host's name.</param>
-    /// <param name="fields">The script's words.</param>
-    /// <param name="stat">The facts about a path there, through links.</param>
-    /// <exception cref="VirtSnapshotException"><c>ProgramMissing</c>: it could not look, which must not be taken for nobody.</exception>
-    /// <exception cref="IOException">It is not what the script tells.</exception>
+    /// <param name="fields">The fields of the script's output.</param>
+    /// <param name="stat">Returns the attributes of a path on the host, with links followed.</param>
+    /// <exception cref="VirtSnapshotException"><c>ProgramMissing</c>: GNU find is missing, so the list is empty although files are open.</exception>
+    /// <exception cref="IOException">The output has another format.</exception>
     public static OpenFiles Parse(string host, IReadOnlyList<string> fields, Func<string, FileFacts?> stat)
     {
         var files = new List<((ulong Device, ulong Inode) File, int ProcessId)>();
@@ -35,21 +35,22 @@ internal static partial class HostOpenFiles
                     devices.Add((file.Identity, new FileUser(0, fields[i + 1])));
                     i += 2;
                     break;
-                case "a" when ArgumentPattern().Match(fields[i + 1]) is { Success: true } argument && Id(argument.Groups["id"].Value) is { } id:
+                case "a" when ArgumentPattern().Match(fields[i + 1]) is { Success: true } argument
+                    && Id(argument.Groups["id"].Value) is { } id:
                     (arguments.TryGetValue(id, out var known) ? known : arguments[id] = []).Add(argument.Groups["text"].Value);
                     i++;
                     break;
                 default:
-                    throw new IOException($"The list of open files of host '{host}' cannot be understood.");
+                    throw new IOException($"The list of open files of host '{host}' cannot be parsed.");
             }
         }
 
         string Third(int at) => at + 2 < fields.Count ? fields[at + 2] : "";
 
-        // The script itself has a file open.
+        // The script itself has a file open, so the list is never empty.
         if (files.Count == 0)
         {
-            throw HostProgram.Missing("find", host, "it does not tell who has files open, as GNU find does");
+            throw HostProgram.Missing("find", host, "it does not list open files as GNU find does");
         }
 
         return new OpenFiles(

@@ -2,12 +2,12 @@ using System.Collections.Concurrent;
 
 namespace VirtSnapshot.Hosts;
 
-/// <summary>The shell scripts that are run on hosts. They lie beside the code, and their data comes as arguments only.</summary>
+/// <summary>The embedded shell scripts that run on hosts. Data is passed to them as arguments only.</summary>
 internal static class HostScriptText
 {
     private static readonly ConcurrentDictionary<string, string> Texts = new(StringComparer.Ordinal);
 
-    /// <summary>A script, without the lines that are for people alone.</summary>
+    /// <summary>The text of a script without comment lines.</summary>
     public static string Read(string name) => Texts.GetOrAdd(name, static name =>
     {
         using var stream = typeof(HostScriptText).Assembly.GetManifestResourceStream(name)!;

@@ -3,106 +3,106 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Hosts;
 
 /// <summary>
-/// The machine that a hypervisor runs on. Whatever touches that machine's files or programs goes through here, so that no
-/// path of another machine is ever opened on this one. Arguments are lists; nothing is ever put into a shell's text. On another
-/// machine everything may fail with <c>HostUnreachable</c>: then it is not known whether it was done.
+/// The machine that runs a hypervisor. All access to its files and programs goes through this interface, so that a path of another
+/// machine is never opened on this one. Arguments are lists and are never inserted into shell text. On another machine every call may
+/// fail with <c>HostUnreachable</c>; it is unknown then whether it took effect.
 /// </summary>
 internal interface IHost
 {
-    /// <summary>The host's own name.</summary>
+    /// <summary>The host name.</summary>
     string Name { get; }
 
-    /// <summary>The libvirt URI under which scripts that are started here reach the hypervisor.</summary>
+    /// <summary>The libvirt URI with which scripts started by this host reach the hypervisor.</summary>
     string HypervisorUri { get; }
 
-    /// <summary>Why nothing but libvirt leads to it, as the end of a sentence; null where its files and programs can be reached.</summary>
+    /// <summary>Why only libvirt reaches the host, as a clause for a message; null if its files and programs are accessible.</summary>
     string? WhyNoShell => null;
 
-    /// <summary>Runs a program to its end, with <c>LC_ALL=C</c>, as the user who touches the hypervisor's files.</summary>
+    /// <summary>Runs a program to its end, with <c>LC_ALL=C</c>, as the user who accesses the hypervisor's files.</summary>
     /// <exception cref="VirtSnapshotException"><c>ProgramMissing</c>, naming the package; <c>SudoRefused</c>; <c>HostUnreachable</c>.</exception>
     ProgramResult Run(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default);
 
-    /// <summary>Runs a program as root: through <c>sudo -n</c> where we are not.</summary>
+    /// <summary>Runs a program as root, through <c>sudo -n</c> if necessary.</summary>
     /// <exception cref="VirtSnapshotException"><c>ProgramMissing</c>, naming the package; <c>SudoRefused</c>; <c>HostUnreachable</c>.</exception>
     ProgramResult RunAsRoot(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default);
 
-    /// <summary>Starts a shell script that outlives us: in a session of its own, with a pipe from and to us.</summary>
+    /// <summary>Starts a shell script that survives this process: in a session of its own, with pipes for its stdin and stdout.</summary>
     IHostScript StartScript(string script, IReadOnlyList<string> arguments);
 
     /// <summary>
-    /// Looks at many paths at once, where each look is a journey. Until the answer is disposed of, what <see cref="Stat"/>, <see cref="ReadHead"/>,
-    /// <see cref="FreeSpace"/> and <see cref="CanWriteTo"/> say of them is of that moment, or of a later one. It changes nothing else: whoever
-    /// needs the truth of this very moment asks without it.
+    /// Queries many paths in one round trip and caches the results. Until the returned object is disposed of, <see cref="Stat"/>,
+    /// <see cref="ReadHead"/>, <see cref="FreeSpace"/> and <see cref="CanWriteTo"/> may return cached results for these paths. A caller that
+    /// needs the current state does not use it.
     /// </summary>
-    /// <returns>Null where there is nothing to gain.</returns>
+    /// <returns>Null if there is nothing to cache.</returns>
     IDisposable? ReadAhead(IEnumerable<string> paths);
 
-    /// <summary>Null where nothing stands. A link in the last part of the path is not followed unless asked for.</summary>
+    /// <summary>The attributes of a file; null if it does not exist. A link in the last part of the path is not followed by default.</summary>
     FileFacts? Stat(string path, bool followLink = false);
 
-    /// <summary>Free bytes for us in the file system of a directory or file.</summary>
+    /// <summary>The bytes available to the user in the file system of a directory or file.</summary>
     long FreeSpace(string path);
 
-    /// <summary>Whether files can be made in a directory.</summary>
+    /// <summary>Whether files can be created in a directory.</summary>
     bool CanWriteTo(string directory);
 
     /// <summary>The first bytes of a file, at most <paramref name="count"/>.</summary>
     byte[] ReadHead(string path, int count);
 
-    /// <summary>The plain files in a directory, as full paths; none where it cannot be read.</summary>
+    /// <summary>The files in a directory, as full paths; empty if it cannot be read.</summary>
     IReadOnlyList<string> ListFiles(string directory);
 
     /// <summary>
-    /// Makes a new file that only its owner can read (and the group that may write <paramref name="like"/>). It is complete and on
-    /// disk when this returns; its name is, after <see cref="SyncDirectory"/>.
+    /// Creates a new file that only its owner can access, and the group if it has access to <paramref name="like"/>. Its content is flushed to
+    /// disk; its name is after <see cref="SyncDirectory"/>.
     /// </summary>
-    /// <exception cref="IOException">Something stands there already, be it a link to nothing, or it could not be made. Nothing is left behind.</exception>
-    /// <exception cref="UnauthorizedAccessException">The folder cannot be written to.</exception>
+    /// <exception cref="IOException">The path exists, also as a dangling link, or the file cannot be created. No file is left.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder is not writable.</exception>
     void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? like);
 
-    /// <summary>Makes the names in a folder as durable as the files behind them.</summary>
+    /// <summary>Flushes a folder's entries to disk.</summary>
     void SyncDirectory(string path);
 
-    /// <summary>Removes a file; one that is gone already is fine.</summary>
+    /// <summary>Deletes a file. A missing file is no error.</summary>
     void Delete(string path);
 
-    /// <summary>Looks who has which file open, as far as we may see.</summary>
+    /// <summary>Lists which processes have which files open, as far as the user may see them.</summary>
     OpenFiles ReadOpenFiles();
 
-    /// <summary>Takes a lock that ends with this process, or our connection to the host, at the latest; null where somebody else holds it.</summary>
-    /// <exception cref="IOException">The lock's file cannot be made.</exception>
+    /// <summary>Takes a lock. It ends at the latest with this process or its connection to the host. Null if another run holds it.</summary>
+    /// <exception cref="IOException">The lock file cannot be created.</exception>
     IDisposable? TryLock(string name);
 }
 
-/// <summary>A script that runs beside us. Disposing of it closes its input and leaves it running.</summary>
+/// <summary>A script that runs in the background. Disposing of it closes its stdin and leaves it running.</summary>
 internal interface IHostScript : IDisposable
 {
-    /// <summary>Its process on the machine that it runs on; 0 where that has not told it.</summary>
+    /// <summary>Its process id on the machine that it runs on; 0 if not yet known.</summary>
     int ProcessId { get; }
 
     /// <summary>The machine that it runs on.</summary>
     string HostName { get; }
 
-    /// <summary>Writes a line to the script's input.</summary>
-    /// <exception cref="IOException">The script is gone.</exception>
+    /// <summary>Writes a line to the script's stdin.</summary>
+    /// <exception cref="IOException">The script has ended.</exception>
     void WriteLine(string line);
 
-    /// <summary>The next line of the script's output; null when it ended, was let go, or the time is over.</summary>
+    /// <summary>Reads the next line of the script's stdout; null if it has ended, was disposed of, or the time is over.</summary>
     string? ReadLine(TimeSpan time);
 }
 
-/// <summary>How a program ended, and what it said.</summary>
+/// <summary>Exit code, stdout and stderr of a program.</summary>
 internal sealed record ProgramResult(string Program, int ExitCode, string Output, string Errors)
 {
     public bool Succeeded => ExitCode == 0;
 
-    /// <summary>One line to put into an error.</summary>
+    /// <summary>stderr as one line, for error messages.</summary>
     public string ToolError
     {
         get
         {
-            var said = string.Join(' ', Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
-            return said.Length == 0 ? $"{Program} ended with exit code {ExitCode} and said nothing" : said;
+            var line = string.Join(' ', Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+            return line.Length == 0 ? $"{Program} ended with exit code {ExitCode} and no error message" : line;
         }
     }
 }

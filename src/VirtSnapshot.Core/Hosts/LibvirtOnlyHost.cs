@@ -3,13 +3,13 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Hosts;
 
 /// <summary>
-/// Another machine of which only its libvirt is in reach: behind <c>qemu+tls</c>, <c>qemu+tcp</c> or a forwarded socket. Its files and programs are
-/// not; the lock and the scripts that have to outlive us are on this machine, and reach the hypervisor as we do.
+/// A remote host of which only libvirt is accessible: behind <c>qemu+tls</c>, <c>qemu+tcp</c> or a forwarded socket. Lock and background scripts
+/// run on this machine, and use the same URI.
 /// </summary>
-/// <param name="name">What the machine calls itself.</param>
-/// <param name="uri">The URI that was asked for.</param>
-/// <param name="why">Why nothing else leads there.</param>
-/// <param name="subject">What its errors are about.</param>
+/// <param name="name">The host name that the machine reports.</param>
+/// <param name="uri">The given URI.</param>
+/// <param name="why">Why files and programs are not accessible, as a clause.</param>
+/// <param name="subject">The target object of its errors.</param>
 internal sealed class LibvirtOnlyHost(string name, string uri, string why, object subject) : IHost
 {
     private readonly LocalHost here = new(uri);
@@ -52,6 +52,6 @@ internal sealed class LibvirtOnlyHost(string name, string uri, string why, objec
         FailureKind.NotImplemented,
         "RemoteHostNotSupported",
         subject,
-        $"This needs more of the host than its libvirt: {WhyNoShell}. Nothing was touched. "
-        + "Use a URI over ssh ('qemu+ssh://root@host/system'), run this command on that machine, or take method 'libvirt-volume', which needs nothing else.");
+        $"This needs access to the host's files and programs: {WhyNoShell}. Nothing was touched. "
+        + "Use a URI over ssh ('qemu+ssh://root@host/system'), run this command on that machine, or use the method 'libvirt-volume'.");
 }

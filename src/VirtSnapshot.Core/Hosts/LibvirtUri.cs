@@ -2,14 +2,14 @@ using System.Globalization;
 
 namespace VirtSnapshot.Hosts;
 
-/// <summary>A libvirt URI taken apart: https://libvirt.org/uri.html. Not with .NET's Uri, which writes a server's name in small letters.</summary>
+/// <summary>A parsed libvirt URI: https://libvirt.org/uri.html. .NET's Uri is not used, since it converts host names to lower case.</summary>
 /// <param name="Driver">The hypervisor's driver: <c>qemu</c>.</param>
-/// <param name="Transport">What stands behind the plus sign.</param>
-/// <param name="User">The user on the other machine.</param>
-/// <param name="Server">The other machine; empty for this one.</param>
-/// <param name="Port">Its port.</param>
-/// <param name="Path">From the slash on: <c>/system</c>.</param>
-/// <param name="Parameters">What stands behind the question mark.</param>
+/// <param name="Transport">The text after the plus sign.</param>
+/// <param name="User">The user on the remote host.</param>
+/// <param name="Server">The remote host; empty for the local one.</param>
+/// <param name="Port">The port.</param>
+/// <param name="Path">The path with its slash: <c>/system</c>.</param>
+/// <param name="Parameters">The query parameters.</param>
 internal sealed record LibvirtUri(
     string Driver, string? Transport, string? User, string Server, int? Port, string Path, IReadOnlyDictionary<string, string> Parameters)
 {
@@ -17,13 +17,13 @@ internal sealed record LibvirtUri(
 
     public bool HasServer => Server.Length > 0;
 
-    /// <summary>Whether it leads through ssh, whatever library libvirt itself speaks it with.</summary>
+    /// <summary>Whether the transport is ssh, with any of libvirt's implementations.</summary>
     public bool IsOverSsh => Transport is "ssh" or "libssh" or "libssh2";
 
-    /// <summary>A user's own hypervisor, which needs no root.</summary>
+    /// <summary>Whether it is a user's session daemon, which needs no root permission.</summary>
     public bool IsSession => OnItsHost.Split('?')[0].EndsWith("/session", StringComparison.Ordinal);
 
-    /// <summary>The same hypervisor as programs on its own machine name it.</summary>
+    /// <summary>The URI of the same hypervisor for programs on its host.</summary>
     public string OnItsHost
     {
         get
@@ -37,7 +37,7 @@ internal sealed record LibvirtUri(
         }
     }
 
-    /// <returns>Null where it is none: an alias, say.</returns>
+    /// <returns>Null if the text is not a URI, for instance an alias.</returns>
     public static LibvirtUri? TryParse(string text)
     {
         var (scheme, rest) = Cut(text, "://");
@@ -74,7 +74,7 @@ internal sealed record LibvirtUri(
         return parameters;
     }
 
-    /// <summary>An address of IPv6 stands in brackets.</summary>
+    /// <summary>Splits server and port. An IPv6 address is enclosed in brackets.</summary>
     private static (string Server, int? Port) SplitPort(string text)
     {
         var end = text.StartsWith('[') ? text.IndexOf(']', StringComparison.Ordinal) + 1 : text.IndexOf(':', StringComparison.Ordinal);

@@ -3,14 +3,14 @@ using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Hosts;
 
-/// <summary>Who has which file open on this machine.</summary>
+/// <summary>The open files of this machine.</summary>
 internal sealed partial class LocalHost
 {
     public OpenFiles ReadOpenFiles() => ReadAsRoot() ?? new(
         ProcessFiles().Concat(LoopFiles()).ToLookup(found => found.File, found => (found.User, found.Arguments)),
         FileApi.TryStat);
 
-    /// <summary>Whoever is not root does not see who has which file open. Null where root's eyes are not to be had, or not needed.</summary>
+    /// <summary>Lists open files as root, since other users cannot see all processes. Null if there is no root access, or if it is not needed.</summary>
     private OpenFiles? ReadAsRoot() => MayBecomeRoot && TryAsRoot("sh", ["-c", HostScriptText.Read("open-files.sh")]) is { } result
         ? HostOpenFiles.Parse(Name, result.Output.Split('\0')[..^1], FileApi.TryStat)
         : null;
@@ -26,7 +26,7 @@ internal sealed partial class LocalHost
                 return files.Select(file => (file, new FileUser(id, Path.GetFileName(arguments[0])), (IReadOnlyList<string>)arguments));
             });
 
-    /// <summary>A file behind a loop device is held by the kernel, and in nobody's descriptors.</summary>
+    /// <summary>A file behind a loop device is opened by the kernel, and by no process.</summary>
     private static IEnumerable<((ulong Device, ulong Inode) File, FileUser User, IReadOnlyList<string> Arguments)> LoopFiles()
     {
         foreach (var device in Directory.EnumerateDirectories("/sys/block", "loop*"))
@@ -39,7 +39,7 @@ internal sealed partial class LocalHost
         }
     }
 
-    /// <summary>Null where the device has no file behind it, which may end at any moment.</summary>
+    /// <summary>The backing file of a loop device; null if it has none. It may be detached at any time.</summary>
     private static string? TryReadSetting(string setting)
     {
         try
@@ -66,7 +66,7 @@ internal sealed partial class LocalHost
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Gone meanwhile, or not ours to look into.
+            // The process has ended, or is not accessible.
             return [];
         }
     }

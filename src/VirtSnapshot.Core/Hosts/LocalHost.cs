@@ -5,7 +5,7 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Hosts;
 
 /// <summary>
-/// This machine. The hypervisor of the system has its files as root: what is denied to a user who is not, is done through <c>sudo -n</c> where that lets him.
+/// This machine. The system hypervisor's files belong to root: an access that is denied to another user is repeated through <c>sudo -n</c>.
 /// </summary>
 internal sealed partial class LocalHost(string hypervisorUri) : IHost
 {
@@ -18,14 +18,16 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
 
     private bool MayBecomeRoot => !Environment.IsPrivilegedProcess && LibvirtUri.TryParse(hypervisorUri) is not { IsSession: true };
 
-    public ProgramResult Run(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default) => Run(program, arguments, null, cancellation);
+    public ProgramResult Run(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default) =>
+        Run(program, arguments, null, cancellation);
 
     public ProgramResult RunAsRoot(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default) =>
         RunAsRoot(program, arguments, null, cancellation);
 
-    // setsid: in a session of its own, for Ctrl+C is for us, who know whether it may end. Not sudo itself: whom it knows, it knows by his terminal.
+    // setsid: Ctrl+C at the terminal must not end the program, only this process may. sudo itself stays in the session, since it caches
+    // credentials per terminal.
     private ProgramResult Run(string program, IReadOnlyList<string> arguments, byte[]? input, CancellationToken cancellation) =>
-        RunToEnd(HostProgram.Start("setsid", [program, .. arguments]), program, input, "it is not there", cancellation);
+        RunToEnd(HostProgram.Start("setsid", [program, .. arguments]), program, input, "it is not installed", cancellation);
 
     private ProgramResult RunAsRoot(string program, IReadOnlyList<string> arguments, byte[]? input, CancellationToken cancellation)
     {
@@ -35,7 +37,7 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
         }
 
         var sudo = HostProgram.Start("sudo", ["-n", "--", "setsid", "--wait", program, .. arguments]);
-        var result = RunToEnd(sudo, program, input, "root does not find it", cancellation);
+        var result = RunToEnd(sudo, program, input, "it is not in root's PATH", cancellation);
         return !result.Succeeded && result.Errors.StartsWith("sudo: ", StringComparison.Ordinal)
             ? throw HostProgram.SudoRefused(Name, Environment.UserName, result.ToolError)
             : result;
@@ -60,7 +62,7 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
 
     public IHostScript StartScript(string script, IReadOnlyList<string> arguments)
     {
-        // setsid: a signal to our process group or the end of our terminal must not reach it.
+        // setsid: signals to this process group, or the end of its terminal, must not end the script.
         var process = HostProgram.Start("setsid", ["sh", "-c", script, .. arguments]);
         process.ErrorDataReceived += static (_, _) => { };
         process.BeginErrorReadLine();
@@ -76,7 +78,9 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
             () => FileApi.Stat(path, followLink),
             "stat",
             [.. follow, "-c", FileFacts.StatFormat, "--", path],
-            result => result.Succeeded ? FileFacts.Parse(result.Output.Trim()) : ToolError.IsNothingThere(result.Errors) ? null : throw new IOException($"{path}: {result.ToolError}"));
+            result => result.Succeeded ? FileFacts.Parse(result.Output.Trim())
+                : ToolError.IsNothingThere(result.Errors) ? null
+                : throw new IOException($"{path}: {result.ToolError}"));
     }
 
     public long FreeSpace(string path) => new DriveInfo(path).AvailableFreeSpace;
@@ -93,7 +97,9 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
         },
         "sh",
         ["-c", "head -c \"$1\" -- \"$2\" | base64 -w 0", "head", $"{count}", path],
-        result => result.Succeeded && result.Errors.Length == 0 ? Convert.FromBase64String(result.Output) : throw new IOException($"{path}: {result.ToolError}"));
+        result => result.Succeeded && result.Errors.Length == 0
+            ? Convert.FromBase64String(result.Output)
+            : throw new IOException($"{path}: {result.ToolError}"));
 
     public IReadOnlyList<string> ListFiles(string directory)
     {
@@ -112,8 +118,15 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
     public void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? like)
     {
         var bytes = content.ToArray();
-        string[] others = like is null ? [] : [$"{like.Owner}", $"{like.Group}", Convert.ToString(like.Mode & (int)GroupAccess | (int)OwnerOnly, 8)];
-        OrAsRoot(() => CreateOwnFile(path, bytes, like), "sh", ["-c", HostScriptText.Read("create-file.sh"), "sh", path, $"{bytes.Length}", .. others], path, bytes);
+        string[] others = like is null
+            ? []
+            : [$"{like.Owner}", $"{like.Group}", Convert.ToString(like.Mode & (int)GroupAccess | (int)OwnerOnly, 8)];
+        OrAsRoot(
+            () => CreateOwnFile(path, bytes, like),
+            "sh",
+            ["-c", HostScriptText.Read("create-file.sh"), "sh", path, $"{bytes.Length}", .. others],
+            path,
+            bytes);
     }
 
     public void SyncDirectory(string path) => OrAsRoot(() => FileApi.SyncDirectory(path), "sync", ["--", path], path);
@@ -134,7 +147,7 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
 
     private static void CreateOwnFile(string path, byte[] content, FileFacts? like)
     {
-        // O_CREAT|O_EXCL: fails where anything stands, a dangling link included.
+        // O_CREAT|O_EXCL: fails if the path exists, also as a dangling link.
         using var file = new FileStream(path, new FileStreamOptions
         {
             Mode = FileMode.CreateNew,
@@ -161,7 +174,7 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
         }
     }
 
-    /// <summary>A program that ends without having read all is no failure of ours: it says what is wrong.</summary>
+    /// <summary>Writes the program's stdin. If it ends early, its exit code and stderr show the cause.</summary>
     private static void Feed(Process process, byte[]? input)
     {
         try
@@ -189,10 +202,12 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
         arguments,
         result => result.Succeeded
             ? true
-            : throw (ToolError.IsNoPermission(result.Errors) ? new UnauthorizedAccessException($"{path}: {result.ToolError}") : new IOException($"{path}: {result.ToolError}")),
+            : throw (ToolError.IsNoPermission(result.Errors)
+                ? new UnauthorizedAccessException($"{path}: {result.ToolError}")
+                : new IOException($"{path}: {result.ToolError}")),
         input);
 
-    /// <summary>As we are; and where that is denied, through sudo, if that lets us.</summary>
+    /// <summary>Makes an access as the current user; if it is denied, it is repeated through sudo, if sudo allows it.</summary>
     private T OrAsRoot<T>(Func<T> own, string program, IReadOnlyList<string> arguments, Func<ProgramResult, T> read, byte[]? input = null)
     {
         try
@@ -210,7 +225,7 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
         }
     }
 
-    /// <returns>Null where sudo does not let us.</returns>
+    /// <returns>Null if sudo does not allow it.</returns>
     private ProgramResult? TryAsRoot(string program, IReadOnlyList<string> arguments, byte[]? input = null)
     {
         try
@@ -227,7 +242,7 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
     {
         var path = Path.Combine(PrivateFolder.Open(), name + ".lock");
 
-        // Not a FileStream: it takes a lock of its own as it opens, and fails where somebody else has the file locked.
+        // Not a FileStream: it takes a lock when it is opened, and fails if another process has locked the file.
         var file = FileApi.OpenOrCreate(path, OwnerOnly);
         try
         {
@@ -254,7 +269,7 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
         }
         catch (InvalidOperationException)
         {
-            // Ended by itself meanwhile.
+            // It has already ended.
         }
     }
 }

@@ -20,8 +20,8 @@ internal sealed class LocalScript(Process process) : IHostScript
         }
         catch (InvalidOperationException e)
         {
-            // Its pipes are closed already.
-            throw new IOException("The script was let go.", e);
+            // Its pipes are closed.
+            throw new IOException("The script was disposed of.", e);
         }
     }
 
@@ -34,12 +34,12 @@ internal sealed class LocalScript(Process process) : IHostScript
         }
         catch (Exception e) when (e is InvalidOperationException or AggregateException { InnerException: IOException or InvalidOperationException })
         {
-            // Its pipes are closed, or broken.
+            // Its pipes are closed or broken.
             return null;
         }
     }
 
-    /// <summary>Says that there is no more to come.</summary>
+    /// <summary>Closes the script's stdin.</summary>
     public void CloseInput()
     {
         try
@@ -48,7 +48,7 @@ internal sealed class LocalScript(Process process) : IHostScript
         }
         catch (IOException)
         {
-            // It is gone, and with it the other end.
+            // The script has ended, and the pipe is broken.
         }
     }
 

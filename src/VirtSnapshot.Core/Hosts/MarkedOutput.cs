@@ -2,37 +2,37 @@ using System.Diagnostics;
 
 namespace VirtSnapshot.Hosts;
 
-/// <summary>What a process prints, as it comes; answers in it stand between marks.</summary>
+/// <summary>Collects the output of a process and finds the parts that marks enclose.</summary>
 internal sealed class MarkedOutput
 {
-    private readonly List<byte> heard = [];
+    private readonly List<byte> received = [];
     private bool hasEnded;
 
-    public MarkedOutput(Stream stream) => _ = ListenAsync(stream);
+    public MarkedOutput(Stream stream) => _ = ReceiveAsync(stream);
 
-    /// <summary>What was heard until now counts no more.</summary>
-    public void Forget()
+    /// <summary>Discards what was received so far.</summary>
+    public void Clear()
     {
-        lock (heard)
+        lock (received)
         {
-            heard.Clear();
+            received.Clear();
         }
     }
 
-    /// <summary>Waits for what stands between the mark's first two places.</summary>
+    /// <summary>Waits for the output between the first two occurrences of a mark.</summary>
     /// <param name="mark">The mark.</param>
-    /// <param name="hasTail">Whether a line follows the second one.</param>
-    /// <returns>The answer, and that line; null where the output ended before.</returns>
-    public (byte[] Answer, byte[] Tail)? WaitForAnswer(byte[] mark, bool hasTail)
+    /// <param name="hasTail">Whether a line follows the second occurrence.</param>
+    /// <returns>The output, and that line; null if the stream ended before.</returns>
+    public (byte[] Content, byte[] Tail)? WaitForContent(byte[] mark, bool hasTail)
     {
-        // So as not to look through it all again with each new piece.
+        // The search continues where the last one ended.
         var begin = -1;
         var from = 0;
-        lock (heard)
+        lock (received)
         {
             while (true)
             {
-                var span = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(heard);
+                var span = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(received);
                 if (begin < 0 && span[from..].IndexOf(mark) is var first and >= 0)
                 {
                     begin = from + first + mark.Length;
@@ -59,53 +59,53 @@ internal sealed class MarkedOutput
                     return null;
                 }
 
-                Monitor.Wait(heard);
+                Monitor.Wait(received);
             }
         }
     }
 
-    /// <summary>Everything until the output ends, as long as it is waited for.</summary>
-    public byte[] WaitForEnd(TimeSpan patience)
+    /// <summary>All output until the stream ends or the time is over.</summary>
+    public byte[] WaitForEnd(TimeSpan timeout)
     {
         var waited = Stopwatch.StartNew();
-        lock (heard)
+        lock (received)
         {
-            while (!hasEnded && patience - waited.Elapsed is { Ticks: > 0 } rest)
+            while (!hasEnded && timeout - waited.Elapsed is { Ticks: > 0 } rest)
             {
-                Monitor.Wait(heard, rest);
+                Monitor.Wait(received, rest);
             }
 
-            return [.. heard];
+            return [.. received];
         }
     }
 
-    /// <summary>Nobody is to wait any more for what may still come.</summary>
+    /// <summary>Ends all waits for further output.</summary>
     public void End()
     {
-        lock (heard)
+        lock (received)
         {
             hasEnded = true;
-            Monitor.PulseAll(heard);
+            Monitor.PulseAll(received);
         }
     }
 
-    private async Task ListenAsync(Stream stream)
+    private async Task ReceiveAsync(Stream stream)
     {
         var buffer = new byte[16 * 1024];
         try
         {
             while (await stream.ReadAsync(buffer).ConfigureAwait(false) is > 0 and var count)
             {
-                lock (heard)
+                lock (received)
                 {
-                    heard.AddRange(buffer.AsSpan(0, count));
-                    Monitor.PulseAll(heard);
+                    received.AddRange(buffer.AsSpan(0, count));
+                    Monitor.PulseAll(received);
                 }
             }
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
-            // Nobody listens any more.
+            // The stream was closed.
         }
 
         End();

@@ -1,11 +1,11 @@
 namespace VirtSnapshot.Hosts;
 
-/// <summary>A folder of this machine that nobody else can look or write into, gone after a restart: for locks and sockets.</summary>
+/// <summary>A folder of this machine for locks and sockets that other users cannot access.</summary>
 internal static class PrivateFolder
 {
-    /// <summary>Makes it where it is not there. Root's lies where nobody else can put a link; a user's own in a folder that only he can write.</summary>
-    /// <exception cref="IOException">It cannot be made.</exception>
-    /// <exception cref="UnauthorizedAccessException">It cannot be made.</exception>
+    /// <summary>Creates it if necessary. Its parent folder is writable only for root, or only for the user, so that it cannot be replaced by a link.</summary>
+    /// <exception cref="IOException">It cannot be created.</exception>
+    /// <exception cref="UnauthorizedAccessException">It cannot be created.</exception>
     public static string Open()
     {
         var folder = Environment.IsPrivilegedProcess ? "/run/virtsnapshot" : Path.Combine(OwnFolder(), "virtsnapshot");
@@ -20,10 +20,12 @@ internal static class PrivateFolder
             return own;
         }
 
-        // Empty where the home is not to be had: it must not become a folder of wherever we are.
+        // Empty if there is no home directory. A relative path would then be below the current folder.
         var data = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create);
         return data.Length > 0
             ? data
-            : throw new IOException($"user '{Environment.UserName}' has no folder of his own: neither XDG_RUNTIME_DIR is set, nor a home directory ('{Environment.GetEnvironmentVariable("HOME")}') that he can write to");
+            : throw new IOException(
+                $"user '{Environment.UserName}' has no private folder: XDG_RUNTIME_DIR is not set, and the home directory "
+                + $"('{Environment.GetEnvironmentVariable("HOME")}') is not writable");
     }
 }

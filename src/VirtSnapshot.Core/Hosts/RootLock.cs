@@ -1,8 +1,8 @@
 namespace VirtSnapshot.Hosts;
 
 /// <summary>
-/// Root's lock of that name on this machine, for a user who may become root: all users of one hypervisor share it, and so do runs that come
-/// over ssh. A process of root's holds it, and ends with us.
+/// Root's lock of a given name on this machine, for a user with sudo. All users of a hypervisor share it, and so do runs over ssh. A root
+/// process holds it, and ends with this process.
 /// </summary>
 internal sealed class RootLock : IDisposable
 {
@@ -18,26 +18,29 @@ internal sealed class RootLock : IDisposable
         this.script = script;
     }
 
-    /// <summary>Takes it, where sudo lets us; else the user's own lock has to do.</summary>
-    /// <param name="own">The user's own lock, given back with it.</param>
+    /// <summary>Takes the lock if sudo allows it; else only the user's own lock is used.</summary>
+    /// <param name="own">The user's own lock, which is released together with it.</param>
     /// <param name="name">The name of both.</param>
-    /// <returns>Null where somebody else holds it; the user's own is given back then, too.</returns>
+    /// <returns>Null if another run holds it; the user's own lock is released then.</returns>
     public static IDisposable? TryAdd(IDisposable own, string name)
     {
         LocalScript script;
         try
         {
-            // Of a session of its own: Ctrl+C is for us, and we still need the lock to undo what was done.
+            // setsid: Ctrl+C must not release the lock, which is still needed for the undo.
             var process = HostProgram.Start(
                 "sudo",
-                ["-n", "--", "setsid", "--wait", "sh", "-c", HostScriptText.Read("lock.sh"), $"virtsnapshot-lock-{Guid.NewGuid():N}", name, "root", "infinity", ""]);
+                [
+                    "-n", "--", "setsid", "--wait", "sh", "-c", HostScriptText.Read("lock.sh"),
+                    $"virtsnapshot-lock-{Guid.NewGuid():N}", name, "root", "infinity", "",
+                ]);
             process.ErrorDataReceived += static (_, _) => { };
             process.BeginErrorReadLine();
             script = new LocalScript(process);
         }
         catch (VirtSnapshotException)
         {
-            // A machine without sudo.
+            // sudo is not installed.
             return own;
         }
 
@@ -59,7 +62,7 @@ internal sealed class RootLock : IDisposable
 
     public void Dispose()
     {
-        // The next run may be our own: it is given back when the process says no more.
+        // This process may take the lock again at once, so wait until the holder has ended.
         script.CloseInput();
         script.ReadLine(ReleaseTime);
         script.Dispose();

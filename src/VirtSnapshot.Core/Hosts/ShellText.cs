@@ -1,8 +1,8 @@
 namespace VirtSnapshot.Hosts;
 
 /// <summary>
-/// ssh hands the other side one text, which the user's login shell there takes apart again. The only place where arguments become
-/// such a text: in single quotes every character stands for itself, in every shell of the Bourne family.
+/// ssh passes one command line, which the user's login shell on the host parses. This is the only place where arguments become
+/// shell text: in single quotes, all characters are literal in every Bourne-compatible shell.
 /// </summary>
 internal static class ShellText
 {
@@ -10,6 +10,6 @@ internal static class ShellText
 
     public static string Quote(string word) => $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 
-    /// <summary>For a text of one line, to a shell that has the end of a line in <c>nl</c>.</summary>
+    /// <summary>Quotes for a single line of shell text; newlines come from the shell variable <c>nl</c>.</summary>
     public static string QuoteInLine(string word) => Quote(word).Replace("\n", "'\"$nl\"'", StringComparison.Ordinal);
 }

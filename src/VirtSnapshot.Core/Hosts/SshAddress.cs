@@ -3,21 +3,22 @@ using System.Globalization;
 namespace VirtSnapshot.Hosts;
 
 /// <summary>
-/// Where OpenSSH's client is to go, and how, as far as the libvirt URI says so. All else is the user's own ssh configuration: keys, agent,
-/// jump hosts, host keys.
+/// The ssh destination and options of a libvirt URI. Everything else is the user's own ssh configuration: keys, agent, jump hosts,
+/// host keys.
 /// </summary>
-/// <param name="Server">The machine, or an alias in the user's ssh configuration.</param>
-/// <param name="User">The user there.</param>
+/// <param name="Server">The host, or an alias in the user's ssh configuration.</param>
+/// <param name="User">The remote user.</param>
 /// <param name="Port">The port.</param>
 /// <param name="Program">The ssh program: the parameter <c>command</c>.</param>
 /// <param name="KeyFile">The private key: <c>keyfile</c>.</param>
-/// <param name="KnownHostsFile">The known host keys: <c>known_hosts</c>, of libvirt's libssh transports alone.</param>
+/// <param name="KnownHostsFile">The known host keys: <c>known_hosts</c>, only for libvirt's libssh transports.</param>
 /// <param name="HostKeyChecking">OpenSSH's <c>StrictHostKeyChecking</c>: from <c>no_verify</c>, or the libssh transports' <c>known_hosts_verify</c>.</param>
 internal sealed record SshAddress(
     string Server, string? User, int? Port, string Program, string? KeyFile, string? KnownHostsFile, string? HostKeyChecking)
 {
-    /// <summary>What a person would type to come there.</summary>
-    public string Command => string.Join(' ', [Program, .. Port is null ? Array.Empty<string>() : ["-p", $"{Port}"], User is null ? Server : $"{User}@{Server}"]);
+    /// <summary>The command line of a manual login.</summary>
+    public string Command =>
+        string.Join(' ', [Program, .. Port is null ? Array.Empty<string>() : ["-p", $"{Port}"], User is null ? Server : $"{User}@{Server}"]);
 
     public static SshAddress Of(LibvirtUri uri)
     {
@@ -31,7 +32,8 @@ internal sealed record SshAddress(
             parameters.GetValueOrDefault("keyfile"),
             isPlain ? null : parameters.GetValueOrDefault("known_hosts"),
             isPlain
-                ? int.TryParse(parameters.GetValueOrDefault("no_verify"), NumberStyles.Integer, CultureInfo.InvariantCulture, out var isOff) && isOff != 0 ? "no" : null
+                ? int.TryParse(parameters.GetValueOrDefault("no_verify"), NumberStyles.Integer, CultureInfo.InvariantCulture, out var isOff)
+                    && isOff != 0 ? "no" : null
                 : parameters.GetValueOrDefault("known_hosts_verify") switch
                 {
                     "ignore" => "no",
@@ -41,13 +43,17 @@ internal sealed record SshAddress(
     }
 
     /// <summary>The client's arguments up to the remote command.</summary>
-    /// <param name="controlPath">The socket of the connection that is kept open; null for none.</param>
+    /// <param name="controlPath">The control socket of the shared connection; null for none.</param>
     public IReadOnlyList<string> Arguments(string? controlPath)
     {
-        // Nothing is asked, nothing is forwarded, nothing is allotted that only a person at a terminal has use for.
-        List<string> arguments = ["-T", "-x", "-a", "-e", "none", "-o", "BatchMode=yes", "-o", "ClearAllForwardings=yes", "-o", "PermitLocalCommand=no", "-o", "RemoteCommand=none", "-o", "LogLevel=ERROR"];
+        // No prompts, no forwarding, no terminal.
+        List<string> arguments =
+        [
+            "-T", "-x", "-a", "-e", "none", "-o", "BatchMode=yes", "-o", "ClearAllForwardings=yes",
+            "-o", "PermitLocalCommand=no", "-o", "RemoteCommand=none", "-o", "LogLevel=ERROR",
+        ];
 
-        // As soon as libvirt's own connections are: a network that went away must not hold a run for long.
+        // The same keepalive times as for libvirt's connections: a network failure must not block a run for long.
         arguments.AddRange(["-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"]);
         if (controlPath is null)
         {

@@ -7,26 +7,26 @@ using System.Text;
 namespace VirtSnapshot.Hosts;
 
 /// <summary>
-/// The way to another host: OpenSSH's own client, which keeps the connection open in the background for the next minute
-/// (<c>ControlMaster</c>) and makes a new one by itself where that has died.
+/// The connection to a remote host: OpenSSH's client, which shares one connection between sessions (<c>ControlMaster</c>), keeps it open
+/// for a minute, and opens a new one if it was lost.
 /// </summary>
-[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "It lives as long as the process.")]
+[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "It exists as long as the process.")]
 internal sealed class SshConnection
 {
-    private const int QuestionsAtOnce = 4;
+    private const int MaxParallelRequests = 4;
 
-    // A server takes ten on one connection (MaxSessions), and another process may have some as well.
-    private const int SessionsOnOne = 8;
+    // A server allows ten sessions per connection (MaxSessions); another process may use some of them.
+    private const int MaxSessionsPerConnection = 8;
     private const int SshFailed = 255;
-    private const string Lost = "the connection was lost before an answer came";
+    private const string Lost = "the connection was lost before a reply was received";
     private const int LongestSocketPath = 107;
 
     private static readonly TimeSpan KeepFor = TimeSpan.FromSeconds(60);
     private static readonly ConcurrentDictionary<SshAddress, SshConnection> Known = new();
 
     private readonly SshAddress address;
-    private readonly SemaphoreSlim questions = new(QuestionsAtOnce);
-    private readonly object meeting = new();
+    private readonly SemaphoreSlim requests = new(MaxParallelRequests);
+    private readonly object userLock = new();
     private readonly List<(SshWorker Worker, bool AsRoot)> idle = [];
     private readonly List<int> sessions = [];
     private readonly Timer sweep;
@@ -40,45 +40,45 @@ internal sealed class SshConnection
         sweep = new Timer(_ => Sweep());
     }
 
-    /// <summary>How long the answer to a query is awaited, which takes a moment. A change may take hours and has no limit. Only tests set it.</summary>
+    /// <summary>The time limit of a query, which is short. A change may take hours and has no limit. Only tests set it.</summary>
     internal TimeSpan QueryTimeout { get; set; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>How often the other host was asked something.</summary>
+    /// <summary>The number of requests to the host.</summary>
     public int RoundTrips => roundTrips;
 
-    /// <summary>Found out with the first question.</summary>
+    /// <summary>The remote user, read with the first request.</summary>
     /// <exception cref="VirtSnapshotException"><c>HostUnreachable</c>.</exception>
     public HostUser User
     {
         get
         {
-            lock (meeting)
+            lock (userLock)
             {
                 if (user is { } known)
                 {
                     return known;
                 }
 
-                // Where sudo refuses, somebody may be about to allow it: asked again the next time.
-                var met = Meet();
-                user = met.SudoError is null ? met : null;
-                return met;
+                // A failure of sudo is not cached, since the administrator may correct its configuration.
+                var found = ReadUser();
+                user = found.SudoError is null ? found : null;
+                return found;
             }
         }
     }
 
     public static SshConnection To(SshAddress address) => Known.GetOrAdd(address, static address => new SshConnection(address));
 
-    /// <summary>Runs one of our scripts on the other host, to its end.</summary>
+    /// <summary>Runs one of the embedded scripts on the remote host, to its end.</summary>
     /// <param name="script">Its name.</param>
     /// <param name="arguments">Its arguments.</param>
-    /// <param name="asRoot">Whether it needs root.</param>
-    /// <param name="input">What it reads.</param>
-    /// <param name="holders">The locks without which nothing may be done: where one is not held any more, nothing is.</param>
-    /// <param name="isQuery">Whether it changes nothing and takes a moment: then it is run again where the connection was lost, and not waited for for ever.</param>
-    /// <param name="cancellation">Ends it, for a script that ends when its input closes.</param>
+    /// <param name="asRoot">Whether it needs root permission.</param>
+    /// <param name="input">Its stdin.</param>
+    /// <param name="holders">The locks that must be held; if one is lost, the script is not run.</param>
+    /// <param name="isQuery">Whether it changes nothing and is short. Then it is repeated after a lost connection, and has a time limit.</param>
+    /// <param name="cancellation">Ends the script by closing its stdin.</param>
     /// <exception cref="VirtSnapshotException"><c>HostUnreachable</c>, <c>HostSilent</c>, <c>SudoRefused</c> or <c>ProgramMissing</c>.</exception>
-    public HostResult Ask(
+    public HostResult Run(
         string script,
         IReadOnlyList<string> arguments,
         bool asRoot,
@@ -90,30 +90,32 @@ internal sealed class SshConnection
         RequireSudo(asRoot);
         if (cancellation.CanBeCanceled)
         {
-            // It may take hours, and others must not wait for it.
+            // It may take hours, and must not block other requests.
             return RunOnce(new HostQuery(script, arguments, input, holders ?? []), asRoot, isQuery, cancellation);
         }
 
-        questions.Wait(CancellationToken.None);
+        requests.Wait(CancellationToken.None);
         try
         {
             return RunOnce(new HostQuery(script, arguments, input, holders ?? []), asRoot, isQuery, cancellation);
         }
         catch (VirtSnapshotException e) when (isQuery && e.InnerException is EndOfStreamException)
         {
-            // By now ssh knows that the connection that was kept open is dead. Who was not let in would not be let in again.
+            // ssh has now detected that the shared connection is dead. A login failure is not repeated: it would fail again.
             return RunOnce(new HostQuery(script, arguments, input, holders ?? []), asRoot, isQuery, cancellation);
         }
         finally
         {
-            questions.Release();
+            requests.Release();
         }
     }
 
-    /// <summary>Starts a script that runs beside us, with a pipe from and to us. It reads the end of its input when we or the connection die.</summary>
+    /// <summary>
+    /// Starts a script that runs in the background, with pipes for its stdin and stdout. Its stdin ends when this process or the connection dies.
+    /// </summary>
     /// <param name="script">Its text.</param>
     /// <param name="arguments">Its name and arguments.</param>
-    /// <param name="asRoot">Whether it needs root.</param>
+    /// <param name="asRoot">Whether it needs root permission.</param>
     /// <exception cref="VirtSnapshotException"><c>HostUnreachable</c>, <c>SudoRefused</c> or <c>ProgramMissing</c>.</exception>
     public SshScript Start(string script, IReadOnlyList<string> arguments, bool asRoot)
     {
@@ -123,95 +125,102 @@ internal sealed class SshConnection
         return new SshScript(StartSession(HostScriptText.Read("start.sh"), ["start", mark, script, .. arguments], asRoot), mark, this);
     }
 
-    /// <summary>ssh, or sudo behind it, has ended without having run what it should.</summary>
-    public VirtSnapshotException Failure(string said, int exitCode)
+    /// <summary>The error for ssh, or sudo on the host, that ended before the script ran.</summary>
+    public VirtSnapshotException Failure(string stderr, int exitCode)
     {
-        var lines = said.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Where(line => !IsAboutSharing(line)).ToList();
-        if (exitCode != SshFailed && lines.Find(line => line.StartsWith("sudo: ", StringComparison.Ordinal)) is { } refusal)
+        var lines = stderr.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Where(line => !IsAboutSharing(line))
+            .ToList();
+        if (exitCode != SshFailed && lines.Find(line => line.StartsWith("sudo: ", StringComparison.Ordinal)) is { } sudoError)
         {
-            return SudoRefused(refusal, user?.HostName ?? address.Server);
+            return SudoRefused(sudoError, user?.HostName ?? address.Server);
         }
 
-        var words = string.Join(' ', lines).TrimEnd('.');
-        if (words.Contains($"failed to execute {address.Program}", StringComparison.Ordinal))
+        var text = string.Join(' ', lines).TrimEnd('.');
+        if (text.Contains($"failed to execute {address.Program}", StringComparison.Ordinal))
         {
-            return HostProgram.Missing(address.Program, Environment.MachineName, words);
+            return HostProgram.Missing(address.Program, Environment.MachineName, text);
         }
 
-        return words.Length > 0 ? Unreachable(words, null)
+        return text.Length > 0 ? Unreachable(text, null)
             : exitCode is SshFailed or (-1) ? Unreachable(Lost, new EndOfStreamException())
-            : Unreachable($"ssh ended with exit code {exitCode} and said nothing", null);
+            : Unreachable($"ssh ended with exit code {exitCode} and no error message", null);
     }
 
-    private VirtSnapshotException Silent() => new(
+    private VirtSnapshotException TimedOut() => new(
         FailureKind.OperationTimeout,
         "HostSilent",
         address.Server,
-        $"Host '{address.Server}' has not answered for {QueryTimeout.TotalSeconds:0} s when it was asked about files: something there hangs, as a file system does whose storage is gone. "
-        + "Mend that, and try again.");
+        $"Host '{address.Server}' did not return file attributes within {QueryTimeout.TotalSeconds:0} s. "
+        + "Check the host for a file system that hangs because its storage is lost, and try again.");
 
     private VirtSnapshotException Unreachable(string why, Exception? inner) => new(
         FailureKind.ConnectionError,
         "HostUnreachable",
         address.Server,
-        $"Host '{address.Server}' cannot be reached over ssh: {why}. '{address.Command} true' must work without asking for anything.",
+        $"Host '{address.Server}' cannot be reached over ssh: {why}. '{address.Command} true' must work without a prompt.",
         inner);
 
-    private VirtSnapshotException SudoRefused(string complaint, string host) => HostProgram.SudoRefused(host, address.User ?? Environment.UserName, complaint);
+    private VirtSnapshotException SudoRefused(string sudoError, string host) =>
+        HostProgram.SudoRefused(host, address.User ?? Environment.UserName, sudoError);
 
-    /// <summary>What ssh says of a shared connection that it then does without.</summary>
+    /// <summary>Whether ssh reports that it cannot use the shared connection. It then works without.</summary>
     private static bool IsAboutSharing(string line) =>
-        line.StartsWith("mux_client_", StringComparison.Ordinal) || line.StartsWith("ControlSocket ", StringComparison.Ordinal) || line.StartsWith("Control socket ", StringComparison.Ordinal);
+        line.StartsWith("mux_client_", StringComparison.Ordinal)
+        || line.StartsWith("ControlSocket ", StringComparison.Ordinal)
+        || line.StartsWith("Control socket ", StringComparison.Ordinal);
 
-    private HostUser Meet()
+    private HostUser ReadUser()
     {
-        HostResult answer;
+        HostResult result;
         try
         {
-            answer = RunOnce(new HostQuery("connect.sh", [], null, []), asRoot: false, isQuery: true, CancellationToken.None);
+            result = RunOnce(new HostQuery("connect.sh", [], null, []), asRoot: false, isQuery: true, CancellationToken.None);
         }
         catch (VirtSnapshotException e) when (e.InnerException is EndOfStreamException)
         {
-            answer = RunOnce(new HostQuery("connect.sh", [], null, []), asRoot: false, isQuery: true, CancellationToken.None);
+            result = RunOnce(new HostQuery("connect.sh", [], null, []), asRoot: false, isQuery: true, CancellationToken.None);
         }
 
-        var lines = answer.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var lines = result.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         if (lines.Length < 2 || !uint.TryParse(lines[0], NumberStyles.None, CultureInfo.InvariantCulture, out var id))
         {
-            throw Unreachable("its shell does not say who we are", null);
+            throw Unreachable("its shell does not return the user id", null);
         }
 
-        var sudo = lines.ElementAtOrDefault(2)?.Trim() ?? "it said nothing";
+        var sudo = lines.ElementAtOrDefault(2)?.Trim() ?? "it printed no error message";
         return new HostUser(id, lines[1], id == 0 || sudo == "yes" ? null : sudo, sudo != "missing");
     }
 
     private void RequireSudo(bool asRoot)
     {
-        if (asRoot && User is { SudoError: { } complaint } met)
+        if (asRoot && User is { SudoError: { } sudoError } current)
         {
-            throw met.HasSudo ? SudoRefused(complaint, met.HostName) : HostProgram.Missing("sudo", met.HostName, "it is not there, and we are not root");
+            throw current.HasSudo
+                ? SudoRefused(sudoError, current.HostName)
+                : HostProgram.Missing("sudo", current.HostName, "it is not installed, and the ssh user is not root");
         }
     }
 
-    private HostResult RunOnce(HostQuery question, bool asRoot, bool isQuery, CancellationToken cancellation)
+    private HostResult RunOnce(HostQuery query, bool asRoot, bool isQuery, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         Interlocked.Increment(ref roundTrips);
         var worker = TakeIdle(asRoot, out var lossesBefore) ?? new SshWorker(StartSession(HostQuery.Worker, ["worker"], asRoot));
         var isKept = false;
-        using var patience = isQuery ? new Timer(_ => worker.TimeOut(), null, QueryTimeout, Timeout.InfiniteTimeSpan) : null;
+        using var timer = isQuery ? new Timer(_ => worker.TimeOut(), null, QueryTimeout, Timeout.InfiniteTimeSpan) : null;
         try
         {
-            var answer = worker.Ask(question, cancellation);
+            var result = worker.Run(query, cancellation);
             cancellation.ThrowIfCancellationRequested();
-            if (answer is null)
+            if (result is null)
             {
                 if (worker.HasTimedOut)
                 {
-                    throw Silent();
+                    throw TimedOut();
                 }
 
-                if (worker.HasAnswered)
+                if (worker.HasReplied)
                 {
                     DropLost();
                     throw Unreachable(Lost, new EndOfStreamException());
@@ -227,7 +236,7 @@ internal sealed class SshConnection
             }
 
             isKept = true;
-            return answer;
+            return result;
         }
         finally
         {
@@ -246,7 +255,7 @@ internal sealed class SshConnection
     {
         lock (idle)
         {
-            NoticeLoss();
+            DetectLoss();
             lossesBefore = losses;
             var found = idle.FindLastIndex(kept => kept.AsRoot == asRoot);
             if (found < 0)
@@ -276,12 +285,12 @@ internal sealed class SshConnection
         }
     }
 
-    /// <summary>An administrator's shell that stays open for days need not keep connections for days.</summary>
+    /// <summary>Closes sessions that were not used for a while.</summary>
     private void Sweep()
     {
         lock (idle)
         {
-            NoticeLoss();
+            DetectLoss();
             DropIdle(worker => worker.IdleSince + KeepFor < DateTime.UtcNow);
             if (idle.Count == 0)
             {
@@ -290,8 +299,8 @@ internal sealed class SshConnection
         }
     }
 
-    /// <summary>Looks whether an idle session has ended.</summary>
-    private void NoticeLoss()
+    /// <summary>Checks whether an idle session has ended.</summary>
+    private void DetectLoss()
     {
         if (idle.Exists(kept => kept.Worker.HasEnded))
         {
@@ -300,8 +309,8 @@ internal sealed class SshConnection
     }
 
     /// <summary>
-    /// A session has ended by itself. The idle ones most likely used the connection that was lost with it, whether they have heard of that or not.
-    /// A change is not repeated, so it must not be sent on one of them.
+    /// Closes the idle sessions after one session was lost: they probably used the same connection, even if they have not detected the loss.
+    /// A change is not repeated, so it must not be sent through one of them.
     /// </summary>
     private void DropLost()
     {
@@ -327,7 +336,7 @@ internal sealed class SshConnection
         int shared;
         lock (sessions)
         {
-            shared = sessions.FindIndex(count => count < SessionsOnOne);
+            shared = sessions.FindIndex(count => count < MaxSessionsPerConnection);
             if (shared < 0)
             {
                 shared = sessions.Count;
@@ -337,7 +346,7 @@ internal sealed class SshConnection
             sessions[shared]++;
         }
 
-        // setsid: the interrupt that ends a command at our terminal is not meant for the connection, which the guard hangs on.
+        // setsid: Ctrl+C at the terminal must not end the connection, which the freeze guard needs.
         return new SshSession(
             HostProgram.Start("setsid", [
                 address.Program,
@@ -353,31 +362,32 @@ internal sealed class SshConnection
             });
     }
 
-    /// <summary>The socket of a connection that is kept open. Whoever comes by another way (another key, another program) has another.</summary>
+    /// <summary>The control socket of a shared connection. Each combination of program, key and host key options has its own.</summary>
     internal string? ControlPath(int shared)
     {
         try
         {
-            var way = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes($"{address.Program}\0{address.KeyFile}\0{address.KnownHostsFile}\0{address.HostKeyChecking}")));
+            var options = $"{address.Program}\0{address.KeyFile}\0{address.KnownHostsFile}\0{address.HostKeyChecking}";
+            var hash = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(options)));
             var folder = PrivateFolder.Open().Replace("%", "%%", StringComparison.Ordinal);
 
-            // %C is 40 characters of ssh's own for machine, port and user; while it makes the socket, it adds 17.
-            var path = Path.Combine(folder, $"ssh-{way[..8]}{shared}-%C");
+            // %C is replaced by 40 characters for host, port and user. While ssh creates the socket, its name is 17 characters longer.
+            var path = Path.Combine(folder, $"ssh-{hash[..8]}{shared}-%C");
             return path.Length - 2 + 40 + 17 <= LongestSocketPath ? path : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Slower without, but no less right.
+            // The connection is then not shared, which is slower.
             return null;
         }
     }
 }
 
-/// <summary>Who we are on another host.</summary>
-/// <param name="Id">The user's number.</param>
-/// <param name="HostName">What the host calls itself.</param>
-/// <param name="SudoError">Why sudo does not make us root; null where it does, or where we are root.</param>
-/// <param name="HasSudo">Whether sudo is there at all.</param>
+/// <summary>The user on another host.</summary>
+/// <param name="Id">The user id.</param>
+/// <param name="HostName">The name that the host reports.</param>
+/// <param name="SudoError">Why sudo fails; null if it works or is not needed.</param>
+/// <param name="HasSudo">Whether sudo is installed.</param>
 internal sealed record HostUser(uint Id, string HostName, string? SudoError, bool HasSudo)
 {
     public bool IsRoot => Id == 0;

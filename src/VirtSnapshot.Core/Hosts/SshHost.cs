@@ -5,15 +5,15 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Hosts;
 
 /// <summary>
-/// Another machine, reached over ssh. The hypervisor of the system has its files as root, so whoever is not root there goes through
-/// <c>sudo -n</c> to them; a user's own hypervisor (<c>/session</c>) has them as that user. Guards talk to libvirt alone and stay who we are.
+/// A remote host, reached over ssh. The files of the system hypervisor belong to root, so another user accesses them through
+/// <c>sudo -n</c>; the files of a session hypervisor (<c>/session</c>) belong to that user. Freeze guards use only libvirt and need no sudo.
 /// </summary>
 internal sealed class SshHost(SshConnection connection, string hypervisorUri, bool isSession) : IHost
 {
-    // Below what Linux takes as one argument (128 KiB), which the whole command is for the shell over there; each quote may become four.
-    private const int MostPathText = 24 * 1024;
+    // Linux limits one argument to 128 KiB, and the whole command is one argument of the remote shell. Quoting may need four bytes for one.
+    private const int MaxPathBytes = 24 * 1024;
 
-    private readonly ConcurrentDictionary<string, FileQueryResult> looks = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, FileQueryResult> cache = new(StringComparer.Ordinal);
     private readonly ConcurrentBag<SshLock> locks = [];
 
     public string Name => connection.User.HostName;
@@ -32,7 +32,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
 
     public IDisposable? ReadAhead(IEnumerable<string> paths)
     {
-        var fresh = paths.Where(path => !looks.ContainsKey(path)).Distinct(StringComparer.Ordinal).ToList();
+        var fresh = paths.Where(path => !cache.ContainsKey(path)).Distinct(StringComparer.Ordinal).ToList();
         if (fresh.Count == 0)
         {
             return null;
@@ -40,62 +40,65 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
 
         foreach (var part in InParts(fresh))
         {
-            foreach (var (path, look) in FileQueryResult.Parse(Ask("query-files.sh", part).Output, part))
+            foreach (var (path, cached) in FileQueryResult.Parse(QueryScript("query-files.sh", part).Output, part))
             {
-                looks.TryAdd(path, look);
+                cache.TryAdd(path, cached);
             }
         }
 
-        return new ReadAheadScope(() => fresh.ForEach(path => looks.TryRemove(path, out _)));
+        return new ReadAheadScope(() => fresh.ForEach(path => cache.TryRemove(path, out _)));
     }
 
     public FileFacts? Stat(string path, bool followLink = false)
     {
-        if (looks.TryGetValue(path, out var look) && (followLink ? look.IsTargetKnown : look.IsEntryKnown))
+        if (cache.TryGetValue(path, out var cached) && (followLink ? cached.IsTargetKnown : cached.IsEntryKnown))
         {
-            return followLink ? look.Target : look.Entry;
+            return followLink ? cached.Target : cached.Entry;
         }
 
         string[] follow = followLink ? ["-L"] : [];
-        var answer = Query("stat", [.. follow, "-c", FileFacts.StatFormat, "--", path]);
-        return answer.Succeeded ? FileFacts.Parse(answer.Text.Trim())
-            : ToolError.IsNothingThere(answer.Errors) ? null
-            : throw Failure(path, answer);
+        var result = Query("stat", [.. follow, "-c", FileFacts.StatFormat, "--", path]);
+        return result.Succeeded ? FileFacts.Parse(result.Text.Trim())
+            : ToolError.IsNothingThere(result.Errors) ? null
+            : throw Failure(path, result);
     }
 
     public long FreeSpace(string path)
     {
-        if (looks.TryGetValue(path, out var look) && look.FreeBytes is { } known)
+        if (cache.TryGetValue(path, out var cached) && cached.FreeBytes is { } known)
         {
             return known;
         }
 
-        var answer = Query("stat", ["-f", "-c", "%a %S", "--", path]);
-        return answer.Succeeded
-            ? FileQueryResult.TryParseFreeBytes(answer.Text.Trim()) ?? throw new IOException($"{path}: what 'stat' says of its file system cannot be understood.")
-            : throw Failure(path, answer);
+        var result = Query("stat", ["-f", "-c", "%a %S", "--", path]);
+        return result.Succeeded
+            ? FileQueryResult.TryParseFreeBytes(result.Text.Trim())
+                ?? throw new IOException($"{path}: the output of 'stat -f' cannot be parsed: '{result.Text.Trim()}'")
+            : throw Failure(path, result);
     }
 
-    public bool CanWriteTo(string directory) => looks.TryGetValue(directory, out var look) && look.IsWritable is { } known
+    public bool CanWriteTo(string directory) => cache.TryGetValue(directory, out var cached) && cached.IsWritable is { } known
         ? known
         : Query("test", ["-w", directory, "-a", "-x", directory]).Succeeded;
 
     public byte[] ReadHead(string path, int count)
     {
-        // What is shorter than all that was read ahead is known as a whole.
-        if (looks.TryGetValue(path, out var look) && look.Head is { } head && (count <= head.Length || head.Length < FileQueryResult.HeadLength))
+        // A cached head that is shorter than the maximum is the whole file.
+        if (cache.TryGetValue(path, out var cached)
+            && cached.Head is { } head
+            && (count <= head.Length || head.Length < FileQueryResult.HeadLength))
         {
             return head[..Math.Min(count, head.Length)];
         }
 
-        var answer = Query("head", ["-c", count.ToString(CultureInfo.InvariantCulture), "--", path]);
-        return answer.Succeeded ? answer.Output : throw Failure(path, answer);
+        var result = Query("head", ["-c", count.ToString(CultureInfo.InvariantCulture), "--", path]);
+        return result.Succeeded ? result.Output : throw Failure(path, result);
     }
 
     public IReadOnlyList<string> ListFiles(string directory)
     {
-        var answer = Ask("list-files.sh", [directory]);
-        return answer.Succeeded ? [.. answer.Fields.Where(name => name.Length > 0).Select(name => Path.Combine(directory, name))] : [];
+        var result = QueryScript("list-files.sh", [directory]);
+        return result.Succeeded ? [.. result.Fields.Where(name => name.Length > 0).Select(name => Path.Combine(directory, name))] : [];
     }
 
     public void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? like)
@@ -103,36 +106,36 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
         const int ownerOnly = 0x180; // 0600
         const int groupAccess = 0x30; // 0060
         string[] others = like is null ? [] : [$"{like.Owner}", $"{like.Group}", Convert.ToString(ownerOnly | (like.Mode & groupAccess), 8)];
-        var answer = Change("create-file.sh", [path, $"{content.Length}", .. others], FilesNeedRoot, content.ToArray());
-        looks.TryRemove(path, out _);
-        if (!answer.Succeeded)
+        var result = Change("create-file.sh", [path, $"{content.Length}", .. others], FilesNeedRoot, content.ToArray());
+        cache.TryRemove(path, out _);
+        if (!result.Succeeded)
         {
-            throw Failure(path, answer);
+            throw Failure(path, result);
         }
     }
 
     public void SyncDirectory(string path)
     {
-        // No look: on a busy disk it may take its time.
-        var answer = Change("run.sh", ["sync", "--", path], FilesNeedRoot);
-        RefuseMissing("sync", answer);
-        if (!answer.Succeeded)
+        // Not a query: a sync may exceed the time limit of queries on a busy disk.
+        var result = Change("run.sh", ["sync", "--", path], FilesNeedRoot);
+        RefuseMissing("sync", result);
+        if (!result.Succeeded)
         {
-            throw Failure(path, answer);
+            throw Failure(path, result);
         }
     }
 
     public void Delete(string path)
     {
-        var answer = Change("run.sh", ["rm", "-f", "--", path], FilesNeedRoot);
-        looks.TryRemove(path, out _);
-        if (!answer.Succeeded)
+        var result = Change("run.sh", ["rm", "-f", "--", path], FilesNeedRoot);
+        cache.TryRemove(path, out _);
+        if (!result.Succeeded)
         {
-            throw Failure(path, answer);
+            throw Failure(path, result);
         }
     }
 
-    public OpenFiles ReadOpenFiles() => HostOpenFiles.Parse(Name, Ask("open-files.sh", []).Fields, TryStat);
+    public OpenFiles ReadOpenFiles() => HostOpenFiles.Parse(Name, QueryScript("open-files.sh", []).Fields, TryStat);
 
     public IDisposable? TryLock(string name)
     {
@@ -147,10 +150,10 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
 
     private ProgramResult Run(string program, IReadOnlyList<string> arguments, bool asRoot, CancellationToken cancellation)
     {
-        looks.Clear();
-        var answer = Change(cancellation.CanBeCanceled ? "run-stoppable.sh" : "run.sh", [program, .. arguments], asRoot, cancellation: cancellation);
-        RefuseMissing(program, answer);
-        return new ProgramResult(program, answer.ExitCode, answer.Text, answer.Errors);
+        cache.Clear();
+        var result = Change(cancellation.CanBeCanceled ? "run-stoppable.sh" : "run.sh", [program, .. arguments], asRoot, cancellation: cancellation);
+        RefuseMissing(program, result);
+        return new ProgramResult(program, result.ExitCode, result.Text, result.Errors);
     }
 
     private FileFacts? TryStat(string path)
@@ -168,41 +171,41 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
     /// <summary>Runs a program that changes nothing.</summary>
     private HostResult Query(string program, IReadOnlyList<string> arguments)
     {
-        var answer = Ask("run.sh", [program, .. arguments]);
-        RefuseMissing(program, answer);
-        return answer;
+        var result = QueryScript("run.sh", [program, .. arguments]);
+        RefuseMissing(program, result);
+        return result;
     }
 
-    private HostResult Ask(string script, IReadOnlyList<string> arguments) =>
-        connection.Ask(script, arguments, FilesNeedRoot, isQuery: true);
+    private HostResult QueryScript(string script, IReadOnlyList<string> arguments) =>
+        connection.Run(script, arguments, FilesNeedRoot, isQuery: true);
 
-    /// <summary>Whoever has locked something and lost the lock must not change anything: then it is taken again, or not done.</summary>
+    /// <summary>Runs a script that changes something. If a lock was lost, it is taken again first; if that fails, the script is not run.</summary>
     private HostResult Change(string script, IReadOnlyList<string> arguments, bool asRoot, byte[]? input = null, CancellationToken cancellation = default)
     {
         while (true)
         {
             var held = locks.Where(taken => taken.Holder is not null).Select(taken => (Lock: taken, Holder: taken.Holder!.Value)).ToList();
-            var answer = connection.Ask(script, arguments, asRoot, input, [.. held.Select(taken => taken.Holder)], cancellation: cancellation);
-            if (!answer.IsLockLost)
+            var result = connection.Run(script, arguments, asRoot, input, [.. held.Select(taken => taken.Holder)], cancellation: cancellation);
+            if (!result.IsLockLost)
             {
-                return answer;
+                return result;
             }
 
             held.ForEach(taken => taken.Lock.TakeAgain(taken.Holder));
         }
     }
 
-    private void RefuseMissing(string program, HostResult answer)
+    private void RefuseMissing(string program, HostResult result)
     {
-        if (answer.IsProgramMissing)
+        if (result.IsProgramMissing)
         {
-            throw HostProgram.Missing(program, Name, "it is not there");
+            throw HostProgram.Missing(program, Name, "it is not installed");
         }
     }
 
-    private static Exception Failure(string path, HostResult answer) => ToolError.IsNoPermission(answer.Errors)
-        ? new UnauthorizedAccessException($"{path}: {answer.ToolError}")
-        : new IOException($"{path}: {answer.ToolError}");
+    private static Exception Failure(string path, HostResult result) => ToolError.IsNoPermission(result.Errors)
+        ? new UnauthorizedAccessException($"{path}: {result.ToolError}")
+        : new IOException($"{path}: {result.ToolError}");
 
     private static IEnumerable<List<string>> InParts(List<string> paths)
     {
@@ -211,7 +214,7 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
         foreach (var path in paths)
         {
             var own = System.Text.Encoding.UTF8.GetByteCount(path) + 3;
-            if (length + own > MostPathText && part.Count > 0)
+            if (length + own > MaxPathBytes && part.Count > 0)
             {
                 yield return part;
                 part = [];

@@ -1,8 +1,8 @@
 namespace VirtSnapshot.Hosts;
 
 /// <summary>
-/// A lock on another host: a process there holds it, and ends with our connection or when we give no sign of life. If the
-/// connection was lost, somebody else may have had the lock since: it is taken again before anything more is changed.
+/// A lock on another host. A process there holds it; it ends with the connection, or when it receives no heartbeat. After a lost
+/// connection, another run may have had the lock: it is taken again before the next change.
 /// </summary>
 internal sealed class SshLock : IDisposable
 {
@@ -30,7 +30,7 @@ internal sealed class SshLock : IDisposable
         beat = new Timer(_ => Beat(), null, TimeSpan.FromSeconds(BeatSeconds), TimeSpan.FromSeconds(BeatSeconds));
     }
 
-    /// <summary>Null where somebody else holds it.</summary>
+    /// <summary>Takes the lock; null if another run holds it.</summary>
     /// <exception cref="IOException">It cannot be taken.</exception>
     public static SshLock? TryTake(SshConnection connection, string name, bool asRoot)
     {
@@ -52,7 +52,7 @@ internal sealed class SshLock : IDisposable
         return null;
     }
 
-    /// <summary>Null where it was given back.</summary>
+    /// <summary>The process that holds it; null if it was released.</summary>
     public LockHolder? Holder
     {
         get
@@ -64,8 +64,8 @@ internal sealed class SshLock : IDisposable
         }
     }
 
-    /// <summary>Takes it again where the process that held it is gone.</summary>
-    /// <exception cref="VirtSnapshotException"><c>DomainLocked</c>: somebody else has it by now.</exception>
+    /// <summary>Takes it again if the process that held it has ended.</summary>
+    /// <exception cref="VirtSnapshotException"><c>DomainLocked</c>: another run has taken it.</exception>
     public void TakeAgain(LockHolder lost)
     {
         lock (change)
@@ -83,7 +83,8 @@ internal sealed class SshLock : IDisposable
                     FailureKind.ResourceBusy,
                     "DomainLocked",
                     name,
-                    $"The connection that the lock '{name}' hung on was lost, and another run has the lock by now. Nothing more was done. Wait until it has ended.");
+                    $"The lock '{name}' was lost with its connection, and another run has taken it. No further change was made. "
+                    + "Wait until the other run has ended.");
             }
         }
     }
@@ -93,7 +94,7 @@ internal sealed class SshLock : IDisposable
         beat.Dispose();
         lock (change)
         {
-            // The next run may be our own.
+            // This process may take the lock again at once, so wait until the holder has ended.
             isReleased = true;
             script.End(ReleaseTime);
         }
@@ -121,7 +122,7 @@ internal sealed class SshLock : IDisposable
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
-            // It is lost, or was given back; whoever relies on it finds out.
+            // The lock was lost or released. The next change checks it.
         }
     }
 }

@@ -4,16 +4,16 @@ using System.Text;
 
 namespace VirtSnapshot.Hosts;
 
-/// <summary>A script on another host, at the other end of an ssh connection.</summary>
+/// <summary>A script on another host that runs over ssh.</summary>
 internal sealed class SshScript : IHostScript
 {
-    private const int MostComplaints = 4096;
+    private const int MaxErrorLength = 4096;
 
     private readonly SshSession session;
     private readonly LocalScript pipe;
     private readonly string mark;
     private readonly SshConnection connection;
-    private readonly StringBuilder complaints = new();
+    private readonly StringBuilder errors = new();
 
     public SshScript(SshSession session, string mark, SshConnection connection)
     {
@@ -21,16 +21,16 @@ internal sealed class SshScript : IHostScript
         this.mark = mark;
         this.connection = connection;
         pipe = new LocalScript(session.Process);
-        session.Process.ErrorDataReceived += (_, line) => Hear(line.Data);
+        session.Process.ErrorDataReceived += (_, line) => AddError(line.Data);
         session.Process.BeginErrorReadLine();
     }
 
-    /// <summary>On the other host; told with its first line.</summary>
+    /// <summary>Its process id on the host, which is in its first line.</summary>
     public int ProcessId { get; private set; }
 
     public string HostName => connection.User.HostName;
 
-    /// <summary>Whether it is gone, or the connection to it.</summary>
+    /// <summary>Whether the script or its connection has ended.</summary>
     public bool HasEnded => session.HasEnded;
 
     public void WriteLine(string line) => pipe.WriteLine(line);
@@ -45,7 +45,7 @@ internal sealed class SshScript : IHostScript
                 return line;
             }
 
-            // A login shell may have had its own word before.
+            // A login shell may print text before it.
             var at = line.IndexOf(mark + " ", StringComparison.Ordinal);
             if (at >= 0 && int.TryParse(line.AsSpan(at + mark.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
             {
@@ -56,24 +56,24 @@ internal sealed class SshScript : IHostScript
         return null;
     }
 
-    /// <summary>Why nothing came of it.</summary>
+    /// <summary>The error for a script that did not start.</summary>
     public VirtSnapshotException Failure()
     {
-        // ssh may have something to say to it.
+        // ssh prints the cause before it ends.
         var exitCode = session.WaitForExitCode(TimeSpan.FromSeconds(2));
-        lock (complaints)
+        lock (errors)
         {
-            return connection.Failure(complaints.ToString(), exitCode);
+            return connection.Failure(errors.ToString(), exitCode);
         }
     }
 
-    /// <summary>Closes its input, and waits until it has ended over there.</summary>
-    public void End(TimeSpan patience)
+    /// <summary>Closes its stdin, and waits until it has ended on the host.</summary>
+    public void End(TimeSpan timeout)
     {
         if (!session.HasEnded)
         {
             session.CloseInput();
-            session.WaitForExitCode(patience);
+            session.WaitForExitCode(timeout);
         }
 
         Dispose();
@@ -81,13 +81,13 @@ internal sealed class SshScript : IHostScript
 
     public void Dispose() => session.Dispose();
 
-    private void Hear(string? line)
+    private void AddError(string? line)
     {
-        lock (complaints)
+        lock (errors)
         {
-            if (complaints.Length < MostComplaints)
+            if (errors.Length < MaxErrorLength)
             {
-                complaints.AppendLine(line);
+                errors.AppendLine(line);
             }
         }
     }

@@ -2,18 +2,18 @@ using System.Diagnostics;
 
 namespace VirtSnapshot.Hosts;
 
-/// <summary>One program on the other host, with pipes from and to it: one run of ssh here. Disposing of it closes its input and leaves it running.</summary>
+/// <summary>One program on the remote host: one ssh process here. Disposing of it closes its stdin and leaves it running.</summary>
 internal sealed class SshSession(Process process, Action release) : IDisposable
 {
     private int isDisposed;
 
     public Process Process => process;
 
-    /// <summary>Whether it is gone, or the connection to it.</summary>
+    /// <summary>Whether the program or its connection has ended.</summary>
     public bool HasEnded => isDisposed != 0 || process.HasExited;
 
-    /// <summary>How ssh ended; -1 where it has not.</summary>
-    public int WaitForExitCode(TimeSpan patience) => process.WaitForExit(patience) ? process.ExitCode : -1;
+    /// <summary>The exit code of ssh; -1 if it does not end in time.</summary>
+    public int WaitForExitCode(TimeSpan timeout) => process.WaitForExit(timeout) ? process.ExitCode : -1;
 
     public void CloseInput()
     {
@@ -23,7 +23,7 @@ internal sealed class SshSession(Process process, Action release) : IDisposable
         }
         catch (IOException)
         {
-            // It is gone, and with it the other end.
+            // The program has ended, and the pipe is broken.
         }
     }
 
@@ -35,7 +35,7 @@ internal sealed class SshSession(Process process, Action release) : IDisposable
         }
         catch (InvalidOperationException)
         {
-            // It has ended by itself meanwhile.
+            // It has already ended.
         }
     }
 

@@ -5,13 +5,13 @@ using System.Text;
 namespace VirtSnapshot.Hosts;
 
 /// <summary>
-/// A shell on the other host that answers one question after the other. Starting one takes a login there, with all that the user's
-/// shell does at that; a question then takes one journey.
+/// A shell on the remote host that executes one request after the other. Starting it needs a login, with everything that the user's
+/// shell does then; a request needs one round trip.
 /// </summary>
 internal sealed class SshWorker : IDisposable
 {
-    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(10);
 
     private readonly SshSession session;
     private readonly MarkedOutput output;
@@ -24,60 +24,61 @@ internal sealed class SshWorker : IDisposable
         errors = new MarkedOutput(session.Process.StandardError.BaseStream);
     }
 
-    /// <summary>Since when it has nothing to do.</summary>
+    /// <summary>When its last request ended.</summary>
     public DateTime IdleSince { get; set; }
 
     public bool HasEnded => session.HasEnded;
 
-    /// <summary>Whether it has ever answered: then what fails later is not a matter of being let in.</summary>
-    public bool HasAnswered { get; private set; }
+    /// <summary>Whether a request has succeeded. Later failures are then not login failures.</summary>
+    public bool HasReplied { get; private set; }
 
-    /// <summary>Whether its answer was not waited for.</summary>
+    /// <summary>Whether a request has exceeded its time limit.</summary>
     public bool HasTimedOut { get; private set; }
 
-    /// <summary>What was said on stderr since the last answer, to the end: what ssh says last is heard after it has ended.</summary>
-    public string Stderr => Encoding.UTF8.GetString(errors.WaitForEnd(EndPatience));
+    /// <summary>stderr since the last result, read to its end: the last lines of ssh arrive after it has ended.</summary>
+    public string Stderr => Encoding.UTF8.GetString(errors.WaitForEnd(EndTimeout));
 
-    /// <param name="question">What to do.</param>
-    /// <param name="cancellation">Ends it, for a script that ends when its input closes. Nothing more can be asked then.</param>
-    /// <returns>Null where no whole answer came.</returns>
-    public HostResult? Ask(HostQuery question, CancellationToken cancellation)
+    /// <param name="query">The request.</param>
+    /// <param name="cancellation">Ends the script by closing the worker's stdin. The worker cannot be used again.</param>
+    /// <returns>Null if the result is missing or incomplete.</returns>
+    public HostResult? Run(HostQuery query, CancellationToken cancellation)
     {
         var nonce = Convert.ToHexString(RandomNumberGenerator.GetBytes(12));
         var mark = $"vs-{nonce}";
 
-        // Before the first answer nothing is dropped: ssh may already have said why it fails.
-        if (HasAnswered)
+        // Nothing is discarded before the first result: ssh may already have printed why it fails.
+        if (HasReplied)
         {
-            output.Forget();
-            errors.Forget();
+            output.Clear();
+            errors.Clear();
         }
 
         using (cancellation.Register(Stop))
         {
-            if (!TryWrite(question.ToBytes(mark, readsOurs: cancellation.CanBeCanceled)))
+            if (!TryWrite(query.ToBytes(mark, takesWholeInput: cancellation.CanBeCanceled)))
             {
                 return null;
             }
 
             var markBytes = Encoding.ASCII.GetBytes(mark);
-            var said = errors.WaitForAnswer(markBytes, hasTail: true);
-            var printed = said is null ? null : output.WaitForAnswer(markBytes, hasTail: false);
-            if (said is not { } complaint || printed is not { } answer || !int.TryParse(complaint.Tail, NumberStyles.None, CultureInfo.InvariantCulture, out var result))
+            if (errors.WaitForContent(markBytes, hasTail: true) is not { } stderr
+                || output.WaitForContent(markBytes, hasTail: false) is not { } stdout
+                || !int.TryParse(stderr.Tail, NumberStyles.None, CultureInfo.InvariantCulture, out var exitCode))
             {
                 return null;
             }
 
-            HasAnswered = true;
-            var text = Encoding.UTF8.GetString(complaint.Answer);
-            return new HostResult(result, answer.Answer, text, IsProgramMissing: text == $"{nonce} missing", IsLockLost: text == $"{nonce} unlocked");
+            HasReplied = true;
+            var text = Encoding.UTF8.GetString(stderr.Content);
+            return new HostResult(
+                exitCode, stdout.Content, text, IsProgramMissing: text == $"{nonce} missing", IsLockLost: text == $"{nonce} unlocked");
         }
     }
 
-    /// <summary>How ssh ended, which it does soon after its pipes were closed.</summary>
-    public int ExitCode => session.WaitForExitCode(EndPatience);
+    /// <summary>The exit code of ssh, which ends soon after its pipes are closed.</summary>
+    public int ExitCode => session.WaitForExitCode(EndTimeout);
 
-    /// <summary>Ends the waiting for an answer, and the connection to where none came from.</summary>
+    /// <summary>Ends the wait for a result and the ssh process.</summary>
     public void TimeOut()
     {
         HasTimedOut = true;
@@ -86,24 +87,24 @@ internal sealed class SshWorker : IDisposable
 
     public void Dispose() => session.Dispose();
 
-    private bool TryWrite(byte[] question)
+    private bool TryWrite(byte[] request)
     {
         try
         {
             var stream = session.Process.StandardInput.BaseStream;
-            stream.Write(question);
+            stream.Write(request);
             stream.Flush();
             return true;
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
-            // ssh may have something to say to it.
-            session.WaitForExitCode(EndPatience);
+            // ssh prints the cause before it ends.
+            session.WaitForExitCode(EndTimeout);
             return false;
         }
     }
 
-    /// <summary>Its pipes need not close by that: the ssh that keeps the connection open has them as well.</summary>
+    /// <summary>Ends ssh and all waits. Its pipes may stay open, since the ssh process of the shared connection inherits them.</summary>
     private void Kill()
     {
         session.Kill();
@@ -111,11 +112,11 @@ internal sealed class SshWorker : IDisposable
         errors.End();
     }
 
-    /// <summary>The end of its input ends the program over there; where nobody is there any more, ssh is ended here.</summary>
+    /// <summary>Closing stdin ends the program on the host. If the host does not respond, the ssh process is killed.</summary>
     private void Stop()
     {
         session.CloseInput();
-        if (session.WaitForExitCode(StopPatience) < 0)
+        if (session.WaitForExitCode(StopTimeout) < 0)
         {
             Kill();
         }

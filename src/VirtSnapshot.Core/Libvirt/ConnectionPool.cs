@@ -4,18 +4,18 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Libvirt;
 
 /// <summary>
-/// Keeps connections open for the next use at the same URI; one that has died is replaced when it is asked for again. Each user has one
-/// to himself: before version 10, libvirt's client could lose the wake-up of a second thread's call, which then waited for the next
-/// sign of life from the daemon, seconds later ("rpc: fix race in waking up client event loop").
+/// Keeps connections open for reuse at the same URI, and replaces dead ones. A connection has one user at a time: before version 10,
+/// libvirt's client could lose the wake-up of a second thread's call, which then waited seconds for the next message
+/// from the daemon ("rpc: fix race in waking up client event loop").
 /// </summary>
 internal static class ConnectionPool
 {
     private static readonly ConcurrentDictionary<string, ConcurrentBag<LibvirtConnection>> Idle = new(StringComparer.Ordinal);
 
-    // libvirt's mock driver lives in this process: no wire, no wake-ups, and each connection would be a world of its own.
+    // libvirt's mock driver runs in this process: it has no client event loop, and each connection would have its own set of domains.
     private static readonly ConcurrentDictionary<string, Lazy<LibvirtConnection>> Mocks = new(StringComparer.Ordinal);
 
-    /// <summary>A connection for the caller alone, until it is disposed of.</summary>
+    /// <summary>Rents a connection for exclusive use until it is disposed of.</summary>
     public static RentedConnection Rent(string uri)
     {
         if (uri.StartsWith("test:", StringComparison.Ordinal))
@@ -40,10 +40,11 @@ internal static class ConnectionPool
     }
 
     /// <summary>
-    /// A connection on which a first call has worked. libvirt may not know yet that a kept one is lost; its first call tells, and is made again on another.
+    /// Rents a connection and makes a first call on it. libvirt may not have detected the loss of an idle connection; if the first call
+    /// fails for that reason, it is repeated on another connection.
     /// </summary>
     /// <param name="uri">The libvirt URI.</param>
-    /// <param name="first">A call that changes nothing.</param>
+    /// <param name="first">The first call; it must not change anything.</param>
     public static T Rent<T>(string uri, Func<RentedConnection, T> first)
     {
         while (true)

@@ -1,9 +1,9 @@
 namespace VirtSnapshot.Libvirt;
 
-/// <summary><c>virDomainJobOperation</c>: what the job does that holds a domain's job lock.</summary>
+/// <summary><c>virDomainJobOperation</c>: the operation of the job that holds a domain's job lock.</summary>
 internal enum DomainJobOperation
 {
-    /// <summary>libvirt does not say.</summary>
+    /// <summary>Not reported.</summary>
     Unknown = 0,
 
     /// <summary>The domain is being started.</summary>
@@ -15,24 +15,24 @@ internal enum DomainJobOperation
     /// <summary>It is being started from saved memory.</summary>
     Restore = 3,
 
-    /// <summary>It is coming from another host.</summary>
+    /// <summary>It is being migrated to this host.</summary>
     MigrationIn = 4,
 
-    /// <summary>It is going to another host.</summary>
+    /// <summary>It is being migrated to another host.</summary>
     MigrationOut = 5,
 
-    /// <summary>A snapshot is being taken by libvirt.</summary>
+    /// <summary>libvirt takes a snapshot.</summary>
     Snapshot = 6,
 
-    /// <summary>It is being reverted to a snapshot of libvirt's.</summary>
+    /// <summary>libvirt reverts it to a snapshot.</summary>
     SnapshotRevert = 7,
 
     /// <summary>A core dump.</summary>
     Dump = 8,
 
-    /// <summary>A backup job, for as long as its export exists.</summary>
+    /// <summary>A backup job; it lasts as long as its export.</summary>
     Backup = 9,
 
-    /// <summary>A snapshot of libvirt's is being deleted.</summary>
+    /// <summary>libvirt deletes a snapshot.</summary>
     SnapshotDelete = 10,
 }

@@ -3,25 +3,25 @@ namespace VirtSnapshot.Libvirt;
 /// <summary><c>virDomainState</c></summary>
 public enum DomainState
 {
-    /// <summary>The hypervisor does not say.</summary>
+    /// <summary>Not reported by the hypervisor.</summary>
     NoState = 0,
 
     /// <summary>Running.</summary>
     Running = 1,
 
-    /// <summary>Blocked on a resource; runs as far as we are concerned.</summary>
+    /// <summary>Blocked on a resource; treated as running.</summary>
     Blocked = 2,
 
-    /// <summary>The vCPUs stand still.</summary>
+    /// <summary>The vCPUs are paused.</summary>
     Paused = 3,
 
-    /// <summary>On its way down, still running.</summary>
+    /// <summary>Shutting down, still running.</summary>
     ShuttingDown = 4,
 
     /// <summary>Not running.</summary>
     ShutOff = 5,
 
-    /// <summary>Not running any more.</summary>
+    /// <summary>Crashed.</summary>
     Crashed = 6,
 
     /// <summary>Suspended by the guest's own power management.</summary>

@@ -1,11 +1,11 @@
 namespace VirtSnapshot.Libvirt;
 
 /// <summary>
-/// A libvirt call cannot be stopped. What can be stopped is waiting for it: the call goes on by itself, its outcome unseen.
+/// A libvirt call cannot be cancelled. Only the wait for it can: the call then continues and its outcome is ignored.
 /// </summary>
 internal static class InterruptibleCall
 {
-    /// <exception cref="OperationCanceledException">The caller stopped waiting; the call may still take effect.</exception>
+    /// <exception cref="OperationCanceledException">The wait was cancelled; the call may still take effect.</exception>
     public static T Run<T>(Func<T> call, CancellationToken cancellation)
     {
         if (!cancellation.CanBeCanceled)
@@ -21,7 +21,7 @@ internal static class InterruptibleCall
         }
         catch (AggregateException)
         {
-            // Thrown again below, as what it is.
+            // Rethrown below without the wrapper.
         }
         catch (OperationCanceledException)
         {
@@ -48,8 +48,8 @@ internal static class InterruptibleCall
         task.GetAwaiter().GetResult();
     }
 
-    /// <summary>Waits for a call until something happens after which nobody needs its result.</summary>
-    /// <returns>The call's result; null where it has not returned before <paramref name="end"/>, or was not made after it.</returns>
+    /// <summary>Waits for a call, at most until <paramref name="end"/> completes.</summary>
+    /// <returns>The call's result; null if <paramref name="end"/> completed first. If it had completed before, the call is not made.</returns>
     public static T? RunUntil<T>(Task end, Func<T> call)
         where T : struct
     {
@@ -74,13 +74,13 @@ internal static class InterruptibleCall
 }
 
 /// <summary>
-/// A call did not return in time and is still running, and its connection is busy until it ends. The catcher first releases what must not wait, through another
-/// connection, and then has to wait for the outcome.
+/// A call did not return in time. It is still running, and its connection is busy until it ends. The handler first thaws or resumes the
+/// guest through another connection, and then waits for the outcome.
 /// </summary>
 /// <param name="call">The call.</param>
-/// <param name="limit">How long it was waited for.</param>
+/// <param name="limit">The time limit.</param>
 internal sealed class CallTimeoutException(Task call, TimeSpan limit) : Exception($"libvirt did not return within {limit.TotalSeconds:0.##} s")
 {
-    /// <summary>Waits until the call ends, and throws what it throws.</summary>
+    /// <summary>Waits until the call ends, and rethrows its exception.</summary>
     public void WaitForOutcome() => call.GetAwaiter().GetResult();
 }

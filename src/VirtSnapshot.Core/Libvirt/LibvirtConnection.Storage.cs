@@ -12,7 +12,7 @@ internal sealed partial class LibvirtConnection
         return StorageApi.Path(found);
     }
 
-    /// <summary>The definitions of the volume with that path and of its pool; null where no running pool knows it.</summary>
+    /// <summary>The definitions of the volume with that path and of its pool; null if no active pool lists it.</summary>
     public (string Volume, string Pool)? FindVolume(string path)
     {
         try
@@ -27,7 +27,7 @@ internal sealed partial class LibvirtConnection
         }
     }
 
-    /// <summary>The definitions of all volumes that running pools know of, and of their pools.</summary>
+    /// <summary>The definitions of all volumes of active pools, and of their pools.</summary>
     public IReadOnlyList<(string Volume, string Pool)> ListVolumes()
     {
         var found = new List<(string Volume, string Pool)>();
@@ -43,7 +43,7 @@ internal sealed partial class LibvirtConnection
         return found;
     }
 
-    /// <summary>Looks at what volumes a pool has now, and whether one is among them.</summary>
+    /// <summary>Refreshes a pool and checks whether it has a volume.</summary>
     public bool HasVolume(string pool, string name)
     {
         using var native = StorageApi.LookupPool(handle, pool);
@@ -53,7 +53,7 @@ internal sealed partial class LibvirtConnection
         }
         catch (LibvirtException e) when (e.Code is LibvirtErrorCode.OperationInvalid or LibvirtErrorCode.InternalError)
         {
-            // Something is being made in it at this moment: then what libvirt remembers is as good.
+            // A volume is being created in it, so it cannot be refreshed. libvirt's cached list is current then.
         }
 
         try
@@ -73,10 +73,10 @@ internal sealed partial class LibvirtConnection
         StorageApi.Create(native, xml);
     }
 
-    /// <param name="pool">The pool of both.</param>
-    /// <param name="xml">The copy.</param>
-    /// <param name="source">The path of the volume to be copied.</param>
-    /// <param name="reflink">Shares the blocks, or fails.</param>
+    /// <param name="pool">The pool of both volumes.</param>
+    /// <param name="xml">The definition of the copy.</param>
+    /// <param name="source">The path of the volume to copy.</param>
+    /// <param name="reflink">Whether to share the blocks; if that is impossible, the call fails.</param>
     public void CopyVolume(string pool, string xml, string source, bool reflink)
     {
         using var native = StorageApi.LookupPool(handle, pool);

@@ -2,7 +2,7 @@ using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Libvirt;
 
-/// <summary>An open connection to a hypervisor. One user at a time: see <see cref="ConnectionPool"/>.</summary>
+/// <summary>An open connection to a hypervisor. It has one user at a time: see <see cref="ConnectionPool"/>.</summary>
 internal sealed partial class LibvirtConnection : IDisposable
 {
     private const int KeepAliveSeconds = 5;
@@ -18,16 +18,16 @@ internal sealed partial class LibvirtConnection : IDisposable
         Uri = uri;
     }
 
-    /// <summary>The URI as it was asked for.</summary>
+    /// <summary>The URI as given by the user.</summary>
     public string Uri { get; }
 
-    /// <summary>The URI behind it, where the one that was asked for is an alias.</summary>
+    /// <summary>The resolved URI, if the given one is an alias.</summary>
     public string RealUri => ConnectApi.Uri(handle);
 
-    /// <summary>The name of the machine that the hypervisor runs on, as that machine calls itself.</summary>
+    /// <summary>The host name of the machine that runs the hypervisor, as that machine reports it.</summary>
     public string Hostname => hostname ??= ConnectApi.Hostname(handle);
 
-    /// <summary>The version of the libvirt behind the connection, which need not be the one in this process.</summary>
+    /// <summary>The version of the daemon's libvirt, which may differ from the client library's.</summary>
     public Version LibraryVersion => libraryVersion ??= ConnectApi.LibraryVersion(handle);
 
     public bool IsAlive => ConnectApi.IsAlive(handle);
@@ -43,10 +43,10 @@ internal sealed partial class LibvirtConnection : IDisposable
     public IReadOnlyList<LibvirtDomain> ListDomains() =>
         Array.ConvertAll(ConnectApi.ListDomains(handle, 0), Wrap);
 
-    /// <exception cref="LibvirtException">With <see cref="LibvirtErrorCode.NoDomain"/> where there is none.</exception>
+    /// <exception cref="LibvirtException">With <see cref="LibvirtErrorCode.NoDomain"/> if there is none.</exception>
     public LibvirtDomain LookupByName(string name) => Wrap(DomainApi.LookupByName(handle, name));
 
-    /// <exception cref="LibvirtException">With <see cref="LibvirtErrorCode.NoDomain"/> where there is none.</exception>
+    /// <exception cref="LibvirtException">With <see cref="LibvirtErrorCode.NoDomain"/> if there is none.</exception>
     public LibvirtDomain LookupByUuid(Guid uuid, RentedConnection? rented = null) =>
         new(this, handle, DomainApi.LookupByUuid(handle, uuid), rented);
 

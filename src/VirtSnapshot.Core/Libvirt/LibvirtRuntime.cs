@@ -2,7 +2,7 @@ using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Libvirt;
 
-/// <summary>What a process sets up once, before its first connection: error handler and event loop.</summary>
+/// <summary>The setup of a process before its first connection: error handler and event loop.</summary>
 internal static class LibvirtRuntime
 {
     private static readonly Lazy<bool> Started = new(Start, LazyThreadSafetyMode.ExecutionAndPublication);
@@ -14,7 +14,7 @@ internal static class LibvirtRuntime
         ErrorApi.Silence();
         EventApi.RegisterLoop();
 
-        // The loop runs for ever: keepalive and every event depend on it, whoever imports the module again.
+        // The loop never ends: keepalive and events depend on it, also after the module is imported again.
         new Thread(Loop) { IsBackground = true, Name = "libvirt events" }.Start();
         return true;
     }
@@ -29,7 +29,7 @@ internal static class LibvirtRuntime
             }
             catch (LibvirtException)
             {
-                // A poll that failed says nothing about the next one; the pause keeps a lasting fault from spinning.
+                // The next poll may succeed. The sleep avoids a busy loop if it does not.
                 Thread.Sleep(100);
             }
         }

@@ -3,48 +3,48 @@ namespace VirtSnapshot.Libvirt;
 /// <summary><c>virDomainPausedReason</c></summary>
 public enum PauseReason
 {
-    /// <summary>The hypervisor does not say; also where libvirtd was restarted while the domain was being paused.</summary>
+    /// <summary>Not reported; also if libvirtd was restarted while the domain was being paused.</summary>
     Unknown = 0,
 
-    /// <summary>By a call, as of <c>virsh suspend</c>.</summary>
+    /// <summary>An API call, such as <c>virsh suspend</c>.</summary>
     User = 1,
 
-    /// <summary>For a migration.</summary>
+    /// <summary>A migration.</summary>
     Migration = 2,
 
-    /// <summary>For a save.</summary>
+    /// <summary>A save.</summary>
     Save = 3,
 
-    /// <summary>For a dump.</summary>
+    /// <summary>A dump.</summary>
     Dump = 4,
 
-    /// <summary>A disk could not be read or written, as on a full file system. It goes on with <c>virsh resume</c> when the cause is gone.</summary>
+    /// <summary>A disk I/O error, for instance on a full file system. <c>virsh resume</c> resumes the domain when the cause is fixed.</summary>
     IOError = 5,
 
-    /// <summary>By its watchdog.</summary>
+    /// <summary>The watchdog of the domain.</summary>
     Watchdog = 6,
 
-    /// <summary>It was reverted to a snapshot that was taken of the paused domain.</summary>
+    /// <summary>The domain was reverted to a snapshot of the paused domain.</summary>
     FromSnapshot = 7,
 
-    /// <summary>It is shutting down.</summary>
+    /// <summary>The domain is shutting down.</summary>
     ShuttingDown = 8,
 
-    /// <summary>For a snapshot of libvirt.</summary>
+    /// <summary>A snapshot by libvirt.</summary>
     Snapshot = 9,
 
     /// <summary>The guest has crashed.</summary>
     Crashed = 10,
 
-    /// <summary>It is being started.</summary>
+    /// <summary>The domain is being started.</summary>
     StartingUp = 11,
 
-    /// <summary>For the second part of a post-copy migration.</summary>
+    /// <summary>The second phase of a post-copy migration.</summary>
     PostCopy = 12,
 
     /// <summary>A post-copy migration has failed.</summary>
     PostCopyFailed = 13,
 
-    /// <summary>A call of libvirt has failed so that the domain must not go on.</summary>
+    /// <summary>A libvirt call has failed, and the domain must not continue.</summary>
     ApiError = 14,
 }

@@ -1,9 +1,9 @@
 namespace VirtSnapshot.Libvirt;
 
-/// <summary>A connection that goes back to the pool.</summary>
+/// <summary>A connection that is returned to the pool when it is disposed of.</summary>
 /// <param name="connection">The connection.</param>
-/// <param name="isShared">Whether others use it, too: then it stays open.</param>
-/// <param name="isKept">Whether it was used before.</param>
+/// <param name="isShared">Whether other users share it; then it stays open.</param>
+/// <param name="isKept">Whether it was taken from the pool and not opened for this user.</param>
 internal sealed class RentedConnection(LibvirtConnection connection, bool isShared = false, bool isKept = false) : IDisposable
 {
     private bool isGone = isShared;
@@ -12,7 +12,7 @@ internal sealed class RentedConnection(LibvirtConnection connection, bool isShar
 
     public bool IsKept => isKept;
 
-    /// <summary>A call is still under way on it: it is closed when that ends, and nobody gets it again.</summary>
+    /// <summary>Gives up the connection while a call is still running on it: it is closed when the call ends, and is not reused.</summary>
     public void Abandon()
     {
         if (!isGone)

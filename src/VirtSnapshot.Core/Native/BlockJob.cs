@@ -1,15 +1,15 @@
 namespace VirtSnapshot.Native;
 
 /// <summary>A block job that is running on a disk. <c>Current == End</c> alone does not mean that it is ready.</summary>
-/// <param name="Type">What it does.</param>
-/// <param name="Current">How far it is, in the job's own units (bytes for commits).</param>
-/// <param name="End">Where it would be done, in the same units; may grow while the guest writes.</param>
+/// <param name="Type">The kind of job.</param>
+/// <param name="Current">The progress, in the job's own units (bytes for commits).</param>
+/// <param name="End">The end value, in the same units; it may grow while the guest writes.</param>
 internal sealed record BlockJob(BlockJobType Type, ulong Current, ulong End);
 
 /// <summary><c>virDomainBlockJobType</c></summary>
 internal enum BlockJobType
 {
-    /// <summary>Not told.</summary>
+    /// <summary>Not reported.</summary>
     Unknown = 0,
 
     /// <summary>Pulls a backing image into the active one.</summary>
@@ -28,21 +28,21 @@ internal enum BlockJobType
     Backup = 5,
 }
 
-/// <summary>What <c>VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2</c> tells: it names the disk by its target.</summary>
+/// <summary>The data of a <c>VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2</c> event. The disk is named by its target.</summary>
 internal readonly record struct BlockJobEvent(string Target, BlockJobStatus Status);
 
 /// <summary><c>virConnectDomainEventBlockJobStatus</c></summary>
 public enum BlockJobStatus
 {
-    /// <summary>Done; a job that was pivoted ends so, too.</summary>
+    /// <summary>Finished. A pivoted job also ends with this status.</summary>
     Completed = 0,
 
-    /// <summary>Given up by QEMU, for instance after an I/O error.</summary>
+    /// <summary>Failed in QEMU, for instance after an I/O error.</summary>
     Failed = 1,
 
     /// <summary>Aborted without pivot.</summary>
     Canceled = 2,
 
-    /// <summary>Mirrored: may be pivoted.</summary>
+    /// <summary>Fully mirrored; it can be pivoted.</summary>
     Ready = 3,
 }

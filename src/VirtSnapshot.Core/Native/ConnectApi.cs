@@ -14,7 +14,7 @@ internal static unsafe partial class ConnectApi
 
     public static string Hostname(ConnectHandle connection) => ErrorApi.Check(GetHostname(connection), nameof(GetHostname));
 
-    /// <summary>The version of the libvirt that drives the hypervisor: the daemon's, wherever it runs.</summary>
+    /// <summary>The version of the libvirt daemon that drives the hypervisor, local or remote.</summary>
     public static Version LibraryVersion(ConnectHandle connection)
     {
         ErrorApi.Check(GetLibVersion(connection, out var version), nameof(GetLibVersion));
@@ -25,7 +25,7 @@ internal static unsafe partial class ConnectApi
     /// <summary>Answered from the client's own state, without a round trip.</summary>
     public static bool IsAlive(ConnectHandle connection) => IsAliveNative(connection) == 1;
 
-    /// <summary>Lets the client notice a dead peer. Drivers inside this process have no wire and refuse: that is fine.</summary>
+    /// <summary>Enables keepalive messages, so that the client detects a dead peer. In-process drivers reject the call, which is ignored.</summary>
     public static void KeepAlive(ConnectHandle connection, int seconds, uint count) =>
         _ = SetKeepAlive(connection, seconds, count);
 
@@ -73,7 +73,7 @@ internal static unsafe partial class ConnectApi
     [LibraryImport(Library.Libvirt, EntryPoint = "virConnectClose")]
     internal static partial int Close(nint connection);
 
-    /// <summary>libvirt's own: asks on the terminal where a transport wants a password, and reads the user's auth.conf.</summary>
+    /// <summary>libvirt's default callback: it prompts on the terminal if a transport needs a password, and reads the user's auth.conf.</summary>
     private static nint DefaultAuth()
     {
         var library = NativeLibrary.Load(Library.Libvirt, typeof(ConnectApi).Assembly, null);

@@ -68,12 +68,12 @@ internal static unsafe partial class DomainApi
         return count;
     }
 
-    /// <summary>Thaws every file system: with mount points libvirt refuses, and the guest would stay frozen.</summary>
-    /// <returns>The number of file systems that were thawed.</returns>
     public static void Suspend(DomainHandle domain) => ErrorApi.Check(DomainSuspend(domain), nameof(Suspend));
 
     public static void Resume(DomainHandle domain) => ErrorApi.Check(DomainResume(domain), nameof(Resume));
 
+    /// <summary>Thaws all file systems. libvirt rejects a thaw with mount points, which would leave the guest frozen.</summary>
+    /// <returns>The number of file systems that were thawed.</returns>
     public static int Thaw(DomainHandle domain)
     {
         var count = FsThaw(domain, 0, 0, 0);
@@ -84,7 +84,7 @@ internal static unsafe partial class DomainApi
     public static void SetAgentTimeout(DomainHandle domain, int seconds) =>
         ErrorApi.Check(AgentSetResponseTimeout(domain, seconds, 0), nameof(AgentSetResponseTimeout));
 
-    /// <summary>The agent's clock: the cheapest question that it answers without tainting the domain.</summary>
+    /// <summary>Reads the agent's clock: the cheapest agent command that does not taint the domain.</summary>
     public static void PingAgent(DomainHandle domain) =>
         ErrorApi.Check(GetTime(domain, out _, out _, 0), nameof(GetTime));
 
@@ -159,7 +159,7 @@ internal static unsafe partial class DomainApi
         }
     }
 
-    /// <returns>What the domain's job does (<c>virDomainJobOperation</c>); null where there is no job.</returns>
+    /// <returns>The operation of the domain's job (<c>virDomainJobOperation</c>); null if there is no job.</returns>
     public static int? JobOperation(DomainHandle domain)
     {
         ErrorApi.Check(GetJobStats(domain, out var type, out var parameters, out var count, 0), nameof(GetJobStats));
@@ -330,7 +330,7 @@ internal static unsafe partial class DomainApi
     }
 }
 
-/// <summary>Owns one reference to a <c>virDomainPtr</c>, which in turn keeps its connection open.</summary>
+/// <summary>Owns one reference to a <c>virDomainPtr</c>, which keeps its connection open.</summary>
 internal sealed class DomainHandle : SafeHandle
 {
     public DomainHandle()
@@ -346,7 +346,7 @@ internal sealed class DomainHandle : SafeHandle
     protected override bool ReleaseHandle() => DomainApi.Free(handle) == 0;
 }
 
-/// <summary>A mounted file system, as the guest agent reports it.</summary>
-/// <param name="MountPoint">Where the guest has it mounted.</param>
-/// <param name="Targets">The targets of the disks it lies on.</param>
+/// <summary>A mounted file system, as reported by the guest agent.</summary>
+/// <param name="MountPoint">The mount point in the guest.</param>
+/// <param name="Targets">The targets of the disks that hold it.</param>
 internal sealed record GuestFileSystem(string MountPoint, IReadOnlyList<string> Targets);

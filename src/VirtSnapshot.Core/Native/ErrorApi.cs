@@ -3,10 +3,10 @@ using System.Runtime.InteropServices;
 
 namespace VirtSnapshot.Native;
 
-/// <summary>libvirt keeps the last error per thread: it is copied in the same synchronous call that saw the failure.</summary>
+/// <summary>libvirt keeps the last error per thread, so it is copied in the same synchronous call that failed.</summary>
 internal static unsafe partial class ErrorApi
 {
-    // VIR_FROM_RPC: "client socket is closed", "received hangup event on socket" and their like, in whatever language.
+    // VIR_FROM_RPC: "client socket is closed", "received hangup event on socket" and similar errors, whose texts may be translated.
     private const int TransportDomain = 7;
 
     /// <summary>The error of the call that has just failed on this thread.</summary>
@@ -14,7 +14,7 @@ internal static unsafe partial class ErrorApi
     {
         var error = (NativeError*)GetLastError();
         return error == null
-            ? new LibvirtException(LibvirtErrorCode.InternalError, $"{call} failed and libvirt does not say why.")
+            ? new LibvirtException(LibvirtErrorCode.InternalError, $"{call} failed and libvirt reports no error.")
             : new LibvirtException(
                 (LibvirtErrorCode)error->Code, Marshal.PtrToStringUTF8(error->Message) ?? call, error->Domain == TransportDomain);
     }
@@ -42,7 +42,7 @@ internal static unsafe partial class ErrorApi
 
     public static string Check(nint text, string call) => NativeText.Take(text) ?? throw LastError(call);
 
-    /// <summary>Without a handler of ours, libvirt prints every error to stderr.</summary>
+    /// <summary>Installs an empty error handler. Without it, libvirt prints every error to stderr.</summary>
     public static void Silence() => SetErrorFunc(0, &Ignore);
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]

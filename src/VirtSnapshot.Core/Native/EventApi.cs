@@ -5,15 +5,15 @@ using System.Runtime.InteropServices;
 namespace VirtSnapshot.Native;
 
 /// <summary>
-/// libvirt's event loop and the two events we listen to. Callbacks run on the loop's thread and must call nothing of
-/// libvirt: they copy what they are given and hand it on.
+/// libvirt's event loop and the two events that are used. Callbacks run on the loop's thread and must not call
+/// libvirt: they copy their arguments and pass them on.
 /// </summary>
 internal static unsafe partial class EventApi
 {
     private const int Reboot = 1; // VIR_DOMAIN_EVENT_ID_REBOOT
     private const int BlockJob2 = 16; // VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2
 
-    // libvirt is given a number, not an object: a callback that is under way while its listener goes finds nothing.
+    // libvirt gets a number, not an object: a callback that runs while its listener is removed finds no entry.
     private static readonly ConcurrentDictionary<nint, Delegate> Listeners = new();
 
     private static long lastListener;
@@ -23,18 +23,18 @@ internal static unsafe partial class EventApi
     {
         ErrorApi.Check(RegisterDefaultImpl(), nameof(RegisterDefaultImpl));
 
-        // The default loop sleeps in poll(2) until something happens: the timer is what lets it notice handles that
-        // other threads have added meanwhile.
+        // The default loop sleeps in poll(2) until an event arrives. The timer wakes it, so that it picks up handles that
+        // other threads have added.
         ErrorApi.Check(AddTimeout(1000, &Tick, 0, 0), nameof(AddTimeout));
     }
 
     public static void RunOnce() => ErrorApi.Check(RunDefaultImpl(), nameof(RunDefaultImpl));
 
-    /// <summary>Hands the domain's block job events to <paramref name="listener"/> until the result is called.</summary>
+    /// <summary>Passes the domain's block job events to <paramref name="listener"/> until the returned action is called.</summary>
     public static Action ListenToBlockJobs(ConnectHandle connection, DomainHandle domain, Action<BlockJobEvent> listener) =>
         Listen(connection, domain, BlockJob2, (nint)(delegate* unmanaged[Cdecl]<nint, nint, nint, int, int, nint, void>)&OnBlockJob, listener);
 
-    /// <summary>Calls <paramref name="listener"/> at each reset of the domain, whoever causes it, until the result is called.</summary>
+    /// <summary>Calls <paramref name="listener"/> at each reset of the domain, whatever its cause, until the returned action is called.</summary>
     public static Action ListenToResets(ConnectHandle connection, DomainHandle domain, Action listener) =>
         Listen(connection, domain, Reboot, (nint)(delegate* unmanaged[Cdecl]<nint, nint, nint, void>)&OnReboot, listener);
 
@@ -49,7 +49,7 @@ internal static unsafe partial class EventApi
             throw ErrorApi.LastError(nameof(RegisterAny));
         }
 
-        // The connection may be given up meanwhile: libvirt frees it only when nobody listens on it any more.
+        // The connection may be closed before the listener is removed; this reference keeps its handle valid until then.
         var isHeld = false;
         connection.DangerousAddRef(ref isHeld);
         return () =>

@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace VirtSnapshot.Native;
 
-/// <summary>What .NET's file API leaves out: who owns a file, which inode it is, and directories that are synced.</summary>
+/// <summary>Calls that .NET's file API lacks: owner and inode of a file, <c>flock(2)</c>, and syncing a directory.</summary>
 internal static unsafe partial class FileApi
 {
     private const int AtFdCwd = -100;
@@ -22,12 +22,12 @@ internal static unsafe partial class FileApi
     private const int OpenReadWriteCreate = 2 | 0x40 | 0x20000 | 0x80000; // O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC
     private const int OpenDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
 
-    /// <summary>Facts about what stands at a path, without following a link in its last part; null where nothing stands.</summary>
+    /// <summary>The attributes of the file at a path; null if there is none. By default, a link in the last part is not followed.</summary>
     public static FileFacts? Stat(string path, bool followLink) => Stat(path, followLink ? 0 : AtSymlinkNoFollow);
 
     private static FileFacts? Stat(string path, int flags)
     {
-        // The call would see the part before it.
+        // The system call would use only the part before the NUL.
         if (path.Contains('\0', StringComparison.Ordinal))
         {
             return null;
@@ -50,8 +50,8 @@ internal static unsafe partial class FileApi
     }
 
     /// <summary>
-    /// As <see cref="Stat(string, bool)"/> through links, where a failure says no more than that nothing is there. What the kernel remembers is enough: a server of
-    /// somebody's open file that does not answer is not waited for.
+    /// As <see cref="Stat(string, bool)"/> with links followed; null also on failure. Cached attributes are enough, so a network file system
+    /// that does not respond causes no wait.
     /// </summary>
     public static FileFacts? TryStat(string path)
     {
@@ -65,11 +65,13 @@ internal static unsafe partial class FileApi
         }
     }
 
-    /// <summary>Whether it failed since we may not: EACCES, EPERM.</summary>
-    public static bool IsDenied(Exception error) => error is UnauthorizedAccessException || (error is IOException && error.HResult is ErrorDenied or ErrorNotPermitted);
+    /// <summary>Whether the error means missing permission: EACCES, EPERM.</summary>
+    public static bool IsDenied(Exception error) =>
+        error is UnauthorizedAccessException || (error is IOException && error.HResult is ErrorDenied or ErrorNotPermitted);
 
-    /// <summary>Whether there is no such file, or no longer the device that it tells of.</summary>
-    public static bool IsGone(IOException error) => error is FileNotFoundException or DirectoryNotFoundException || error.HResult == ErrorNoDevice;
+    /// <summary>Whether the file, or the device that it describes, no longer exists.</summary>
+    public static bool IsGone(IOException error) =>
+        error is FileNotFoundException or DirectoryNotFoundException || error.HResult == ErrorNoDevice;
 
     public static bool CanWriteTo(string directory) => Access(directory, WriteAndSearch) == 0;
 
@@ -80,7 +82,7 @@ internal static unsafe partial class FileApi
         return file >= 0 ? new SafeFileHandle(file, ownsHandle: true) : throw Failure(Marshal.GetLastPInvokeError(), path);
     }
 
-    /// <summary>Takes <c>flock(2)</c>, which ends with the open file. False where somebody else has it.</summary>
+    /// <summary>Takes <c>flock(2)</c>, which is released when the file is closed. False if another process holds it.</summary>
     public static bool TryLock(SafeFileHandle file, string path)
     {
         if (Flock(file, LockExclusiveNow) == 0)
@@ -100,7 +102,7 @@ internal static unsafe partial class FileApi
         }
     }
 
-    /// <summary>Makes the names in a directory as durable as the files behind them.</summary>
+    /// <summary>Flushes a directory's entries to disk.</summary>
     public static void SyncDirectory(string path)
     {
         var directory = Open(path, OpenDirectory, 0);

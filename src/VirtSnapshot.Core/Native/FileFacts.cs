@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace VirtSnapshot.Native;
 
-/// <summary>What <c>statx(2)</c> says of a file. Size in bytes.</summary>
+/// <summary>The attributes of a file as <c>statx(2)</c> reports them. Size in bytes.</summary>
 internal sealed record FileFacts(ulong Device, ulong Inode, ushort Mode, uint Owner, uint Group, ulong Size, ulong RawDevice)
 {
-    /// <summary>What <c>stat -c</c> is to print for <see cref="Parse"/>.</summary>
+    /// <summary>The format for <c>stat -c</c> whose output <see cref="Parse"/> reads.</summary>
     public const string StatFormat = "%d %i %f %u %g %s %t %T";
 
     private const ushort TypeMask = 0xF000;
@@ -22,14 +22,14 @@ internal sealed record FileFacts(ulong Device, ulong Inode, ushort Mode, uint Ow
 
     public bool IsDirectory => (Mode & TypeMask) == Directory;
 
-    /// <summary>What is the same under every name. A block device may have many nodes: libvirt makes one in each QEMU's own /dev.</summary>
+    /// <summary>The same for all names of a file. A block device may have many nodes: libvirt makes one in the private /dev of each QEMU.</summary>
     public (ulong Device, ulong Inode) Identity => IsBlockDevice ? (ulong.MaxValue, RawDevice) : (Device, Inode);
 
-    /// <summary>Reads what <c>stat</c> prints, told <see cref="StatFormat"/>.</summary>
-    /// <exception cref="IOException">It is something else.</exception>
-    public static FileFacts Parse(string text) => TryParse(text) ?? throw new IOException($"What 'stat' says of a file cannot be understood: '{text}'");
+    /// <summary>Parses the output of <c>stat</c> with <see cref="StatFormat"/>.</summary>
+    /// <exception cref="IOException">The text has another format.</exception>
+    public static FileFacts Parse(string text) => TryParse(text) ?? throw new IOException($"The output of 'stat' cannot be parsed: '{text}'");
 
-    /// <summary>As <see cref="Parse"/>; null where it is something else.</summary>
+    /// <summary>As <see cref="Parse"/>; null if the text has another format.</summary>
     public static FileFacts? TryParse(string text) =>
         text.Split(' ') is [var device, var inode, var mode, var owner, var group, var size, var major, var minor]
         && Number(device) is { } packed
@@ -42,17 +42,18 @@ internal sealed record FileFacts(ulong Device, ulong Inode, ushort Mode, uint Ow
             ? new FileFacts(DeviceOf(packed), number, bits, user, users, bytes, raw)
             : null;
 
-    /// <summary>A number as the host's programs print it; null where the text is none.</summary>
-    public static ulong? Number(string text) => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+    /// <summary>A number as the host's programs print it; null if the text is not a number.</summary>
+    public static ulong? Number(string text) =>
+        ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
 
-    /// <summary>Major and minor number in hexadecimal, as one number; null where one is none.</summary>
+    /// <summary>A hexadecimal major and minor number, combined into one number; null if one of them is invalid.</summary>
     public static ulong? RawDeviceOf(string major, string minor) =>
         uint.TryParse(major, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var first)
         && uint.TryParse(minor, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var second)
             ? ((ulong)first << 32) | second
             : null;
 
-    /// <summary>A file system's device number as the C library packs it, as major and minor number side by side.</summary>
+    /// <summary>Converts a device number in the C library's encoding: the major number in the upper 32 bits, the minor number in the lower.</summary>
     public static ulong DeviceOf(ulong packed) =>
         ((((packed >> 8) & 0xfff) | ((packed >> 32) & 0xfffff000)) << 32) | (packed & 0xff) | ((packed >> 12) & 0xffffff00);
 

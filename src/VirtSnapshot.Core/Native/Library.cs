@@ -1,6 +1,6 @@
 namespace VirtSnapshot.Native;
 
-/// <summary>The shared libraries, by the names that their run-time packages install.</summary>
+/// <summary>The names of the shared libraries, as installed by the run-time packages.</summary>
 internal static class Library
 {
     public const string Libvirt = "libvirt.so.0";

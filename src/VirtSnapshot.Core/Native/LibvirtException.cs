@@ -1,26 +1,26 @@
 namespace VirtSnapshot.Native;
 
-/// <summary>A libvirt call failed: what libvirt says, with the code that a caller branches on.</summary>
+/// <summary>A libvirt call failed. It carries libvirt's message and error code.</summary>
 public sealed class LibvirtException(LibvirtErrorCode code, string message, bool isFromTransport = false) : Exception(message)
 {
     /// <summary>libvirt's error code.</summary>
     public LibvirtErrorCode Code { get; } = code;
 
-    /// <summary>Whether the daemon was lost or never reached, so that nothing is known about the call's effect.</summary>
+    /// <summary>Whether the connection to the daemon was lost or never made, so that the call's effect is unknown.</summary>
     public bool ConnectionLost => Code is LibvirtErrorCode.NoConnection or LibvirtErrorCode.InvalidConnection
         or LibvirtErrorCode.Rpc or LibvirtErrorCode.SystemError
         || (isFromTransport && Code == LibvirtErrorCode.InternalError);
 
-    /// <summary>Whether the guest agent was asked and gave no answer that can be relied on: what was asked may still happen.</summary>
+    /// <summary>Whether a guest agent command has no reliable reply: the command may still be executed.</summary>
     public bool IsUnanswered => ConnectionLost
         || Code is LibvirtErrorCode.AgentUnresponsive or LibvirtErrorCode.AgentCommandTimeout
             or LibvirtErrorCode.OperationTimeout or LibvirtErrorCode.AgentUnsynced;
 }
 
-/// <summary>The codes of <c>virErrorNumber</c> that somebody here branches on: https://libvirt.org/html/libvirt-virterror.html</summary>
+/// <summary>The codes of <c>virErrorNumber</c> that this module handles: https://libvirt.org/html/libvirt-virterror.html</summary>
 public enum LibvirtErrorCode
 {
-    /// <summary>Whatever libvirt has no better name for.</summary>
+    /// <summary>An error without a more specific code.</summary>
     InternalError = 1,
 
     /// <summary>The driver does not implement the call.</summary>
@@ -32,10 +32,10 @@ public enum LibvirtErrorCode
     /// <summary>The connection is no longer valid.</summary>
     InvalidConnection = 6,
 
-    /// <summary>An argument does not fit.</summary>
+    /// <summary>An argument is invalid.</summary>
     InvalidArgument = 8,
 
-    /// <summary>The hypervisor was asked and failed.</summary>
+    /// <summary>The hypervisor failed to execute the operation.</summary>
     OperationFailed = 9,
 
     /// <summary>The connection is read-only.</summary>
@@ -44,16 +44,16 @@ public enum LibvirtErrorCode
     /// <summary>A system call failed, for instance the connection's socket.</summary>
     SystemError = 38,
 
-    /// <summary>The wire protocol broke.</summary>
+    /// <summary>An RPC protocol error.</summary>
     Rpc = 39,
 
     /// <summary>There is no such domain.</summary>
     NoDomain = 42,
 
-    /// <summary>The daemon does not let us in.</summary>
+    /// <summary>The daemon rejects the authentication.</summary>
     AuthenticationFailed = 45,
 
-    /// <summary>There is no such storage pool, or it does not run.</summary>
+    /// <summary>There is no such storage pool, or it is not active.</summary>
     NoStoragePool = 49,
 
     /// <summary>There is no such volume.</summary>
@@ -65,33 +65,33 @@ public enum LibvirtErrorCode
     /// <summary>The configuration does not allow it.</summary>
     ConfigurationUnsupported = 67,
 
-    /// <summary>libvirt waited in vain, usually for another job on the domain.</summary>
+    /// <summary>A wait timed out, usually for another job on the domain.</summary>
     OperationTimeout = 68,
 
-    /// <summary>No metadata under that URI.</summary>
+    /// <summary>There is no metadata with that URI.</summary>
     NoDomainMetadata = 80,
 
-    /// <summary>A block job is running, or is not yet where the call needs it.</summary>
+    /// <summary>A block job is running, or is not yet ready for the call.</summary>
     BlockCopyActive = 83,
 
     /// <summary>The operation is not supported for this domain.</summary>
     OperationUnsupported = 84,
 
-    /// <summary>No guest agent, or it does not answer.</summary>
+    /// <summary>There is no guest agent, or it does not respond.</summary>
     AgentUnresponsive = 86,
 
-    /// <summary>Somebody else holds the resource.</summary>
+    /// <summary>The resource is in use.</summary>
     ResourceBusy = 87,
 
-    /// <summary>An access driver such as polkit said no.</summary>
+    /// <summary>An access driver such as polkit denies the call.</summary>
     AccessDenied = 88,
 
-    /// <summary>The agent answered something else than what was asked.</summary>
+    /// <summary>The agent's reply does not belong to the command.</summary>
     AgentUnsynced = 97,
 
-    /// <summary>The agent did not answer a command in time. Before libvirt 11.2 that is <see cref="AgentUnresponsive"/>.</summary>
+    /// <summary>The agent did not reply to a command in time. Before libvirt 11.2 that is <see cref="AgentUnresponsive"/>.</summary>
     AgentCommandTimeout = 112,
 
-    /// <summary>The agent refused a command. Before libvirt 11.2 that is <see cref="InternalError"/>.</summary>
+    /// <summary>The agent rejected a command. Before libvirt 11.2 that is <see cref="InternalError"/>.</summary>
     AgentCommandFailed = 113,
 }

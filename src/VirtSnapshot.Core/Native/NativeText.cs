@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace VirtSnapshot.Native;
 
-/// <summary>Strings that libvirt hands out: some are ours to free, some stay its own.</summary>
+/// <summary>Strings that libvirt returns and the caller must free.</summary>
 internal static partial class NativeText
 {
     /// <summary>Copies a string that libvirt allocated for the caller, and frees it.</summary>
@@ -18,7 +18,7 @@ internal static partial class NativeText
         }
     }
 
-    /// <summary>libvirt's memory comes from the C library's allocator, whatever the runtime uses for its own.</summary>
+    /// <summary>libvirt uses the C library's allocator, which need not be the one of the .NET runtime.</summary>
     [LibraryImport("libc", EntryPoint = "free")]
     public static partial void Free(nint memory);
 }

@@ -14,7 +14,7 @@ internal static unsafe partial class StorageApi
 
     public static string Xml(PoolHandle pool) => ErrorApi.Check(PoolGetXmlDesc(pool, 0), nameof(PoolGetXmlDesc));
 
-    /// <summary>Lets libvirt look again at what volumes there are.</summary>
+    /// <summary>Rereads the pool's volumes.</summary>
     public static void Refresh(PoolHandle pool) => ErrorApi.Check(PoolRefresh(pool, 0), nameof(PoolRefresh));
 
     public static VolumeHandle LookupVolume(PoolHandle pool, string name) =>
@@ -23,7 +23,7 @@ internal static unsafe partial class StorageApi
     public static VolumeHandle LookupVolume(ConnectHandle connection, string path) =>
         ErrorApi.Check(VolumeLookupByPath(connection, path), nameof(VolumeLookupByPath));
 
-    /// <summary>The definitions of the volumes that libvirt knows of in a pool.</summary>
+    /// <summary>The definitions of the volumes that libvirt lists in a pool.</summary>
     public static IReadOnlyList<string> VolumeXmls(PoolHandle pool)
     {
         var count = PoolListAllVolumes(pool, out var volumes, 0);
@@ -40,7 +40,7 @@ internal static unsafe partial class StorageApi
         {
             using (volume)
             {
-                // One that has gone since it was listed has no definition any more.
+                // A volume that was deleted after the listing has no definition.
                 if (VolumeGetXmlDesc(volume, 0) is var xml && xml != 0)
                 {
                     result.Add(ErrorApi.Check(xml, nameof(VolumeGetXmlDesc)));
@@ -53,7 +53,7 @@ internal static unsafe partial class StorageApi
 
     public static string Path(VolumeHandle volume) => ErrorApi.Check(VolumeGetPath(volume), nameof(VolumeGetPath));
 
-    /// <summary>As libvirt has it in its memory; a file's facts are read anew.</summary>
+    /// <summary>libvirt's cached definition of the volume; a file's sizes and permissions are read again.</summary>
     public static string Xml(VolumeHandle volume) => ErrorApi.Check(VolumeGetXmlDesc(volume, 0), nameof(VolumeGetXmlDesc));
 
     public static void Create(PoolHandle pool, string xml) => ErrorApi.Check(VolumeCreateXml(pool, xml, 0), nameof(VolumeCreateXml)).Dispose();

@@ -1,15 +1,15 @@
 namespace VirtSnapshot.Quiescing;
 
-/// <summary>What a snapshot can promise.</summary>
+/// <summary>The consistency of a snapshot.</summary>
 public enum Consistency
 {
-    /// <summary>Like pulling the plug.</summary>
+    /// <summary>The state after a power failure.</summary>
     CrashConsistent,
 
-    /// <summary>The vCPUs stood still and the hypervisor's caches were flushed: all disks of one moment, the guest's own dirty pages missing.</summary>
+    /// <summary>The vCPUs were paused and the hypervisor's caches flushed: all disks are of one moment, without the guest's dirty pages.</summary>
     Paused,
 
-    /// <summary>The guest agent had frozen the file systems, and the same number was thawed afterwards.</summary>
+    /// <summary>The guest agent froze the file systems, and the same number was thawed afterwards.</summary>
     Quiesced,
 
     /// <summary>The domain was shut off.</summary>

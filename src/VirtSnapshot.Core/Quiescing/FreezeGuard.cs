@@ -5,8 +5,8 @@ using VirtSnapshot.Hosts;
 namespace VirtSnapshot.Quiescing;
 
 /// <summary>
-/// The process beside ours that thaws the guest, or lets a paused one go on, if we die, are too slow, or get no answer. It is
-/// started early, so that it can try its access while the run prepares; it also sets the bound on the agent's answers.
+/// A separate process that thaws the guest, or resumes a paused one, if this process dies, exceeds the time limit, or gets no reply. It is
+/// started early, so that it can test its access while the run prepares. It also sets the agent's timeout.
 /// </summary>
 internal sealed class FreezeGuard : IDisposable
 {
@@ -34,58 +34,58 @@ internal sealed class FreezeGuard : IDisposable
         script = TakeSpare() ?? StartOwn();
     }
 
-    /// <summary>What a person needs to find it.</summary>
+    /// <summary>Its process id and host, for messages.</summary>
     public override string ToString() => $"process {script.ProcessId} on host '{script.HostName}'";
 
-    /// <param name="host">Where the hypervisor runs.</param>
-    /// <param name="spares">The guards that were started ahead.</param>
-    /// <param name="domain">The domain to watch over.</param>
-    /// <param name="deadline">How long a freeze may last, from the moment it is announced. Whole seconds count.</param>
+    /// <param name="host">The hypervisor's host.</param>
+    /// <param name="spares">The guards that were started in advance.</param>
+    /// <param name="domain">The domain to guard.</param>
+    /// <param name="deadline">The maximum duration of a freeze, from its announcement on. It is rounded up to whole seconds.</param>
     /// <exception cref="QuiesceUnavailableException">It cannot be started.</exception>
     public static FreezeGuard Start(IHost host, SpareGuards spares, VmDomain domain, TimeSpan deadline) => new(
         host, spares, domain.Uri, string.Create(CultureInfo.InvariantCulture, $"watch {domain.Uuid:D} {WholeSeconds(deadline)}"));
 
     public static int WholeSeconds(TimeSpan time) => Math.Max(1, (int)Math.Ceiling(time.TotalSeconds));
 
-    /// <exception cref="QuiesceUnavailableException">It cannot do its work: nothing may be frozen.</exception>
+    /// <exception cref="QuiesceUnavailableException">It cannot work: nothing may be frozen.</exception>
     public void WaitUntilReady()
     {
-        var answer = script.ReadLine(isSpare ? SpareTime : StartTime);
-        if (answer != "ready" && isSpare)
+        var reply = script.ReadLine(isSpare ? SpareTime : StartTime);
+        if (reply != "ready" && isSpare)
         {
-            // What it tried when it was made no longer holds, or it is dead.
+            // It has lost its access since its start, or is dead.
             script.Dispose();
             script = StartOwn();
-            answer = script.ReadLine(StartTime);
+            reply = script.ReadLine(StartTime);
         }
 
-        if (answer != "ready")
+        if (reply != "ready")
         {
-            throw QuiesceUnavailableException.GuardUnusable(answer ?? "it did not start");
+            throw QuiesceUnavailableException.GuardUnusable(reply ?? "it did not start");
         }
     }
 
-    /// <summary>From here on the guard thaws unless it is dismissed.</summary>
-    /// <exception cref="QuiesceUnavailableException">It is gone, or does not answer: nothing may be frozen.</exception>
+    /// <summary>From now on, the guard thaws unless it is dismissed.</summary>
+    /// <exception cref="QuiesceUnavailableException">It has ended, or does not reply: nothing may be frozen.</exception>
     public void AnnounceFreeze() => Announce("freezing");
 
-    /// <summary>From here on the guard lets the guest go on unless <see cref="ConfirmResumed"/> is called.</summary>
-    /// <exception cref="QuiesceUnavailableException">It is gone, or does not answer: nothing may be paused.</exception>
+    /// <summary>From now on, the guard resumes the guest unless <see cref="ConfirmResumed"/> is called.</summary>
+    /// <exception cref="QuiesceUnavailableException">It has ended, or does not reply: nothing may be paused.</exception>
     public void AnnouncePause() => Announce("pausing");
 
-    /// <summary>The thaw is confirmed, or it is certain that nothing was frozen by us.</summary>
+    /// <summary>The thaw is confirmed, or it is certain that this run froze nothing.</summary>
     public void Dismiss() => Confirm("thawed");
 
-    /// <summary>The guest was reset, and the freeze is gone with it. The guard only puts the agent's timeout back, and ends.</summary>
+    /// <summary>The guest was reset, which ended the freeze. The guard only resets the agent's timeout, and ends.</summary>
     public void ConfirmReset() => Confirm("reset");
 
-    /// <summary>The guest goes on. The guard only puts the agent's timeout back, and ends.</summary>
+    /// <summary>The guest is running. The guard only resets the agent's timeout, and ends.</summary>
     public void ConfirmResumed() => Confirm("resumed");
 
-    /// <summary>Lets go of it: if it was not dismissed, it sets to work now.</summary>
+    /// <summary>Closes the pipe to it. If it was not dismissed, it thaws or resumes the guest now.</summary>
     public void Dispose() => script.Dispose();
 
-    /// <summary>Has one made for the next run.</summary>
+    /// <summary>Starts a guard for the next run.</summary>
     public void MakeSpare() => spares.Make(host, uri, Script);
 
     private void Announce(string what)
@@ -99,11 +99,11 @@ internal sealed class FreezeGuard : IDisposable
             throw QuiesceUnavailableException.GuardUnusable("it has ended", e);
         }
 
-        // Over a network, what was told need not have been heard.
+        // Over a network, a write may succeed although the guard does not receive it.
         if (script.ReadLine(AnswerTime) != "watching")
         {
             Dismiss();
-            throw QuiesceUnavailableException.GuardUnusable("it does not answer");
+            throw QuiesceUnavailableException.GuardUnusable("it does not reply");
         }
     }
 
@@ -115,7 +115,7 @@ internal sealed class FreezeGuard : IDisposable
         }
         catch (IOException)
         {
-            // Its deadline had passed and it has done its work already; the guest's state tells.
+            // Its deadline has passed, and it has already thawed or resumed the guest, which the guest's state shows.
         }
     }
 

@@ -9,24 +9,24 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Quiescing;
 
 /// <summary>
-/// One domain's freeze window: asks the agent beforehand, freezes, runs the atomic act, thaws in every path. When it cannot
-/// be sure that the guest is thawed, the guard goes on with it after us.
+/// One domain's freeze window: checks the agent, freezes, runs the atomic act, and thaws on every path. If the thaw is not
+/// confirmed, the guard continues to thaw.
 /// </summary>
 internal sealed class Freezer : IDisposable
 {
-    // An agent that is well answers in milliseconds; the full freeze timeout is for freezing. Whoever gives much more than the
-    // usual 30 s for that, has a slow guest.
+    // A healthy agent replies in milliseconds, so commands other than the freeze get only a part of the freeze timeout. A much longer timeout than
+    // the default of 30 s means that the guest is slow.
     private const int MinReplySeconds = 5;
     private const int MaxReplySeconds = 60;
     private const int ReplyPart = 6;
 
-    /// <summary>A reset is an event, and the agent's absence an error of the next call: which is heard of first is not certain.</summary>
+    /// <summary>The event of a reset may arrive after the agent error that the reset causes.</summary>
     private static readonly TimeSpan ResetEventTime = TimeSpan.FromSeconds(1);
 
     private readonly LibvirtDomain native;
 
-    /// <summary>For the thaw alone: a late act has the run's own connection, and an agent that does not answer must not have it.</summary>
-    private readonly Task<LibvirtDomain> beside;
+    /// <summary>A connection only for the thaw: after a timeout, the act still uses the run's own connection.</summary>
+    private readonly Task<LibvirtDomain> thawing;
 
     private readonly VmDomain domain;
     private readonly QuiesceOptions options;
@@ -41,16 +41,16 @@ internal sealed class Freezer : IDisposable
         this.domain = domain;
         this.options = options;
         this.guard = guard;
-        beside = Task.Run(() => DomainFinder.Open(domain));
+        thawing = Task.Run(() => DomainFinder.Open(domain));
     }
 
-    /// <summary>The guest's file systems and the disks under them; asked only where mount points were given.</summary>
+    /// <summary>The guest's file systems with their disks; read only if mount points were given.</summary>
     public IReadOnlyList<GuestFileSystem> FileSystems { get; private set; } = [];
 
-    /// <summary>Asks the agent for a sign of life, and starts the guard.</summary>
-    /// <exception cref="QuiesceUnavailableException">No agent answers, or there is no guard.</exception>
+    /// <summary>Checks that the agent responds, and starts the guard.</summary>
+    /// <exception cref="QuiesceUnavailableException">The agent does not respond, or the guard cannot be started.</exception>
     /// <exception cref="VirtSnapshotException">
-    /// <c>GuestAlreadyFrozen</c> (somebody else holds it frozen, and it stays so) or <c>MountPointNotFound</c>. Nothing has been touched then.
+    /// <c>GuestAlreadyFrozen</c> (another client has frozen it, and it stays frozen) or <c>MountPointNotFound</c>. Nothing was touched.
     /// </exception>
     public static Freezer Prepare(
         LibvirtDomain native, VmDomain domain, IHost host, SpareGuards spares, QuiesceOptions options, CancellationToken cancellation)
@@ -78,11 +78,11 @@ internal sealed class Freezer : IDisposable
         }
     }
 
-    /// <summary>Whether the agent answers that the guest is frozen.</summary>
+    /// <summary>Whether the agent reports that the guest is frozen.</summary>
     public static bool IsFrozen(LibvirtDomain native, VmDomain domain) =>
         domain is { IsActive: true, IsPaused: false } && domain.GuestAgent != GuestAgentState.None && Status(native, MinReplySeconds) == "frozen";
 
-    /// <summary>Thaws a guest that a run has left frozen. The caller knows that the freeze is ours.</summary>
+    /// <summary>Thaws a guest that a run has left frozen. The caller must know that this module froze it.</summary>
     /// <returns>Whether it was frozen.</returns>
     /// <exception cref="LibvirtException">It is frozen, and the thaw failed.</exception>
     public static bool ThawIfFrozen(LibvirtDomain native, VmDomain domain)
@@ -105,30 +105,30 @@ internal sealed class Freezer : IDisposable
         return true;
     }
 
-    /// <summary>The last thing that can fail before the freeze.</summary>
+    /// <summary>Waits for the guard and for the connection for the thaw. It is the last step before the freeze that can fail.</summary>
     /// <exception cref="QuiesceUnavailableException">There is no guard, or no connection for the thaw.</exception>
     public void WaitForGuard()
     {
         guard.WaitUntilReady();
         try
         {
-            _ = beside.GetAwaiter().GetResult();
+            _ = thawing.GetAwaiter().GetResult();
         }
         catch (VirtSnapshotException e)
         {
             throw QuiesceUnavailableException.NoConnection(e);
         }
 
-        // The guard's trial set it, too, but our short bound for the question may have come after it.
+        // The guard has set it, too, but the shorter timeout of ProbeAgent may have replaced it.
         native.SetAgentTimeout(FreezeGuard.WholeSeconds(options.FreezeTimeout));
     }
 
-    /// <summary>Freezes, acts, and thaws whatever the act does.</summary>
-    /// <param name="act">The atomic act. Its exception is passed on after the thaw.</param>
-    /// <param name="actUnfrozen">Called instead when the freeze fails and need not succeed; given the reason.</param>
-    /// <param name="cancellation">Ends the waiting for the freeze.</param>
+    /// <summary>Freezes, runs the act, and thaws also if the act fails.</summary>
+    /// <param name="act">The atomic act. Its exception is rethrown after the thaw.</param>
+    /// <param name="actUnfrozen">Called instead, with the reason, if the freeze fails and is not required.</param>
+    /// <param name="cancellation">Cancels the wait for the freeze.</param>
     /// <exception cref="VirtSnapshotException"><c>FreezeFailed</c>, <c>FreezeTimedOut</c> or <c>GuestAlreadyFrozen</c>; the act was not called.</exception>
-    /// <exception cref="OperationCanceledException">Stopped while the freeze was under way; the guard thaws. The act was not called.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled during the freeze; the guard thaws. The act was not called.</exception>
     public FreezeOutcome? Around(Action act, Action<string> actUnfrozen, CancellationToken cancellation)
     {
         var stopListening = ListenToResets();
@@ -140,7 +140,7 @@ internal sealed class Freezer : IDisposable
         {
             if (isFreezePending)
             {
-                // Its connection answers nothing else before it ends.
+                // The connection is busy until the freeze call ends.
                 _ = Task.Run(stopListening, CancellationToken.None);
             }
             else
@@ -151,13 +151,14 @@ internal sealed class Freezer : IDisposable
     }
 
     /// <summary>
-    /// Whether every file system on a disk was among those that were frozen. One of which the agent does not know the disk (LVM in
-    /// the guest, say) may be on any.
+    /// Whether all file systems of a disk were frozen. A file system whose disk the agent does not report (such as one on LVM in the guest) may
+    /// be on any disk.
     /// </summary>
     public bool WasWhollyFrozen(string target) => options.MountPoints.Count == 0
-        || FileSystems.Where(system => system.Targets.Count == 0 || system.Targets.Contains(target)).All(system => options.MountPoints.Contains(system.MountPoint));
+        || FileSystems.Where(system => system.Targets.Count == 0 || system.Targets.Contains(target))
+            .All(system => options.MountPoints.Contains(system.MountPoint));
 
-    /// <summary>If the guard was not dismissed, it thaws if a freeze was announced, and puts the agent's timeout back in any case.</summary>
+    /// <summary>If the guard was not dismissed, it thaws if a freeze was announced, and resets the agent's timeout.</summary>
     public void Dispose()
     {
         if (isGuardNeeded)
@@ -169,7 +170,7 @@ internal sealed class Freezer : IDisposable
             guard.MakeSpare();
         }
 
-        _ = beside.ContinueWith(
+        _ = thawing.ContinueWith(
             static opened =>
             {
                 if (opened.IsCompletedSuccessfully)
@@ -190,7 +191,7 @@ internal sealed class Freezer : IDisposable
         }
         catch (LibvirtException)
         {
-            // A driver without that event: the agent's silence is then all that tells.
+            // The driver lacks this event. A reset then only shows as an agent that does not respond.
             return static () => { };
         }
     }
@@ -218,7 +219,7 @@ internal sealed class Freezer : IDisposable
         }
         catch (OperationCanceledException)
         {
-            // The freeze may land any moment: the guard is to thaw now, not when all else is undone.
+            // The freeze may still take effect: the guard must thaw now, not after the undo.
             isFreezePending = true;
             guard.Dispose();
             native.Abandon();
@@ -226,14 +227,14 @@ internal sealed class Freezer : IDisposable
         }
         catch
         {
-            // Whether anything is frozen is not known.
+            // It is unknown whether the guest is frozen.
             guard.Dispose();
             throw;
         }
 
         if (reset.Task.IsCompleted)
         {
-            // One before the freeze ended nothing: what is frozen now is the guest as it has booted since.
+            // A reset before the end of the freeze call did not end the freeze: the guest was frozen after its reboot.
             reset = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
@@ -298,7 +299,7 @@ internal sealed class Freezer : IDisposable
                 throw QuiesceUnavailableException.AgentUnavailable(e.Message.TrimEnd('.'), e);
             }
 
-            // A frozen guest's agent refuses every question but this one, which is why a refusal is looked into.
+            // The agent of a frozen guest rejects most commands, but not the freeze status.
             if (IsFrozen())
             {
                 throw AlreadyFrozen(e);
@@ -306,7 +307,7 @@ internal sealed class Freezer : IDisposable
 
             if (options.MountPoints.Count > 0)
             {
-                throw QuiesceUnavailableException.AgentUnavailable($"it does not tell the guest's mount points ({e.Message})", e);
+                throw QuiesceUnavailableException.AgentUnavailable($"the agent does not report the guest's mount points ({e.Message})", e);
             }
         }
 
@@ -317,18 +318,18 @@ internal sealed class Freezer : IDisposable
                 FailureKind.ObjectNotFound,
                 "MountPointNotFound",
                 domain,
-                $"Domain '{domain.Name}' has nothing mounted at '{string.Join("', '", missing)}'. Its mount points are "
+                $"The guest of domain '{domain.Name}' has no mount point '{string.Join("', '", missing)}'. Its mount points are: "
                 + $"{string.Join(", ", FileSystems.Select(system => system.MountPoint).Order(StringComparer.Ordinal))}. Nothing was touched.");
         }
     }
 
-    /// <summary>Says what the failure means for the guest, and leaves the guard at work wherever that is not certain.</summary>
+    /// <summary>Determines whether the guest is frozen after a failed freeze call. If that is unknown, the guard thaws.</summary>
     private VirtSnapshotException AfterFailedFreeze(LibvirtException error, TimeSpan elapsed)
     {
         if (!error.IsUnanswered)
         {
-            // The agent has answered: it froze nothing. If the guest is frozen all the same, somebody else did it. Where the
-            // answer was lost on its way, it was we. An agent's own answer names the command, in every language.
+            // The agent has replied that it froze nothing. If the guest is frozen nevertheless, another client has frozen it; or this freeze has, and
+            // its reply was lost. A reply of the agent contains the command's name, in every language.
             var status = Status();
             if (status == "frozen" && error.Message.Contains("guest-fsfreeze-freeze", StringComparison.Ordinal))
             {
@@ -350,19 +351,21 @@ internal sealed class Freezer : IDisposable
                 "FreezeFailed",
                 domain,
                 $"The guest of domain '{domain.Name}' could not be frozen: {error.Message}. "
-                + (isGuardNeeded ? $"Whether anything is frozen is not known: a guard ({guard}) goes on thawing until the agent answers." : "It is not frozen."),
+                + (isGuardNeeded
+                    ? $"It is unknown whether it is frozen: a guard ({guard}) thaws it repeatedly until the agent confirms."
+                    : "It is not frozen."),
                 error);
         }
 
-        // Closing its input sets the guard to work at once.
+        // When its stdin closes, the guard starts to thaw.
         guard.Dispose();
         return new VirtSnapshotException(
             FailureKind.OperationTimeout,
             "FreezeTimedOut",
             domain,
             $"The guest of domain '{domain.Name}' did not confirm the freeze ({error.Message.TrimEnd('.')}, after {elapsed.TotalSeconds:0.0} s). "
-            + (WasReset(error) ? "The guest was reset meanwhile. " : "")
-            + $"The freeze may still land: a guard ({guard}) goes on thawing until the agent answers that nothing is frozen.",
+            + (WasReset(error) ? "The guest was reset during the call. " : "")
+            + $"The freeze may still take effect: a guard ({guard}) thaws the guest repeatedly until the agent confirms.",
             error);
     }
 
@@ -378,12 +381,12 @@ internal sealed class Freezer : IDisposable
         }
     }
 
-    /// <summary>The error of an act that failed while the guest was frozen, with what became of the freeze.</summary>
+    /// <summary>The error of an act that failed while the guest was frozen, with the end of the freeze.</summary>
     private VirtSnapshotException Failed(Exception error, TimeSpan frozen)
     {
         var known = WindowFailure.Explain(error, domain);
-        var end = reset.Task.IsCompleted ? ", until it was reset, and is not frozen any more"
-            : isGuardNeeded ? $", and its thaw is not confirmed: a guard ({guard}) goes on until the agent answers"
+        var end = reset.Task.IsCompleted ? ", until it was reset; it is no longer frozen"
+            : isGuardNeeded ? $", and its thaw is not confirmed: a guard ({guard}) thaws it repeatedly until the agent confirms"
             : "";
         return new VirtSnapshotException(
             known.Kind,
@@ -393,17 +396,17 @@ internal sealed class Freezer : IDisposable
             known);
     }
 
-    /// <summary>Whether an agent gave no answer since the guest was reset.</summary>
+    /// <summary>Whether an agent did not respond because the guest was reset.</summary>
     private bool WasReset(LibvirtException error) => error is { IsUnanswered: true, ConnectionLost: false } && reset.Task.Wait(ResetEventTime);
 
-    /// <returns>Why it is not certain that everything stayed frozen until now; null where it is.</returns>
+    /// <returns>Why it is uncertain that everything stayed frozen until now, as a clause; null if it is certain.</returns>
     private string? Thaw(int frozen)
     {
-        var through = beside.Result;
+        var connected = thawing.Result;
         int? thawed;
         try
         {
-            thawed = InterruptibleCall.RunUntil(reset.Task, through.Thaw);
+            thawed = InterruptibleCall.RunUntil(reset.Task, connected.Thaw);
         }
         catch (LibvirtException e) when (WasReset(e))
         {
@@ -411,44 +414,45 @@ internal sealed class Freezer : IDisposable
         }
         catch (Exception e)
         {
-            // Closing its input sets the guard to work at once.
+            // When its stdin closes, the guard starts to thaw.
             guard.Dispose();
-            return $"the thaw was not confirmed ({e.Message}); a guard ({guard}) goes on until the agent answers";
+            return $"the thaw was not confirmed ({e.Message}); a guard ({guard}) thaws the guest repeatedly until the agent confirms";
         }
 
         if (thawed is null)
         {
-            // Frozen is what runs in the guest's memory, and that has begun anew. The agent is not asked: libvirt would wait for it while the guest boots.
-            through.Abandon();
+            // A freeze is a state of the guest's kernel, which a reset ends. The agent is not queried: libvirt would wait until the guest has booted.
+            connected.Abandon();
             isGuardNeeded = false;
             guard.ConfirmReset();
             guard.Dispose();
-            return "the guest was reset while it was frozen, which ended the freeze: it is not frozen any more";
+            return "the guest was reset while it was frozen, which ended the freeze: it is no longer frozen";
         }
 
-        // At once: whoever freezes from here on is not ours to thaw.
-        Dismiss(through);
+        // Immediately: from now on, a freeze is one of another client.
+        Dismiss(connected);
         return (frozen, thawed) switch
         {
             (0, _) => "the agent found no file system to freeze",
-            _ when thawed != frozen => $"{frozen} file systems were frozen, but only {thawed} were still frozen at the thaw: somebody else thawed the guest in between",
+            _ when thawed != frozen =>
+                $"{frozen} file systems were frozen, but only {thawed} were still frozen at the thaw: another client thawed the guest in between",
             _ => null,
         };
     }
 
-    /// <summary>The guest is certainly not frozen by us: the guard goes, and the agent may take its time again.</summary>
-    private void Dismiss(LibvirtDomain through)
+    /// <summary>This run's freeze has certainly ended: ends the guard, and resets the agent's timeout.</summary>
+    private void Dismiss(LibvirtDomain connected)
     {
         isGuardNeeded = false;
         guard.Dismiss();
         guard.Dispose();
         try
         {
-            through.SetAgentTimeout(LibvirtDomain.AgentTimeoutBlock);
+            connected.SetAgentTimeout(LibvirtDomain.AgentTimeoutBlock);
         }
         catch (LibvirtException)
         {
-            // The domain or the daemon is gone, and the setting with it.
+            // The domain has stopped, or the daemon has ended; the setting is lost with them.
         }
     }
 
@@ -456,21 +460,21 @@ internal sealed class Freezer : IDisposable
         FailureKind.ResourceBusy,
         "GuestAlreadyFrozen",
         domain,
-        $"The guest of domain '{domain.Name}' is frozen already, by somebody else. It was left as it is, and nothing was touched. "
-        + "Wait for the other job, or thaw the guest with 'virsh domfsthaw' if that job is dead.",
+        $"The guest of domain '{domain.Name}' is already frozen by another client. It was left frozen, and nothing was touched. "
+        + "Wait until the other client thaws it, or thaw it with 'virsh domfsthaw' if that client has died.",
         inner);
 
     private bool IsFrozen() => Status() == "frozen";
 
     private string? Status() => Status(native, ReplySeconds);
 
-    /// <summary>A raw agent command marks the domain as tainted, so it is asked only when something is wrong already.</summary>
+    /// <summary>The freeze status. A raw agent command taints the domain, so it is used only after an error.</summary>
     private static string? Status(LibvirtDomain native, int seconds)
     {
         try
         {
-            using var answer = JsonText.Parse(native.AgentCommand("""{"execute":"guest-fsfreeze-status"}""", seconds));
-            return JsonText.Text(answer.RootElement, "return");
+            using var reply = JsonText.Parse(native.AgentCommand("""{"execute":"guest-fsfreeze-status"}""", seconds));
+            return JsonText.Text(reply.RootElement, "return");
         }
         catch (Exception e) when (e is LibvirtException or FormatException)
         {
@@ -479,7 +483,7 @@ internal sealed class Freezer : IDisposable
     }
 }
 
-/// <summary>How a freeze window went.</summary>
-/// <param name="Window">From the freeze call to the thaw's return: never shorter than what the guest felt.</param>
-/// <param name="Doubt">Why it is not certain that everything stayed frozen until we thawed it; null where it is.</param>
+/// <summary>The result of a freeze window.</summary>
+/// <param name="Window">From the freeze call to the return of the thaw: at least as long as the guest was frozen.</param>
+/// <param name="Doubt">Why it is uncertain that everything stayed frozen until the thaw; null if it is certain.</param>
 internal sealed record FreezeOutcome(TimeSpan Window, string? Doubt);

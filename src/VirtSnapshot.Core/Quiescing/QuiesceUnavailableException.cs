@@ -2,7 +2,7 @@ using VirtSnapshot.Domains;
 
 namespace VirtSnapshot.Quiescing;
 
-/// <summary>The guest cannot be frozen safely. Whether that is an error or only worth a warning, the caller's wish decides.</summary>
+/// <summary>The guest cannot be frozen safely. Depending on <see cref="Quiescence"/>, this is an error or a warning.</summary>
 internal sealed class QuiesceUnavailableException : Exception
 {
     private readonly string errorId;
@@ -17,19 +17,22 @@ internal sealed class QuiesceUnavailableException : Exception
 
     public static QuiesceUnavailableException NotConnected(VmDomain domain) => AgentUnavailable(domain.GuestAgent == GuestAgentState.None
         ? "the domain has no channel for a guest agent (org.qemu.guest_agent.0)"
-        : "nobody in the guest has the guest agent's channel open; is qemu-guest-agent running there?");
+        : "the guest agent's channel is not connected: qemu-guest-agent is not running in the guest");
 
     public static QuiesceUnavailableException AgentUnavailable(string why, Exception? inner = null) => new(
-        "GuestAgentUnavailable", why, "Start qemu-guest-agent in the guest, or leave out -QuiesceRequired for a crash-consistent snapshot.", inner);
+        "GuestAgentUnavailable", why, "Start qemu-guest-agent in the guest, or omit -QuiesceRequired for a crash-consistent snapshot.", inner);
 
     public static QuiesceUnavailableException GuardUnusable(string why, Exception? inner = null) => new(
         "FreezeGuardUnavailable",
-        $"the guard that would thaw the guest if this process died cannot work: {why}",
-        "It needs virsh (Debian: libvirt-clients) on the hypervisor's host, and must reach the same URI without being asked for a password.",
+        $"the freeze guard, which thaws the guest if this process dies, cannot work: {why}",
+        "It needs virsh (Debian: libvirt-clients) on the hypervisor's host, and access to the same URI without a password prompt.",
         inner);
 
     public static QuiesceUnavailableException NoConnection(VirtSnapshotException why) => new(
-        "FreezeGuardUnavailable", $"there is no second connection to libvirt for the thaw: {why.Message}", "Mend that, and try again.", why);
+        "FreezeGuardUnavailable",
+        $"the second connection to libvirt, which is needed for the thaw, cannot be opened: {why.Message}",
+        "Correct this, and try again.",
+        why);
 
     public VirtSnapshotException ToFailure(VmDomain domain) => new(
         FailureKind.ResourceUnavailable,

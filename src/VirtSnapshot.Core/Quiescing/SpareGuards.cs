@@ -4,8 +4,8 @@ using VirtSnapshot.Hosts;
 namespace VirtSnapshot.Quiescing;
 
 /// <summary>
-/// Guards started ahead: starting one and letting it try its access takes longer than all else before a freeze. After a run one is made
-/// for the next run at the same URI; if none comes soon, it goes, as it does with this process.
+/// Guards that are started in advance: starting a guard and testing its access is the slowest step before a freeze. After a run, a guard is
+/// started for the next run at the same URI. It ends if there is none soon, or with this process.
 /// </summary>
 internal sealed class SpareGuards(bool isEnabled = true)
 {
@@ -17,7 +17,7 @@ internal sealed class SpareGuards(bool isEnabled = true)
 
     public IHostScript? Take(string uri) => spares.TryRemove(uri, out var spare) ? spare : null;
 
-    /// <summary>Does so in the background. One for each URI is enough.</summary>
+    /// <summary>Starts a guard in the background, one for each URI.</summary>
     public void Make(IHost host, string uri, string script)
     {
         if (isEnabled && !spares.ContainsKey(uri))
@@ -46,7 +46,7 @@ internal sealed class SpareGuards(bool isEnabled = true)
         }
         catch (VirtSnapshotException)
         {
-            // The next run starts its own, and says what is wrong.
+            // The next run starts its own guard, and reports the error.
             return;
         }
 

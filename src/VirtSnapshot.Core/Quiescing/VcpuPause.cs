@@ -6,19 +6,19 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Quiescing;
 
 /// <summary>
-/// Lets a running guest stand still for the moment of an act, where it is not frozen: QEMU writes out what it still holds back, and all disks
-/// are of one moment. A guard outside this process lets the guest go on if we die. One that stands still already stays so: somebody, or QEMU itself, has
-/// paused it, and nobody but they know when it may go on.
+/// Pauses the vCPUs of a running guest during an act if it is not frozen: QEMU completes its pending writes, and all disks are of one moment. A guard
+/// outside this process resumes the guest if this process dies. A guest that is already paused stays paused: another client or QEMU has paused it, and
+/// only they may resume it.
 /// </summary>
 internal sealed class VcpuPause(LibvirtDomain native, VmDomain domain, IHost host, SpareGuards spares, QuiesceOptions options)
 {
-    private const string GoneOn = "somebody else let the guest go on before the snapshots were taken";
+    private const string Resumed = "another client resumed the guest before the snapshots were taken";
 
     private bool IsRunning => native.State is DomainState.Running or DomainState.Blocked;
 
-    /// <summary>Pauses, acts, and resumes whatever the act does.</summary>
-    /// <param name="act">The act. Its exception is passed on after the guest goes on.</param>
-    /// <returns>Why it is not certain that the guest stood still all the time; null where it is.</returns>
+    /// <summary>Pauses, runs the act, and resumes also if the act fails.</summary>
+    /// <param name="act">The act. Its exception is rethrown after the guest is resumed.</param>
+    /// <returns>Why it is uncertain that the guest was paused all the time, as a clause; null if it is certain.</returns>
     /// <exception cref="VirtSnapshotException"><c>FreezeGuardUnavailable</c>: nothing was paused, and the act was not called.</exception>
     /// <exception cref="LibvirtException">It could not be paused.</exception>
     public string? Around(Action act)
@@ -30,8 +30,8 @@ internal sealed class VcpuPause(LibvirtDomain native, VmDomain domain, IHost hos
             if (!IsRunning)
             {
                 guard.ConfirmResumed();
-                ActUnhurried(act);
-                return IsRunning ? GoneOn : null;
+                ActWithoutLimit(act);
+                return IsRunning ? Resumed : null;
             }
 
             guard.AnnouncePause();
@@ -40,7 +40,7 @@ internal sealed class VcpuPause(LibvirtDomain native, VmDomain domain, IHost hos
             try
             {
                 act();
-                return native.State == DomainState.Paused ? null : GoneOn;
+                return native.State == DomainState.Paused ? null : Resumed;
             }
             catch (CallTimeoutException e)
             {
@@ -54,12 +54,12 @@ internal sealed class VcpuPause(LibvirtDomain native, VmDomain domain, IHost hos
                 }
                 else
                 {
-                    ResumeBeside(guard);
+                    ResumeThroughOther(guard);
                 }
             }
 
             late.WaitForOutcome();
-            return $"{late.Message}, so the guest went on before the snapshot was taken";
+            return $"{late.Message}, so the guest was resumed before the snapshot was taken";
         }
         catch (QuiesceUnavailableException e)
         {
@@ -67,7 +67,7 @@ internal sealed class VcpuPause(LibvirtDomain native, VmDomain domain, IHost hos
                 FailureKind.ResourceUnavailable,
                 "FreezeGuardUnavailable",
                 domain,
-                $"Domain '{domain.Name}' has to stand still for the moment of the snapshot, and must not be paused: {e.Message}.",
+                $"The vCPUs of domain '{domain.Name}' cannot be paused for the snapshot: {e.Message}.",
                 e);
         }
         finally
@@ -76,7 +76,7 @@ internal sealed class VcpuPause(LibvirtDomain native, VmDomain domain, IHost hos
         }
     }
 
-    private static void ActUnhurried(Action act)
+    private static void ActWithoutLimit(Action act)
     {
         try
         {
@@ -88,8 +88,8 @@ internal sealed class VcpuPause(LibvirtDomain native, VmDomain domain, IHost hos
         }
     }
 
-    /// <summary>While a late call still has our connection.</summary>
-    private void ResumeBeside(FreezeGuard guard)
+    /// <summary>Resumes through another connection while a call that timed out still uses the run's own.</summary>
+    private void ResumeThroughOther(FreezeGuard guard)
     {
         try
         {
@@ -98,28 +98,28 @@ internal sealed class VcpuPause(LibvirtDomain native, VmDomain domain, IHost hos
         }
         catch (VirtSnapshotException)
         {
-            // The guard lets the guest go on.
+            // The guard resumes the guest.
         }
 
-        // Not only when the late call has ended.
+        // Now, not only after the call has ended.
         guard.Dispose();
     }
 
-    /// <summary>Where we cannot, the guard goes on with it as soon as it is let go.</summary>
-    private static void Resume(LibvirtDomain through, FreezeGuard guard)
+    /// <summary>Resumes the guest. If that fails, the guard does it when it is disposed of.</summary>
+    private static void Resume(LibvirtDomain connected, FreezeGuard guard)
     {
         try
         {
-            if (through.IsPausedByCall)
+            if (connected.IsPausedByCall)
             {
-                through.Resume();
+                connected.Resume();
             }
 
             guard.ConfirmResumed();
         }
         catch (LibvirtException)
         {
-            // The daemon is lost, or somebody else resumed it just now: the guard looks until the guest runs.
+            // The connection is lost, or another client has just resumed it: the guard checks until the guest is running.
         }
     }
 }

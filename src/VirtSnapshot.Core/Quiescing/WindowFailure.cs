@@ -5,11 +5,11 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Quiescing;
 
 /// <summary>
-/// What fails while a guest is frozen or paused has an error id that says so, whatever a method, a host's pipe or a library throws there.
+/// Converts all exceptions that occur while a guest is frozen or paused, of methods, pipes or libraries, to errors with a specific error id.
 /// </summary>
 internal static class WindowFailure
 {
-    /// <summary>The error without what became of the run, which the caller adds.</summary>
+    /// <summary>The error without the outcome of the run, which the caller adds.</summary>
     public static VirtSnapshotException Explain(Exception error, VmDomain domain) => error switch
     {
         VirtSnapshotException known => known,

@@ -1,30 +1,30 @@
-# Thaws a guest, or lets a paused one go on, when nobody else does. Arguments: URI, and "spare" where the domain is not known yet.
+# Thaws a guest, or resumes a paused one, if the run does not. Arguments: URI, and "spare" if the domain is not known yet.
 #
-# The run that started us says "watch UUID SECONDS", then "freezing" before it freezes (our answer: "watching"), and "thawed" when its own thaw is confirmed, or
-# "reset" when the guest was reset, which ends a freeze. If it dies (its end of the pipe closes) or SECONDS pass first, the thaw is ours, until the agent itself
-# answers that nothing is frozen. In the same way "pausing" and "resumed" stand around a pause of the whole guest.
+# The run sends "watch UUID SECONDS", then "freezing" before it freezes (the reply is "watching"), and "thawed" when its thaw is confirmed, or "reset"
+# when the guest was reset, which ends a freeze. If the run dies (the pipe closes) or SECONDS pass before, this script thaws until the agent confirms
+# that nothing is frozen. In the same way, "pausing" and "resumed" enclose a pause of the vCPUs.
 trap '' HUP INT TERM PIPE
 uri=$1 kind=$2 refused=''
 
-# Whatever virsh would like to be told, it must not take it from our pipe.
+# virsh must not read the run's messages from stdin, for instance for a password prompt.
 ask() { timeout -s KILL 60 virsh -q -c "$uri" "$@" 2>&1 </dev/null; }
 
-# Before anything is frozen: is virsh there, does libvirt let us in? A spare tries that long before it is needed. Who knows
-# the domain also tries to change it: the bound on the agent's answers is what a frozen guest needs first of all.
+# Before a freeze: tests virsh and the access to libvirt. A spare guard does this in advance. If the domain is known, setting the agent's timeout
+# tests write access; a frozen guest needs that timeout first.
 if [ "$kind" = spare ]; then
-    complaint=$(ask uri) || refused=1
+    errors=$(ask uri) || refused=1
     read -r word uuid seconds || exit 0
 else
     read -r word uuid seconds || exit 0
-    complaint=$(ask guest-agent-timeout "$uuid" --timeout "$seconds") || refused=1
+    errors=$(ask guest-agent-timeout "$uuid" --timeout "$seconds") || refused=1
 fi
 if [ "$refused" ]; then
-    echo "refused $complaint" | tr '\n' ' '
+    echo "refused $errors" | tr '\n' ' '
     exit 1
 fi
 echo ready
 
-# A thaw without mount points: with them libvirt refuses. That it succeeded is not believed: the agent is asked.
+# A thaw without mount points, with which libvirt would reject it. Its result is not trusted: the freeze status is queried.
 thaw() {
     ask domfsthaw "$uuid" >/dev/null
     case $(ask qemu-agent-command "$uuid" --timeout 5 '{"execute":"guest-fsfreeze-status"}') in
@@ -33,7 +33,7 @@ thaw() {
     return 1
 }
 
-# Only a list that was answered proves that the domain does not run: virsh reports a lost connection and a lost domain alike.
+# Only a successful list proves that the domain is not running: virsh reports a lost connection and a missing domain alike.
 is_gone() {
     running=$(ask list --uuid) || return 1
     case $running in
@@ -41,8 +41,8 @@ is_gone() {
     esac
 }
 
-# A domain whose memory is saved continues from it, frozen or paused as it was saved. If it is shut off otherwise, there is nothing
-# left to do. A transient domain that is gone may come back from a file: for libvirt it does not exist until then.
+# A domain with saved memory continues from it, still frozen or paused. A domain that is shut off without saved memory needs no further action.
+# A transient domain may be restored from a file; until then it does not exist in libvirt.
 may_return() {
     known=$(ask list --uuid --all) || return 0
     case $known in
@@ -60,7 +60,7 @@ may_return() {
     return 1
 }
 
-# Repeats $1, thaw or resume, until it is done; ends the guard when there is nothing left to do it to. While the domain does not run, it is only looked for.
+# Repeats $1, thaw or resume, until it succeeds, and ends the guard if the domain cannot return. While the domain is not running, it only waits for it.
 repeat() {
     until "$1"; do
         while is_gone; do
@@ -72,8 +72,8 @@ repeat() {
     done
 }
 
-# Only what a call has paused: an I/O error, a lost lease or a migration has its own reasons, and its own end. A libvirtd that died
-# in the middle of that call no longer knows the reason. A domain that was saved paused is "migrating" when it has returned.
+# Resumes only a domain that was paused by an API call, not one paused by an I/O error, a lost lease or a migration. If libvirtd was restarted during
+# that call, the reason is unknown. A domain that was saved while paused has the reason "migrating" after it is restored.
 returned=''
 resume() {
     case $(ask domstate "$uuid" --reason) in
@@ -84,7 +84,7 @@ resume() {
     esac
 }
 
-# A host that is gone for good is given up after a day.
+# Gives up after a day.
 tries=0
 rest() {
     tries=$((tries + 1))
@@ -103,7 +103,7 @@ freezing)
     reset) ;;
     *)
         repeat thaw
-        # A freeze that waited in libvirt behind another call to the agent may have landed after that answer.
+        # A freeze that waited in libvirt for another agent call may take effect after that reply.
         sleep 2
         repeat thaw
         ;;
@@ -116,7 +116,7 @@ pausing)
     resumed | thawed) ;;
     *)
         repeat resume
-        # As above: the pause may have waited in libvirt until now.
+        # As above: the pause may have waited in libvirt.
         sleep 2
         repeat resume
         ;;

@@ -1,6 +1,6 @@
 namespace VirtSnapshot.Storage;
 
-/// <summary>A block device, as <c>lsblk</c> tells.</summary>
+/// <summary>A block device, as <c>lsblk</c> reports it.</summary>
 internal sealed class BlockDevice(string number, string kernelName, string path, string type, long size)
 {
     /// <summary><c>major:minor</c>.</summary>
@@ -9,7 +9,7 @@ internal sealed class BlockDevice(string number, string kernelName, string path,
     /// <summary><c>sda1</c>, <c>dm-3</c>.</summary>
     public string KernelName => kernelName;
 
-    /// <summary>Its path on the host, under the name that lasts longer.</summary>
+    /// <summary>Its path on the host, with the more stable of its names.</summary>
     public string Path => path;
 
     /// <summary><c>disk</c>, <c>part</c>, <c>lvm</c>, <c>crypt</c> …</summary>
@@ -18,9 +18,9 @@ internal sealed class BlockDevice(string number, string kernelName, string path,
     /// <summary>Bytes.</summary>
     public long Size => size;
 
-    /// <summary>The devices that it stands on.</summary>
+    /// <summary>The underlying devices.</summary>
     public List<BlockDevice> Below { get; } = [];
 
-    /// <summary>Whether it is another device, or anything below it is.</summary>
+    /// <summary>Whether it is the other device, or the other device underlies it.</summary>
     public bool DependsOn(BlockDevice other) => this == other || Below.Exists(below => below.DependsOn(other));
 }

@@ -2,14 +2,14 @@ using System.Text.Json;
 
 namespace VirtSnapshot.Storage;
 
-/// <summary>The block devices of a host, and what stands on what.</summary>
+/// <summary>The block devices of a host, and their dependencies.</summary>
 internal sealed class BlockDeviceTable
 {
     private readonly Dictionary<string, BlockDevice> byNumber = new(StringComparer.Ordinal);
     private readonly Dictionary<string, BlockDevice> byPath = new(StringComparer.Ordinal);
 
-    /// <param name="json">Of <c>lsblk -J -b</c>; empty where there is no such program.</param>
-    /// <exception cref="FormatException">It is not what lsblk prints.</exception>
+    /// <param name="json">The output of <c>lsblk -J -b</c>; empty if lsblk is not installed.</param>
+    /// <exception cref="FormatException">It is not the output of lsblk.</exception>
     public static BlockDeviceTable Parse(string json)
     {
         var table = new BlockDeviceTable();
@@ -29,7 +29,7 @@ internal sealed class BlockDeviceTable
 
     public BlockDevice? FindByNumber(string number) => byNumber.GetValueOrDefault(number);
 
-    /// <param name="path">Of <c>/dev</c>, by either name.</param>
+    /// <param name="path">A path below <c>/dev</c>, with either name.</param>
     public BlockDevice? FindByPath(string path) => byPath.GetValueOrDefault(path);
 
     private void Add(JsonElement item, BlockDevice? below)
@@ -37,7 +37,7 @@ internal sealed class BlockDeviceTable
         var number = JsonText.Text(item, "maj:min").Trim();
         if (!byNumber.TryGetValue(number, out var device))
         {
-            // The kernel's names have '!' where the path has a slash. The mapper's numbers change with every start of the host.
+            // Kernel names have '!' instead of a slash. Device mapper numbers change at every boot.
             var kernelName = JsonText.Text(item, "kname").Replace('!', '/');
             var name = kernelName.StartsWith("dm-", StringComparison.Ordinal) ? $"mapper/{JsonText.Text(item, "name")}" : kernelName;
             device = new BlockDevice(number, kernelName, $"/dev/{name}", JsonText.Text(item, "type"), JsonText.Number(item, "size") ?? 0);
@@ -46,7 +46,7 @@ internal sealed class BlockDeviceTable
             byPath[device.Path] = device;
         }
 
-        // What stands on several devices is listed below each of them. None stands on itself, whatever we are told.
+        // A device with several underlying devices is listed below each of them. A cyclic dependency in the output is ignored.
         if (below is not null && !device.Below.Contains(below) && !below.DependsOn(device))
         {
             device.Below.Add(below);

@@ -2,10 +2,13 @@ using VirtSnapshot.Hosts;
 
 namespace VirtSnapshot.Storage;
 
-/// <summary>The file attribute <c>C</c> of btrfs (<c>chattr</c>, "NOCOW"): blocks are overwritten in place, without checksums. libvirt sets it on the pools that it builds.</summary>
+/// <summary>
+/// The file attribute <c>C</c> of btrfs (<c>chattr</c>, "NOCOW"): blocks are overwritten in place, without checksums. libvirt sets it on the pools that it
+/// builds.
+/// </summary>
 internal static class CopyOnWrite
 {
-    /// <summary>Whether it is switched off for a file, or for what is made in a directory.</summary>
+    /// <summary>Whether copy-on-write is off for a file, or for new files in a directory.</summary>
     public static bool IsOff(IHost host, string path)
     {
         var result = host.RunAsRoot("lsattr", ["-d", "--", path]);

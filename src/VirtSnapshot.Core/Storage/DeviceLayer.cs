@@ -5,7 +5,7 @@ namespace VirtSnapshot.Storage;
 /// <summary>A block device.</summary>
 public record DeviceLayer(string DeviceType, string Path, long Size) : StorageLayer(StorageLevel.Device, DeviceType, Path)
 {
-    /// <summary>As <c>lsblk</c> has it: <c>crypt</c>, <c>raid1</c>, <c>mpath</c>, <c>part</c>, <c>disk</c>, <c>loop</c> …</summary>
+    /// <summary>The type that <c>lsblk</c> reports: <c>crypt</c>, <c>raid1</c>, <c>mpath</c>, <c>part</c>, <c>disk</c>, <c>loop</c> …</summary>
     public string DeviceType { get; } = DeviceType;
 
     /// <summary>Its path on the host.</summary>
@@ -18,10 +18,10 @@ public record DeviceLayer(string DeviceType, string Path, long Size) : StorageLa
     public override string Details => string.Create(CultureInfo.InvariantCulture, $"{Size / 1048576.0:N0} MiB");
 }
 
-/// <summary>A block device made by ZFS.</summary>
+/// <summary>A ZFS volume.</summary>
 public sealed record ZvolLayer(string Dataset, string Device, long Bytes) : DeviceLayer("zvol", Device, Bytes)
 {
-    /// <summary>Its name: <c>tank/vm1</c>.</summary>
+    /// <summary>Its dataset: <c>tank/vm1</c>.</summary>
     public string Dataset { get; } = Dataset;
 
     /// <summary>Its path on the host.</summary>

@@ -2,18 +2,18 @@ using VirtSnapshot.Domains;
 
 namespace VirtSnapshot.Storage;
 
-/// <summary>The images that a disk stands on, as far as they have been looked at.</summary>
-/// <param name="Backing">The images below the top one, the nearest first, under the names that lead there; and how each is written in the image above it.</param>
-/// <param name="Missing">What has to be looked at before anything more can be said.</param>
-/// <param name="IsLoop">Whether the last of them stands on one of those above it.</param>
+/// <summary>The image chain of a disk, as far as it has been read.</summary>
+/// <param name="Backing">The backing images, the nearest first: the path of each, and its name as written in the image above it.</param>
+/// <param name="Missing">The images that must be read before the chain can be continued.</param>
+/// <param name="IsLoop">Whether the last one is backed by one of those above it.</param>
 internal sealed record DiskImages(IReadOnlyList<(string? Path, string Written)> Backing, IReadOnlyList<DiskSource> Missing, bool IsLoop)
 {
-    // libvirt itself gives up at 200 layers.
+    // libvirt's limit is 200 layers.
     private const int MaxLayers = 200;
 
     /// <summary>
-    /// libvirt knows the images of a running domain, but not how their names are written. Those of a domain that is shut off are followed from one
-    /// header to the next: its definition may be silent or old.
+    /// Follows the chain. For an active domain, libvirt reports the images, but not the names written in them. For a shut-off domain, the headers are
+    /// followed, since its definition may be incomplete or outdated.
     /// </summary>
     public static DiskImages Follow(VmDisk disk, StorageFindings findings)
     {
@@ -23,7 +23,7 @@ internal sealed record DiskImages(IReadOnlyList<(string? Path, string Written)> 
         var seen = new HashSet<string>(StringComparer.Ordinal);
         var isLoop = false;
         bool IsNew(DiskSource image) => image.Path is not { } path || seen.Add(findings.HasProbed(path) ? findings.Resolve(path) : path);
-        void Look(DiskSource image)
+        void AddIfUnread(DiskSource image)
         {
             if (NeedsQuery(image, findings))
             {
@@ -35,13 +35,13 @@ internal sealed record DiskImages(IReadOnlyList<(string? Path, string Written)> 
         _ = IsNew(image);
         for (var layer = 0; ; layer++)
         {
-            Look(image);
+            AddIfUnread(image);
             var header = image.Path is { } path && MayBeQcow2(image) ? findings.HeaderOf(path) : null;
             if (NamedBy(image, header?.DataFile, "raw") is { } data)
             {
-                // No layer of its own to libvirt, but the image is nothing without it.
+                // libvirt does not list the data file as a layer, but the image cannot be read without it.
                 backing.Add((data.Path, header!.DataFile!));
-                Look(data);
+                AddIfUnread(data);
             }
 
             var next = isRunning
@@ -62,12 +62,12 @@ internal sealed record DiskImages(IReadOnlyList<(string? Path, string Written)> 
             image = next;
         }
 
-        // What an old definition says may save a look later.
+        // Images of an outdated definition are probably in the chain; reading them now may save a round trip.
         missing.AddRange(isRunning || missing.Count == 0 ? [] : disk.BackingChain.Where(layer => NeedsQuery(layer, findings)));
         return new DiskImages(backing, missing, isLoop);
     }
 
-    /// <summary>What the guest has written into an image that is raw must not pass for a header.</summary>
+    /// <summary>In a raw image, data of the guest must not be taken for a header.</summary>
     public static bool MayBeQcow2(DiskSource image) => image.Format is null or "qcow2";
 
     private static bool NeedsQuery(DiskSource image, StorageFindings findings) =>

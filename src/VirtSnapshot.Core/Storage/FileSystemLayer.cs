@@ -8,19 +8,19 @@ public sealed record FileSystemLayer(
     /// <summary><c>ext4</c>, <c>xfs</c>, <c>btrfs</c>, <c>zfs</c>, <c>nfs4</c> …</summary>
     public string FileSystem { get; } = FileSystem;
 
-    /// <summary>Where it is mounted.</summary>
+    /// <summary>Its mount point.</summary>
     public string MountPoint { get; } = MountPoint;
 
-    /// <summary>What is mounted: a device, a dataset, a server's export.</summary>
+    /// <summary>The mounted source: a device, a dataset, a server's export.</summary>
     public string Source { get; } = Source;
 
     /// <summary>
-    /// The image's path with all links resolved: it lies below <see cref="MountPoint"/>. An image that is used through a bind mount is shown where the
-    /// whole file system is mounted, where that can be seen.
+    /// The image's path below <see cref="MountPoint"/>, with all links resolved. For an image in a bind mount it is the path in a mount of the whole
+    /// file system, if there is one.
     /// </summary>
     public string File { get; internal init; } = File;
 
-    /// <summary>For btrfs the directory that is the root of the innermost subvolume holding the file; else null.</summary>
+    /// <summary>For btrfs, the root directory of the innermost subvolume that contains the file; else null.</summary>
     public string? Subvolume { get; } = Subvolume;
 
     /// <summary>Whether files can share blocks (FICLONE).</summary>
@@ -30,8 +30,8 @@ public sealed record FileSystemLayer(
     public bool IsReadOnly { get; } = IsReadOnly;
 
     /// <summary>
-    /// Which of its directories is seen at <see cref="MountPoint"/>: <c>/</c>, unless only a part of it can be seen anywhere on the host (a bind
-    /// mount, a subvolume mounted by itself). A file's path within the file system begins with it.
+    /// The directory of the file system that is mounted at <see cref="MountPoint"/>: <c>/</c>, unless only a part of it is mounted on the host (a
+    /// bind mount, a single subvolume). A file's path within the file system begins with it.
     /// </summary>
     public string Root { get; } = Root;
 

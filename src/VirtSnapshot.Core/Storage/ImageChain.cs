@@ -6,22 +6,22 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Storage;
 
 /// <summary>
-/// The layers of a disk, the one that is written first. A running domain's are in its XML; a shut-off domain's are read from
-/// the images, since its XML may be silent or old. Only where an image cannot name its base (a network disk's) is the XML believed.
+/// The layers of a disk, the active one first. Those of an active domain are in its XML; those of a shut-off domain are read from
+/// the images, since its XML may be incomplete or outdated. Only a base without a path (a network disk) is taken from the XML.
 /// </summary>
 internal static class ImageChain
 {
-    // libvirt itself gives up at 200 layers.
+    // libvirt's limit is 200 layers.
     private const int MaxLayers = 200;
 
     public static IReadOnlyList<DiskSource> Of(IHost host, VmDomain domain, VmDisk disk) => domain.IsActive
         ? [disk.Source, .. disk.BackingChain]
         : OfStored(host, disk);
 
-    /// <summary>The layers of a disk that no QEMU has open, whether or not its domain runs.</summary>
+    /// <summary>The layers of a disk that is not open in QEMU, whether or not its domain is active.</summary>
     public static IReadOnlyList<DiskSource> OfStored(IHost host, VmDisk disk) => WithNetworkBase(FromImages(host, disk.Source), disk);
 
-    /// <summary>Each image once: of a chain that leads back into itself, the part up to there.</summary>
+    /// <summary>Each image once; a cyclic chain is cut at its first repetition.</summary>
     public static IReadOnlyList<DiskSource> FromImages(IHost host, DiskSource top)
     {
         var chain = new List<DiskSource> { top };
@@ -41,19 +41,19 @@ internal static class ImageChain
         bool IsNew(DiskSource layer) => TryStat(host, layer.Path!) is not { } file || seen.Add(file.Identity);
     }
 
-    /// <summary>As <see cref="IHost.ReadAhead"/>, for images and all that they stand on: a journey for each generation.</summary>
-    /// <param name="host">Where they are.</param>
+    /// <summary>As <see cref="IHost.ReadAhead"/>, for images and their backing images: one round trip for each level of the chains.</summary>
+    /// <param name="host">The host of the images.</param>
     /// <param name="tops">The images.</param>
-    /// <param name="others">Other paths that are asked about.</param>
+    /// <param name="others">Other paths to query.</param>
     public static IDisposable ReadAhead(IHost host, IEnumerable<DiskSource> tops, IEnumerable<string>? others = null)
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
         var layers = tops.Where(layer => layer.Path is not null && seen.Add(layer.Path)).ToList();
         var read = new ReadScope();
         var paths = layers.Select(layer => layer.Path!).Concat(others ?? []);
-        while (host.ReadAhead(paths) is { } journey)
+        while (host.ReadAhead(paths) is { } scope)
         {
-            read.Add(journey);
+            read.Add(scope);
             layers = [.. layers.Select(layer => ReadBacking(host, layer)).OfType<DiskSource>().Where(layer => seen.Add(layer.Path!))];
             paths = layers.Select(layer => layer.Path!);
         }
@@ -62,15 +62,17 @@ internal static class ImageChain
     }
 
     /// <summary>
-    /// Whether an image or one that it stands on is encrypted, as the images themselves tell. A raw image cannot tell: what looks like LUKS in it
-    /// may be the guest's own.
+    /// Whether an image or one of its backing images is encrypted according to its header. A raw image has no header: a LUKS header in it
+    /// may be data of the guest.
     /// </summary>
     public static bool IsEncrypted(IHost host, DiskSource top) => FromImages(host, top)
         .Any(layer => layer.Format == "luks" || (layer is { Path: { } path, Format: null or "qcow2" } && ReadHeader(host, path) is { IsEncrypted: true }));
 
-    /// <param name="host">Where the image is.</param>
+    /// <param name="host">The host of the image.</param>
     /// <param name="path">The image.</param>
-    /// <param name="withTable">Whether it matters if the image holds data; else it is taken to hold some.</param>
+    /// <param name="withTable">
+    /// Whether to read the first-level table, which shows whether the image contains data. Without it, the image counts as not empty.
+    /// </param>
     public static Qcow2Header? ReadHeader(IHost host, string path, bool withTable = false)
     {
         try
@@ -97,28 +99,31 @@ internal static class ImageChain
     }
 
     /// <summary>
-    /// The path that a backing file's name leads to, in each way that QEMU lets it be written; null where it is no path at all, or none that a file could have.
+    /// Resolves a backing file's name to a path, in all notations of QEMU; null if it is not a path, or if no file can have that path.
     /// </summary>
-    /// <param name="image">The image's path, an absolute one.</param>
-    /// <param name="backingFile">The name in it, which may be anything.</param>
+    /// <param name="image">The absolute path of the image.</param>
+    /// <param name="backingFile">The name in the image. It may be any string.</param>
     public static string? Resolve(string image, string? backingFile)
     {
         const string json = "json:";
         const string file = "file:";
 
-        // Each may stand before the other, any number of times.
+        // The prefixes may be combined and repeated.
         var name = backingFile;
         while (name is not null && (name.StartsWith(json, StringComparison.Ordinal) || name.StartsWith(file, StringComparison.Ordinal)))
         {
             name = name.StartsWith(json, StringComparison.Ordinal) ? ReadFileName(name[json.Length..]) : name[file.Length..];
         }
 
-        return name is not { Length: > 0 } || !HostPath.CanExist(name) || (name[0] != '/' && name.Split('/')[0].Contains(':', StringComparison.Ordinal)) ? null
+        return name is not { Length: > 0 }
+            || !HostPath.CanExist(name)
+            || (name[0] != '/' && name.Split('/')[0].Contains(':', StringComparison.Ordinal)) ? null
             : name[0] == '/' ? name
-            : Path.GetDirectoryName(image) is { Length: > 0 } folder && Path.GetFullPath(name, folder) is var path && HostPath.CanExist(path) ? path : null;
+            : Path.GetDirectoryName(image) is { Length: > 0 } folder && Path.GetFullPath(name, folder) is var path && HostPath.CanExist(path) ? path
+            : null;
     }
 
-    /// <summary>QEMU takes <c>{"file":{"filename":…}}</c> and <c>{"file.filename":…}</c> alike.</summary>
+    /// <summary>QEMU accepts <c>{"file":{"filename":…}}</c> and <c>{"file.filename":…}</c>.</summary>
     private static string? ReadFileName(string json)
     {
         try
@@ -142,20 +147,20 @@ internal static class ImageChain
         }
         catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException)
         {
-            // Nothing that QEMU could open. Half of a surrogate pair is no JsonException.
+            // QEMU cannot open it either. An unpaired surrogate does not cause a JsonException.
         }
 
         return null;
     }
 
-    /// <summary>A base that has no path is named by no image: libvirt keeps it in the definition alone.</summary>
+    /// <summary>Adds a base without a path, which is not named in an image but only in libvirt's definition.</summary>
     private static IReadOnlyList<DiskSource> WithNetworkBase(IReadOnlyList<DiskSource> images, VmDisk disk)
     {
         var rest = disk.BackingChain.Skip(images.Count - 1).ToList();
         return rest is [{ HasPath: false }, ..] ? [.. images, .. rest] : images;
     }
 
-    /// <summary>What stands at a path, links followed; null also where that cannot be told.</summary>
+    /// <summary>The attributes of a file, with links followed; null if it does not exist, or on failure.</summary>
     public static FileFacts? TryStat(IHost host, string path)
     {
         try

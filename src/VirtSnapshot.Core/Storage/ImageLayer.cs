@@ -1,20 +1,20 @@
 namespace VirtSnapshot.Storage;
 
-/// <summary>The image that the domain writes to.</summary>
+/// <summary>The active image of a disk.</summary>
 public sealed record ImageLayer(string Format, string Path, IReadOnlyList<BackingImage> BackingChain, bool IsLoop = false)
     : StorageLayer(StorageLevel.Image, Format, Path)
 {
     /// <summary>Its format, as libvirt names it.</summary>
     public string Format { get; } = Format;
 
-    /// <summary>Its path on the host, as the domain's definition has it.</summary>
+    /// <summary>Its path on the host, as in the domain's definition.</summary>
     public string Path { get; } = Path;
 
-    /// <summary>The images that it stands on, the nearest first.</summary>
+    /// <summary>Its backing images, the nearest first.</summary>
     public IReadOnlyList<BackingImage> BackingChain { get; } = BackingChain;
 
     /// <summary>
-    /// Whether the last of them (the image itself, where there are none) stands on one of those above it, or on itself: then QEMU opens none of them.
+    /// Whether the chain is cyclic: its last image is backed by itself or by one above it. QEMU cannot open such an image.
     /// </summary>
     public bool IsLoop { get; } = IsLoop;
 
@@ -25,16 +25,16 @@ public sealed record ImageLayer(string Format, string Path, IReadOnlyList<Backin
             .OfType<string>());
 }
 
-/// <summary>An image that another one stands on.</summary>
+/// <summary>A backing image.</summary>
 public sealed record BackingImage(string? Path, string Written, FileSystemLayer? FileSystem = null)
 {
-    /// <summary>Where that is on the host, all links resolved; null where it is no path (a server's image).</summary>
+    /// <summary>Its path on the host, with all links resolved; null if it has no path (a network image).</summary>
     public string? Path { get; } = Path;
 
-    /// <summary>How the image above names it; relative names follow the image into a snapshot, absolute ones do not.</summary>
+    /// <summary>Its name as written in the image above. A relative name also resolves inside a snapshot of the storage, an absolute one does not.</summary>
     public string Written { get; } = Written;
 
-    /// <summary>The file system that holds it; null where it is no file, or is not there.</summary>
+    /// <summary>Its file system; null if it is not a file, or does not exist.</summary>
     public FileSystemLayer? FileSystem { get; } = FileSystem;
 
     /// <inheritdoc/>

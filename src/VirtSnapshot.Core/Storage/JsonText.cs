@@ -3,10 +3,10 @@ using System.Text.Json;
 
 namespace VirtSnapshot.Storage;
 
-/// <summary>What storage programs print as JSON: strings, and numbers that older versions print as strings.</summary>
+/// <summary>Reads the JSON output of storage programs: strings, and numbers that older versions print as strings.</summary>
 internal static class JsonText
 {
-    /// <exception cref="FormatException">It is no JSON.</exception>
+    /// <exception cref="FormatException">It is not JSON.</exception>
     public static JsonDocument Parse(string text)
     {
         try
@@ -15,31 +15,31 @@ internal static class JsonText
         }
         catch (Exception e) when (e is JsonException or ArgumentException)
         {
-            // The latter where the text itself has half of a surrogate pair.
+            // An unpaired surrogate in the text causes an ArgumentException.
             throw new FormatException(e.Message, e);
         }
     }
 
-    /// <summary>The elements of an array; none where it is missing.</summary>
-    /// <exception cref="FormatException">It is something else.</exception>
+    /// <summary>The elements of an array; empty if it is missing.</summary>
+    /// <exception cref="FormatException">It is not an array.</exception>
     public static IReadOnlyList<JsonElement> Items(JsonElement holder, string name) => Property(holder, name) switch
     {
         { ValueKind: JsonValueKind.Array } array => [.. array.EnumerateArray()],
         { ValueKind: JsonValueKind.Undefined or JsonValueKind.Null } => [],
-        _ => throw new FormatException($"'{name}' is no list."),
+        _ => throw new FormatException($"'{name}' is not a list."),
     };
 
-    /// <summary>Empty where it is missing.</summary>
-    /// <exception cref="FormatException">It is no text.</exception>
+    /// <summary>A string; empty if it is missing.</summary>
+    /// <exception cref="FormatException">It is not a string.</exception>
     public static string Text(JsonElement holder, string name) => Property(holder, name) switch
     {
         { ValueKind: JsonValueKind.String } text => Unescaped(name, text.GetString)!,
         { ValueKind: JsonValueKind.Number } number => number.GetRawText(),
         { ValueKind: JsonValueKind.Undefined or JsonValueKind.Null } => "",
-        _ => throw new FormatException($"'{name}' is no text."),
+        _ => throw new FormatException($"'{name}' is not a string."),
     };
 
-    /// <summary>False where it is missing.</summary>
+    /// <summary>A boolean; false if it is missing.</summary>
     /// <exception cref="FormatException">It is neither true nor false.</exception>
     public static bool Flag(JsonElement holder, string name) => Property(holder, name).ValueKind switch
     {
@@ -48,28 +48,29 @@ internal static class JsonText
         _ => throw new FormatException($"'{name}' is neither true nor false."),
     };
 
-    /// <summary>Null where there is none.</summary>
-    /// <exception cref="FormatException">It is no number.</exception>
+    /// <summary>A number; null if it is missing.</summary>
+    /// <exception cref="FormatException">It is not a number.</exception>
     public static long? Number(JsonElement holder, string name) => Text(holder, name) switch
     {
         "" => null,
         var text when long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) => number,
-        var text => throw new FormatException($"'{name}' is no number: '{text}'."),
+        var text => throw new FormatException($"'{name}' is not a number: '{text}'."),
     };
 
     /// <inheritdoc cref="Number"/>
     public static double? Percent(JsonElement holder, string name) => Text(holder, name) switch
     {
         "" => null,
-        var text when double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) => number,
-        var text => throw new FormatException($"'{name}' is no number: '{text}'."),
+        var text when double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
+            && double.IsFinite(number) => number,
+        var text => throw new FormatException($"'{name}' is not a number: '{text}'."),
     };
 
     private static JsonElement Property(JsonElement holder, string name) => holder.ValueKind != JsonValueKind.Object
-        ? throw new FormatException($"'{name}' is looked for in what is no object.")
+        ? throw new FormatException($"The parent of '{name}' is not an object.")
         : Unescaped(name, () => holder.TryGetProperty(name, out var value) ? value : default);
 
-    /// <summary>Only where a text or a name is looked at, does .NET find half of a surrogate pair in it, written as <c>\ud800</c>.</summary>
+    /// <summary>.NET detects an unpaired surrogate (<c>\ud800</c>) only when a string or name is read.</summary>
     private static T Unescaped<T>(string name, Func<T> read)
     {
         try

@@ -2,16 +2,16 @@ using System.Text.Json;
 
 namespace VirtSnapshot.Storage;
 
-/// <summary>The logical volumes of a host that can be used: no parts of others, and no pools.</summary>
+/// <summary>The usable logical volumes of a host, without internal volumes and pools.</summary>
 internal sealed class LogicalVolumeTable
 {
     private readonly Dictionary<string, LogicalVolumeLayer> byNumber = new(StringComparer.Ordinal);
 
-    /// <summary>Whether LVM was asked at all.</summary>
+    /// <summary>Whether LVM was queried.</summary>
     public bool IsKnown { get; private init; }
 
-    /// <param name="json">Of <c>lvs --reportformat json --units b --nosuffix</c>; empty where it was not asked.</param>
-    /// <exception cref="FormatException">It is not what lvs prints.</exception>
+    /// <param name="json">The output of <c>lvs --reportformat json --units b --nosuffix</c>; empty if LVM was not queried.</param>
+    /// <exception cref="FormatException">It is not the output of lvs.</exception>
     public static LogicalVolumeTable Parse(string json)
     {
         if (json.Trim().Length == 0)
@@ -22,7 +22,7 @@ internal sealed class LogicalVolumeTable
         using var document = JsonText.Parse(json);
         var rows = JsonText.Items(document.RootElement, "report").SelectMany(report => JsonText.Items(report, "lv")).ToList();
 
-        // How full a pool is, is told of the pool alone: a thin volume's own percentage is how much of itself it has ever used.
+        // A pool's usage is in the pool's own row. The percentage of a thin volume is the part of the volume that is allocated.
         var pools = rows
             .Where(row => JsonText.Text(row, "segtype") == "thin-pool")
             .DistinctBy(FullName)
@@ -30,7 +30,7 @@ internal sealed class LogicalVolumeTable
         var table = new LogicalVolumeTable { IsKnown = true };
         foreach (var row in rows)
         {
-            // One row for each segment; the first tells. What has no path is a pool; what has no number is not active.
+            // There is one row per segment; the first one is used. A volume without a path is a pool, one without a number is inactive.
             if (JsonText.Text(row, "lv_path").Length > 0 && JsonText.Text(row, "lv_kernel_major") is { } major and not ("" or "-1"))
             {
                 table.byNumber.TryAdd($"{major}:{JsonText.Text(row, "lv_kernel_minor")}", Read(row, pools));
@@ -47,7 +47,7 @@ internal sealed class LogicalVolumeTable
         var (group, name) = FullName(row);
         var type = JsonText.Text(row, "segtype");
         var pool = type == "thin" ? JsonText.Text(row, "pool_lv") : "";
-        var fill = pools.GetValueOrDefault((group, pool));
+        var usage = pools.GetValueOrDefault((group, pool));
         return new LogicalVolumeLayer(
             group,
             name,
@@ -55,8 +55,8 @@ internal sealed class LogicalVolumeTable
             JsonText.Text(row, "lv_path"),
             JsonText.Number(row, "lv_size") ?? 0,
             pool.Length == 0 ? null : pool,
-            fill.Data,
-            fill.Metadata,
+            usage.Data,
+            usage.Metadata,
             JsonText.Number(row, "vg_free") ?? 0,
             JsonText.Number(row, "vg_extent_size") ?? 0,
             type != "thin" && JsonText.Text(row, "origin").Length > 0 ? "snapshot" : type);

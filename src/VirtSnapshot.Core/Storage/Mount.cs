@@ -5,20 +5,20 @@ namespace VirtSnapshot.Storage;
 
 /// <summary>A line of <c>/proc/self/mountinfo</c>, see proc(5).</summary>
 /// <param name="Id">The mount's number.</param>
-/// <param name="Parent">The number of the mount that it is mounted on.</param>
-/// <param name="Device"><c>major:minor</c> of the file system; for btrfs a number of its own.</param>
-/// <param name="Root">The directory of the file system that is seen at the mount point.</param>
+/// <param name="Parent">The number of the parent mount.</param>
+/// <param name="Device"><c>major:minor</c> of the file system; for btrfs an anonymous number.</param>
+/// <param name="Root">The directory of the file system that is mounted.</param>
 /// <param name="Point">The mount point.</param>
 /// <param name="FileSystem">The file system's type.</param>
-/// <param name="Source">What is mounted.</param>
-/// <param name="IsReadOnly">Whether this mount, or the whole file system, can only be read.</param>
-/// <param name="Subvolume">For btrfs the subvolume that the root lies in, as its path within the file system.</param>
+/// <param name="Source">The mounted source.</param>
+/// <param name="IsReadOnly">Whether this mount, or the whole file system, is read-only.</param>
+/// <param name="Subvolume">For btrfs, the path within the file system of the subvolume that contains the root.</param>
 internal sealed partial record Mount(
     int Id, int Parent, string Device, string Root, string Point, string FileSystem, string Source, bool IsReadOnly, string? Subvolume)
 {
     private const string SubvolumeOption = "subvol=";
 
-    /// <summary>Null where the line is none that we understand.</summary>
+    /// <summary>Null if the line cannot be parsed.</summary>
     public static Mount? Parse(string line)
     {
         var fields = line.Split(' ');
@@ -44,11 +44,11 @@ internal sealed partial record Mount(
             subvolume is null ? null : Unescape(subvolume[SubvolumeOption.Length..]));
     }
 
-    /// <summary>Where a file of the file system is seen through this mount.</summary>
+    /// <summary>Converts a file's path within the file system to its path in this mount.</summary>
     /// <param name="inside">The file's path within the file system, at or below <see cref="Root"/>.</param>
     public string Outside(string inside) => HostPath.Join(Point, HostPath.Below(inside, Root));
 
-    /// <summary>The path within the file system of a file that is seen through this mount.</summary>
+    /// <summary>Converts a file's path in this mount to its path within the file system.</summary>
     public string Inside(string path) => HostPath.Join(Root, HostPath.Below(path, Point));
 
     /// <summary>The kernel writes blanks and backslashes as <c>\040</c>.</summary>

@@ -1,6 +1,6 @@
 namespace VirtSnapshot.Storage;
 
-/// <summary>What is mounted where on a host.</summary>
+/// <summary>The mounts of a host.</summary>
 internal sealed class MountTable
 {
     private readonly ILookup<int, Mount> children;
@@ -15,12 +15,12 @@ internal sealed class MountTable
         byDevice = mounts.ToLookup(mount => mount.Device);
     }
 
-    /// <param name="text">As <c>/proc/self/mountinfo</c> has it.</param>
+    /// <param name="text">The content of <c>/proc/self/mountinfo</c>.</param>
     public static MountTable Parse(string text) => new([.. text.Split('\n').Select(Mount.Parse).OfType<Mount>()]);
 
     /// <summary>
-    /// The mount that a path without links lies in. As the kernel walks there: a longer mount point does not win where something has been mounted
-    /// over the folder it is in.
+    /// The mount that contains a path without links. It is resolved as in the kernel: a longer mount point does not match if its folder is covered by
+    /// another mount.
     /// </summary>
     public Mount? Find(string path)
     {
@@ -42,10 +42,10 @@ internal sealed class MountTable
         return mount;
     }
 
-    /// <summary>Another mount of the same file system that also shows a given folder of it, and is not hidden there.</summary>
+    /// <summary>Another mount of the same file system that contains a given folder, and that is not covered there.</summary>
     /// <param name="mount">A mount.</param>
     /// <param name="inside">A file's path within the file system.</param>
-    /// <param name="folder">The folder that must be seen, as a path within the file system: the file lies below it.</param>
+    /// <param name="folder">The folder that the mount must contain, as a path within the file system. The file is below it.</param>
     public Mount? Showing(Mount mount, string inside, string folder) => byDevice[mount.Device].FirstOrDefault(other =>
         other.FileSystem == mount.FileSystem
         && HostPath.IsAtOrBelow(folder, other.Root)

@@ -1,9 +1,9 @@
 namespace VirtSnapshot.Storage;
 
-/// <summary>The sections that the probe's script prints.</summary>
+/// <summary>The sections of the probe script's output.</summary>
 internal sealed class ProbeOutput
 {
-    // What was cut off must not pass for what is not there.
+    // Shows that the output is complete: truncated output must not be taken for missing files.
     private const string LastSection = "end";
 
     private readonly Dictionary<string, List<string>> sections = new(StringComparer.Ordinal);
@@ -12,10 +12,10 @@ internal sealed class ProbeOutput
     {
     }
 
-    /// <exception cref="FormatException">It is not whole.</exception>
+    /// <exception cref="FormatException">It is incomplete.</exception>
     public static ProbeOutput Parse(string text)
     {
-        var answer = new ProbeOutput();
+        var output = new ProbeOutput();
         List<string>? values = null;
         foreach (var field in text.Split('\0'))
         {
@@ -25,7 +25,7 @@ internal sealed class ProbeOutput
             }
             else if (values is null)
             {
-                values = answer.sections[field] = [];
+                values = output.sections[field] = [];
             }
             else
             {
@@ -33,25 +33,26 @@ internal sealed class ProbeOutput
             }
         }
 
-        return answer.Has(LastSection) ? answer : throw new FormatException("The answer ends in the middle.");
+        return output.Has(LastSection) ? output : throw new FormatException("The output of the storage probe is incomplete.");
     }
 
     public bool Has(string section) => sections.ContainsKey(section);
 
-    /// <summary>The one value of a section; empty where there is none.</summary>
+    /// <summary>The only value of a section; empty if there is none.</summary>
     public string Text(string section) => Values(section).FirstOrDefault() ?? "";
 
-    /// <summary>Each value, taken apart at its first blanks.</summary>
-    /// <exception cref="FormatException">One has fewer parts.</exception>
-    public IEnumerable<string[]> Rows(string section, int parts) => Values(section).Select(value => value.Split(' ', parts) is var row && row.Length == parts
-        ? row
-        : throw new FormatException($"Section '{section}' has a row '{value}'."));
+    /// <summary>Each value, split at its first blanks.</summary>
+    /// <exception cref="FormatException">A value has fewer parts.</exception>
+    public IEnumerable<string[]> Rows(string section, int parts) => Values(section)
+        .Select(value => value.Split(' ', parts) is var row && row.Length == parts
+            ? row
+            : throw new FormatException($"Section '{section}' has an invalid row '{value}'."));
 
     /// <summary>The section's value for each path.</summary>
-    /// <exception cref="FormatException">There are more or fewer.</exception>
+    /// <exception cref="FormatException">The numbers of paths and values differ.</exception>
     public IEnumerable<(string Path, string Value)> Pairs(IReadOnlyList<string> paths, string section) => Values(section).Count == paths.Count
         ? paths.Zip(Values(section))
-        : throw new FormatException($"{paths.Count} paths were asked for, and section '{section}' has {Values(section).Count}.");
+        : throw new FormatException($"{paths.Count} paths were queried, but section '{section}' has {Values(section).Count} values.");
 
     private List<string> Values(string section) => sections.TryGetValue(section, out var values) ? values : [];
 }

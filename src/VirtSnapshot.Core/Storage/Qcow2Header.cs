@@ -4,29 +4,29 @@ using System.Text;
 namespace VirtSnapshot.Storage;
 
 /// <summary>
-/// What the head of a qcow2 file says: https://www.qemu.org/docs/master/interop/qcow2.html. Read here rather than asked of
-/// <c>qemu-img info</c>, since a domain's whole storage is looked through at once.
+/// The header of a qcow2 file: https://www.qemu.org/docs/master/interop/qcow2.html. It is parsed here, since running <c>qemu-img info</c> for
+/// each image of a domain would be slow.
 /// </summary>
-/// <param name="VirtualSize">In bytes.</param>
-/// <param name="BackingFile">As it is written in the file: maybe relative to the file's folder, maybe no path at all.</param>
-/// <param name="BackingFormat">The backing file's format where it is written down.</param>
-/// <param name="HoldsData">Whether any cluster was ever allocated for the guest's data.</param>
-/// <param name="SnapshotCount">How many internal snapshots are in the file.</param>
-/// <param name="DataFile">The raw file that holds the guest's data where this one does not, named like a backing file; empty where the name is not written down.</param>
+/// <param name="VirtualSize">The virtual size in bytes.</param>
+/// <param name="BackingFile">The name as written in the file. It may be relative to the file's folder, or not a path.</param>
+/// <param name="BackingFormat">The backing file's format, if it is in the file.</param>
+/// <param name="HoldsData">Whether any cluster was ever allocated for guest data.</param>
+/// <param name="SnapshotCount">The number of internal snapshots.</param>
+/// <param name="DataFile">The name of an external raw data file, written like a backing file; empty if the file has one but does not name it.</param>
 internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, string? BackingFormat, bool HoldsData, uint SnapshotCount, string? DataFile)
 {
-    /// <summary>Whether the guest's data in this file is encrypted, by QEMU's old method or by LUKS. What it backs on need not be.</summary>
+    /// <summary>Whether the guest data in this file is encrypted, with QEMU's old method or with LUKS. Its backing file may be unencrypted.</summary>
     public bool IsEncrypted { get; init; }
 
     /// <summary>Enough for the header, its extensions and the backing file's name, as qemu-img lays them out.</summary>
     public const int HeadLength = 4096;
 
-    // QEMU itself takes no first-level table of more than 32 MiB.
+    // QEMU limits the first-level table to 32 MiB.
     private const int LongestHead = 48 * 1024 * 1024;
 
     public const uint Magic = 0x514649FB;
 
-    /// <summary>The header extension of our own overlays: "VSNP".</summary>
+    /// <summary>The header extension of this module's overlays: "VSNP".</summary>
     public const uint MarkExtension = 0x56534E50;
 
     private const uint BackingFormatExtension = 0xE2792ACA;
@@ -35,12 +35,12 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
     private const ulong DataFileFeature = 4;
     private const int Version2HeaderLength = 72;
 
-    /// <summary>What one of our own overlays says of itself; null in other images.</summary>
+    /// <summary>The mark of an overlay of this module; null in other images.</summary>
     public string? Mark { get; init; }
 
     public static bool IsQcow2(ReadOnlySpan<byte> head) => head.Length >= sizeof(uint) && Int32(head, 0) == Magic;
 
-    /// <returns>Null where the bytes are not the head of a qcow2 file.</returns>
+    /// <returns>Null if the bytes are not the head of a qcow2 file.</returns>
     public static Qcow2Header? Parse(ReadOnlySpan<byte> head)
     {
         if (head.Length < Version2HeaderLength || Int32(head, 0) != Magic)
@@ -51,7 +51,10 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
         var version = Int32(head, 4);
         var backingOffset = Int64(head, 8);
         var backingLength = Int32(head, 16);
-        if (version < 2 || backingLength > LongestBackingFile || backingOffset > (ulong)head.Length || backingOffset + backingLength > (ulong)head.Length)
+        if (version < 2
+            || backingLength > LongestBackingFile
+            || backingOffset > (ulong)head.Length
+            || backingOffset + backingLength > (ulong)head.Length)
         {
             return null;
         }
@@ -70,13 +73,13 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
         };
     }
 
-    /// <summary>How much of the file shows the backing file's name as well, in bytes; what is already there where it never could.</summary>
+    /// <summary>The number of bytes that include the backing file's name; the given length if its offset is invalid.</summary>
     public static int LengthWithBackingFile(ReadOnlySpan<byte> head) =>
         head.Length >= Version2HeaderLength && Int64(head, 8) is var offset and <= LongestHead && Int32(head, 16) is var length and <= LongestBackingFile
             ? Math.Max((int)offset + (int)length, head.Length)
             : head.Length;
 
-    /// <summary>How much of the file shows its first-level table as well, in bytes; what is already there where it never could.</summary>
+    /// <summary>The number of bytes that include the first-level table; the given length if its offset is invalid.</summary>
     public static int LengthWithTable(ReadOnlySpan<byte> head) =>
         head.Length >= Version2HeaderLength && Int32(head, 0) == Magic && TableEnd(head) is var end and <= LongestHead
             ? Math.Max((int)end, LengthWithBackingFile(head))
@@ -104,11 +107,11 @@ internal sealed record Qcow2Header(ulong VirtualSize, string? BackingFile, strin
         return null;
     }
 
-    /// <summary>An entry of the first-level table is zero until something under it was written. Out of sight counts as data.</summary>
+    /// <summary>An entry of the first-level table is zero until its clusters are written. A table that was not read counts as data.</summary>
     private static bool HasAllocatedCluster(ReadOnlySpan<byte> head) =>
         TableEnd(head) is var end && (end > (ulong)head.Length || head[(int)Int64(head, 40)..(int)end].ContainsAnyExcept((byte)0));
 
-    /// <summary>Where the first-level table ends; the largest number where its offset is impossible.</summary>
+    /// <summary>The end of the first-level table; the largest number if its offset is invalid.</summary>
     private static ulong TableEnd(ReadOnlySpan<byte> head) =>
         Int64(head, 40) is var offset and <= LongestHead ? offset + (Int32(head, 36) * 8UL) : ulong.MaxValue;
 

@@ -1,11 +1,11 @@
 namespace VirtSnapshot.Storage;
 
-/// <summary>What was read ahead in several journeys, let go of together.</summary>
+/// <summary>Cached results of several round trips, which are disposed of together.</summary>
 internal sealed class ReadScope(IDisposable? first = null) : IDisposable
 {
-    private readonly List<IDisposable?> journeys = [first];
+    private readonly List<IDisposable?> scopes = [first];
 
-    public void Add(IDisposable journey) => journeys.Add(journey);
+    public void Add(IDisposable scope) => scopes.Add(scope);
 
-    public void Dispose() => journeys.ForEach(journey => journey?.Dispose());
+    public void Dispose() => scopes.ForEach(scope => scope?.Dispose());
 }

@@ -2,14 +2,14 @@ using VirtSnapshot.Domains;
 
 namespace VirtSnapshot.Storage;
 
-/// <summary>Puts a disk's stack together from what the probe has found.</summary>
+/// <summary>Builds a disk's storage stack from the findings of the probe.</summary>
 internal sealed class StackBuilder(StorageFindings findings)
 {
-    // More is no tree that anybody has built.
+    // More than any real device tree has.
     private const int MaxLayers = 1000;
     private const string ZvolFolder = "/dev/zvol/";
 
-    // A name that is no text came out as something else than it is.
+    // The replacement character: the name is not valid UTF-8.
     private const char NotText = '\uFFFD';
 
     public StorageStack Build(VmDisk disk)
@@ -48,7 +48,7 @@ internal sealed class StackBuilder(StorageFindings findings)
             Disk = disk.Target,
             Uri = disk.Uri,
 
-            // A list, and not what the compiler makes of a collection expression: PowerShell cannot index that.
+            // A List, since PowerShell cannot index the type that the compiler creates for a collection expression.
             Layers = layers.Select(layer => layer.Layer).ToList(),
             Depths = [.. layers.Select(layer => layer.Depth)],
             MissingSource = source.Path is { } named && findings.HasProbed(named) && !findings.Exists(named) ? named : null,
@@ -57,7 +57,8 @@ internal sealed class StackBuilder(StorageFindings findings)
     }
 
     private BackingImage Describe((string? Path, string Written) backing) => backing.Path is { } path && findings.HasProbed(path)
-        ? new BackingImage(findings.Resolve(path), backing.Written, findings.Exists(path) && findings.DeviceAt(path) is null ? FindFileSystem(path)?.Layer : null)
+        ? new BackingImage(
+            findings.Resolve(path), backing.Written, findings.Exists(path) && findings.DeviceAt(path) is null ? FindFileSystem(path)?.Layer : null)
         : new BackingImage(backing.Path, backing.Written);
 
     private (FileSystemLayer Layer, Mount Mount)? FindFileSystem(string path)
@@ -73,7 +74,7 @@ internal sealed class StackBuilder(StorageFindings findings)
             : null;
         if (subvolume is null && mount.Root != "/")
         {
-            // Only a part of it is seen here. Where the whole of it is seen as well, its own tools find their way.
+            // Only a part of the file system is mounted here. Its tools need a mount of the whole.
             var folder = mount.Subvolume ?? "/";
             var inside = mount.Inside(file);
             if (findings.Mounts.Showing(mount, inside, folder) is { } whole)
@@ -114,11 +115,11 @@ internal sealed class StackBuilder(StorageFindings findings)
     private StorageLayer Describe(BlockDevice device) =>
         findings.Volumes.Find(device.Number)
         ?? (device.Type != "part" && findings.Zvols.TryGetValue(device.KernelName, out var zvol)
-            // A partition has a link as well, but is no dataset. udev writes a blank as '+', which no dataset's name can have.
+            // A partition also has a link, but is not a dataset. udev writes a blank as '+', which is not allowed in dataset names.
             ? new ZvolLayer(zvol.Replace('+', ' '), ZvolFolder + zvol, device.Size)
             : new DeviceLayer(device.Type, device.Path, device.Size));
 
-    /// <summary>The parts that LVM makes a volume of (a pool, a mirror's legs) are its own affair.</summary>
+    /// <summary>LVM's internal volumes (a pool, the legs of a mirror) are skipped.</summary>
     private IEnumerable<BlockDevice> Shown(BlockDevice device) =>
         findings.Volumes.IsKnown && device.Type == "lvm" && findings.Volumes.Find(device.Number) is null ? device.Below.SelectMany(Shown) : [device];
 

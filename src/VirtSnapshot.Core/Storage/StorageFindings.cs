@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace VirtSnapshot.Storage;
 
-/// <summary>What the probe's script has told: of all paths that it was asked for, one after the other.</summary>
+/// <summary>The collected output of the probe script, for all queried paths.</summary>
 internal sealed class StorageFindings
 {
     // statx's mode: see inode(7).
@@ -23,10 +23,10 @@ internal sealed class StorageFindings
 
     public LogicalVolumeTable Volumes { get; private set; } = LogicalVolumeTable.Parse("");
 
-    /// <summary>Why LVM tells nothing about volumes that are there; null where it does, or where there are none.</summary>
+    /// <summary>Why LVM did not report the volumes of the host; null if it did, or if there are none.</summary>
     public string? LvmError { get; private set; }
 
-    /// <summary>The kernel's names of the devices that each mounted btrfs is on.</summary>
+    /// <summary>The kernel names of the devices of each mounted btrfs.</summary>
     public IReadOnlyList<IReadOnlyList<string>> Pools { get; private set; } = [];
 
     /// <summary>The paths below <c>/dev/zvol</c>, by the kernel's name of the device.</summary>
@@ -39,15 +39,15 @@ internal sealed class StorageFindings
     /// <summary>The path with all links resolved.</summary>
     public string Resolve(string path) => resolved[path];
 
-    /// <summary>The images that are qcow2, but of whose heads too little was read.</summary>
+    /// <summary>The qcow2 images whose headers are longer than the part that was read.</summary>
     public IReadOnlyList<string> LongHeads => [.. longHeads];
 
-    /// <summary><c>major:minor</c> of a block device; null where the path is no such thing.</summary>
+    /// <summary><c>major:minor</c> of a block device; null for other paths.</summary>
     public string? DeviceAt(string path) => deviceOf.GetValueOrDefault(path);
 
     public bool HasProbedHead(string path) => headers.ContainsKey(path);
 
-    /// <summary>The header of a qcow2 image; null where it is none.</summary>
+    /// <summary>The header of a qcow2 image; null for other images.</summary>
     public Qcow2Header? HeaderOf(string path) => headers.GetValueOrDefault(path);
 
     public void SetHeader(string path, Qcow2Header? header)
@@ -59,16 +59,16 @@ internal sealed class StorageFindings
     /// <summary>Whether a folder on btrfs is the root of a subvolume.</summary>
     public bool IsSubvolume(string folder) => subvolumes.Contains(folder);
 
-    /// <summary>Whether files on an XFS can share blocks.</summary>
+    /// <summary>Whether files of an XFS file system can share blocks.</summary>
     public bool CanClone(string number) => cloning.Contains(number);
 
-    /// <param name="answer">The script's.</param>
-    /// <param name="plain">The paths it was asked for without their heads.</param>
-    /// <param name="images">The paths of qcow2 images.</param>
-    /// <exception cref="FormatException">It is not what the script prints.</exception>
-    public void Add(string answer, IReadOnlyList<string> plain, IReadOnlyList<string> images)
+    /// <param name="output">The script's output.</param>
+    /// <param name="plain">The queried paths whose heads were not read.</param>
+    /// <param name="images">The paths of possible qcow2 images.</param>
+    /// <exception cref="FormatException">It is not the output of the script.</exception>
+    public void Add(string output, IReadOnlyList<string> plain, IReadOnlyList<string> images)
     {
-        var sections = ProbeOutput.Parse(answer);
+        var sections = ProbeOutput.Parse(output);
         foreach (var (path, found) in sections.Pairs([.. plain, .. images], "paths"))
         {
             resolved[path] = found;
@@ -95,7 +95,12 @@ internal sealed class StorageFindings
         if (sections.Has("devices"))
         {
             Devices = BlockDeviceTable.Parse(sections.Text("devices"));
-            Pools = [.. sections.Rows("pools", 2).GroupBy(device => device[0], device => device[1]).Select(pool => (IReadOnlyList<string>)[.. pool.Order(StringComparer.Ordinal)])];
+            Pools =
+            [
+                .. sections.Rows("pools", 2)
+                    .GroupBy(device => device[0], device => device[1])
+                    .Select(pool => (IReadOnlyList<string>)[.. pool.Order(StringComparer.Ordinal)]),
+            ];
             Zvols = sections.Rows("zvols", 2).DistinctBy(link => link[0]).ToDictionary(link => link[0], link => link[1], StringComparer.Ordinal);
         }
 
@@ -104,21 +109,21 @@ internal sealed class StorageFindings
             Volumes = LogicalVolumeTable.Parse(sections.Text("volumes"));
         }
 
-        if (sections.Has("silence"))
+        if (sections.Has("lvm-error"))
         {
-            LvmError = sections.Text("silence").Trim().TrimEnd('.');
+            LvmError = sections.Text("lvm-error").Trim().TrimEnd('.');
         }
     }
 
     private static int Hex(string text) => int.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var number)
         ? number
-        : throw new FormatException($"'{text}' is no number.");
+        : throw new FormatException($"'{text}' is not a number.");
 
-    /// <summary>As <c>od -tx1</c> prints them.</summary>
+    /// <summary>Parses the output of <c>od -tx1</c>.</summary>
     private static byte[] Bytes(string text) =>
         Convert.FromHexString(text.Replace(" ", "", StringComparison.Ordinal).Replace("\n", "", StringComparison.Ordinal));
 
-    /// <summary>The superblock says so, as <c>xfs_info</c> would: version 5, and the feature among those that older kernels may only read.</summary>
+    /// <summary>Whether the superblock has the reflink feature: version 5, and its bit in the read-only compatible features.</summary>
     private static bool XfsCanClone(byte[] superblock) =>
         superblock.Length >= 216 && superblock.AsSpan().StartsWith("XFSB"u8) && (superblock[101] & 0xF) == 5 && (superblock[215] & 4) != 0;
 }

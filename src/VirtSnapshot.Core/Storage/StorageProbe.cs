@@ -4,12 +4,12 @@ using VirtSnapshot.Hosts;
 
 namespace VirtSnapshot.Storage;
 
-/// <summary>Looks at what lies under disks of one host: under all of them at once, and only when the first is asked for.</summary>
+/// <summary>Reads the storage stacks of one host's disks: all of them at once, when the first one is needed.</summary>
 internal sealed class StorageProbe
 {
     private const string ScriptName = "virtsnapshot-storage-probe";
 
-    // One argument of a program is at most 128 KiB long, and a remote shell gets all of ours in one.
+    // Linux limits one argument to 128 KiB, and a remote shell gets all arguments in one.
     private const int LongestRequest = 60_000;
 
     private readonly Lazy<IHost> host;
@@ -23,20 +23,20 @@ internal sealed class StorageProbe
         encrypted = new Lazy<HashSet<(Guid Domain, string Target)>>(() => FindEncrypted(this.host.Value, disks));
     }
 
-    /// <summary>The host that the disks lie on.</summary>
+    /// <summary>The host of the disks.</summary>
     public IHost Host => host.Value;
 
-    /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c>, <c>SudoRefused</c>: the host cannot be reached or looked at.</exception>
+    /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c>, <c>SudoRefused</c>: the host's storage cannot be read.</exception>
     public StorageStack StackOf(VmDisk disk) => stacks.Value[(disk.DomainUuid, disk.Target)];
 
-    /// <summary>Whether an image of a shut-off domain's disk is encrypted, which its definition need not show.</summary>
+    /// <summary>Whether an image of a shut-off domain's disk is encrypted. Its definition may not show this.</summary>
     public bool HasEncryptedImage(VmDisk disk) => encrypted.Value.Contains(Key(disk));
 
     private static HashSet<(Guid Domain, string Target)> FindEncrypted(IHost host, IReadOnlyList<VmDisk> disks)
     {
-        var silent = disks.Where(disk => disk.Source is { Index: null, Path: not null }).ToList();
-        using var ahead = ImageChain.ReadAhead(host, silent.Select(disk => disk.Source));
-        return [.. silent.Where(disk => ImageChain.IsEncrypted(host, disk.Source)).Select(Key)];
+        var offline = disks.Where(disk => disk.Source is { Index: null, Path: not null }).ToList();
+        using var ahead = ImageChain.ReadAhead(host, offline.Select(disk => disk.Source));
+        return [.. offline.Where(disk => ImageChain.IsEncrypted(host, disk.Source)).Select(Key)];
     }
 
     private static Dictionary<(Guid Domain, string Target), StorageStack> Read(Lazy<IHost> host, IReadOnlyList<VmDisk> disks)
@@ -52,7 +52,7 @@ internal sealed class StorageProbe
 
             foreach (var part in Parts(missing))
             {
-                Ask(host.Value, scope, part.Where(path => !path.IsImage), part.Where(path => path.IsImage), findings);
+                Probe(host.Value, scope, part.Where(path => !path.IsImage), part.Where(path => path.IsImage), findings);
             }
         }
 
@@ -82,12 +82,13 @@ internal sealed class StorageProbe
         yield return part;
     }
 
-    private static void Ask(
+    private static void Probe(
         IHost host, string scope, IEnumerable<(string Path, bool IsImage)> others, IEnumerable<(string Path, bool IsImage)> qcow2, StorageFindings findings)
     {
         string[] plain = [.. others.Select(path => path.Path)];
         string[] images = [.. qcow2.Select(path => path.Path)];
-        var result = host.RunAsRoot("sh", ["-c", HostScriptText.Read("storage-probe.sh"), ScriptName, scope, $"{plain.Length}", .. plain, .. images]);
+        var result = host.RunAsRoot(
+            "sh", ["-c", HostScriptText.Read("storage-probe.sh"), ScriptName, scope, $"{plain.Length}", .. plain, .. images]);
         try
         {
             findings.Add(result.Output, plain, images);
@@ -98,7 +99,7 @@ internal sealed class StorageProbe
                 FailureKind.InvalidData,
                 "StorageUnreadable",
                 host.Name,
-                $"The storage of host '{host.Name}' cannot be looked at: {(result.Errors.Length > 0 ? result.ToolError : e.Message)} Nothing was touched.",
+                $"The storage of host '{host.Name}' cannot be read: {(result.Errors.Length > 0 ? result.ToolError : e.Message)} Nothing was touched.",
                 e);
         }
 

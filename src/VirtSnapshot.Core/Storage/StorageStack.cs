@@ -4,7 +4,7 @@ using VirtSnapshot.Hosts;
 
 namespace VirtSnapshot.Storage;
 
-/// <summary>The layers under one disk, as they were when they were looked at.</summary>
+/// <summary>The storage layers of one disk, at the time of the query.</summary>
 [SuppressMessage("Naming", "CA1711:Identifiers should not have incorrect suffix", Justification = "The storage stack is the field's own term.")]
 public sealed record StorageStack
 {
@@ -18,19 +18,21 @@ public sealed record StorageStack
     public string Uri { get; internal init; } = "";
 
     /// <summary>
-    /// From the guest's disk down; a layer that stands on several devices (an array, say) is followed by all of them, each
-    /// with what it stands on.
+    /// The layers from the guest's disk down. A layer with several underlying devices (such as an array) is followed by all of them, each
+    /// with its own underlying devices.
     /// </summary>
     public IReadOnlyList<StorageLayer> Layers { get; internal init; } = [];
 
     /// <summary>
-    /// The layers as a tree, a line each: what a layer stands on is below it, further in.
+    /// The layers as a tree, one per line: underlying layers are below and indented.
     /// </summary>
     public string Tree => string.Join('\n', Layers.Select((layer, index) => Branch(index) + layer));
 
-    /// <summary>Looks at what lies under disks.</summary>
-    /// <param name="disks">Disks of one host's domains: the host is looked at once for all of them.</param>
-    /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c>, <c>SudoRefused</c>, <c>RemoteHostNotSupported</c>: the host cannot be reached or looked at.</exception>
+    /// <summary>Reads the storage stacks of disks.</summary>
+    /// <param name="disks">Disks of one host's domains. The host is queried once for all of them.</param>
+    /// <exception cref="VirtSnapshotException">
+    /// <c>StorageUnreadable</c>, <c>SudoRefused</c>, <c>RemoteHostNotSupported</c>: the host's storage cannot be read.
+    /// </exception>
     public static IReadOnlyList<StorageStack> Of(IReadOnlyList<DomainDisks> disks)
     {
         ArgumentNullException.ThrowIfNull(disks);
@@ -39,13 +41,13 @@ public sealed record StorageStack
         return [.. all.Select(probe.StackOf)];
     }
 
-    /// <summary>How far down each layer is; without it each stands on the one before.</summary>
+    /// <summary>The depth of each layer; without it, each layer underlies the one before.</summary>
     internal IReadOnlyList<int> Depths { get; init; } = [];
 
-    /// <summary>The disk's image or device, where there is none at its path; null where it is there.</summary>
+    /// <summary>The path of the disk's image or device if it does not exist; else null.</summary>
     internal string? MissingSource { get; init; }
 
-    /// <summary>Why LVM tells nothing about volumes that are there; null where it does, or where there are none.</summary>
+    /// <summary>Why LVM did not report the volumes of the host; null if it did, or if there are none.</summary>
     internal string? LvmError { get; init; }
 
     /// <inheritdoc/>
@@ -54,15 +56,16 @@ public sealed record StorageStack
     internal T? Find<T>()
         where T : StorageLayer => Layers.OfType<T>().FirstOrDefault();
 
-    private string Branch(int index) => string.Concat(Enumerable.Range(1, DepthOf(index)).Select(depth => (depth == DepthOf(index), HasNext(index, depth)) switch
-    {
-        (true, true) => "├─ ",
-        (true, false) => "└─ ",
-        (false, true) => "│  ",
-        (false, false) => "   ",
-    }));
+    private string Branch(int index) => string.Concat(Enumerable.Range(1, DepthOf(index)).Select(depth =>
+        (depth == DepthOf(index), HasNext(index, depth)) switch
+        {
+            (true, true) => "├─ ",
+            (true, false) => "└─ ",
+            (false, true) => "│  ",
+            (false, false) => "   ",
+        }));
 
-    /// <summary>Whether another layer follows at that depth, before the tree comes back to one above.</summary>
+    /// <summary>Whether another layer follows at that depth before a layer of a lower depth.</summary>
     private bool HasNext(int index, int depth) =>
         Enumerable.Range(index + 1, Layers.Count - index - 1).Select(DepthOf).FirstOrDefault(other => other <= depth) == depth;
 

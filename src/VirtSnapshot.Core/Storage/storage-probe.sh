@@ -1,14 +1,14 @@
-# Tells all that can be seen under the images of a host's domains, in one go. Arguments: "stack", or "images" where only the images themselves
-# are asked for; how many of the paths are no qcow2 images; and the paths, all absolute.
+# Prints the storage stack of disk images in one run. Arguments: "stack", or "images" if only the images themselves are needed; the number of paths
+# that are not qcow2 images; and the paths, all absolute.
 #
-# The answer is made of sections: a name, values, and an empty value, each with a NUL after it, which no path and no program's text can hold.
+# The output consists of sections: a name, values, and an empty value, each followed by NUL, which neither paths nor program output contain.
 PATH=$PATH:/usr/sbin:/sbin
 scope=$1 plain=$2 devices=' '
 shift 2
 set -f
 
-# Keeps "major:minor" of what stat has said of each path: its file system's device, or the device that it is.
-note() {
+# Adds "major:minor" for each path to $devices: the device of its file system, or the block device itself. Arguments: the output of stat.
+add_devices() {
     while [ $# -gt 3 ]; do
         if [ $(($2 & 0xF000)) -eq $((0x6000)) ]; then
             number="$(($3)):$(($4))"
@@ -20,7 +20,7 @@ note() {
     done
 }
 
-# The head of an XFS that is asked about: it tells whether files can share blocks. Arguments: a line of mountinfo.
+# Prints the superblock of an XFS that contains a path; it shows whether files can share blocks. Arguments: a line of mountinfo.
 xfs_head() {
     case $devices in *" $3 "*) ;; *) return ;; esac
     number=$3 node=/dev/block/$3
@@ -31,7 +31,7 @@ xfs_head() {
     printf '\0'
 }
 
-# Whether a device is a logical volume or stands on one.
+# Whether a device is a logical volume, or a logical volume underlies it.
 is_on_volume() {
     node=/sys/dev/block/$1 uuid=''
     [ ! -r "$node/dm/uuid" ] || read -r uuid <"$node/dm/uuid"
@@ -47,14 +47,14 @@ is_on_volume() {
     return 1
 }
 
-answer() {
+probe() {
     printf 'paths\0'
     realpath -zm -- "$@"
     printf '\0facts\0'
     stat -L --printf='%d %f %t %T %n\0' -- "$@" 2>/dev/null
-    note $(stat -L --printf='%d 0x%f 0x%t 0x%T\n' -- "$@" 2>/dev/null)
+    add_devices $(stat -L --printf='%d 0x%f 0x%t 0x%T\n' -- "$@" 2>/dev/null)
 
-    # After stat, which may have had something mounted.
+    # After stat, which may trigger an automount.
     mounts=$(cat /proc/self/mountinfo)
     printf '\0mounts\0%s\0\0' "$mounts"
     case $mounts in *' - btrfs '*)
@@ -98,7 +98,7 @@ answer() {
     printf '\0end\0\0'
 }
 
-# What the devices are, and the volumes among them: asked of LVM only where one of ours stands on it, since it looks at every disk of the host.
+# Prints the block devices and the logical volumes. lvs runs only if a path is on LVM, since it scans every disk of the host.
 below() {
     printf 'devices\0'
     lsblk -J -b -o NAME,KNAME,TYPE,SIZE,MAJ:MIN 2>/dev/null
@@ -109,7 +109,7 @@ below() {
         printf '\0'
     fi
     case $devices in *' 0:'*)
-        # A btrfs shows a number of its own instead of its devices'.
+        # btrfs reports an anonymous device number instead of those of its devices.
         set +f
         for device in /sys/fs/btrfs/*/devices/*/dev; do
             [ ! -r "$device" ] || { read -r number <"$device" && devices="$devices$number "; }
@@ -120,19 +120,19 @@ below() {
     for number in $devices; do
         is_on_volume "$number" || continue
         if ! command -v lvs >/dev/null; then
-            printf 'silence\0%s\0\0' "the program 'lvs' is not there (on Debian it is in the package 'lvm2')"
+            printf 'lvm-error\0%s\0\0' "the program 'lvs' is not installed (on Debian it is in the package 'lvm2')"
             return
         fi
         printf 'volumes\0'
         {
-            said=$(timeout 60 lvs --reportformat json --units b --nosuffix \
-                -o lv_uuid,vg_name,lv_name,lv_path,lv_size,pool_lv,origin,data_percent,metadata_percent,vg_free,vg_extent_size,segtype,lv_kernel_major,lv_kernel_minor 2>&1 >&4 4>&-)
+            fields=lv_uuid,vg_name,lv_name,lv_path,lv_size,pool_lv,origin,data_percent,metadata_percent,vg_free,vg_extent_size,segtype
+            errors=$(timeout 60 lvs --reportformat json --units b --nosuffix -o "$fields,lv_kernel_major,lv_kernel_minor" 2>&1 >&4 4>&-)
             code=$?
         } 4>&1
         printf '\0\0'
-        [ $code -eq 0 ] || printf 'silence\0%s\0\0' "'lvs' says: ${said:-nothing, and ended with $code}"
+        [ $code -eq 0 ] || printf 'lvm-error\0%s\0\0' "'lvs' failed: ${errors:-it ended with exit code $code and no error message}"
         return
     done
 }
 
-answer "$@" | head -c 67108864
+probe "$@" | head -c 67108864

@@ -203,7 +203,7 @@ public sealed class DomainJobTests(LabFixture lab) : FaultTest(lab)
         {
             Take();
             Assert.All(Engine.List(domain.Domain), snapshot => Assert.Equal(Consistency.CrashConsistent, snapshot.Consistency));
-            Assert.Contains(reporter.Warnings, warning => warning.Contains("went on before the snapshot was taken", StringComparison.Ordinal));
+            Assert.Contains(reporter.Warnings, warning => warning.Contains("was resumed before the snapshot was taken", StringComparison.Ordinal));
             Engine.Remove(domain.Domain, Engine.List(domain.Domain));
         }
         else

@@ -108,7 +108,7 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
 
         Assert.InRange(sinceReset.Elapsed.TotalSeconds, 0, 4);
         Assert.Equal("FreezeTimedOut", error.ErrorId);
-        Assert.Contains("The guest was reset meanwhile.", error.Message, StringComparison.Ordinal);
+        Assert.Contains("The guest was reset during the call.", error.Message, StringComparison.Ordinal);
         AssertAgreement(guest);
         Guard.AssertGone(guest, 60);
     }
@@ -245,7 +245,7 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
     {
         Assert.InRange(since.Elapsed.TotalSeconds, 0, 4);
         Assert.Contains("reset", told, StringComparison.Ordinal);
-        Assert.Contains("is not frozen any more", told, StringComparison.Ordinal);
+        Assert.Contains("is no longer frozen", told, StringComparison.Ordinal);
         Assert.DoesNotContain("guard", told, StringComparison.Ordinal);
         Guard.AssertGone(guest);
     }

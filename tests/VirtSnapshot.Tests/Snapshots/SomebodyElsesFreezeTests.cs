@@ -38,7 +38,7 @@ public sealed class SomebodyElsesFreezeTests(LabFixture lab) : IDisposable
         var reporter = new HeardReporter();
         var snapshots = Engine.Take(Guest.Domain, quiescing: new QuiesceOptions(), reporter: reporter);
         Assert.All(snapshots, snapshot => Assert.Equal(Consistency.CrashConsistent, snapshot.Consistency));
-        Assert.Contains("somebody else thawed", Assert.Single(reporter.Warnings), StringComparison.Ordinal);
+        Assert.Contains("another client thawed", Assert.Single(reporter.Warnings), StringComparison.Ordinal);
         Engine.Remove(Guest.Domain, snapshots);
         Engine.AssertNothingLeft(Guest.Domain);
     }

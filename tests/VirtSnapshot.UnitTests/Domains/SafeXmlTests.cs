@@ -32,7 +32,7 @@ public class SafeXmlTests
     [Theory]
     [InlineData("<domain/>", "is a <domain>")]
     [InlineData("<disk xmlns='urn:other'/>", "in the namespace 'urn:other'")]
-    [InlineData("<disk", "cannot be read")]
+    [InlineData("<disk", "cannot be parsed")]
     public void Another_element_is_refused_and_the_error_says_which(string xml, string says)
     {
         var error = Assert.Throws<VirtSnapshotException>(() => SafeXml.ParseUserElement(xml, "disk"));

@@ -236,7 +236,7 @@ public sealed class ParserFuzzTests
     {
         using var stream = new MemoryStream(printed);
         var output = new MarkedOutput(stream);
-        _ = (output.WaitForAnswer("vs-1"u8.ToArray(), hasTail: true), output.WaitForEnd(TimeSpan.FromSeconds(10)));
+        _ = (output.WaitForContent("vs-1"u8.ToArray(), hasTail: true), output.WaitForEnd(TimeSpan.FromSeconds(10)));
     }
 
     private static string Shown(object input)

@@ -1,12 +1,12 @@
-# Who we are on the other host: user id, host name, and, where root is another, what sudo says to that ("yes" where it lets us).
+# Prints the user id, the host name, and, if the user is not root, the result of sudo: "yes", "missing" or its error message.
 id -u
 uname -n
 if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null; then
         echo missing
-    elif said=$(sudo -n true 2>&1); then
+    elif errors=$(sudo -n true 2>&1); then
         echo yes
     else
-        printf '%s\n' "$said" | tr '\n' ' '
+        printf '%s\n' "$errors" | tr '\n' ' '
     fi
 fi

@@ -1,12 +1,12 @@
-# Makes a new file out of our input. Arguments: path, length of the input; then owner, group and mode, where it is to have others than ours.
-# Whatever fails, nothing is left behind. All but its making goes through the open file: the name may be somebody else's by then.
+# Creates a new file with the content of stdin. Arguments: path, length of the content; optionally owner, group and mode.
+# On failure no file is left. After its creation the file is only accessed through its descriptor: the path may refer to another file by then.
 path=$1 length=$2 owner=$3 group=$4 mode=$5
 umask 077
 if [ -e "$path" ] || [ -h "$path" ]; then
     echo "$path: File exists" >&2
     exit 1
 fi
-# With this, the shell opens what does not exist yet with O_EXCL.
+# noclobber: the shell creates files with O_EXCL.
 set -C
 exec 3>"$path" || exit 1
 set +C
@@ -15,11 +15,11 @@ undo() {
     [ "$path" -ef "$file" ] && rm -f -- "$path"
     exit 1
 }
-# Not undone: it is not a file that we have made.
+# Without undo: this script did not create it.
 [ -f "$file" ] || { echo "$path: File exists" >&2; exit 1; }
 trap undo HUP INT TERM
 cat >&3 || undo
-[ "$(stat -L -c %s "$file")" = "$length" ] || { echo "$path: the content did not arrive" >&2; undo; }
+[ "$(stat -L -c %s "$file")" = "$length" ] || { echo "$path: the content is incomplete" >&2; undo; }
 if [ "$mode" ]; then
     chown "$owner:$group" "$file" || undo
     chmod "$mode" "$file" || undo

@@ -6,7 +6,7 @@ using Xunit;
 namespace VirtSnapshot.UnitTests.Hosts;
 
 /// <summary>Questions to the worker, which runs on this machine here, in each shell that may be another host's <c>sh</c>.</summary>
-public sealed class HostQuestionTests
+public sealed class HostQueryTests
 {
     private const string Mark = "vs-MARK";
 
@@ -39,7 +39,7 @@ public sealed class HostQuestionTests
     public void Without_its_lock_a_question_is_not_run(string shell)
     {
         var question = new HostQuery("run.sh", ["echo", "one"], null, [new LockHolder(Environment.ProcessId, "no such lock")]);
-        var (output, errors) = Ask(shell, question.ToBytes(Mark, readsOurs: false));
+        var (output, errors) = Ask(shell, question.ToBytes(Mark, takesWholeInput: false));
         Assert.Equal(($"{Mark}{Mark}", $"{Mark}MARK unlocked{Mark}1\n"), (output, errors));
     }
 
@@ -48,11 +48,11 @@ public sealed class HostQuestionTests
     public void What_a_script_leaves_of_its_input_is_not_the_next_question(string shell)
     {
         var input = Encoding.ASCII.GetBytes($"0 {Mark} echo injected\n");
-        var question = new HostQuery("run.sh", ["echo", "one"], input, []).ToBytes(Mark, readsOurs: false);
+        var question = new HostQuery("run.sh", ["echo", "one"], input, []).ToBytes(Mark, takesWholeInput: false);
         Assert.Equal($"{Mark}one\n{Mark}{Mark}two\n{Mark}", Ask(shell, [.. question, .. Question("run.sh", "echo", "two")]).Output);
     }
 
-    private static byte[] Question(string script, params string[] arguments) => new HostQuery(script, arguments, null, []).ToBytes(Mark, readsOurs: false);
+    private static byte[] Question(string script, params string[] arguments) => new HostQuery(script, arguments, null, []).ToBytes(Mark, takesWholeInput: false);
 
     private static (string Output, string Errors) Ask(string shell, byte[] questions)
     {
