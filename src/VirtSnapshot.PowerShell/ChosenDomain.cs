@@ -2,18 +2,18 @@ using VirtSnapshot.Domains;
 
 namespace VirtSnapshot.PowerShell;
 
-/// <summary>A domain that a command is about.</summary>
+/// <summary>A selected domain.</summary>
 /// <param name="Domain">The domain as it is now.</param>
-/// <param name="Disks">The disks that are meant; all where it is empty.</param>
-/// <param name="Snapshot">The one snapshot that is meant; null where none was given as an object.</param>
+/// <param name="Disks">The selected disks; all if it is empty.</param>
+/// <param name="Snapshot">The snapshot that was given as an object; else null.</param>
 internal sealed record ChosenDomain(VmDomain Domain, IReadOnlyList<DiskSelector> Disks, SnapshotReference? Snapshot)
 {
-    /// <summary>The disks that are meant, for a command that does nothing where one is missing.</summary>
+    /// <summary>The selected disks, for a command that fails if one is missing.</summary>
     /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>, <c>DiskDiffers</c>.</exception>
     public IReadOnlyList<VmDisk> MatchDisks() => MatchDisks(failure => throw failure);
 
-    /// <summary>Those of the disks that are there, for a command that shows them all the same.</summary>
-    /// <param name="fail">Hears of each of the others.</param>
+    /// <summary>The selected disks that exist, for a command that shows the others if one is missing.</summary>
+    /// <param name="fail">Called with an error for each missing disk.</param>
     public IReadOnlyList<VmDisk> MatchDisks(Action<VirtSnapshotException> fail) => Disks.Count == 0
         ? Domain.Disks
         : [.. Disks.SelectMany(selector => Match(selector, fail)).DistinctBy(disk => disk.Target)];

@@ -3,23 +3,23 @@ using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.PowerShell;
 
-/// <summary>Finds the snapshots that a command is about.</summary>
+/// <summary>Finds the selected snapshots of a command.</summary>
 internal static class ChosenSnapshots
 {
-    /// <summary>For a command that does nothing where a disk is missing.</summary>
+    /// <summary>For a command that fails if a disk is missing.</summary>
     /// <exception cref="VirtSnapshotException">
-    /// <c>SnapshotNotFound</c>: a snapshot that was given as an object is not there any more; <c>DiskNotFound</c>, <c>DiskDiffers</c>.
+    /// <c>SnapshotNotFound</c>: a snapshot given as an object no longer exists; <c>DiskNotFound</c>, <c>DiskDiffers</c>.
     /// </exception>
     public static IReadOnlyList<DiskSnapshot> Of(SnapshotEngine engine, ChosenDomain chosen, SnapshotFilter filter, SnapshotListing listing) =>
         Of(engine, chosen, filter, listing, failure => throw failure);
 
-    /// <summary>For a command that shows the snapshots of the other disks all the same.</summary>
-    /// <param name="engine">Lists them.</param>
-    /// <param name="chosen">What is meant.</param>
-    /// <param name="filter">What the snapshots' names and ids must be.</param>
+    /// <summary>For a command that shows the snapshots of the other disks if a disk is missing.</summary>
+    /// <param name="engine">The engine that lists the snapshots.</param>
+    /// <param name="chosen">The selected domain and disks.</param>
+    /// <param name="filter">The filter for names and ids.</param>
     /// <param name="listing">The listing of all domains.</param>
-    /// <param name="fail">Hears of each disk that is missing.</param>
-    /// <exception cref="VirtSnapshotException"><c>SnapshotNotFound</c>: a snapshot that was given as an object is not there any more.</exception>
+    /// <param name="fail">Called with an error for each missing disk.</param>
+    /// <exception cref="VirtSnapshotException"><c>SnapshotNotFound</c>: a snapshot given as an object no longer exists.</exception>
     public static IReadOnlyList<DiskSnapshot> Of(
         SnapshotEngine engine, ChosenDomain chosen, SnapshotFilter filter, SnapshotListing listing, Action<VirtSnapshotException> fail)
     {
@@ -38,14 +38,14 @@ internal static class ChosenSnapshots
             fail(failure);
         });
 
-        // Where none of the disks is there, that is the error, and not that they have no such snapshots.
+        // If all disks are missing, that is the error, and missing snapshots are not reported.
         filter.IsUsed |= disks.Count > 0 || !hasFailed;
         return [.. OfDisks(chosen, disks, snapshots).Where(filter.Matches)];
     }
 
     private static List<DiskSnapshot> Find(ChosenDomain chosen, SnapshotReference one, IReadOnlyList<DiskSnapshot> snapshots)
     {
-        // A disk may have left the domain while its snapshot is still there.
+        // The snapshot of a detached disk still exists.
         var found = snapshots.Where(snapshot => snapshot.Disk == one.Disk && one.Matches(snapshot)).ToList();
         if (found.Count == 0)
         {
@@ -57,10 +57,10 @@ internal static class ChosenSnapshots
             FailureKind.ObjectNotFound,
             "SnapshotNotFound",
             chosen.Domain,
-            $"There is no {one} of {where} any more. 'Get-DiskSnapshot {chosen.Domain}' lists what there is.");
+            $"The {one} of {where} no longer exists. 'Get-DiskSnapshot {chosen.Domain}' lists the existing snapshots.");
     }
 
-    /// <summary>Where no disks were named, those as well whose disk the domain has no more.</summary>
+    /// <summary>The snapshots of the given disks. If no disks are named, snapshots of detached disks are included.</summary>
     private static IEnumerable<DiskSnapshot> OfDisks(ChosenDomain chosen, IReadOnlyList<VmDisk> disks, IReadOnlyList<DiskSnapshot> snapshots)
     {
         if (chosen.Disks.Count == 0)

@@ -3,7 +3,7 @@ using VirtSnapshot.PowerShell.Binding;
 
 namespace VirtSnapshot.PowerShell;
 
-/// <summary>A command about disks, or about domains' disks.</summary>
+/// <summary>Base class of commands for disks, or for the disks of domains.</summary>
 public abstract class DiskCmdlet : DomainCmdlet
 {
     /// <summary>The disks: targets with wildcards, source paths, or <c>&lt;disk&gt;</c> elements.</summary>

@@ -5,14 +5,14 @@ using VirtSnapshot.PowerShell.Binding;
 namespace VirtSnapshot.PowerShell;
 
 /// <summary>
-/// A command about domains or their disks: from the pipeline, by name, or by an object. <c>Get-VmDisk web1 vdb</c> and
-/// <c>Get-VmDomain web1 | Get-VmDisk vdb</c> mean the same: what comes from the pipeline need not be named, so the first position is free for disks.
+/// Base class of commands for domains or their disks, from the pipeline, by name, or as objects. <c>Get-VmDisk web1 vdb</c> and
+/// <c>Get-VmDomain web1 | Get-VmDisk vdb</c> are equivalent: with domains from the pipeline, the first position is the disk.
 /// </summary>
 public abstract class DomainCmdlet : DomainInputCmdlet
 {
     private bool hasDomainOfScript;
 
-    /// <summary>Domains from the pipeline, or disks, snapshots or settings, which know their domain.</summary>
+    /// <summary>Domains from the pipeline, or disks, snapshots or settings, which refer to their domain.</summary>
     [Parameter(ValueFromPipeline = true)]
     [DomainReferences]
     public DomainReference[]? InputObject { get; set; }
@@ -23,10 +23,10 @@ public abstract class DomainCmdlet : DomainInputCmdlet
     [DomainReferences]
     public DomainReference[]? Domain { get; set; }
 
-    /// <summary>The disks that were named, where the command takes any, with the name of their parameter.</summary>
+    /// <summary>The named disks, with the name of their parameter; null if the command has no such parameter.</summary>
     private protected virtual (string Parameter, string[]? Value)? NamedDisks => null;
 
-    /// <summary>Whether the command is about all domains where none is named.</summary>
+    /// <summary>Whether the command applies to all domains if none is given.</summary>
     private protected virtual bool TakesAllDomains => true;
 
     private protected sealed override (string Parameter, DomainReference[]? Value) Whole => (nameof(InputObject), InputObject);
@@ -41,7 +41,9 @@ public abstract class DomainCmdlet : DomainInputCmdlet
     {
         base.BeginProcessing();
         hasDomainOfScript = IsTyped(nameof(Domain)) && Domain is null;
-        if (InputObject is null && !MyInvocation.ExpectingInput && Domain?.FirstOrDefault(reference => reference.Failure is not null) is { Failure: { } failure })
+        if (InputObject is null
+            && !MyInvocation.ExpectingInput
+            && Domain?.FirstOrDefault(reference => reference.Failure is not null) is { Failure: { } failure })
         {
             Require(() => throw failure);
         }
@@ -71,7 +73,7 @@ public abstract class DomainCmdlet : DomainInputCmdlet
         {
             yield return TakesAllDomains
                 ? new Choice(null, disks, null)
-                : throw Invalid("DomainNeeded", "Say which domain is meant: by -Domain, or from the pipeline.");
+                : throw Invalid("DomainNeeded", "No domain is given. Use -Domain, or pipe domains to the command.");
             yield break;
         }
 
@@ -87,7 +89,7 @@ public abstract class DomainCmdlet : DomainInputCmdlet
             }
             else
             {
-                WriteFailure(Invalid("DiskGivenTwice", $"The disk '{own}' was given as an object, and disks were named as well. Leave out one of both."));
+                WriteFailure(Invalid("DiskGivenTwice", $"The disk '{own}' was given as an object, and disks were also given by name. Omit one of them."));
             }
         }
     }
@@ -96,15 +98,15 @@ public abstract class DomainCmdlet : DomainInputCmdlet
     {
         if (IsWholeObject && IsTyped(nameof(Domain)))
         {
-            // Where domains come from the pipeline, the first position is free for disks.
+            // With domains from the pipeline, the first position is the disk.
             return NamedDisks is { } disks && !IsTyped(disks.Parameter)
                 ? RefuseEmpty(disks.Parameter, TextOfDiskAttribute.TextsOf(Domain!.Select(reference => reference.Given)))
-                : throw Invalid("DomainGivenTwice", "Domains come from the pipeline, and -Domain names some as well. Leave out one of both.");
+                : throw Invalid("DomainGivenTwice", "Domains were given by the pipeline and by -Domain. Omit one of them.");
         }
 
         return NamedDisks is var (parameter, value) ? Counted(parameter, value) : null;
     }
 
-    /// <summary>What is meant by one argument; the domain is null for all of them.</summary>
+    /// <summary>The selection of one argument; the domain is null for all domains.</summary>
     private sealed record Choice(DomainReference? Domain, IReadOnlyList<DiskSelector> Disks, SnapshotReference? Snapshot);
 }

@@ -2,13 +2,13 @@ using VirtSnapshot.Domains;
 
 namespace VirtSnapshot.PowerShell;
 
-/// <summary>What a pipeline has brought, together by domain: what belongs together is done together.</summary>
-/// <typeparam name="T">What is gathered for each domain.</typeparam>
+/// <summary>Groups the input of a pipeline by domain, so that a domain's items are processed together.</summary>
+/// <typeparam name="T">The type of the items.</typeparam>
 internal sealed class DomainGathering<T>
 {
     private readonly Dictionary<(string Uri, Guid Uuid), (VmDomain Domain, List<T> Items)> byDomain = [];
 
-    /// <summary>The domains in the order in which they came.</summary>
+    /// <summary>The domains in the order of their arrival.</summary>
     public IEnumerable<(VmDomain Domain, IReadOnlyList<T> Items)> Domains =>
         byDomain.Values.Select(gathered => (gathered.Domain, (IReadOnlyList<T>)gathered.Items));
 

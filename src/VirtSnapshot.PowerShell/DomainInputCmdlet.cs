@@ -5,29 +5,29 @@ using VirtSnapshot.PowerShell.Binding;
 namespace VirtSnapshot.PowerShell;
 
 /// <summary>
-/// A command about domains or something of them, typed or from the pipeline. An object from the pipeline is understood as a whole, or is an
-/// error: PowerShell reads its properties into parameters as well, but a command that went by those would be about all domains where only
-/// the Uri was read. They count only where a script block says which domain is meant (<c>-Domain { $_.Host }</c>).
+/// Base class of commands for domains and their objects, given as arguments or by the pipeline. An object from the pipeline is read as a whole, or is
+/// an error: PowerShell also binds its properties to parameters, but a command that used only these would apply to all domains if only the Uri binds.
+/// They are used only if a script block selects the domain (<c>-Domain { $_.Host }</c>).
 /// </summary>
 public abstract class DomainInputCmdlet : VirtSnapshotCmdlet
 {
     private HashSet<string> typed = [];
 
-    /// <summary>Where libvirt is reached.</summary>
+    /// <summary>The libvirt URIs.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [EmptyForNull]
     public string[]? Uri { get; set; }
 
-    /// <summary>The parameters that narrow down what the command is about, with their values now.</summary>
+    /// <summary>The parameters that restrict the selection, with their current values.</summary>
     private protected virtual IEnumerable<(string Parameter, string[]? Value)> Narrowing => [(nameof(Uri), Uri)];
 
-    /// <summary>The parameter that takes whole objects from the pipeline, and its value now.</summary>
+    /// <summary>The parameter that binds whole objects from the pipeline, and its current value.</summary>
     private protected abstract (string Parameter, DomainReference[]? Value) Whole { get; }
 
-    /// <summary>Whether the object from the pipeline itself says what is meant.</summary>
+    /// <summary>Whether the pipeline object itself is the selection.</summary>
     private protected virtual bool IsWholeObject => Whole.Value is not null;
 
-    /// <summary>The search of the URIs that count.</summary>
+    /// <summary>The search in the given URIs.</summary>
     private protected DomainSearch Search => new(Counted(nameof(Uri), Uri) ?? [DomainFinder.DefaultUri], WriteFailure, Cancellation);
 
     /// <inheritdoc/>
@@ -41,24 +41,23 @@ public abstract class DomainInputCmdlet : VirtSnapshotCmdlet
 
         if (Whole.Value is not null && MyInvocation.ExpectingInput)
         {
-            throw Invalid("DomainGivenTwice", $"Domains come from the pipeline, and -{Whole.Parameter} names some as well. Leave out one of both.");
+            throw Invalid("DomainGivenTwice", $"Domains were given by the pipeline and by -{Whole.Parameter}. Omit one of them.");
         }
     });
 
-    /// <summary>Whether the user gave the parameter, and not an object in the pipeline. A script block's value is only known for each object.</summary>
+    /// <summary>Whether the parameter was given as an argument, not by a pipeline object. The value of a script block differs for each object.</summary>
     private protected bool IsTyped(string parameter) => typed.Contains(parameter);
 
-    /// <summary>A parameter's value, if it is one that counts for the object in the pipeline.</summary>
+    /// <summary>A parameter's value if it applies to the current pipeline object; else null.</summary>
     /// <exception cref="VirtSnapshotException"><c>InputNotUnderstood</c>: it is empty.</exception>
     private protected string[]? Counted(string parameter, string[]? value) => IsTyped(parameter) || !IsWholeObject ? RefuseEmpty(parameter, value) : null;
 
-    /// <summary>What was given to a parameter, which must not be nothing: that would widen what the command is about.</summary>
+    /// <summary>Checks that a given parameter is not empty: that would select more than intended.</summary>
     private protected string[]? RefuseEmpty(string parameter, string?[]? value) => value is not null && (value.Length == 0 || value.Any(string.IsNullOrEmpty))
-        ? throw Invalid("InputNotUnderstood", $"-{parameter} is empty, or one of its values is, or is an object that does not fit there. Leave it "
-            + "out, or give it a value.")
+        ? throw Invalid("InputNotUnderstood", $"-{parameter} has an empty value, or an object of a wrong type. Omit it, or give it a valid value.")
         : value as string[];
 
-    /// <summary>What was understood of the references; what was not is told, each by itself.</summary>
+    /// <summary>The valid references; each invalid one is reported as an error.</summary>
     private protected IEnumerable<DomainReference> Understood(IEnumerable<DomainReference> references)
     {
         foreach (var reference in references)
@@ -74,7 +73,7 @@ public abstract class DomainInputCmdlet : VirtSnapshotCmdlet
         }
     }
 
-    /// <summary>A second line of defence: where objects are expected, one that has bound nothing must not mean all.</summary>
+    /// <summary>A second check: if pipeline input is expected, an object that binds to no parameter must not select all domains.</summary>
     private protected void RefuseUnboundInput()
     {
         if (Whole.Value is null && MyInvocation.ExpectingInput)

@@ -2,11 +2,11 @@ using VirtSnapshot.Domains;
 
 namespace VirtSnapshot.PowerShell;
 
-/// <summary>Finds domains behind several URIs: one that cannot be reached is one failure, and the others are searched all the same.</summary>
+/// <summary>Finds domains of several URIs. A URI that cannot be reached is one error, and the others are still searched.</summary>
 internal sealed class DomainSearch(IReadOnlyList<string> uris, Action<VirtSnapshotException> fail, CancellationToken cancellation)
 {
     /// <summary>Each domain once.</summary>
-    /// <param name="references">What is searched for; null for all domains, which an empty list is not.</param>
+    /// <param name="references">The wanted domains; null for all. An empty list is none.</param>
     public IEnumerable<VmDomain> Find(IReadOnlyList<DomainReference>? references)
     {
         var seen = new HashSet<(string, Guid)>();
@@ -41,7 +41,7 @@ internal sealed class DomainSearch(IReadOnlyList<string> uris, Action<VirtSnapsh
                     return;
                 }
 
-                // One domain that hangs says nothing about the others.
+                // If one domain does not respond, the others of its URI may.
                 if (e.ErrorId != "DomainNotResponding")
                 {
                     unreachable.Add(uri);
@@ -51,7 +51,7 @@ internal sealed class DomainSearch(IReadOnlyList<string> uris, Action<VirtSnapsh
             }
         }
 
-        // A name needs to be there behind one of the URIs only.
+        // It is enough if a name exists at one of the URIs.
         foreach (var (reference, e) in missing)
         {
             if (!found.Contains(reference))
@@ -67,7 +67,7 @@ internal sealed class DomainSearch(IReadOnlyList<string> uris, Action<VirtSnapsh
 
     private IEnumerable<VmDomain> FindAt(string uri, DomainReference? reference, Action<VirtSnapshotException> failAt)
     {
-        using var domains = Look(uri, reference, failAt).GetEnumerator();
+        using var domains = Enumerate(uri, reference, failAt).GetEnumerator();
         while (true)
         {
             try
@@ -87,7 +87,7 @@ internal sealed class DomainSearch(IReadOnlyList<string> uris, Action<VirtSnapsh
         }
     }
 
-    private IEnumerable<VmDomain> Look(string uri, DomainReference? reference, Action<VirtSnapshotException> failAt)
+    private IEnumerable<VmDomain> Enumerate(string uri, DomainReference? reference, Action<VirtSnapshotException> failAt)
     {
         if (reference is null)
         {
@@ -99,7 +99,7 @@ internal sealed class DomainSearch(IReadOnlyList<string> uris, Action<VirtSnapsh
             : One(uri, reference);
     }
 
-    /// <summary>Finds when it is enumerated, so that both ways fail at the same place.</summary>
+    /// <summary>An iterator, so that its errors occur during enumeration, as for the other branch.</summary>
     private IEnumerable<VmDomain> One(string uri, DomainReference reference)
     {
         yield return reference.Uuid is { } uuid ? DomainFinder.FindOne(uri, uuid, cancellation) : DomainFinder.FindOne(uri, reference.Name, cancellation);

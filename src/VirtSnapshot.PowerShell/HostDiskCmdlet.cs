@@ -2,7 +2,7 @@ using VirtSnapshot.Domains;
 
 namespace VirtSnapshot.PowerShell;
 
-/// <summary>A command about disks that looks at their hosts: at each of them once, when the pipeline has brought all disks.</summary>
+/// <summary>Base class of commands that query the hosts of disks: each host once, when the pipeline has ended.</summary>
 public abstract class HostDiskCmdlet : DiskCmdlet
 {
     private readonly DomainGathering<VmDisk> gathered = new();
@@ -12,12 +12,12 @@ public abstract class HostDiskCmdlet : DiskCmdlet
     {
         foreach (var host in gathered.Domains.GroupBy(gathered => gathered.Domain.Uri, gathered => new DomainDisks(gathered.Domain, gathered.Items)))
         {
-            Attempt(host.Key, () => WriteObject(Look([.. host]), enumerateCollection: true));
+            Attempt(host.Key, () => WriteObject(Query([.. host]), enumerateCollection: true));
         }
     }
 
     private protected sealed override void Process(ChosenDomain chosen) => gathered.Add(chosen.Domain, chosen.MatchDisks(WriteFailure));
 
     /// <param name="disks">Disks of one host.</param>
-    private protected abstract IEnumerable<object> Look(IReadOnlyList<DomainDisks> disks);
+    private protected abstract IEnumerable<object> Query(IReadOnlyList<DomainDisks> disks);
 }

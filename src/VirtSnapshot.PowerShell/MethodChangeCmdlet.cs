@@ -4,16 +4,16 @@ using VirtSnapshot.Methods;
 
 namespace VirtSnapshot.PowerShell;
 
-/// <summary>A command that changes which method disks use.</summary>
+/// <summary>Base class of commands that change the snapshot method of disks.</summary>
 public abstract class MethodChangeCmdlet : DiskCmdlet
 {
-    /// <summary>Write the settings that result.</summary>
+    /// <summary>Write the resulting settings.</summary>
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
     private protected override bool TakesAllDomains => false;
 
-    /// <summary>What is done, for people.</summary>
+    /// <summary>The action in confirmation prompts.</summary>
     private protected abstract string Action { get; }
 
     private protected override void Process(ChosenDomain chosen)

@@ -6,8 +6,8 @@ using VirtSnapshot.Snapshots;
 namespace VirtSnapshot.PowerShell;
 
 /// <summary>
-/// The engine's messages in PowerShell's streams. Writing to a stream can throw (Ctrl+C, <c>-WarningAction Stop</c>), and
-/// must not tear the engine out of a merge: what is thrown is held, and thrown when the engine has come back.
+/// Writes the engine's messages to PowerShell's streams. Writing can throw (Ctrl+C, <c>-WarningAction Stop</c>), and must not
+/// interrupt the engine during a merge: the exception is kept, and rethrown when the engine has returned.
 /// </summary>
 internal sealed class PipelineReporter(Cmdlet cmdlet) : IRunReporter
 {
@@ -31,7 +31,7 @@ internal sealed class PipelineReporter(Cmdlet cmdlet) : IRunReporter
         cmdlet.WriteProgress(bar);
     });
 
-    /// <summary>Takes the progress bars away.</summary>
+    /// <summary>Completes the progress bars.</summary>
     public void CompleteProgress()
     {
         foreach (var bar in bars.Values)
@@ -43,7 +43,7 @@ internal sealed class PipelineReporter(Cmdlet cmdlet) : IRunReporter
         bars.Clear();
     }
 
-    /// <summary>Throws what a stream has thrown while the engine was at work.</summary>
+    /// <summary>Rethrows the first exception of a stream.</summary>
     public void ThrowHeld()
     {
         if (held is { } thrown)

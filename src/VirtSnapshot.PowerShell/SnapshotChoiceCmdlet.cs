@@ -3,7 +3,7 @@ using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.PowerShell;
 
-/// <summary>A command about snapshots that must be chosen: as objects, or by their names or ids. They are gathered by domain.</summary>
+/// <summary>Base class of commands that need a selection of snapshots: as objects, or by name or id. They are grouped by domain.</summary>
 public abstract class SnapshotChoiceCmdlet : SnapshotCmdlet
 {
     private readonly DomainGathering<DiskSnapshot> gathering = new();
@@ -21,14 +21,14 @@ public abstract class SnapshotChoiceCmdlet : SnapshotCmdlet
         }
     }
 
-    /// <summary>Called for each domain with all of its snapshots that were chosen.</summary>
+    /// <summary>Called for each domain with all of its selected snapshots.</summary>
     private protected abstract void Process(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots);
 
     private protected override void Process(ChosenDomain chosen, SnapshotFilter filter)
     {
         if (chosen.Snapshot is { Live: { } given })
         {
-            // Also one that is there no more: the plan says so.
+            // The snapshot may no longer exist; the plan reports that.
             filter.IsUsed = true;
             gathering.Add(chosen.Domain, filter.Matches(given) ? [given] : []);
             return;
@@ -40,7 +40,7 @@ public abstract class SnapshotChoiceCmdlet : SnapshotCmdlet
                 FailureKind.InvalidArgument,
                 "SnapshotNeeded",
                 chosen.Domain,
-                $"Say which snapshots of domain '{chosen.Domain}' are meant: pipe them from Get-DiskSnapshot, or name them with -Name ('*' for all) or -Id.");
+                $"No snapshot of domain '{chosen.Domain}' is selected. Pipe snapshots from Get-DiskSnapshot, or select them with -Name ('*' for all) or -Id.");
         }
 
         gathering.Add(chosen.Domain, ChosenSnapshots.Of(Engine, chosen, filter, listing));

@@ -3,7 +3,7 @@ using VirtSnapshot.PowerShell.Binding;
 
 namespace VirtSnapshot.PowerShell;
 
-/// <summary>A command about snapshots: of domains or disks, as objects, or by their names or ids.</summary>
+/// <summary>Base class of commands for snapshots: of domains or disks, as objects, or by name or id.</summary>
 public abstract class SnapshotCmdlet : DiskCmdlet
 {
     private string[]? typedNames;
@@ -35,7 +35,7 @@ public abstract class SnapshotCmdlet : DiskCmdlet
     /// <inheritdoc/>
     protected override void EndProcessing() => WriteNotFound(typedFilter);
 
-    /// <summary>Called for each domain with what the snapshots' names and ids must be.</summary>
+    /// <summary>Called for each domain with the filter for names and ids.</summary>
     private protected abstract void Process(ChosenDomain chosen, SnapshotFilter filter);
 
     private protected sealed override void Process(ChosenDomain chosen)
@@ -47,7 +47,7 @@ public abstract class SnapshotCmdlet : DiskCmdlet
             return;
         }
 
-        // Script blocks say something else for each object.
+        // Script block parameters have another value for each object.
         var filter = new SnapshotFilter(names, ids);
         Process(chosen, filter);
         WriteNotFound(filter);

@@ -3,7 +3,7 @@ using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.PowerShell;
 
-/// <summary>Snapshots' names and ids as a user types them, with wildcards; remembers which of them were never found.</summary>
+/// <summary>Names and ids of snapshots with wildcards, as given by the user. It records which of them were not found.</summary>
 /// <param name="names">The names; null for all.</param>
 /// <param name="ids">The ids; null for all.</param>
 /// <exception cref="VirtSnapshotException"><c>InvalidWildcard</c></exception>
@@ -12,25 +12,27 @@ internal sealed class SnapshotFilter(IReadOnlyList<string>? names, IReadOnlyList
     private readonly Texts names = new(names ?? []);
     private readonly Texts ids = new(ids ?? []);
 
-    /// <summary>Whether all snapshots fit.</summary>
+    /// <summary>Whether all snapshots match.</summary>
     public bool IsEmpty => names.IsEmpty && ids.IsEmpty;
 
-    /// <summary>Whether any domain's snapshots were looked through; if none was, there is an error already that says why.</summary>
+    /// <summary>Whether the filter was applied to any domain. If not, another error was reported.</summary>
     public bool IsUsed { get; set; }
 
-    /// <summary>The literal names and ids that nothing has had; wildcards may find nothing.</summary>
+    /// <summary>Errors for the names and ids without wildcards that did not match.</summary>
     public IEnumerable<VirtSnapshotException> NotFound => names.NotFound.Concat(ids.NotFound).Where(_ => IsUsed).Select(text => new VirtSnapshotException(
         FailureKind.ObjectNotFound,
         "SnapshotNotFound",
         text,
-        $"None of the domains has a snapshot '{text}' of the disks that were asked for. 'Get-DiskSnapshot' lists what there is; names are case-sensitive."));
+        $"No selected disk has a snapshot '{text}'. 'Get-DiskSnapshot' lists the existing snapshots; names are case-sensitive."));
 
     public bool Matches(DiskSnapshot snapshot) => names.Matches(snapshot.Name) & ids.Matches(snapshot.Id);
 
     private sealed class Texts(IReadOnlyList<string> given)
     {
         private readonly List<Wildcard> patterns = [.. given.Where(Wildcard.IsPattern).Select(Wildcard.Parse)];
-        private readonly Dictionary<string, bool> found = given.Where(text => !Wildcard.IsPattern(text)).Distinct(StringComparer.Ordinal).ToDictionary(text => text, _ => false, StringComparer.Ordinal);
+        private readonly Dictionary<string, bool> found = given.Where(text => !Wildcard.IsPattern(text))
+            .Distinct(StringComparer.Ordinal)
+            .ToDictionary(text => text, _ => false, StringComparer.Ordinal);
 
         public bool IsEmpty => patterns.Count == 0 && found.Count == 0;
 

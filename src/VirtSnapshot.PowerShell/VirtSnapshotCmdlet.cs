@@ -3,7 +3,7 @@ using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.PowerShell;
 
-/// <summary>What every cmdlet here repeats: Ctrl+C as a cancellation token, and the engine's failures as error records.</summary>
+/// <summary>Base class of all cmdlets: it converts Ctrl+C to a cancellation token, and the engine's exceptions to error records.</summary>
 public abstract class VirtSnapshotCmdlet : PSCmdlet, IDisposable
 {
     /// <summary>One engine per process, so that methods registered by one command are available to the next.</summary>
@@ -27,7 +27,7 @@ public abstract class VirtSnapshotCmdlet : PSCmdlet, IDisposable
     /// <inheritdoc/>
     protected override void StopProcessing() => stopping.Cancel();
 
-    /// <summary>Does something for one object: its failure is one error, and the pipeline goes on with the next.</summary>
+    /// <summary>Runs an action for one object. Its failure is a non-terminating error, and the pipeline continues with the next object.</summary>
     private protected void Attempt(object? target, Action action)
     {
         try
@@ -40,7 +40,7 @@ public abstract class VirtSnapshotCmdlet : PSCmdlet, IDisposable
         }
     }
 
-    /// <summary>Does something without which the whole command makes no sense: its failure ends it.</summary>
+    /// <summary>Runs an action that the whole command needs. Its failure is a terminating error.</summary>
     private protected void Require(Action action)
     {
         try
@@ -57,7 +57,7 @@ public abstract class VirtSnapshotCmdlet : PSCmdlet, IDisposable
     {
         if (stopping.IsCancellationRequested)
         {
-            // The streams are closed by now, and whoever pressed Ctrl+C must still hear how to go on.
+            // After Ctrl+C the streams are closed, but the user must still see the message, which says what to do.
             Host?.UI?.WriteWarningLine(failure.Message);
             return;
         }
@@ -79,12 +79,12 @@ public abstract class VirtSnapshotCmdlet : PSCmdlet, IDisposable
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
-            // Whoever pressed Ctrl+C knows it.
+            // Ctrl+C is no error.
             throw new PipelineStoppedException();
         }
         catch (Exception e) when (e is not (VirtSnapshotException or IContainsErrorRecord))
         {
-            // Nobody has foreseen it, so nobody knows whether the next object is safe. PowerShell's own bring their record along.
+            // An unexpected exception is terminating, since the next object may fail as well. PowerShell's own exceptions have an error record.
             ThrowTerminatingError(new ErrorRecord(e, "Unexpected", ErrorCategory.NotSpecified, target));
         }
         finally

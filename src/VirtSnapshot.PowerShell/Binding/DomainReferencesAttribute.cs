@@ -3,9 +3,9 @@ using System.Management.Automation;
 namespace VirtSnapshot.PowerShell.Binding;
 
 /// <summary>
-/// Makes a <see cref="DomainReference"/> of whatever is given, and never fails: PowerShell would process a record all the same if another
-/// parameter could be read from the object's properties, and the command would take it for one about all domains. What is not understood
-/// carries its failure to the command.
+/// Converts any object to a <see cref="DomainReference"/>, and never fails: after a failure, PowerShell would still process the record if another
+/// parameter binds to the object's properties, and the command would apply to all domains. A reference that cannot be resolved carries its error to
+/// the command.
 /// </summary>
 internal sealed class DomainReferencesAttribute : ArgumentTransformationAttribute
 {

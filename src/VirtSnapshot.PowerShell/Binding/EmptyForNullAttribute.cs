@@ -3,9 +3,9 @@ using System.Management.Automation;
 namespace VirtSnapshot.PowerShell.Binding;
 
 /// <summary>
-/// An empty list instead of null, so that a parameter that was given nothing (<c>-Name $missing</c>) differs from one that was not given.
-/// Without it, the former would widen what the command is about. PowerShell's own checks do not fit: they would also reject an object from
-/// the pipeline for a property that the command does not use.
+/// Converts null to an empty list, so that a parameter with a null value (<c>-Name $missing</c>) differs from an omitted one. Otherwise a null
+/// value would select more objects than intended. PowerShell's own checks are not suitable: they would also reject a pipeline object for a property
+/// that the command does not use.
 /// </summary>
 internal sealed class EmptyForNullAttribute : ArgumentTransformationAttribute
 {

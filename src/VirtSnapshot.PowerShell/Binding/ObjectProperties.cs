@@ -3,7 +3,7 @@ using System.Management.Automation;
 
 namespace VirtSnapshot.PowerShell.Binding;
 
-/// <summary>The properties of any object as PowerShell sees them: one of .NET, a deserialized one, a custom object; or the entries of a dictionary.</summary>
+/// <summary>The properties of a .NET object, a deserialized object or a custom object, or the entries of a dictionary.</summary>
 internal sealed class ObjectProperties
 {
     private readonly IDictionary? entries;
@@ -16,15 +16,15 @@ internal sealed class ObjectProperties
         Names = [.. entries is null ? shown.Properties.Select(property => property.Name) : entries.Keys.OfType<string>()];
     }
 
-    /// <summary>Their names, as the object spells them.</summary>
+    /// <summary>The property names in the object's spelling.</summary>
     public IReadOnlyList<string> Names { get; }
 
-    /// <summary>The object's type, which a deserialized one remembers.</summary>
+    /// <summary>The object's type; for a deserialized object, its original type.</summary>
     public string TypeName => shown.TypeNames.FirstOrDefault() ?? shown.BaseObject.GetType().ToString();
 
     public bool Has(string name) => Names.Contains(name, StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>A property's value; null where there is none, and where reading it fails.</summary>
+    /// <summary>A property's value; null if it does not exist or cannot be read.</summary>
     public object? Find(string name)
     {
         try
@@ -39,10 +39,10 @@ internal sealed class ObjectProperties
         }
     }
 
-    /// <summary>The text of a property that is one; null where it is something else, and where there is none.</summary>
+    /// <summary>The string value of a property; null if it has another type or does not exist.</summary>
     public string? FindText(string name) => TextOf(Find(name));
 
-    /// <summary>The text that a value is, and not one that only describes it; null where it is none.</summary>
+    /// <summary>The value as a string if its type is a string or similar; null for other objects, whose ToString is only a description.</summary>
     public static string? TextOf(object? value)
     {
         var bare = Unwrap(value);

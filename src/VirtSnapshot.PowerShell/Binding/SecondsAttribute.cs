@@ -4,8 +4,8 @@ using System.Management.Automation;
 namespace VirtSnapshot.PowerShell.Binding;
 
 /// <summary>
-/// A time span, or a number of seconds. PowerShell itself would take a number for ticks of 100 ns, and the text "45" for days.
-/// Longer than a day is a mistake, and more than the timers underneath can hold is not far from it.
+/// Accepts a time span or a number of seconds. PowerShell would convert a number to ticks of 100 ns, and the string "45" to days.
+/// The maximum is one day: a longer time is probably a mistake, and timers have a limit, too.
 /// </summary>
 internal sealed class SecondsAttribute : ArgumentTransformationAttribute
 {
@@ -26,10 +26,10 @@ internal sealed class SecondsAttribute : ArgumentTransformationAttribute
         return time > TimeSpan.Zero && time <= Longest ? time : throw Invalid(given);
     }
 
-    /// <summary>Not more than a double of seconds can be as a time span.</summary>
+    /// <summary>Checks the range first, since a large number of seconds overflows a time span.</summary>
     private static TimeSpan FromSeconds(double seconds, object given) =>
         seconds > 0 && seconds <= Longest.TotalSeconds ? TimeSpan.FromSeconds(seconds) : throw Invalid(given);
 
     private static ArgumentTransformationMetadataException Invalid(object? given) =>
-        new($"'{given}' is not a time that can be waited for: give seconds, or a time span such as '00:01:30', more than zero and at most a day.");
+        new($"'{given}' is not a valid time. Give seconds, or a time span such as '00:01:30', greater than zero and at most one day.");
 }

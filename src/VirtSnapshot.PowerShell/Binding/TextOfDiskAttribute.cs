@@ -5,9 +5,8 @@ using VirtSnapshot.Snapshots;
 namespace VirtSnapshot.PowerShell.Binding;
 
 /// <summary>
-/// Where disks' targets are wanted and a disk is given, or something of one. What is nothing, or another object, becomes an empty list (in a
-/// list: null), for the command to refuse: null would be no parameter, and an exception would reject the object from the pipeline whose
-/// property it is.
+/// Converts disks, and objects that refer to one, to targets. Null and other objects become an empty list (in a list: null), which the command
+/// rejects: null would count as an omitted parameter, and an exception would reject the pipeline object that has the property.
 /// </summary>
 internal sealed class TextOfDiskAttribute() : TextOfObjectAttribute(nameof(VmDisk.Target), nameof(DiskSnapshot.Disk))
 {

@@ -6,10 +6,10 @@ using System.Xml.Linq;
 namespace VirtSnapshot.PowerShell.Binding;
 
 /// <summary>
-/// Where a text is wanted and an object, live or deserialized, or parsed XML is given: the text that means the same. PowerShell's own
-/// conversion would lose it: the XML of a method, the content of an <see cref="XmlElement"/>. And it would make some text of any object.
+/// Converts an object, live or deserialized, or parsed XML to the string that a parameter needs. PowerShell's own conversion would lose the XML of a
+/// method or the content of an <see cref="XmlElement"/>, and would convert any object to some string.
 /// </summary>
-/// <param name="properties">The properties of an object that hold the text; the first that does counts.</param>
+/// <param name="properties">The properties that may hold the string; the first one that does is used.</param>
 internal class TextOfObjectAttribute(params string[] properties) : ArgumentTransformationAttribute
 {
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData) => Convert(inputData)!;
@@ -26,7 +26,7 @@ internal class TextOfObjectAttribute(params string[] properties) : ArgumentTrans
     };
 
     private protected virtual string? OfUnknown(string typeName) => throw new ArgumentTransformationMetadataException(
-        $"An object of type '{typeName}' was given. Expected is a text, XML, or an object with the property {string.Join(" or ", properties)}.");
+        $"An object of type '{typeName}' was given. Give a string, XML, or an object with the property {string.Join(" or ", properties)}.");
 
     private string? TextOfProperty(ObjectProperties given) =>
         properties.Select(given.FindText).FirstOrDefault(text => text is not null) ?? OfUnknown(given.TypeName);

@@ -4,10 +4,10 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.PowerShell.Commands;
 
-/// <summary>Shows what lies under disks: image, file system, devices.</summary>
+/// <summary>Shows the storage stacks of disks: image, file system, devices.</summary>
 [Cmdlet(VerbsCommon.Get, "DiskStorageStack")]
 [OutputType(typeof(StorageStack))]
 public sealed class GetDiskStorageStackCommand : HostDiskCmdlet
 {
-    private protected override IEnumerable<object> Look(IReadOnlyList<DomainDisks> disks) => StorageStack.Of(disks);
+    private protected override IEnumerable<object> Query(IReadOnlyList<DomainDisks> disks) => StorageStack.Of(disks);
 }

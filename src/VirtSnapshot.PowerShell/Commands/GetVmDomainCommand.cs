@@ -10,7 +10,7 @@ namespace VirtSnapshot.PowerShell.Commands;
 [OutputType(typeof(VmDomain))]
 public sealed class GetVmDomainCommand : DomainInputCmdlet
 {
-    /// <summary>Names with wildcards, UUIDs, or objects that know their domain.</summary>
+    /// <summary>Names with wildcards, UUIDs, or objects that refer to their domain.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("Domain")]
     [SupportsWildcards]

@@ -7,7 +7,7 @@ using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.PowerShell.Commands;
 
-/// <summary>Snapshots disks: all that is given of one domain in one atomic set.</summary>
+/// <summary>Takes snapshots of disks: all given disks of a domain in one atomic set.</summary>
 [Cmdlet(VerbsCommon.New, "DiskSnapshot", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(DiskSnapshot))]
 public sealed class NewDiskSnapshotCommand : DiskCmdlet
@@ -18,7 +18,7 @@ public sealed class NewDiskSnapshotCommand : DiskCmdlet
     private QuiesceOptions quiescing = new();
     private ShieldUse shield;
 
-    /// <summary>The snapshots' name; the UTC time where it is left out.</summary>
+    /// <summary>The snapshots' name; by default the UTC time.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? Name { get; set; }
@@ -29,34 +29,34 @@ public sealed class NewDiskSnapshotCommand : DiskCmdlet
     [TextOfObject(nameof(DiskSnapshotMethod.Xml))]
     public string? Method { get; set; }
 
-    /// <summary>Fail where the guest's file systems cannot be frozen.</summary>
+    /// <summary>Fail if the guest's file systems cannot be frozen.</summary>
     [Parameter]
     public SwitchParameter QuiesceRequired { get; set; }
 
-    /// <summary>Leave the guest agent alone.</summary>
+    /// <summary>Do not use the guest agent.</summary>
     [Parameter]
     public SwitchParameter NoQuiesce { get; set; }
 
-    /// <summary>How long the guest may be frozen, and its agent may take to answer.</summary>
+    /// <summary>The maximum duration of the freeze, and the timeout of the guest agent.</summary>
     [Parameter]
     [Seconds]
     public TimeSpan FreezeTimeout { get; set; } = new QuiesceOptions().FreezeTimeout;
 
-    /// <summary>Freeze only these of the guest's mount points.</summary>
+    /// <summary>The guest's mount points to freeze; by default all.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string[]? MountPoint { get; set; }
 
-    /// <summary>A folder of the hypervisor's host for new files.</summary>
+    /// <summary>A folder on the hypervisor's host for new files.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? OverlayDirectory { get; set; }
 
-    /// <summary>Let overlays take the guest's writes while the snapshots are made, whatever the method.</summary>
+    /// <summary>Use temporary overlays for all methods: they take the guest's writes while the snapshots are taken.</summary>
     [Parameter]
     public SwitchParameter Shield { get; set; }
 
-    /// <summary>Let the guest wait, however long the method takes.</summary>
+    /// <summary>Use no temporary overlays: the guest stays frozen or paused until the snapshots are taken.</summary>
     [Parameter]
     public SwitchParameter NoShield { get; set; }
 
@@ -85,7 +85,7 @@ public sealed class NewDiskSnapshotCommand : DiskCmdlet
         }
     }
 
-    /// <summary>Null stands for the whole domain, which may come beside some of its disks.</summary>
+    /// <summary>Null is the whole domain, which may be given in addition to some of its disks.</summary>
     private protected override void Process(ChosenDomain chosen) =>
         gathering.Add(chosen.Domain, chosen.Disks.Count == 0 ? [null] : (IReadOnlyList<DiskSelector?>)chosen.Disks);
 
@@ -102,14 +102,14 @@ public sealed class NewDiskSnapshotCommand : DiskCmdlet
             }
         }
 
-        // After the lock is gone: what comes next in the pipeline may need it.
+        // After the lock is released: the next command of the pipeline may need it.
         WriteObject(taken, enumerateCollection: true);
     }
 
     private Quiescence ChooseQuiescence() => (QuiesceRequired.IsPresent, NoQuiesce.IsPresent, MountPoint) switch
     {
-        (true, true, _) => throw Conflict("-QuiesceRequired insists on a freeze and -NoQuiesce forbids it. Leave out one of both."),
-        (_, true, not null) => throw Conflict("-MountPoint says what to freeze and -NoQuiesce forbids it. Leave out one of both."),
+        (true, true, _) => throw Conflict("-QuiesceRequired and -NoQuiesce cannot be combined. Omit one of them."),
+        (_, true, not null) => throw Conflict("-MountPoint and -NoQuiesce cannot be combined. Omit one of them."),
         (true, _, _) => Quiescence.Required,
         (_, true, _) => Quiescence.None,
         _ => Quiescence.WherePossible,
@@ -118,7 +118,7 @@ public sealed class NewDiskSnapshotCommand : DiskCmdlet
     private ShieldUse ChooseShield() => (Shield.IsPresent, NoShield.IsPresent) switch
     {
         (true, true) => throw new VirtSnapshotException(
-            FailureKind.InvalidArgument, "ShieldConflict", "New-DiskSnapshot", "-Shield asks for a shield and -NoShield forbids it. Leave out one of both."),
+            FailureKind.InvalidArgument, "ShieldConflict", "New-DiskSnapshot", "-Shield and -NoShield cannot be combined. Omit one of them."),
         (true, _) => ShieldUse.Always,
         (_, true) => ShieldUse.Never,
         _ => ShieldUse.WhereNeeded,

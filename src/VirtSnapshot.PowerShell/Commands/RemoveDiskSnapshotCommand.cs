@@ -6,33 +6,36 @@ using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.PowerShell.Commands;
 
-/// <summary>Removes snapshots: the domain no longer needs them, and their files are gone.</summary>
+/// <summary>Removes snapshots: merges them if the domain depends on them, and deletes their data.</summary>
 [Cmdlet(VerbsCommon.Remove, "DiskSnapshot", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 public sealed class RemoveDiskSnapshotCommand : SnapshotChoiceCmdlet
 {
-    private const string ForgetAction = "Take the record, which does not fit this domain or cannot be read, out of its metadata; nothing else is deleted";
+    private const string ForgetAction = "Remove only the record, which cannot be read or does not belong to this domain, from the domain's metadata";
 
-    /// <summary>At most this many bytes per second and disk.</summary>
+    /// <summary>The maximum merge rate in bytes per second and disk.</summary>
     [Parameter]
     [ValidateRange(1, long.MaxValue)]
     public long Bandwidth { get; set; }
 
-    /// <summary>When to give up.</summary>
+    /// <summary>The time limit.</summary>
     [Parameter]
     [Seconds]
     public TimeSpan? Timeout { get; set; }
 
     private protected override void Process(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots)
     {
-        // What cannot be done is an error with -WhatIf, too. Nobody is asked while the domain is locked.
+        // The plan reports errors also with -WhatIf. It is disposed of before the prompt, so that the domain is not locked meanwhile.
         Engine.PlanRemoval(domain, snapshots, Reporter, Cancellation).Dispose();
         Reporter.ThrowHeld();
-        IReadOnlyList<DiskSnapshot> confirmed = [.. snapshots.Where(snapshot => ShouldProcess(snapshot.ToString(), snapshot.State is SnapshotState.Foreign or SnapshotState.Damaged ? ForgetAction : "Remove-DiskSnapshot"))];
+        IReadOnlyList<DiskSnapshot> confirmed = [.. snapshots.Where(IsConfirmed)];
         if (confirmed.Count > 0)
         {
             Remove(domain, confirmed);
         }
     }
+
+    private bool IsConfirmed(DiskSnapshot snapshot) =>
+        ShouldProcess(snapshot.ToString(), snapshot.State is SnapshotState.Foreign or SnapshotState.Damaged ? ForgetAction : "Remove-DiskSnapshot");
 
     private void Remove(VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots)
     {

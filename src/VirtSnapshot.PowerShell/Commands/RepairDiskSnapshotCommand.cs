@@ -3,12 +3,12 @@ using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.PowerShell.Commands;
 
-/// <summary>Finishes or undoes runs that died, and brings back what a domain lost when it was defined anew from an old XML.</summary>
+/// <summary>Finishes or undoes runs that died, and restores what a domain lost when it was redefined from an old XML.</summary>
 [Cmdlet(VerbsDiagnostic.Repair, "DiskSnapshot", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(RepairResult))]
 public sealed class RepairDiskSnapshotCommand : DomainCmdlet
 {
-    /// <summary>What is done with overlays that hold a disk's newest data and that the disk does not use.</summary>
+    /// <summary>What to do with overlays that contain a disk's newest data but are not used by the disk.</summary>
     [Parameter]
     public DetachedOverlay? DetachedOverlay { get; set; }
 

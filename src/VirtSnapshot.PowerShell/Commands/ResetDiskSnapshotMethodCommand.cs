@@ -4,7 +4,7 @@ using VirtSnapshot.Methods;
 
 namespace VirtSnapshot.PowerShell.Commands;
 
-/// <summary>Lets disks' snapshots use their default method again.</summary>
+/// <summary>Resets disks to their default snapshot method.</summary>
 [Cmdlet(VerbsCommon.Reset, "DiskSnapshotMethod", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(DiskMethodSetting))]
 public sealed class ResetDiskSnapshotMethodCommand : MethodChangeCmdlet

@@ -4,16 +4,16 @@ using VirtSnapshot.Snapshots;
 
 namespace VirtSnapshot.PowerShell.Commands;
 
-/// <summary>Brings a shut-off domain's disks back to what a snapshot holds.</summary>
+/// <summary>Restores the disks of a shut-off domain from a snapshot.</summary>
 [Cmdlet(VerbsData.Restore, "DiskSnapshot", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 [OutputType(typeof(DiskSnapshot))]
 public sealed class RestoreDiskSnapshotCommand : SnapshotChoiceCmdlet
 {
-    /// <summary>Write the restored snapshots as they are now.</summary>
+    /// <summary>Write the restored snapshots.</summary>
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
-    /// <summary>Bring back the UEFI variables and the TPM's state as well.</summary>
+    /// <summary>Also restore the UEFI variables and the TPM state.</summary>
     [Parameter]
     public SwitchParameter IncludeFirmware { get; set; }
 
@@ -31,7 +31,7 @@ public sealed class RestoreDiskSnapshotCommand : SnapshotChoiceCmdlet
 
         if (PassThru)
         {
-            // After the lock is gone: what comes next in the pipeline may need it.
+            // After the lock is released: the next command of the pipeline may need it.
             WriteObject(restored, enumerateCollection: true);
         }
     }

@@ -5,7 +5,7 @@ using VirtSnapshot.PowerShell.Binding;
 
 namespace VirtSnapshot.PowerShell.Commands;
 
-/// <summary>Configures which method disks' snapshots use.</summary>
+/// <summary>Configures the snapshot method of disks.</summary>
 [Cmdlet(VerbsCommon.Set, "DiskSnapshotMethod", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(DiskMethodSetting))]
 public sealed class SetDiskSnapshotMethodCommand : MethodChangeCmdlet
@@ -32,7 +32,10 @@ public sealed class SetDiskSnapshotMethodCommand : MethodChangeCmdlet
         if (chosen.Disks.Count == 0)
         {
             throw new VirtSnapshotException(
-                FailureKind.InvalidArgument, "DiskNeeded", chosen.Domain, $"Say which disks of domain '{chosen.Domain}' are meant with -Disk ('*' for all), or pipe them from Get-VmDisk.");
+                FailureKind.InvalidArgument,
+                "DiskNeeded",
+                chosen.Domain,
+                $"No disk of domain '{chosen.Domain}' is selected. Use -Disk ('*' for all), or pipe disks from Get-VmDisk.");
         }
 
         base.Process(chosen);
