@@ -89,14 +89,14 @@ internal static class MetadataRecord
     /// <summary>libvirt puts child elements without a namespace into the record's namespace. This removes it.</summary>
     private static XElement WithoutOurNamespace(XElement record)
     {
-        var ours = record.Name.Namespace;
+        var added = record.Name.Namespace;
         var copy = new XElement(record);
-        foreach (var element in copy.DescendantsAndSelf().Where(element => element.Name.Namespace == ours))
+        foreach (var element in copy.DescendantsAndSelf().Where(element => element.Name.Namespace == added))
         {
             element.Name = element.Name.LocalName;
         }
 
-        copy.DescendantsAndSelf().Attributes().Where(attribute => attribute.IsNamespaceDeclaration && attribute.Value == ours.NamespaceName).Remove();
+        copy.DescendantsAndSelf().Attributes().Where(attribute => attribute.IsNamespaceDeclaration && attribute.Value == added.NamespaceName).Remove();
         return copy;
     }
 }

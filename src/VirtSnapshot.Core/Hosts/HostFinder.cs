@@ -41,15 +41,15 @@ internal static class HostFinder
             ? string.Equals(hostname, own, StringComparison.OrdinalIgnoreCase)
             : string.Equals(hostname.Split('.')[0], own.Split('.')[0], StringComparison.OrdinalIgnoreCase);
 
-    internal static IHost ForRemote(string asked, string real, string hostname, object subject)
+    internal static IHost ForRemote(string given, string real, string hostname, object subject)
     {
         // The given URI may be an alias of libvirt's configuration.
-        var uri = LibvirtUri.TryParse(real) is { HasServer: true } resolved ? resolved : LibvirtUri.TryParse(asked);
+        var uri = LibvirtUri.TryParse(real) is { HasServer: true } resolved ? resolved : LibvirtUri.TryParse(given);
         return uri switch
         {
             { HasServer: true, IsOverSsh: true } => new SshHost(SshConnection.To(SshAddress.Of(uri)), uri.OnItsHost, uri.IsSession),
-            { HasServer: true } => new LibvirtOnlyHost(hostname, asked, $"'{uri.Transport ?? "tls"}' leads to libvirt there", subject),
-            _ => new LibvirtOnlyHost(hostname, asked, "its socket, forwarded to this machine, leads to libvirt there", subject),
+            { HasServer: true } => new LibvirtOnlyHost(hostname, given, $"'{uri.Transport ?? "tls"}' gives access only to libvirt", subject),
+            _ => new LibvirtOnlyHost(hostname, given, "the forwarded socket gives access only to libvirt", subject),
         };
     }
 }

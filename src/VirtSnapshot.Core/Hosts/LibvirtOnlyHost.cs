@@ -18,7 +18,7 @@ internal sealed class LibvirtOnlyHost(string name, string uri, string why, objec
 
     public string HypervisorUri => uri;
 
-    public string WhyNoShell => $"the hypervisor behind '{uri}' runs on another machine ('{name}'), and {why}, but not to its files and programs";
+    public string WhyNoShell => $"the hypervisor of '{uri}' runs on another machine ('{name}'), and {why} there";
 
     public ProgramResult Run(string program, IReadOnlyList<string> arguments, CancellationToken cancellation = default) => throw OutOfReach();
 

@@ -22,7 +22,7 @@ internal static unsafe partial class ConnectApi
         return new Version(number / 1_000_000, number / 1_000 % 1_000, number % 1_000);
     }
 
-    /// <summary>Answered from the client's own state, without a round trip.</summary>
+    /// <summary>Read from the client's own state, without a round trip.</summary>
     public static bool IsAlive(ConnectHandle connection) => IsAliveNative(connection) == 1;
 
     /// <summary>Enables keepalive messages, so that the client detects a dead peer. In-process drivers reject the call, which is ignored.</summary>

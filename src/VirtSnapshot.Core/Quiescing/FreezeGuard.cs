@@ -149,7 +149,7 @@ internal sealed class FreezeGuard : IDisposable
         }
         catch (IOException e)
         {
-            throw QuiesceUnavailableException.GuardUnusable("it ended at once", e);
+            throw QuiesceUnavailableException.GuardUnusable("it ended immediately", e);
         }
     }
 }

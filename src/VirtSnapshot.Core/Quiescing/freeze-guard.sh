@@ -7,16 +7,16 @@ trap '' HUP INT TERM PIPE
 uri=$1 kind=$2 refused=''
 
 # virsh must not read the run's messages from stdin, for instance for a password prompt.
-ask() { timeout -s KILL 60 virsh -q -c "$uri" "$@" 2>&1 </dev/null; }
+call() { timeout -s KILL 60 virsh -q -c "$uri" "$@" 2>&1 </dev/null; }
 
 # Before a freeze: tests virsh and the access to libvirt. A spare guard does this in advance. If the domain is known, setting the agent's timeout
 # tests write access; a frozen guest needs that timeout first.
 if [ "$kind" = spare ]; then
-    errors=$(ask uri) || refused=1
+    errors=$(call uri) || refused=1
     read -r word uuid seconds || exit 0
 else
     read -r word uuid seconds || exit 0
-    errors=$(ask guest-agent-timeout "$uuid" --timeout "$seconds") || refused=1
+    errors=$(call guest-agent-timeout "$uuid" --timeout "$seconds") || refused=1
 fi
 if [ "$refused" ]; then
     echo "refused $errors" | tr '\n' ' '
@@ -26,8 +26,8 @@ echo ready
 
 # A thaw without mount points, with which libvirt would reject it. Its result is not trusted: the freeze status is queried.
 thaw() {
-    ask domfsthaw "$uuid" >/dev/null
-    case $(ask qemu-agent-command "$uuid" --timeout 5 '{"execute":"guest-fsfreeze-status"}') in
+    call domfsthaw "$uuid" >/dev/null
+    case $(call qemu-agent-command "$uuid" --timeout 5 '{"execute":"guest-fsfreeze-status"}') in
     *'"thawed"'*) return 0 ;;
     esac
     return 1
@@ -35,7 +35,7 @@ thaw() {
 
 # Only a successful list proves that the domain is not running: virsh reports a lost connection and a missing domain alike.
 is_gone() {
-    running=$(ask list --uuid) || return 1
+    running=$(call list --uuid) || return 1
     case $running in
     *"$uuid"*) return 1 ;;
     esac
@@ -44,17 +44,17 @@ is_gone() {
 # A domain with saved memory continues from it, still frozen or paused. A domain that is shut off without saved memory needs no further action.
 # A transient domain may be restored from a file; until then it does not exist in libvirt.
 may_return() {
-    known=$(ask list --uuid --all) || return 0
+    known=$(call list --uuid --all) || return 0
     case $known in
     *"$uuid"*) ;;
     *) return 0 ;;
     esac
-    case $(ask domstate "$uuid" --reason) in
+    case $(call domstate "$uuid" --reason) in
     'shut off (saved)'*) return 0 ;;
     'shut off'*) ;;
     *) return 0 ;;
     esac
-    case $(ask dominfo "$uuid") in
+    case $(call dominfo "$uuid") in
     *'Managed save:'*yes*) return 0 ;;
     esac
     return 1
@@ -76,9 +76,9 @@ repeat() {
 # that call, the reason is unknown. A domain that was saved while paused has the reason "migrating" after it is restored.
 returned=''
 resume() {
-    case $(ask domstate "$uuid" --reason) in
-    'paused (user)'* | 'paused (unknown)'*) ask resume "$uuid" >/dev/null ;;
-    'paused (migrating)'*) [ -z "$returned" ] || ask resume "$uuid" >/dev/null ;;
+    case $(call domstate "$uuid" --reason) in
+    'paused (user)'* | 'paused (unknown)'*) call resume "$uuid" >/dev/null ;;
+    'paused (migrating)'*) [ -z "$returned" ] || call resume "$uuid" >/dev/null ;;
     running* | paused*) return 0 ;;
     *) return 1 ;;
     esac
@@ -123,4 +123,4 @@ pausing)
     esac
     ;;
 esac
-ask guest-agent-timeout "$uuid" --timeout -2 >/dev/null
+call guest-agent-timeout "$uuid" --timeout -2 >/dev/null

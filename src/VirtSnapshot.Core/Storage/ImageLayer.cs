@@ -21,7 +21,7 @@ public sealed record ImageLayer(string Format, string Path, IReadOnlyList<Backin
     /// <inheritdoc/>
     public override string Details => string.Join(
         ", ",
-        new[] { BackingChain.Count == 0 ? null : $"on {string.Join(" on ", BackingChain)}", IsLoop ? "a loop: it leads back to itself" : null }
+        new[] { BackingChain.Count == 0 ? null : $"on {string.Join(" on ", BackingChain)}", IsLoop ? "a cyclic chain" : null }
             .OfType<string>());
 }
 

@@ -54,7 +54,7 @@ public sealed class LibvirtOnlyTests : VolumeTest
         var domain = Define(Disk(Qcow2(folder, "a.qcow2"), format: "qcow2"));
         var error = Engine.Refused(() => Engine.Take(Far(domain.Name), method: "qemu"));
         Assert.Equal("MethodUnsuitable", error.ErrorId);
-        Assert.Contains("'tcp' leads to libvirt there, but not to its files", error.Message, StringComparison.Ordinal);
+        Assert.Contains("'tcp' gives access only to libvirt", error.Message, StringComparison.Ordinal);
         error = Engine.Refused(() => Engine.Take(Far(domain.Name)));
         Assert.Equal("NoMethod", error.ErrorId);
         Assert.Contains("no volume of a running storage pool", error.Message, StringComparison.Ordinal);

@@ -216,10 +216,10 @@ public sealed class StorageProbeTests(LabFixture lab) : IDisposable
         var first = Qcow2(folder, "first.qcow2", "second.qcow2");
         Qcow2(folder, "second.qcow2", "first.qcow2");
         var loop = StackOf(first, "qcow2").Find<ImageLayer>()!;
-        Assert.Equal($"qcow2 {first} (on {folder}/second.qcow2, a loop: it leads back to itself)", $"{loop}");
+        Assert.Equal($"qcow2 {first} (on {folder}/second.qcow2, a cyclic chain)", $"{loop}");
         Assert.Equal(2, ImageChain.FromImages(new LocalHost("test:///default"), DiskSource.ForPath(first, "qcow2", isBlockDevice: false)).Count);
         var own = Qcow2(folder, "own.qcow2", "own.qcow2");
-        Assert.Equal($"qcow2 {own} (a loop: it leads back to itself)", $"{StackOf(own, "qcow2").Find<ImageLayer>()}");
+        Assert.Equal($"qcow2 {own} (a cyclic chain)", $"{StackOf(own, "qcow2").Find<ImageLayer>()}");
 
         var missing = Assert.Single(StackOf(Qcow2(folder, "orphan.qcow2", "gone.qcow2"), "qcow2").Find<ImageLayer>()!.BackingChain);
         Assert.Equal(($"{folder}/gone.qcow2", "gone.qcow2", null), (missing.Path, missing.Written, missing.FileSystem));
