@@ -1,19 +1,19 @@
 <#
 .SYNOPSIS
-    Builds, tests and shows VirtSnapshot. Run it by ./build.sh, which starts it in the pinned PowerShell.
+    Builds, tests and demonstrates VirtSnapshot. Run it with ./build.sh, which starts it in the pinned PowerShell.
 .PARAMETER Task
-    Build   puts the module into out/VirtSnapshot.
-    Test    all tests; the last line says how many passed, failed and were skipped.
-    Demo    boots a small guest and shows the module on it.
+    Build   builds the module into out/VirtSnapshot.
+    Test    runs all tests; the last line shows the numbers of passed, failed and skipped tests.
+    Demo    boots a small guest and demonstrates the module with it.
     Bench   compares with other tools.
-    Clean   removes all that was built.
+    Clean   removes all build output.
 .PARAMETER Filter
-    For Test: only the xUnit tests whose class or method name contains this, and the Pester tests whose name does.
+    For Test: only the xUnit tests whose class or method name contains this text, and the Pester tests whose name does.
 .PARAMETER Quick
-    For Test: without the lab host, a virtual machine with LVM and ZFS, without the part on Debian 13, and without the longest tests (trait Quick=no), the one
-    with forged records among them.
+    For Test: without the lab host (a virtual machine with LVM and ZFS), without the part on Debian 13, and without the longest tests (trait Quick=no), such as
+    the one with forged records.
 .PARAMETER Whole
-    For Test: the conformance suite on that machine as well, which takes minutes for each test.
+    For Test: also the conformance suite on the lab host, which takes minutes for each test.
 #>
 param([string] $Task = 'Build', [string] $Filter = '', [switch] $Quick, [switch] $Whole)
 
@@ -28,13 +28,13 @@ $module = "$root/out/VirtSnapshot"
 
 function Write-Step([string] $Text) { Write-Host "== $Text" -ForegroundColor Cyan }
 
-# What a program says goes to a log in out/, and on the screen only where it fails.
+# Writes a program's output to a log in out/. If it fails, the end of the log is shown.
 function Invoke-Quietly([string] $Name, [string] $Program, [string[]] $Arguments) {
     $log = "$root/out/$Name.log"
     $null = New-Item (Split-Path $log) -ItemType Directory -Force
     & { $PSNativeCommandUseErrorActionPreference = $false; & $Program @Arguments *> $log }
     if ($LASTEXITCODE) {
-        throw "$Name failed with exit code ${LASTEXITCODE}; all of it is in $log, and this is its end:`n$((Get-Content $log -Tail 30) -join "`n")"
+        throw "$Name failed with exit code ${LASTEXITCODE}. The log is $log; its last lines:`n$((Get-Content $log -Tail 30) -join "`n")"
     }
 }
 
@@ -50,14 +50,15 @@ function Build-Module {
 function Copy-Module {
     $sources = "$root/src/VirtSnapshot.PowerShell"
 
-    # Anew, and never over the old files: a running process has them mapped into its memory.
+    # The old files are deleted and not overwritten, since a running process maps them into its memory.
     if (Test-Path $module) { Remove-Item $module -Recurse }
     $null = New-Item $module -ItemType Directory
-    Copy-Item "$root/VirtSnapshot.psd1", "$sources/bin/Release/net8.0/VirtSnapshot.*.dll", "$sources/bin/Release/net8.0/VirtSnapshot.*.pdb", "$sources/*.ps1xml" $module
+    $binaries = "$sources/bin/Release/net8.0/VirtSnapshot"
+    Copy-Item "$root/VirtSnapshot.psd1", "$binaries.*.dll", "$binaries.*.pdb", "$sources/*.ps1xml" $module
     Copy-Item "$sources/en-US" $module -Recurse
 }
 
-# In the order in which they are started, those first that take longest: what is left to the end should be short.
+# The test runs in the sequence of their start, the longest first, so that the last ones are short.
 function Get-Run {
     $xunit = "$root/tests/VirtSnapshot.Tests/bin/Release/net10.0/VirtSnapshot.Tests"
     $unit = "$root/tests/VirtSnapshot.UnitTests/bin/Release/net10.0/VirtSnapshot.UnitTests"
@@ -70,7 +71,7 @@ function Get-Run {
 
     $conformance, $faults, $onHost = @('Conformance', 'Forged'), @('Faults'), @('HostStorage', 'HostSuite')
     if (-not $Quick) {
-        # The lab host gets a higher priority: it has the most to do, and runs its tests one at a time.
+        # The lab host gets a higher priority, since it takes longest, and runs its tests one at a time.
         New-XunitRun lab-host @('nice', '-n', '-5', $xunit) (Select-Namespace ($Whole ? $onHost : 'HostStorage'))
     }
 
@@ -99,7 +100,7 @@ function New-XunitRun([string] $Name, [string[]] $Command, [string[]] $Choice) {
     $run
 }
 
-# In the background. Start-Process would take the arguments apart at their blanks.
+# Starts a program in the background. Start-Process would split the arguments at blanks.
 function Start-Program([string] $Log, [string] $Program, [string[]] $Arguments) {
     [Diagnostics.Process]::Start('bash', [string[]](@('-c', 'exec "$@" </dev/null >"$0" 2>&1', $Log, $Program) + $Arguments))
 }
@@ -107,9 +108,9 @@ function Start-Program([string] $Log, [string] $Program, [string[]] $Arguments) 
 function Start-Run([hashtable] $Run) {
     $log = "$results/$($Run.Name).log"
     $Run.Started = Get-Date
-    # Each knows its own file by this, in which it leaves what it spent on waiting.
+    # The file in which the run reports its waiting times.
     $env:VIRTSNAPSHOT_TEST_TIMES = "$results/$($Run.Name).times"
-    # Most of their processes live for a second: what makes later seconds faster is lost on them.
+    # Most test processes run for about a second, too short to benefit from PGO.
     $env:DOTNET_TieredPGO = '0'
     $Run.Process = Start-Program $log $Run.Program $Run.Arguments
     while (-not (Test-Path $log)) { Start-Sleep -Milliseconds 20 }
@@ -122,7 +123,7 @@ function Show-Output([hashtable] $Run) {
     }
 }
 
-# Several at a time, for they wait much of the time: for guests, agents and time limits.
+# Runs several at a time, since they mostly wait for guests, agents and time limits.
 function Invoke-Run([object[]] $Runs, [int] $AtOnce) {
     $waiting = [Collections.Generic.Queue[object]]::new($Runs)
     $running = [Collections.Generic.List[object]]::new()
@@ -151,7 +152,7 @@ function Invoke-Run([object[]] $Runs, [int] $AtOnce) {
     }
 }
 
-# A report says what failed; an exit code only that something did.
+# Reads the report of a run, which names the failed tests. A run without a report has only its exit code.
 function Read-Result([hashtable] $Run) {
     if ($Run.Xml) {
         Read-XunitResult $Run
@@ -183,7 +184,7 @@ function Read-XunitResult([hashtable] $Run) {
             New-Result $class $test.GetAttribute('name') ($failure ? $failure.InnerText.Trim() : '') $seconds -Skipped:($test.GetAttribute('result') -eq 'Skip')
         }
 
-        # Fixtures that could not be cleaned up, and the like.
+        # Errors outside of tests, such as failed cleanups of fixtures.
         foreach ($fault in $assembly.SelectNodes('errors/error')) {
             New-Result $Run.Name "$($Run.Name), outside of any test" $fault.InnerText.Trim() 0
         }
@@ -205,10 +206,10 @@ function Read-PesterResult([hashtable] $Run) {
         New-Result "Pester, $file" Pester '' $seconds -Count 0
     }
 
-    $told = @(@($lines) -match '^failed ')
-    $told | ForEach-Object { New-Result Pester Pester $_ 0 }
-    if ($failed -gt $told.Count -or ($Run.Process.ExitCode -and -not $failed)) {
-        New-Result Pester Pester "Pester counted $failed failures, told $($told.Count), and ended with exit code $($Run.Process.ExitCode)." 0
+    $reported = @(@($lines) -match '^failed ')
+    $reported | ForEach-Object { New-Result Pester Pester $_ 0 }
+    if ($failed -gt $reported.Count -or ($Run.Process.ExitCode -and -not $failed)) {
+        New-Result Pester Pester "Pester counted $failed failures, reported $($reported.Count), and ended with exit code $($Run.Process.ExitCode)." 0
     }
 }
 
@@ -216,9 +217,9 @@ function Write-Table([object[]] $Tests, [hashtable[]] $Runs) {
     $classes = $Tests | Group-Object Class | ForEach-Object {
         [pscustomobject]@{ Seconds = ($_.Group | Measure-Object Seconds -Sum).Sum; Tests = ($_.Group | Measure-Object Count -Sum).Sum; Class = $_.Name }
     } | Sort-Object Seconds -Descending
-    Write-Step 'Time per class, in seconds; those below one second are left out'
+    Write-Step 'Time per class, in seconds; classes below one second are omitted'
     foreach ($class in $classes | Where-Object Seconds -GE 1) { Write-Host ('{0,7:0} {1,5} {2}' -f $class.Seconds, "x$($class.Tests)", $class.Class) }
-    Write-Step 'Time per run, in seconds, and what of it went by with sleeping, booting and waiting'
+    Write-Step 'Time per run, in seconds, and the part of it spent on sleeping, booting and waiting'
     foreach ($run in $Runs) {
         $times = "$results/$($run.Name).times"
         Write-Host ('{0,7:0} {1}{2}' -f $run.Seconds, $run.Name, ((Test-Path $times) ? ": $((Get-Content $times) -join ', ')" : ''))
@@ -238,13 +239,14 @@ function Test-All {
         if (Test-Path $results) { Remove-Item $results -Recurse }
         $null = New-Item $results -ItemType Directory
         if (-not ($Quick -or $Filter)) {
-            # They take minutes where they are not there yet. Who needs one waits for it; with what the other tests leave alone, it would wait until those have ended.
+            # Building the images takes minutes. A run that needs one waits for it. The priority is only slightly lower: otherwise the images would wait for
+            # the other tests.
             $null = Start-Program "$results/images.log" nice @('-n', '5', 'bash', '-c', '"$0/host-image.sh"; "$0/debian13.sh" make', $lab)
         }
 
         Write-Step 'Testing'
         $runs = @(Get-Run)
-        # The lab host keeps one of two processors busy: three runs at once with it, four without.
+        # The lab host uses one of two processors: three parallel runs with it, four without.
         Invoke-Run $runs ($Filter ? 1 : $Quick ? 4 : 3)
         $tests = @($runs | ForEach-Object { Read-Result $_ })
     }
@@ -253,10 +255,10 @@ function Test-All {
     }
 
     Write-Table $tests $runs
-    Write-Host ('{0,7:0} in all' -f ((Get-Date) - $started).TotalSeconds)
-    if ($Quick -and -not $Filter) { Write-Host 'Without the tests on the lab host and on Debian 13 and without the longest ones, as -Quick says.' }
+    Write-Host ('{0,7:0} in total' -f ((Get-Date) - $started).TotalSeconds)
+    if ($Quick -and -not $Filter) { Write-Host 'With -Quick, without the tests on the lab host and on Debian 13, and without the longest tests.' }
 
-    # Once more, where one looks first.
+    # Again at the end of the output.
     $failed = @($tests | Where-Object Failure)
     foreach ($test in $failed) { Write-Host "FAILED $($test.Name): $($test.Failure)" -ForegroundColor Red }
     $passed, $skipped = 0, 0
@@ -278,7 +280,7 @@ switch ($Task) {
     'Bench' { Build-Module; & "$lab/install.sh"; & "$root/bench/Bench.ps1" @args }
     'Clean' { Remove-Built }
     default {
-        Write-Host "There is no task '$Task'. The tasks: Build, Test, Demo, Bench, Clean." -ForegroundColor Red
+        Write-Host "There is no task '$Task'. The tasks are Build, Test, Demo, Bench, Clean." -ForegroundColor Red
         exit 64
     }
 }

@@ -1,16 +1,16 @@
 <#
 .SYNOPSIS
-    Measures VirtSnapshot beside the tool that one would have picked instead, in one sitting: medians over alternating runs, and their ratio.
+    Compares VirtSnapshot with the usual tools in one session: medians of alternating runs, and their ratio.
 .PARAMETER Runs
-    Runs of each side.
+    The number of runs of each side.
 .PARAMETER HostRuns
-    The same on the host over ssh, where everything takes its time.
+    The number of runs on the host over ssh, which is slow.
 .PARAMETER Cycles
-    Snapshots and merges in the memory measurement.
+    The number of snapshots and merges in the memory measurement.
 .PARAMETER Part
     Only these parts, with wildcards: Snapshots, Methods, Slow, Host, Import, Listing, Stacks, Memory.
 .NOTES
-    Run it by ./build.sh bench. A quiet machine is assumed, and the ratio is what counts. The column Debian is the version of the hypervisor's host.
+    Run it with ./build.sh bench, on an idle machine. The ratio is the result. The column Debian is the version of the hypervisor's host.
 #>
 param([int] $Runs = 9, [int] $HostRuns = 5, [int] $Cycles = 1000, [string[]] $Part = '*')
 
@@ -40,7 +40,7 @@ function Write-Row([string] $What, [double] $Ours, $Theirs, [string] $Goal) {
     Write-Host ($row -f $What, $debian, $Ours, $Theirs, $ratio, $Goal)
 }
 
-# The length of the last freeze, as the guest's own agent logged it.
+# The length of the last freeze in the guest agent's log.
 function Get-FreezeWindow([string] $Name) {
     $stamps = foreach ($line in & "$lab/in-guest.sh" $uri $Name /bin/grep -E '^[0-9.]+: debug: (dis|en)abling command: guest-fsfreeze-freeze$' /run/qga.log) {
         [double][regex]::Match($line, '^[\d.]+').Value
@@ -63,7 +63,7 @@ function Measure-Snapshots([string] $Name, [int] $Disks, [double] $TimeGoal, [do
         $ourWindow = Get-FreezeWindow $Name
         $ourMerge = Measure-Milliseconds { $script:snapshots | Remove-DiskSnapshot }
 
-        # The first run warms both up.
+        # The first run is a warm-up of both sides.
         if ($run -gt 0) {
             $times.Ours += $ours; $times.Theirs += $theirs
             $windows.Ours += $ourWindow; $windows.Theirs += $theirWindow
@@ -76,7 +76,8 @@ function Measure-Snapshots([string] $Name, [int] $Disks, [double] $TimeGoal, [do
     Write-Row "  merge of $Disks disk(s), ms" (Get-Median $merges.Ours) (Get-Median $merges.Theirs) ($Disks -gt 1 ? '<= 0.5' : '')
 }
 
-# A method's freeze window, and the same by hand: $ByHand freezes, does the storage's own command, and thaws; it gets a number. $Undo takes its work back.
+# Measures a method's freeze window, and the same by hand: $ByHand freezes, runs the storage's command, and thaws. $Undo removes its snapshot. Both get
+# the number of the run.
 function Measure-Window([string] $Name, [string] $Method, [scriptblock] $ByHand, [scriptblock] $Undo, [string] $Where = '', [string] $Goal = '<= 1.0') {
     $windows = @{ Ours = @(); Theirs = @() }
     $domain = Get-VmDomain $Name -Uri $uri
@@ -89,7 +90,7 @@ function Measure-Window([string] $Name, [string] $Method, [scriptblock] $ByHand,
         $ours = Get-FreezeWindow $Name
         $snapshots | Remove-DiskSnapshot
 
-        # The first run warms both up.
+        # The first run is a warm-up of both sides.
         if ($run -gt 0) { $windows.Ours += $ours; $windows.Theirs += $theirs }
     }
 
@@ -117,8 +118,8 @@ function Measure-FileSystemMethods {
     umount $mount
 }
 
-# Storage that is slow by itself: XFS shares an image's extents one by one. By hand the guest is frozen all the while;
-# behind temporary overlays it is frozen for a switch.
+# Slow storage: XFS shares an image's extents one by one. By hand the guest is frozen for the whole time;
+# with temporary overlays it is frozen only for the switch.
 function Measure-SlowMethod([int] $Extents) {
     $Runs = $HostRuns
     $mount = "$folder/images/xfs"
@@ -129,7 +130,7 @@ function Measure-SlowMethod([int] $Extents) {
     & "$lab/domain.sh" $uri slow $mount --disks 1 --format raw --records off
     $image = "$mount/images/slow-vda.raw"
 
-    # Behind what QEMU knows of it, every other block becomes a hole.
+    # Beyond the part that QEMU uses, every second block becomes a hole.
     sh -ec 'size=$(stat -c %s "$1")
         dd if=/dev/zero of="$1" bs=1M seek=$((size >> 20)) count=$((($2 >> 7) + 1)) conv=notrunc,fsync status=none
         awk -v size="$size" -v extents="$2" ''BEGIN { for (i = 0; i < extents; i++) printf "fpunch %.0f 4096\n", size + i * 8192 }'' |
@@ -141,7 +142,7 @@ function Measure-SlowMethod([int] $Extents) {
     umount $mount
 }
 
-# Over ssh, on a host that is an emulated machine itself, beside a script over there: no round trip is within its window.
+# Over ssh, on a host that is an emulated machine. The other side is a script on the host, without a round trip in its freeze window.
 function Measure-HostMethods {
     $hostFolder = "$folder/host"
     $Runs = $HostRuns
@@ -204,7 +205,7 @@ function Measure-Listing([int] $Count) {
     Set-Content $commands $lines
     $ours = @(); $theirs = @()
     foreach ($run in 0..$Runs) {
-        # A file of its own for each run: both sides open a fresh connection.
+        # A new file for each run, so that both sides open a new connection.
         $file = "$folder/node-$Count-$run.xml"
         Set-Content $file $text
         $virsh = Measure-Milliseconds { bash -c 'virsh -q -c "test://$1" < "$2" > /dev/null' bash $file $commands }
@@ -215,7 +216,7 @@ function Measure-Listing([int] $Count) {
     Write-Row "Get-VmDomain of $Count domains, ms" (Get-Median $ours) (Get-Median $theirs) '<= 1.0'
 }
 
-# One after the other is how one would do it by hand: the images of each disk, the mount of each, and once the devices.
+# By hand, the tools run one after the other: for each disk the images and the mount, and once the devices.
 function Measure-Storage([int] $Count) {
     $images = "$folder/stacks"
     $null = New-Item -ItemType Directory $images
@@ -271,8 +272,8 @@ $parts = [ordered]@{
         Measure-Snapshots eight 8 0.8 0.7
         virsh -q -c $uri destroy eight
 
-        # Most of a freeze is the guest's kernel waiting: three RCU grace periods for each file system, one after the other, with every tool.
-        # A guest that does not wait for them shows the rest.
+        # With every tool, most of a freeze is a wait in the guest's kernel: three RCU grace periods for each file system, one after the other.
+        # A guest without these waits shows the time of the tools.
         & "$lab/domain.sh" $uri quick $folder --disks 8 --records off --cmdline rcupdate.rcu_expedited=1
         Measure-Snapshots quick 8 0.8 0.7 ', rcu_expedited'
         virsh -q -c $uri destroy quick

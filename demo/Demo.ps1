@@ -1,8 +1,8 @@
 <#
 .SYNOPSIS
-    Boots a small guest with two disks under a libvirt of its own, snapshots them while it writes, reads the snapshots, and merges them back.
+    Boots a small guest with two disks under a private libvirt, takes snapshots of them while it writes, reads the snapshots, and merges them back.
 .NOTES
-    Run it by ./build.sh demo.
+    Run it with ./build.sh demo.
 #>
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
@@ -14,13 +14,13 @@ function Write-Talk([string] $Text) {
     Write-Host "`n# $Text" -ForegroundColor Cyan
 }
 
-# Shows a command as it would be typed, and then its output. Dot-sourced, so that what it assigns is there afterwards.
+# Shows a command and its output. Dot-sourced, so that the variables that it sets remain.
 function Show([scriptblock] $Command) {
     Write-Host "PS> $("$Command".Trim())" -ForegroundColor Yellow
     . $Command | Out-Default
 }
 
-# Runs a script of the lab. What it says on the way is shown only when it fails.
+# Runs a script of the lab. Its messages are shown only if it fails.
 function Invoke-Lab([string] $Script) {
     $output = & "$root/tests/Lab/$Script" @args 2>&1
     if ($LASTEXITCODE) {
@@ -47,7 +47,7 @@ function Wait-Records([int] $More) {
 }
 
 try {
-    Write-Talk 'A libvirt of its own, and a guest with two disks and a guest agent. It writes numbered records, first to one disk, then to the other.'
+    Write-Talk 'A private libvirt, and a guest with two disks and a guest agent. It writes numbered records, first to one disk, then to the other.'
     $env:LIBVIRT_DEFAULT_URI = Invoke-Lab libvirtd.sh start $folder $PID
     Invoke-Lab domain.sh $env:LIBVIRT_DEFAULT_URI web1 $folder --disks 2
     Import-Module "$root/out/VirtSnapshot"
@@ -62,7 +62,7 @@ try {
     . Show { $snapshots[0].BackupSource.Xml }
     . Show { $snapshots[0].ModifiedDisk.Xml }
 
-    Write-Talk 'The backup sources are read on the host, while the guest goes on writing to its overlays.'
+    Write-Talk 'The backup sources are read on the host, while the guest writes to its overlays.'
     Wait-Records 20
     $records = $snapshots | ForEach-Object { Get-LastRecord $_.BackupSource.Path }
     Write-Host ("Record $acknowledged was on both disks before the snapshot was requested. " +
@@ -74,7 +74,7 @@ try {
 
     . Show { Get-DiskSnapshot web1 }
 
-    Write-Talk 'Merged back while the guest runs.'
+    Write-Talk 'The snapshots are merged back while the guest runs.'
     $before = Get-Acknowledged
     . Show { $snapshots | Remove-DiskSnapshot -Confirm:$false }
     Wait-Records 10
@@ -82,10 +82,10 @@ try {
     . Show { Get-VmDisk web1 }
     . Show { Get-DiskSnapshot web1 }
 
-    Write-Talk 'Only the two images that the guest began with are left.'
+    Write-Talk 'Only the two original images of the guest remain.'
     . Show { (Get-ChildItem "$folder/images/web1*").FullName }
     if (@(Get-ChildItem "$folder/images/web1*").Count -ne 2 -or (Get-DiskSnapshot web1)) {
-        throw 'A snapshot or one of its files is still there.'
+        throw 'A snapshot or one of its files still exists.'
     }
 }
 finally {

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# debian13.sh make|run [--bare] [CMD...]: a Debian 13 on this machine, to run the tests and the demo in.
+# debian13.sh make|run [--bare] [CMD...]: a Debian 13 on this machine, for the tests and the demo.
 #
-#   make [--bare]         makes its root tree in the cache, once: again only when its packages or the machine's APT sources have changed
+#   make [--bare]         builds its root tree in the cache, once; again only if its packages or the machine's APT sources have changed
 #   run [--bare] CMD...   runs a command in it, in the current folder, and ends with the command's exit code
 #
-# The tree has the packages of install.sh and what .NET needs; --bare is another one, with the latter alone.
-# A command finds there, at the same paths as outside, this repository, the .NET SDK with its tools, and NuGet's packages and configuration. The network is
+# The tree contains the packages of install.sh and the dependencies of .NET; --bare is another tree with only the latter.
+# At the same paths as outside, a command finds this repository, the .NET SDK with its tools, and NuGet's packages and configuration. The network is
 # the machine's.
-# Everything else is its own, and what it writes elsewhere is thrown away; all that it has started ends with it.
+# Everything else is separate. Other files that it writes are deleted, and all its processes are killed, when it ends.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -19,7 +19,7 @@ cache=$(realpath -m "${VIRTSNAPSHOT_LAB_CACHE:-/var/cache/virtsnapshot-lab}")/de
 usage() { sed -n '2,/^set /s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 choose_tree() {
-    # What .NET needs of a Debian without ICU.
+    # The dependencies of .NET, without ICU.
     packages=(ca-certificates libgcc-s1 libssl3t64 libstdc++6 tzdata)
     tree=$cache/bare
     if [[ $bare == no ]]; then
@@ -28,7 +28,7 @@ choose_tree() {
     fi
 }
 
-# Returns with a shared lock on the tree, so that it is not replaced under a running command.
+# Returns with a shared lock on the tree, so that it is not replaced while a command runs.
 make() {
     local stamp sources folder
     [[ $EUID -eq 0 ]] || fail 'only root can make a Debian 13'
@@ -42,7 +42,7 @@ make() {
     if ! is_made; then
         flock --unlock 9
         flock 9
-        # It may have been made while this process waited.
+        # Another process may have built it while this one waited.
         is_made || stamp=$stamp nice -n 19 bash "$0" make-anew "$bare" "${sources[@]}"
         flock --shared 9
     fi
@@ -55,7 +55,7 @@ make_anew() {
     shift
     choose_tree
     "$here/install.sh" debian13
-    # Debian's own tools, and none that stand before them in PATH: mmdebstrap starts a python for each package.
+    # Only Debian's own tools, not others in PATH: mmdebstrap starts python for each package.
     export PATH=/usr/sbin:/usr/bin:/sbin:/bin
     log_to "$tree.log"
     step "making a Debian 13 with ${#packages[@]} packages and what they depend on"
@@ -73,7 +73,7 @@ make_tree() {
         --include="$(IFS=,; echo "${packages[*]}")" trixie "$scratch/root" "$@"
 }
 
-# The command's outer half stays here: it removes what was written, and passes on the end of either half.
+# The outer process: it deletes the written files, and passes on signals and the exit code.
 run() {
     local scratch child code old
     command -v dotnet >/dev/null || fail "there is no 'dotnet' in PATH"
@@ -90,7 +90,7 @@ run() {
     exec 7>&-
     # shellcheck disable=SC2064 # now
     trap "rm -rf '$scratch'" EXIT
-    # Beside it rather than in its place, so that a signal is acted on at once. The background takes neither its input nor its interrupts away.
+    # In the background, so that a signal is handled immediately. stdin and interrupts are passed on nevertheless.
     exec 8<&0
     env --default-signal=INT,QUIT setpriv --pdeathsig KILL \
         unshare --mount --propagation private --pid --fork --kill-child \
@@ -114,18 +114,18 @@ inside() {
     mkdir -p "$scratch"/{upper,work,tmp,root} "$cache/lab"
     mount -t overlay -o "lowerdir=$lower,upperdir=$scratch/upper,workdir=$scratch/work" debian13 "$root"
 
-    # Devices are the kernel's, and appear while it runs (loop devices); the rest of /dev is this world's own.
+    # Devices are shared with the kernel, since new ones appear while it runs (loop devices); the rest of /dev is separate.
     mount --rbind /dev "$root/dev"
     mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
     mount -t proc proc "$root/proc"
     mount -t sysfs sysfs "$root/sys"
     mount -t tmpfs -o mode=755 run "$root/run"
     mkdir -m 1777 "$root/run/lock"
-    # Disk images lie in /tmp: not on an overlay, where they would lie on no device.
+    # Disk images are in /tmp, which must not be on an overlay: it has no block device.
     chmod 1777 "$scratch/tmp"
     mount --bind "$scratch/tmp" "$root/tmp"
 
-    # The guest has a kernel of this Debian, and libvirt knows this Debian's QEMU.
+    # A separate cache: the guest has this Debian's kernel, and the QEMU capabilities are this Debian's.
     mkdir -p "$root/var/cache/virtsnapshot-lab"
     mount --bind "$cache/lab" "$root/var/cache/virtsnapshot-lab"
 
@@ -147,10 +147,10 @@ inside() {
     rmdir /old
     cd "$folder" 2>/dev/null || cd /
     export PATH=$DOTNET_ROOT:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-    # A bare Debian has no libicu, without which .NET would not start.
+    # A bare Debian has no libicu, which .NET needs otherwise.
     export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=${DOTNET_SYSTEM_GLOBALIZATION_INVARIANT:-1}
     unset VIRTSNAPSHOT_LAB_CACHE TMPDIR
-    # This shell stays and reaps who is orphaned here.
+    # This shell is the first process of the PID namespace and reaps orphaned processes.
     code=0
     "$@" 6<&- 9<&- || code=$?
     exit "$code"

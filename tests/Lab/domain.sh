@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# domain.sh URI NAME DIR [OPTION...]: makes a test guest with fresh disks below DIR/images, starts it, and
-# waits until its agent answers. Says nothing but, at the end and on stderr, how long that took.
+# domain.sh URI NAME DIR [OPTION...]: creates a test guest with new disks below DIR/images, starts it, and
+# waits until its agent responds. It only prints the elapsed time, to stderr.
 #
-#   --disks N              1 to 26 disks, vda on (2; with --disk: those alone)
-#   --disk TARGET=FORMAT:PATH   this disk, in this file or block device, instead of below DIR/images; for each such disk.
-#                          A file is made; a device, of SIZE at least, is written over
-#   --size SIZE            of each (64M)
-#   --format qcow2|raw     of each (qcow2)
-#   --records LIST|off     the disks its record writer uses, as vda,vdb (the first two)
-#   --no-agent             no agent channel: returns when the guest says on its console that it is up
-#   --transient            not defined, only started
-#   --define-only          defined, not started
-#   --cmdline TEXT         more for the kernel's command line
+#   --disks N              1 to 26 disks from vda on (default 2; with --disk, only those disks)
+#   --disk TARGET=FORMAT:PATH   uses this file or block device for a disk, instead of one below DIR/images; can be repeated.
+#                          A file is created; a device, of at least SIZE, is overwritten
+#   --size SIZE            size of each disk (64M)
+#   --format qcow2|raw     format of each disk (qcow2)
+#   --records LIST|off     the disks of the record writer, as vda,vdb (the first two)
+#   --no-agent             no agent channel: returns when the guest's console shows that it is up
+#   --transient            only started, not defined
+#   --define-only          only defined, not started
+#   --cmdline TEXT         additional kernel parameters
 #
-# Beside the images: DIR/NAME.console.log, and DIR/NAME.acknowledged, to which the writer appends the number
-# of each record that all its disks have.
+# It also creates DIR/NAME.console.log, and DIR/NAME.acknowledged, to which the record writer appends the number
+# of each record that is on all its disks.
 set -euo pipefail
 
 usage() { sed -n '2,/^set /s/^# \{0,1\}//p' "$0" >&2; exit 2; }
@@ -51,12 +51,12 @@ started=$EPOCHREALTIME
 letters=abcdefghijklmnopqrstuvwxyz
 virsh() { command virsh -q -c "$uri" "$@"; }
 
-# Its disks are about to be overwritten.
+# The disks of an existing domain must not be overwritten.
 ! virsh domstate "$name" >/dev/null 2>&1 || fail "there is a domain $name already"
 
 "$here/guest.sh" "$cache"
 
-# Formatting takes longer than copying: one blank image for each size is kept.
+# Copying is faster than formatting: one blank image for each size is cached.
 blank=$cache/ext4-$size.raw
 if [[ ! -f $blank ]]; then
     scratch=$(mktemp "$blank.XXXXXX")
@@ -65,7 +65,7 @@ if [[ ! -f $blank ]]; then
     mv "$scratch" "$blank"
 fi
 
-# Each file system is labelled with its disk's target, so that one can tell whose copy one has.
+# The label of each file system is its disk's target, so that copies can be identified.
 make_disk() {
     local image=${path_of[$1]} format=${format_of[$1]} existing=()
     local raw=$dir/images/$name-$1.raw
@@ -73,7 +73,7 @@ make_disk() {
     cp --sparse=always "$blank" "$raw"
     e2label "$raw" "$1"
     if [[ $image != "$raw" ]]; then
-        # Zeros count, for a device may have had other data.
+        # Zeros are written too, since a device may contain old data.
         if [[ $format == raw ]]; then existing=(-n); fi
         qemu-img convert -f raw -O "$format" "${existing[@]}" "$raw" "$image"
         rm "$raw"
@@ -93,7 +93,7 @@ for target in "${targets[@]}"; do
     make_disk "$target"
 done
 
-# QEMU's user can read them here, wherever the cache is. Links cost no time, and a copy does where they cannot be made.
+# QEMU's user can read them here, wherever the cache is. They are hard links if possible, else copies.
 for file in vmlinuz initrd.img; do
     cp -lf "$cache/$file" "$dir/images/" 2>/dev/null || cp -f "$cache/$file" "$dir/images/"
 done
@@ -101,7 +101,7 @@ done
 type=qemu cpu="<cpu mode='maximum'/>"
 [[ ${VIRTSNAPSHOT_LAB_KVM:-0} != 1 ]] || type=kvm cpu="<cpu mode='host-passthrough'/>"
 
-# A path as an attribute's value within single quotes. (What stands in quotes is no pattern's match.)
+# Escapes a path for an attribute in single quotes. (Quotes in the replacements prevent that & means the match.)
 in_xml() {
     local text=${1//&/"&amp;"}
     text=${text//</"&lt;"}
@@ -159,7 +159,7 @@ definition() {
 	XML
 }
 
-# The console is asked first, which costs next to nothing.
+# The console is checked first, which is fast.
 up() {
     grep -q '^lab: up' "$dir/$name.console.log" 2>/dev/null || return 1
     [[ $agent == 0 ]] || virsh qemu-agent-command "$name" '{"execute":"guest-ping"}' --timeout 1 >/dev/null 2>&1

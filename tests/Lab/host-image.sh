@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# host-image.sh [OUTDIR]: builds what host.sh starts the lab host from, into OUTDIR (below the cache): vmlinuz,
-# initrd.img, root.qcow2, and vdb.qcow2 and vdc.qcow2, the disks with its storage. Done once, in minutes: again only
-# when the recipe has changed.
+# host-image.sh [OUTDIR]: builds the lab host's files in OUTDIR (below the cache): vmlinuz, initrd.img, root.qcow2, and vdb.qcow2 and
+# vdc.qcow2, the disks with its storage. This takes minutes, and is done once, and again only if this script has changed.
 #
-# It is a Debian 12, whatever the machine is: its libvirt, LVM and ZFS are the same everywhere, and the tests on Debian 13 itself are those of debian13.sh.
+# It is always a Debian 12, so that its libvirt, LVM and ZFS are the same on all machines. Tests on Debian 13 use debian13.sh.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -13,12 +12,12 @@ out=${1:-$cache/host}
 . "$here/lib.sh"
 release=bookworm
 
-# One at a time; the others then find it done.
+# One build at a time; the others wait for it.
 mkdir -p "$out"
 exec 9>"$out/lock"
 flock 9
 
-# A newer kernel or libvirt in the archive is no reason to build again; the other files in host/ are used as they are.
+# A newer kernel or libvirt in the archive causes no new build; the other files in host/ are not part of the image.
 stamp=$(cat "$here/host-image.sh" "$here/host"/{packages,initrd,storage,prepare,build-zfs} | sha256sum)
 [[ ! -f $out/stamp || $(<"$out/stamp") != "$stamp" ]] || exit 0
 
@@ -27,7 +26,7 @@ stamp=$(cat "$here/host-image.sh" "$here/host"/{packages,initrd,storage,prepare,
 
 scratch=$(mktemp -d "$out/build.XXXXXX")
 cleanup() { rm -rf "$scratch"; }
-# Debian's own tools, and none that stand before them in PATH: mmdebstrap starts a python for each package.
+# Only Debian's own tools, not others in PATH: mmdebstrap starts python for each package.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 log_to "$out/build.log"
 root=$scratch/root
@@ -37,8 +36,8 @@ mapfile -t sources < <(debian_sources "$scratch" "$release" contrib)
 # The Debian tree.
 step 'making the lab host: packages'
 mapfile -t packages <"$here/host/packages"
-# libvirt-daemon-system wants a service manager: its files do without, and its users are made here. The kernel, installed,
-# would want an initramfs of its own.
+# libvirt-daemon-system depends on a service manager, so only its files are unpacked, and its users are created here. The kernel package
+# would build its own initramfs, so it is only unpacked, too.
 # shellcheck disable=SC2016 # for the shell inside
 recipe='
     set -e
@@ -47,7 +46,7 @@ recipe='
     apt-get -qq -o APT::Sandbox::User=root download libvirt-daemon-system "$kernel"
     dpkg -x libvirt-daemon-system_*.deb files
     cp -a files/etc /
-    # What its maintainer script would have made: the profiles include them.
+    # Created by its maintainer script otherwise; the profiles include them.
     mkdir -p /etc/apparmor.d/local/abstractions
     for file in usr.lib.libvirt.virt-aa-helper usr.sbin.libvirtd abstractions/libvirt-qemu abstractions/libvirt-lxc; do
         touch "/etc/apparmor.d/local/$file"
@@ -63,7 +62,7 @@ recipe='
         useradd --create-home --no-user-group --groups libvirt --shell /bin/bash --password "*" $user
     done
     echo "admin ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/admin
-    # Nobody wants it, and libvirt would look at it for seconds whenever it starts.
+    # Not needed, and libvirt would probe it for seconds at each start.
     rm /usr/bin/qemu-system-i386
     rm -rf /tmp/* /etc/ssh/ssh_host_* /var/lib/apt/lists/* /var/cache/apt/*
     mkdir -p /lab
@@ -74,7 +73,7 @@ mmdebstrap --mode=root --variant=minbase --format=directory --aptopt='Apt::Insta
     "$release" "$root" "${sources[@]}"
 kernel=$(basename "$root"/lib/modules/*)
 
-# Its ZFS: kept for as long as there is neither another kernel nor another ZFS, nor another recipe for it.
+# The ZFS modules are cached, and built again only for another kernel or ZFS version, or if build-zfs has changed.
 built_by=$(sha256sum <"$here/host/build-zfs")
 zfs=$out/zfs-$kernel-$(chroot "$root" dpkg-query -W -f '${source:Upstream-Version}' zfsutils-linux)-${built_by:0:8}.tar
 if [[ ! -f $zfs ]]; then
@@ -86,7 +85,7 @@ mkdir "$root/lib/modules/$kernel/zfs"
 tar -C "$root/lib/modules/$kernel/zfs" -xf "$zfs"
 depmod -b "$root" "$kernel"
 
-# The first file system does nothing but find the disk that all is on.
+# The initramfs only finds and mounts the root disk.
 step 'making the lab host: images'
 first=$scratch/first
 mkdir -p "$first"/{bin,dev,lab,proc,root,sys}
@@ -101,10 +100,10 @@ truncate -s 6G "$scratch/root.raw"
 mke2fs -q -F -t ext4 -L labroot -E lazy_itable_init=1,lazy_journal_init=1 -d "$root" "$scratch/root.raw"
 qemu-img convert -f raw -O qcow2 "$scratch/root.raw" "$scratch/root.qcow2"
 rm -rf "$scratch/root.raw" "$root"
-# Thin: what is not written costs nothing.
+# Thin: unwritten blocks use no space.
 for disk in vdb vdc; do qemu-img create -q -f qcow2 "$scratch/$disk.qcow2" 16G; done
 
-# What takes time at a first boot is done here: its storage, libvirt's look at QEMU, AppArmor's profiles.
+# The slow steps of a first boot are done here: its storage, libvirt's QEMU capabilities, AppArmor's profiles.
 step 'making the lab host: first boot'
 "$here/host.sh" prepare "$scratch" || { cp "$scratch/console.log" "$out/" || true; fail "it does not come up, see $out/console.log"; }
 for file in vmlinuz initrd.img root.qcow2 vdb.qcow2 vdc.qcow2; do mv "$scratch/$file" "$out/"; done

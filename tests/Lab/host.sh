@@ -1,18 +1,17 @@
 #!/usr/bin/env bash
-# host.sh start|restart|kill|stop|enter|copy DIR: the lab host, a virtual machine that is a whole libvirt host.
+# host.sh start|restart|kill|stop|enter|copy DIR: the lab host, a virtual machine that is a complete libvirt host.
 #
 #   start DIR [PID] [--apparmor] [--memory MIB] [--cpus N]
-#                           starts it afresh, and prints its URI; what an earlier run left in DIR is removed;
-#                           with PID, it is stopped as soon as there is no such process any more; without --memory and --cpus,
-#                           it has 2048 MiB and one processor
-#   kill DIR                ends it as a power cut would; its disks stay as they are
-#   restart DIR             the same, and boots it again from them
-#   stop DIR                ends it; DIR stays, without the disks
-#   enter DIR [USER@] CMD...   runs a command on it, as root or as USER: admin, who may sudo, or operator, who may not
-#   copy DIR FROM... TO     copies files; those on it are called lab:PATH, admin@lab:PATH
+#                           starts a new one, and prints its URI; files of an earlier run in DIR are deleted;
+#                           with PID, it is stopped when that process ends; by default it has 2048 MiB and one processor
+#   kill DIR                simulates a power failure; its disks are kept
+#   restart DIR             the same, and boots it again from its disks
+#   stop DIR                ends it; DIR is kept, without the disks
+#   enter DIR [USER@] CMD...   runs a command on it, as root or as USER: admin, with sudo, or operator, without
+#   copy DIR FROM... TO     copies files; paths on it are lab:PATH, admin@lab:PATH
 #
-# DIR/ssh is an ssh that knows it as "lab". Its libvirt is used with virsh -c URI, its storage with /lab/host/storage,
-# test guests are made with /lab/domain.sh, all of them on it. VIRTSNAPSHOT_LAB_KVM=1 lets it use /dev/kvm.
+# DIR/ssh is an ssh configured for the host name "lab". Its libvirt is used with virsh -c URI; its storage with /lab/host/storage and
+# test guests with /lab/domain.sh, on the lab host. VIRTSNAPSHOT_LAB_KVM=1 enables /dev/kvm.
 set -euo pipefail
 
 usage() { sed -n '2,/^set /s/^# \{0,1\}//p' "$0" >&2; exit 2; }
@@ -25,16 +24,16 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${VIRTSNAPSHOT_LAB_CACHE:-/var/cache/virtsnapshot-lab}
 image=$cache/host
 uri="qemu+ssh://root@lab/system?command=$dir/ssh"
-# Our processes carry this in their command lines: a pid alone may be somebody else's by now.
+# The command lines of the lab's processes contain this mark, since a pid may have been reused.
 mark=virtsnapshot-lab-host:$dir
 
-# The pid in DIR/$1.pid, if that process is alive and ours.
+# The pid in DIR/$1.pid, if that process is running and belongs to the lab.
 pid_of() {
     local pid
     pid=$(cat "$dir/$1.pid" 2>/dev/null) && grep -qzxF -- "$mark" "/proc/$pid/cmdline" 2>/dev/null && echo "$pid"
 }
 
-# Ends our process $1, and waits until it is gone.
+# Kills the lab's process $1, and waits until it has ended.
 end_process() {
     local pid
     if pid=$(pid_of "$1"); then
@@ -44,7 +43,7 @@ end_process() {
     rm -f "$dir/$1.pid"
 }
 
-# The disk mounted at /lab: these scripts, the guest, the keys. Small, and so made anew for each start.
+# Builds the disk mounted at /lab: these scripts, the guest, the keys. It is small, and built at each start.
 make_lab_disk() {
     local tree=$dir/lab
     mkdir -p "$tree"/{guest,keys}
@@ -52,7 +51,7 @@ make_lab_disk() {
     cp "$here"/guest/* "$tree/guest/"
     if [[ $1 == whole ]]; then
         cp "$cache"/{vmlinuz,initrd.img} "$tree/guest/"
-        # Tells guest.sh that these are the right ones.
+        # guest.sh does not build them again.
         touch "$tree/guest/as-is"
         ssh-keygen -q -t ed25519 -N '' -C lab -f "$tree/keys/host"
         ssh-keygen -q -t ed25519 -N '' -C lab -f "$dir/key"
@@ -79,7 +78,7 @@ make_ssh() {
 		    StrictHostKeyChecking yes
 		    BatchMode yes
 		    ConnectTimeout 30
-		    # The handshake is most of a command's time under emulation. The connection ends with QEMU.
+		    # Under emulation the handshake is most of a command's time. The connection ends with QEMU.
 		    ControlMaster auto
 		    ControlPath "$dir/control-%p"
 		    ControlPersist yes
@@ -92,13 +91,13 @@ make_ssh() {
     chmod 755 "$dir/ssh"
 }
 
-# Runs QEMU on the disks in DIR, in the background with the SSH port $1, else in the foreground; $2 is more for the
-# kernel's command line, and what follows is put in front of QEMU's.
+# Runs QEMU with the disks in DIR: in the background with the ssh port $1, or in the foreground if it is empty. $2 are additional kernel
+# parameters, and the other arguments precede QEMU's command line.
 qemu() {
     local port=$1 append=$2 disk
     shift 2
     # shellcheck disable=SC2054 # they are QEMU's commas
-    # norandmaps: code that is at the same address in each process need not be translated anew by the emulator for each: programs start three times as fast.
+    # norandmaps: the emulator reuses the translation of code at the same address in all processes, so programs start three times as fast.
     local arguments=(
         -name "$mark" -machine q35 -m "$memory" -smp "$cpus"
         -display none -nodefaults -no-user-config -no-reboot -serial "file:$dir/console.log"
@@ -109,23 +108,23 @@ qemu() {
     if [[ ${VIRTSNAPSHOT_LAB_KVM:-0} == 1 ]]; then
         arguments+=(-accel kvm -cpu host)
     else
-        # Cheaper to emulate: page tables of four levels, and programs that take their simple loops.
+        # Faster to emulate: page tables with four levels, and programs with scalar loops.
         arguments+=(-accel 'tcg,thread=multi,tb-size=512' -cpu 'max,la57=off,avx=off,avx2=off,erms=off,fsrm=off')
     fi
-    # unsafe: what was written survives the end of QEMU all the same, and only that is ever put to the test.
+    # unsafe: written data survives the end of QEMU, and tests need no more than that.
     for disk in root.qcow2 vdb.qcow2 vdc.qcow2 lab.raw; do
         arguments+=(-drive "file=$dir/$disk,format=${disk##*.},if=virtio,cache=unsafe,discard=unmap")
     done
     "$@" qemu-system-x86_64 "${arguments[@]}" ${port:+-daemonize -pidfile "$dir/qemu.pid"}
 }
 
-# Boots it, and returns when all is up.
+# Boots it, and returns when it is ready.
 boot() {
     local port i
     local options
     options=$(<"$dir/options")
     read -r memory cpus options <<<"$options"
-    # A port that somebody else has taken makes QEMU fail, and another is tried.
+    # If the port is in use, QEMU fails, and another port is tried.
     for ((i = 0; ; i++)); do
         port=$((RANDOM % 20000 + 12000))
         rm -f "$dir/console.log"
@@ -133,7 +132,7 @@ boot() {
         [[ $i -lt 10 ]] || fail "it does not start, see $dir/qemu.log"
     done
     make_ssh "$port"
-    # A daemon is a session of its own, and the kernel shares the processors out among sessions first: what "nice" has said must be said once more.
+    # A daemon has its own session, and the kernel schedules sessions (autogroups) first: the nice value must be set for the autogroup, too.
     nice 2>/dev/null >"/proc/$(pid_of qemu)/autogroup" || true
     for ((i = 0; i < 3000; i++)); do
         ! grep -q '^lab: up' "$dir/console.log" || return 0
@@ -168,7 +167,7 @@ start() {
     trap stop EXIT
     echo "$memory $cpus $apparmor" >"$dir/options"
 
-    # Links, for whoever builds the image anew must not take away what this one stands on.
+    # Hard links: a new build of the image must not delete the backing files of this one.
     mkdir "$dir/base"
     local file
     for file in vmlinuz initrd.img root.qcow2 vdb.qcow2 vdc.qcow2; do
@@ -188,7 +187,7 @@ start() {
     echo "$uri"
 }
 
-# Stops it when the process that wanted it, $1, is gone.
+# Stops it when the process $1 has ended.
 watch() {
     while [[ -e /proc/$1 ]]; do sleep 0.5; done
     rm -f "$dir/watcher.pid"
@@ -201,7 +200,7 @@ stop() {
     rm -rf "$dir"/{base,root.qcow2,vdb.qcow2,vdc.qcow2,lab.raw,vmlinuz,initrd.img}
 }
 
-# For host-image.sh: DIR has the images themselves, and they are booted once for host/prepare.
+# For host-image.sh: boots the images in DIR once for host/prepare.
 prepare() {
     memory=2048 cpus=1
     make_lab_disk bare
@@ -215,7 +214,7 @@ enter() {
     if [[ ${1:-} =~ ^([a-z]+)@$ ]]; then user=${BASH_REMATCH[1]}; shift; fi
     [[ $# -gt 0 ]] || usage
     [[ -x $dir/ssh ]] || fail "nothing runs in $dir"
-    # For whatever shell there is on the other side.
+    # Quoted for the remote shell.
     for argument in "$@"; do command+=("'${argument//\'/\'\\\'\'}'"); done
     exec "$dir/ssh" "$user@lab" "${command[*]}"
 }

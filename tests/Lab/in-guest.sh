@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# in-guest.sh URI NAME PROGRAM [ARGUMENT...]: runs a program in a guest through its agent; gives back what it
-# wrote and its exit code. The program is a full path: /bin/sh, /bin/hang-agent ...
+# in-guest.sh URI NAME PROGRAM [ARGUMENT...]: runs a program in a guest through its agent, with the program's
+# output and exit code. The program is a full path: /bin/sh, /bin/hang-agent ...
 set -euo pipefail
 
 [[ $# -ge 3 ]] || { sed -n '2,/^set /s/^# \{0,1\}//p' "$0" >&2; exit 2; }
@@ -13,7 +13,7 @@ json() {
     text=${text//\"/\\\"}
     printf '"%s"' "${text//$'\n'/\\n}"
 }
-# The agent's answers are one line, and what is looked for in them is a number or base64.
+# The agent's reply is one line, and the needed fields are numbers or base64.
 field() { sed -n 's/.*"'"$1"'": *"\{0,1\}\([A-Za-z0-9+/=]*\).*/\1/p' <<<"$answer"; }
 
 arguments=

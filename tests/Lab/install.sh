@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# install.sh [host|debian13]...: installs the Debian packages the lab needs (the file "packages"), and those for making the lab host or
-# the Debian 13 if they are named: only what is missing, so that a second call costs next to nothing.
+# install.sh [host|debian13]...: installs the Debian packages of the lab (the file "packages"), and those for building the lab host or
+# the Debian 13 if given. Only missing packages are installed, so a second call is fast.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -10,7 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 mapfile -t packages < <(packages_of "$here/packages")
 for purpose in "$@"; do
     case $purpose in
-        # Both are made with it.
+        # Both are built with mmdebstrap.
         host | debian13) packages+=(mmdebstrap) ;;
         *) fail "unknown: $purpose" ;;
     esac
@@ -33,7 +33,7 @@ cleanup() {
     [[ $own_policy == no ]] || "${sudo[@]}" rm -f "$policy"
 }
 
-# Where nobody has a policy on it, packages must not start their services: the lab starts its own libvirtd.
+# Unless the machine has its own policy, packages must not start their services: the lab starts its own libvirtd.
 if [[ ! -e $policy ]]; then
     own_policy=yes
     printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy"

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# For the scripts of the lab that install or build something: sourced, never run.
+# Functions for the lab's scripts that install or build something. It is sourced, not executed.
 
 fail() { echo "lab: $*" >&2; exit 1; }
 
-# The packages that the file $1 names: words, and comments after a #.
+# The packages in the file $1: words, and comments after a #.
 packages_of() { sed 's/#.*//' "$1" | xargs -n 1; }
 
-# Sends all output from here on to the file $1, but for what "step" says. A script that fails after it prints the file's last lines.
-# What the script itself wants done when it ends belongs into a function "cleanup".
+# Redirects all further output to the file $1, except that of "step". If the script fails later, the file's last lines are printed.
+# A function "cleanup" of the script is called when it ends.
 log_to() {
     log=$1
     exec 3>&2 >"$log" 2>&1 </dev/null
@@ -29,8 +29,8 @@ finish() {
     exit "$1"
 }
 
-# Writes the machine's own APT sources of its Debian release into files in the folder $1, for release $2, with the component $3 if it is given.
-# Prints their names in their order. Other sources (vendors' packages) are left out.
+# Copies the machine's APT sources of its Debian release to files in the folder $1, for release $2, with the component $3 if given.
+# Prints the files' names. Other sources (packages of vendors) are omitted.
 debian_sources() {
     local folder=$1 release=$2 component=${3:-} own file source number=0
     own=$(. /etc/os-release && echo "$VERSION_CODENAME")
@@ -54,7 +54,7 @@ debian_sources() {
 }
 
 # Copies the kernel modules whose names are on stdin from the unpacked kernel package in the folder $1 into the file system below $2, for insmod: as
-# /lib/modules/NAME.ko, and in /lib/modules.order the names in the same sequence. What this kernel has built in is left out. Debian 13 compresses modules,
+# /lib/modules/NAME.ko, with the names in the same sequence in /lib/modules.order. Built-in modules are omitted. Debian 13 compresses modules,
 # and has moved them to /usr.
 modules_of() {
     local modules=$1/lib/modules file module

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # libvirtd.sh start|restart|kill|stop|enter DIR: a private libvirtd, with its state below DIR.
 #
-#   start DIR [PID]    starts it afresh, and prints its URI; what an earlier run left in DIR is removed;
-#                      with PID, it is stopped as soon as there is no such process any more
-#   restart DIR [SIG]  ends libvirtd alone (TERM, or the signal named) and starts it again; its guests go on
-#   kill DIR           ends libvirtd alone, with SIGKILL
-#   stop DIR           ends it all, guests too; DIR stays, with the images and logs
-#   enter DIR CMD...   runs a command where that libvirtd lives
+#   start DIR [PID]    starts a new one, and prints its URI; files of an earlier run in DIR are deleted;
+#                      with PID, it is stopped when that process ends
+#   restart DIR [SIG]  ends only libvirtd (with TERM, or the given signal) and starts it again; its guests keep running
+#   kill DIR           ends only libvirtd, with SIGKILL
+#   stop DIR           ends libvirtd and its guests; DIR is kept, with the images and logs
+#   enter DIR CMD...   runs a command in the namespaces of that libvirtd
 #
-# It lives in a mount namespace, with folders of its own where libvirt has its folders, so that the machine's
-# libvirt is never touched; and in a PID namespace, so that ending its first process surely ends everything.
-# VIRTSNAPSHOT_LAB_KVM=1 lets the guests use /dev/kvm; otherwise they are emulated, and nobody looks at it.
+# It runs in a mount namespace with private folders in place of libvirt's, so that the machine's libvirt is not
+# touched; and in a PID namespace, whose processes all end with its first process.
+# VIRTSNAPSHOT_LAB_KVM=1 lets the guests use /dev/kvm; otherwise they are emulated, and /dev/kvm is hidden.
 set -euo pipefail
 
 usage() { sed -n '2,/^set /s/^# \{0,1\}//p' "$0" >&2; exit 2; }
@@ -22,10 +22,10 @@ shift 2
 cache=${VIRTSNAPSHOT_LAB_CACHE:-/var/cache/virtsnapshot-lab}
 socket=$dir/run/libvirt-sock
 uri="qemu:///system?socket=$socket"
-# Our processes carry this in their command lines: a pid alone may be somebody else's by now.
+# The command lines of the lab's processes contain this mark, since a pid may have been reused.
 mark=virtsnapshot-lab:$dir
 
-# The pid in DIR/$1.pid, if that process is alive and ours. "holder" is the first process of the private world.
+# The pid in DIR/$1.pid, if that process is running and belongs to the lab. "holder" is the first process of the PID namespace.
 pid_of() {
     local pid
     pid=$(cat "$dir/$1.pid" 2>/dev/null) && grep -qzxF -- "$mark" "/proc/$pid/cmdline" 2>/dev/null && echo "$pid"
@@ -34,28 +34,28 @@ pid_of() {
 enter() {
     local pid
     pid=$(pid_of holder) || fail "nothing runs in $dir"
-    # With its root: in a chroot, the mount namespace alone would lead to the root of the machine, and to the machine's own libvirt.
+    # With its root directory: in a chroot, the mount namespace alone would use the machine's root, and the machine's own libvirt.
     nsenter --target "$pid" --mount --pid --root --wd -- "$@"
 }
 
-# Run as the first process of the private world.
+# Runs as the first process of the PID namespace.
 hold() {
-    [[ $$ -eq 1 ]] || fail 'that is for start alone'
+    [[ $$ -eq 1 ]] || fail 'hold is only for start'
     cd /
     mount --make-rslave /
     for pair in run:/run/libvirt lib:/var/lib/libvirt log:/var/log/libvirt etc:/etc/libvirt; do
         mkdir -p "${pair#*:}"
         mount --bind "$dir/${pair%%:*}" "${pair#*:}"
     done
-    # What libvirt has found out about QEMU is the same for every lab on this machine, and takes a second to find out.
+    # The QEMU capabilities are the same for all labs on this machine, and detecting them takes a second.
     mkdir -p "$cache/libvirt"
     mount --bind "$cache/libvirt" /var/cache/libvirt
-    # A /dev/kvm that cannot be used costs libvirt more than a minute a guest; an empty file costs nothing.
+    # With an unusable /dev/kvm, libvirt needs more than a minute per guest; with an empty file, no time.
     if [[ -e /dev/kvm && ${VIRTSNAPSHOT_LAB_KVM:-0} != 1 ]]; then
         mount --bind "$dir/no-kvm" /dev/kvm
     fi
     touch "$dir/held"
-    # Whoever is orphaned in here becomes a child of this shell, which reaps it while it waits.
+    # Orphaned processes become children of this shell, which reaps them while it waits.
     while :; do
         sleep infinity &
         wait $! || true
@@ -72,14 +72,14 @@ launch() {
     fail "libvirtd does not answer, see $dir/log"
 }
 
-# Stops it all when the process that wanted it, $1, is gone.
+# Stops it when the process $1 has ended.
 watch() {
     tail --pid="$1" --follow /dev/null
     rm -f "$dir/watcher.pid"
     stop
 }
 
-# Ends libvirtd, and waits until it is gone: $1 is the signal.
+# Ends libvirtd with the signal $1, and waits until it has ended.
 end() {
     # shellcheck disable=SC2016 # for the shell inside
     enter bash -c '
@@ -104,7 +104,7 @@ start() {
     touch "$dir/.virtsnapshot-lab"
     install -m 600 /dev/null "$dir/no-kvm"
 
-    # What wants a whole host is off; the guests' consoles go to files with no virtlogd in between.
+    # Features that need a complete host are off; the guests' consoles are files, without virtlogd.
     cat >"$dir/etc/qemu.conf" <<-'CONF'
 		namespaces = []
 		security_driver = "none"
@@ -118,11 +118,11 @@ start() {
 	CONF
 
     trap stop EXIT
-    # What a test mounts in here later has to be seen by libvirtd and QEMU as well.
+    # Later mounts of tests in this folder must be visible to libvirtd and QEMU.
     mount --bind "$dir/images" "$dir/images"
     mount --make-shared "$dir/images"
 
-    # In a session of its own, for the interrupt that ends a test is not meant for it.
+    # setsid: an interrupt that ends a test must not end it.
     setsid unshare --mount --propagation unchanged --pid --fork --mount-proc --kill-child \
         bash "$0" hold "$dir" "$mark" </dev/null >"$dir/log/holder.log" 2>&1 &
     local outer=$!
@@ -141,7 +141,7 @@ start() {
     echo "$uri"
 }
 
-# Ends our process $1, and waits until it is gone.
+# Kills the lab's process $1, and waits until it has ended.
 end_process() {
     local pid
     if pid=$(pid_of "$1"); then
@@ -153,13 +153,13 @@ end_process() {
 
 stop() {
     end_process watcher
-    # The kernel ends everybody else of a PID namespace before its first process is gone.
+    # The kernel ends all other processes of a PID namespace before its first process.
     end_process holder
-    # Innermost first: what tests have mounted below, then our own.
+    # Innermost first: mounts of tests, then the lab's own.
     while read -r target; do
         umount "$target" || umount --lazy "$target"
     done < <(findmnt -rno TARGET | grep -F "$dir/" | tac)
-    # What the module keeps of domains that tests leave with snapshots is not below $dir.
+    # The module's copies of guest state, for domains that tests leave with snapshots, are not below $dir.
     local definition
     while read -r definition; do
         rm -rf -- "${definition%/*/domain.xml}"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# sshd.sh start|disconnect|stop DIR: an ssh server of this machine's own, reached over 127.0.0.1 with a throw-away key, with all its state below DIR.
+# sshd.sh start|disconnect|stop DIR: a private ssh server of this machine on 127.0.0.1, with a temporary key, with all its state below DIR.
 #
-#   start DIR [PID]  starts it, and prints the program that goes where ssh goes (a URI's command=); with PID, it is stopped as
-#                    soon as there is no such process any more
-#   disconnect DIR   ends all its connections, as a network does that goes away; what runs behind them is not ended; new ones can be made
+#   start DIR [PID]  starts it, and prints a program that replaces ssh (a URI's command=); with PID, it is stopped when
+#                    that process ends
+#   disconnect DIR   drops all its connections, like a network failure; their programs are not ended; new connections can be made
 #   stop DIR         ends it and all its connections
 #
-# No configuration of the machine's or the user's own ssh is read or changed. DIR/sshd_config.d/*.conf is read for each new connection.
+# The ssh configuration of the machine and the user is neither read nor changed. DIR/sshd_config.d/*.conf is read for each new connection.
 set -euo pipefail
 
 usage() { sed -n '2,/^set /s/^# \{0,1\}//p' "$0" >&2; exit 2; }
@@ -19,7 +19,7 @@ shift 2
 start() {
     [[ $EUID -eq 0 ]] || fail 'only root can start it'
     stop
-    # sshd wants all folders above its keys to be root's alone, so the lab's temporary folder must do without StrictModes.
+    # sshd requires that only root can write to the folders above its keys, so the lab's temporary folder needs StrictModes off.
     mkdir -p "$dir" /run/sshd
     chmod 755 "$dir"
     rm -f "$dir"/{key,host-key,key.pub,host-key.pub,sshd.log}
@@ -28,7 +28,7 @@ start() {
     install -m 644 "$dir/key.pub" "$dir/authorized_keys"
     echo "virtsnapshot-lab $(cut -d' ' -f1,2 "$dir/host-key.pub")" >"$dir/known_hosts"
     mkdir -p "$dir/sshd_config.d"
-    # Since 9.8 a server refuses an address for a while whose connections ended badly, as those of the tests do. An older one does not know the option.
+    # Since 9.8 a server refuses an address for a while after failed connections, which the tests cause. Older versions lack the option.
     local penalties='PerSourcePenalties no'
     /usr/sbin/sshd -t -f /dev/null -h "$dir/host-key" -o "$penalties" 2>"$dir/sshd.log" || penalties=
     for ((tries = 0; tries < 20; tries++)); do
@@ -46,17 +46,17 @@ start() {
 			PermitRootLogin yes
 			AllowTcpForwarding no
 			MaxStartups 100
-			# Debian's bash reads ~/.bashrc for each command over ssh, unless SHLVL says that it runs in another shell. That can take a second.
+			# Debian's bash reads ~/.bashrc for each command over ssh unless SHLVL is set, which can take a second.
 			SetEnv SHLVL=1
 			$penalties
 		CONF
-        # In a session of its own, for the interrupt that ends a test is not meant for it.
+        # setsid: an interrupt that ends a test must not end it.
         setsid /usr/sbin/sshd -f "$dir/sshd_config" -E "$dir/sshd.log" || fail "sshd does not start: $(cat "$dir/sshd.log")"
         for ((i = 0; i < 100; i++)); do
             [[ ! -s $dir/sshd.pid ]] || break 2
             sleep 0.02
         done
-        # The port was taken.
+        # The port is in use.
     done
     [[ -s $dir/sshd.pid ]] || fail "sshd does not start: $(cat "$dir/sshd.log")"
     cat >"$dir/ssh_config" <<-CONF
@@ -78,13 +78,13 @@ start() {
     echo "$dir/ssh"
 }
 
-# The pid of the server, if it is ours.
+# The pid of the server, if it belongs to the lab.
 server() {
     local pid
     pid=$(cat "$dir/sshd.pid" 2>/dev/null) && grep -qzF -- "$dir/sshd_config" "/proc/$pid/cmdline" 2>/dev/null && echo "$pid"
 }
 
-# The descendants of process $1 that are the server's own: a connection has up to three (sshd, sshd-session, sshd-auth), and each of them holds its socket.
+# The descendants of process $1 that belong to the server: a connection has up to three (sshd, sshd-session, sshd-auth), each with its socket open.
 connections_of() {
     local child
     for child in $(pgrep -P "$1" '^sshd'); do
@@ -97,7 +97,7 @@ disconnect() {
     local pid connections
     pid=$(server) || fail "nothing runs in $dir"
     mapfile -t connections < <(connections_of "$pid")
-    # One may have ended by itself in the meantime.
+    # A process may have ended in the meantime.
     [[ ${#connections[@]} -eq 0 ]] || kill -KILL "${connections[@]}" 2>/dev/null || true
 }
 
