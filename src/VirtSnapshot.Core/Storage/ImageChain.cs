@@ -186,3 +186,13 @@ internal static class ImageChain
             : DiskSource.ForPath(path, header.BackingFormat, TryStat(host, path) is { IsBlockDevice: true });
     }
 }
+
+/// <summary>Cached results of several round trips, which are disposed of together.</summary>
+internal sealed class ReadScope(IDisposable? first = null) : IDisposable
+{
+    private readonly List<IDisposable?> scopes = [first];
+
+    public void Add(IDisposable scope) => scopes.Add(scope);
+
+    public void Dispose() => scopes.ForEach(scope => scope?.Dispose());
+}
