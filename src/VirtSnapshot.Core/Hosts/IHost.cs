@@ -7,7 +7,7 @@ namespace VirtSnapshot.Hosts;
 /// machine is never opened on this one. Arguments are lists and are never inserted into shell text. On another machine every call may
 /// fail with <c>HostUnreachable</c>; it is unknown then whether it took effect.
 /// </summary>
-internal interface IHost
+public interface IHost
 {
     /// <summary>The host name.</summary>
     string Name { get; }
@@ -53,12 +53,12 @@ internal interface IHost
     IReadOnlyList<string> ListFiles(string directory);
 
     /// <summary>
-    /// Creates a new file that only its owner can access, and the group if it has access to <paramref name="like"/>. Its content is flushed to
+    /// Creates a new file that only its owner can access, and the group if it has access to <paramref name="accessOf"/>. Its content is flushed to
     /// disk; its name is after <see cref="SyncDirectory"/>.
     /// </summary>
     /// <exception cref="IOException">The path exists, also as a dangling link, or the file cannot be created. No file is left.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder is not writable.</exception>
-    void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? like);
+    void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? accessOf);
 
     /// <summary>Flushes a folder's entries to disk.</summary>
     void SyncDirectory(string path);
@@ -75,7 +75,7 @@ internal interface IHost
 }
 
 /// <summary>A script that runs in the background. Disposing of it closes its stdin and leaves it running.</summary>
-internal interface IHostScript : IDisposable
+public interface IHostScript : IDisposable
 {
     /// <summary>Its process id on the machine that it runs on; 0 if not yet known.</summary>
     int ProcessId { get; }
@@ -92,8 +92,21 @@ internal interface IHostScript : IDisposable
 }
 
 /// <summary>Exit code, stdout and stderr of a program.</summary>
-internal sealed record ProgramResult(string Program, int ExitCode, string Output, string Errors)
+public sealed record ProgramResult(string Program, int ExitCode, string Output, string Errors)
 {
+    /// <summary>The program.</summary>
+    public string Program { get; internal init; } = Program;
+
+    /// <summary>0 where it succeeded.</summary>
+    public int ExitCode { get; internal init; } = ExitCode;
+
+    /// <summary>stdout.</summary>
+    public string Output { get; internal init; } = Output;
+
+    /// <summary>stderr.</summary>
+    public string Errors { get; internal init; } = Errors;
+
+    /// <summary>Whether the exit code is 0.</summary>
     public bool Succeeded => ExitCode == 0;
 
     /// <summary>stderr as one line, for error messages.</summary>

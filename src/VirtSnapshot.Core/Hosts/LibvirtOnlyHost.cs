@@ -38,7 +38,7 @@ internal sealed class LibvirtOnlyHost(string name, string uri, string why, objec
 
     public IReadOnlyList<string> ListFiles(string directory) => throw OutOfReach();
 
-    public void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? like) => throw OutOfReach();
+    public void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? accessOf) => throw OutOfReach();
 
     public void SyncDirectory(string path) => throw OutOfReach();
 

@@ -115,14 +115,14 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
         }
     }
 
-    public void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? like)
+    public void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? accessOf)
     {
         var bytes = content.ToArray();
-        string[] others = like is null
+        string[] others = accessOf is null
             ? []
-            : [$"{like.Owner}", $"{like.Group}", Convert.ToString(like.Mode & (int)GroupAccess | (int)OwnerOnly, 8)];
+            : [$"{accessOf.Owner}", $"{accessOf.Group}", Convert.ToString(accessOf.Mode & (int)GroupAccess | (int)OwnerOnly, 8)];
         OrAsRoot(
-            () => CreateOwnFile(path, bytes, like),
+            () => CreateOwnFile(path, bytes, accessOf),
             "sh",
             ["-c", HostScriptText.Read("create-file.sh"), "sh", path, $"{bytes.Length}", .. others],
             path,
@@ -145,7 +145,7 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
         return exitCode == noSuchFile && errors.StartsWith("setsid: failed to execute", StringComparison.Ordinal);
     }
 
-    private static void CreateOwnFile(string path, byte[] content, FileFacts? like)
+    private static void CreateOwnFile(string path, byte[] content, FileFacts? accessOf)
     {
         // O_CREAT|O_EXCL: fails if the path exists, also as a dangling link.
         using var file = new FileStream(path, new FileStreamOptions
@@ -159,10 +159,10 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
         try
         {
             file.Write(content);
-            if (like is not null)
+            if (accessOf is not null)
             {
-                FileApi.ChangeOwner(file.SafeFileHandle, like.Owner, like.Group, path);
-                File.SetUnixFileMode(file.SafeFileHandle, OwnerOnly | ((UnixFileMode)like.Mode & GroupAccess));
+                FileApi.ChangeOwner(file.SafeFileHandle, accessOf.Owner, accessOf.Group, path);
+                File.SetUnixFileMode(file.SafeFileHandle, OwnerOnly | ((UnixFileMode)accessOf.Mode & GroupAccess));
             }
 
             file.Flush(flushToDisk: true);

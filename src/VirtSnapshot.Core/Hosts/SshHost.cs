@@ -101,11 +101,11 @@ internal sealed class SshHost(SshConnection connection, string hypervisorUri, bo
         return result.Succeeded ? [.. result.Fields.Where(name => name.Length > 0).Select(name => Path.Combine(directory, name))] : [];
     }
 
-    public void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? like)
+    public void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? accessOf)
     {
         const int ownerOnly = 0x180; // 0600
         const int groupAccess = 0x30; // 0060
-        string[] others = like is null ? [] : [$"{like.Owner}", $"{like.Group}", Convert.ToString(ownerOnly | (like.Mode & groupAccess), 8)];
+        string[] others = accessOf is null ? [] : [$"{accessOf.Owner}", $"{accessOf.Group}", Convert.ToString(ownerOnly | (accessOf.Mode & groupAccess), 8)];
         var result = Change("create-file.sh", [path, $"{content.Length}", .. others], FilesNeedRoot, content.ToArray());
         cache.TryRemove(path, out _);
         if (!result.Succeeded)

@@ -3,19 +3,31 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods;
 
-/// <summary>A disk for which a method is looked for. What lies under it is looked at only when a method asks.</summary>
-internal sealed class DiskContext(VmDomain domain, VmDisk disk, StorageProbe storage)
+/// <summary>A disk that a method is chosen for. What lies under it is read only when a method asks for it.</summary>
+public sealed class DiskContext
 {
-    public VmDomain Domain => domain;
+    private readonly StorageProbe storage;
 
-    public VmDisk Disk => disk;
+    internal DiskContext(VmDomain domain, VmDisk disk, StorageProbe storage)
+    {
+        Domain = domain;
+        Disk = disk;
+        this.storage = storage;
+    }
 
-    /// <summary>Why nothing but libvirt leads to its host; null where its files and programs can be reached.</summary>
+    /// <summary>The domain.</summary>
+    public VmDomain Domain { get; }
+
+    /// <summary>The disk.</summary>
+    public VmDisk Disk { get; }
+
+    /// <summary>Why only libvirt reaches the host, as a clause for a message; null if its files and programs are accessible.</summary>
     public string? WhyNoShell => storage.Host.WhyNoShell;
 
-    /// <summary>Whether only a secret of libvirt opens it, or a layer that it stands on.</summary>
-    public bool IsEncrypted => disk.IsEncrypted || (!domain.IsActive && storage.HasEncryptedImage(disk));
+    /// <summary>Whether it, or a layer under it, can only be opened with a secret of libvirt.</summary>
+    public bool IsEncrypted => Disk.IsEncrypted || (!Domain.IsActive && storage.HasEncryptedImage(Disk));
 
-    /// <exception cref="VirtSnapshotException">The host's storage cannot be looked at.</exception>
-    public StorageStack Stack => storage.StackOf(disk);
+    /// <summary>The layers under the disk.</summary>
+    /// <exception cref="VirtSnapshotException">The host's storage cannot be read.</exception>
+    public StorageStack Stack => storage.StackOf(Disk);
 }

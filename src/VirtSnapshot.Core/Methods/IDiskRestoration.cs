@@ -4,8 +4,9 @@ namespace VirtSnapshot.Methods;
 /// Bringing one disk back to what a snapshot holds. What stood there before is kept until all disks of the set are through, so that
 /// until then everything can be taken back. Each step may be repeated.
 /// </summary>
-internal interface IDiskRestoration
+public interface IDiskRestoration
 {
+    /// <summary>What is recorded of it before and afterwards.</summary>
     RestoreRecord Disk { get; }
 
     /// <summary>What is done, as the end of a sentence about the disk.</summary>

@@ -1,7 +1,7 @@
 namespace VirtSnapshot.Methods;
 
 /// <summary>How far a run of one provider came that ended in the middle.</summary>
-internal interface IRecovery
+public interface IRecovery
 {
     /// <summary>The disks whose snapshots were taken: they need a record.</summary>
     IReadOnlyList<SnapshotRecord> Taken { get; }

@@ -1,7 +1,7 @@
 namespace VirtSnapshot.Methods;
 
 /// <summary>One provider's removal of recorded snapshots.</summary>
-internal interface IRemoval
+public interface IRemoval
 {
     /// <summary>Disks whose snapshots cannot be removed now, known before anything is touched.</summary>
     IReadOnlyList<RemovalOutcome> Refused { get; }

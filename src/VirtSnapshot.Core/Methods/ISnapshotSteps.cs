@@ -4,7 +4,7 @@ using VirtSnapshot.Libvirt;
 namespace VirtSnapshot.Methods;
 
 /// <summary>One method's part in taking one set: prepare outside the freeze window, take inside it, complete outside again.</summary>
-internal interface ISnapshotSteps
+public interface ISnapshotSteps
 {
     /// <summary>What it is going to make, one for each disk. Known before anything is made, so that the journal can name it.</summary>
     IReadOnlyList<PlannedSnapshot> Disks { get; }

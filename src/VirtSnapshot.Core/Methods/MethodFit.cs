@@ -3,13 +3,23 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods;
 
 /// <summary>Whether a method can snapshot a disk, and why.</summary>
-/// <param name="Rank">How well.</param>
-/// <param name="Reason">Why, as the end of a sentence about the disk.</param>
-/// <param name="Level">Where in the stack it would work; null where that is the method's usual level.</param>
-/// <param name="Finding">What the probe found, for the method's own plan: nothing is probed twice. The engine does not look into it.</param>
-internal sealed record MethodFit(MethodRank Rank, string Reason, StorageLevel? Level = null, object? Finding = null)
+public sealed record MethodFit(MethodRank Rank, string Reason, StorageLevel? Level = null, object? Finding = null)
 {
+    /// <summary>How well.</summary>
+    public MethodRank Rank { get; internal init; } = Rank;
+
+    /// <summary>Why, as the end of a sentence about the disk.</summary>
+    public string Reason { get; internal init; } = Reason;
+
+    /// <summary>Where in the stack it would work; null where that is the method's usual level.</summary>
+    public StorageLevel? Level { get; internal init; } = Level;
+
+    /// <summary>What the probe found, for the method's own plan: nothing is probed twice. The engine does not look into it.</summary>
+    public object? Finding { get; internal init; } = Finding;
+
+    /// <summary>Whether it can snapshot the disk.</summary>
     public bool CanServe => Rank != MethodRank.Impossible;
 
+    /// <summary>It cannot, and why, as the end of a sentence about the disk.</summary>
     public static MethodFit Impossible(string reason) => new(MethodRank.Impossible, reason);
 }

@@ -1,7 +1,7 @@
 namespace VirtSnapshot.Methods;
 
 /// <summary>How well a method suits a disk.</summary>
-internal enum MethodRank
+public enum MethodRank
 {
     /// <summary>It cannot snapshot it.</summary>
     Impossible,

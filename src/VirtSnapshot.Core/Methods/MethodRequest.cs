@@ -6,12 +6,25 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods;
 
-/// <summary>The domain that an order is about, and what it takes to work on it.</summary>
-/// <param name="Native">The domain's calls.</param>
-/// <param name="Domain">The domain, freshly read.</param>
-/// <param name="Host">Where its hypervisor runs.</param>
-internal record MethodRequest(LibvirtDomain Native, VmDomain Domain, IHost Host)
+/// <summary>The domain that a method works on, and the host of its hypervisor.</summary>
+public record MethodRequest
 {
+    internal MethodRequest(LibvirtDomain native, VmDomain domain, IHost host)
+    {
+        Native = native;
+        Domain = domain;
+        Host = host;
+    }
+
+    /// <summary>The domain as it was just read.</summary>
+    public VmDomain Domain { get; internal init; }
+
+    /// <summary>The host of its hypervisor.</summary>
+    public IHost Host { get; internal init; }
+
+    /// <summary>libvirt's calls for the domain.</summary>
+    internal LibvirtDomain Native { get; init; }
+
     /// <summary>Whether two paths of the host lead to one file or device. Where neither is there, only the paths can be compared.</summary>
     public bool IsSameFile(string path, string other) => path == other
         || (Host.WhyNoShell is null && Host.Stat(path, followLink: true) is { } facts && Host.Stat(other, followLink: true)?.IsSameFileAs(facts) == true);

@@ -9,13 +9,21 @@ namespace VirtSnapshot.Methods;
 /// <see cref="Group"/>, which is a hash over the domain's UUID: a record that is copied or written into another domain's metadata cannot claim it, since nobody
 /// finds a <paramref name="Nonce"/> that gives the same hash with another UUID.
 /// </summary>
-/// <param name="Domain">The UUID of the domain that the set was taken of.</param>
-/// <param name="Nonce">A random number.</param>
-/// <param name="Group">The set's identity.</param>
-/// <param name="Name">The snapshot's name.</param>
-internal sealed record SetIdentity(Guid Domain, Guid Nonce, Guid Group, SnapshotName Name)
+public sealed record SetIdentity(Guid Domain, Guid Nonce, Guid Group, SnapshotName Name)
 {
-    public static SetIdentity New(Guid domain, SnapshotName name)
+    /// <summary>The UUID of the domain that the set was taken of.</summary>
+    public Guid Domain { get; internal init; } = Domain;
+
+    /// <summary>A random number.</summary>
+    public Guid Nonce { get; internal init; } = Nonce;
+
+    /// <summary>The set's identity.</summary>
+    public Guid Group { get; internal init; } = Group;
+
+    /// <summary>The snapshot's name.</summary>
+    public SnapshotName Name { get; internal init; } = Name;
+
+    internal static SetIdentity New(Guid domain, SnapshotName name)
     {
         var nonce = Guid.NewGuid();
         return new SetIdentity(domain, nonce, Derive(domain, nonce), name);
@@ -25,11 +33,11 @@ internal sealed record SetIdentity(Guid Domain, Guid Nonce, Guid Group, Snapshot
     /// <returns>Null where the element does not say whose it is.</returns>
     /// <exception cref="FormatException">It is damaged.</exception>
     /// <exception cref="VirtSnapshotException"><c>InvalidSnapshotName</c></exception>
-    public static SetIdentity? Read(XElement element) => element.Attribute("domain") is null || element.Attribute("nonce") is null
+    internal static SetIdentity? Read(XElement element) => element.Attribute("domain") is null || element.Attribute("nonce") is null
         ? null
         : new SetIdentity(Id("domain", element), Id("nonce", element), Id("group", element), SnapshotName.Parse((string?)element.Attribute("name") ?? ""));
 
-    public IEnumerable<XAttribute> ToAttributes() =>
+    internal IEnumerable<XAttribute> ToAttributes() =>
     [
         new("group", Group.ToString("D")),
         new("name", Name.ToString()),

@@ -7,10 +7,11 @@ namespace VirtSnapshot.Methods;
 /// The names under which storage keeps what is ours: the snapshot's name, and 64 bits of the set's identity. That a thing has such a name proves that it was
 /// made for that set of that domain: see <see cref="SetIdentity"/>.
 /// </summary>
-internal static partial class SnapshotLabel
+public static partial class SnapshotLabel
 {
     private const string Mark = "virtsnapshot-";
 
+    /// <summary>The name for what a set has in the storage: ASCII letters, digits, <c>-</c>, <c>_</c> and <c>.</c>, at most 100 characters.</summary>
     public static string Of(SetIdentity set) => $"{Mark}{set.Name}-{ShortGroup(set.Group)}";
 
     /// <summary>Whether a name is the label of a set, or one of its numbered others (<c>LABEL-1</c>).</summary>

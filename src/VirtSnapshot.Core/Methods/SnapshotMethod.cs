@@ -10,7 +10,7 @@ namespace VirtSnapshot.Methods;
 /// Every failure is a <see cref="VirtSnapshotException"/> that says what failed, on which object, why, and what to do. <c>docs/writing-a-method.md</c> shows
 /// how a method is written and tested.
 /// </remarks>
-internal abstract class SnapshotMethod
+public abstract class SnapshotMethod
 {
     /// <summary>The method's name in <c>&lt;diskSnapshot method='…'&gt;</c> and in records.</summary>
     public abstract string Name { get; }

@@ -5,21 +5,29 @@ using VirtSnapshot.Domains;
 namespace VirtSnapshot.Methods;
 
 /// <summary>What is kept about one disk's snapshot: where its data is read from, and what its method needs to know.</summary>
-/// <param name="Target">The disk.</param>
-/// <param name="Method">The method that made it.</param>
-/// <param name="Source">The backup source.</param>
-/// <param name="Data">The method's own data.</param>
-internal sealed record SnapshotRecord(string Target, string Method, DiskSource Source, XElement Data)
+public sealed record SnapshotRecord(string Target, string Method, DiskSource Source, XElement Data)
 {
     private const string BackupElement = "backup";
     private const string DataElement = "data";
     private const string ImageAttribute = "image";
 
+    /// <summary>The disk.</summary>
+    public string Target { get; internal init; } = Target;
+
+    /// <summary>The method that made it.</summary>
+    public string Method { get; internal init; } = Method;
+
+    /// <summary>The backup source.</summary>
+    public DiskSource Source { get; internal init; } = Source;
+
+    /// <summary>The method's own data.</summary>
+    public XElement Data { get; internal init; } = Data;
+
     /// <summary>The set that it belongs to, and the domain; null where the record does not say.</summary>
-    public SetIdentity? Set { get; init; }
+    public SetIdentity? Set { get; internal init; }
 
     /// <summary>The image that the disk wrote to when the snapshot was taken, as <see cref="DiskSource.ToString"/> names it.</summary>
-    public string Image { get; init; } = "";
+    public string Image { get; internal init; } = "";
 
     /// <summary>Equal by content, the method's data included.</summary>
     public bool Equals(SnapshotRecord? other) => ReferenceEquals(this, other)
@@ -31,10 +39,11 @@ internal sealed record SnapshotRecord(string Target, string Method, DiskSource S
     /// <summary>Whether both are of the same disk and method: in one set there is one such record, and a shield is of another method.</summary>
     public bool IsSameAs(SnapshotRecord other) => Target == other.Target && Method == other.Method;
 
+    /// <summary>Reads a record.</summary>
     /// <param name="disk">The element.</param>
     /// <param name="set">The set that it belongs to.</param>
     /// <exception cref="FormatException">It is damaged. <see cref="IsDamage"/> tells what else a damaged element causes.</exception>
-    public static SnapshotRecord Read(XElement disk, SetIdentity? set)
+    internal static SnapshotRecord Read(XElement disk, SetIdentity? set)
     {
         var backup = disk.Element(BackupElement) ?? throw new FormatException("A snapshot record without <backup>.");
         if ((string?)backup.Attribute("type") is { } type)
@@ -57,9 +66,9 @@ internal sealed record SnapshotRecord(string Target, string Method, DiskSource S
     }
 
     /// <summary>Whether an exception means that a record could not be read.</summary>
-    public static bool IsDamage(Exception e) => e is FormatException or ArgumentException or OverflowException or XmlException or VirtSnapshotException;
+    internal static bool IsDamage(Exception e) => e is FormatException or ArgumentException or OverflowException or XmlException or VirtSnapshotException;
 
-    public XElement ToElement()
+    internal XElement ToElement()
     {
         var backup = new XElement(
             BackupElement,

@@ -89,16 +89,16 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
         var recorded = SnapshotCatalog.Read(session.Domain);
         var isRemoval = journal is { Operation: RunOperation.Removal };
         var removal = provider.PlanRemoval(new RemovalRequest(
-            session.Native,
-            session.Domain,
-            session.Host,
+            session.ToRequest(),
             [.. entries.Select(entry => entry.Record)],
             RecordProof.Own(session.Engine.Methods, session.ToRequest(), recorded.SelectMany(set => set.Disks).Select(disk => disk.Record)),
-            bandwidth,
-            Targets(entry => isRemoval && BegunEntry(entry) is not null),
-            Targets(entry => isRemoval && IsSameRun(entry)),
-            Targets(IsMerged),
-            session.Engine.Reached));
+            session.Engine.Reached)
+        {
+            Bandwidth = bandwidth,
+            Begun = Targets(entry => isRemoval && BegunEntry(entry) is not null),
+            SameRun = Targets(entry => isRemoval && IsSameRun(entry)),
+            Merged = Targets(IsMerged),
+        });
         if (removal.Accepted.Count == 0)
         {
             return [.. unfit, .. removal.Refused];

@@ -63,9 +63,9 @@ public sealed class MethodSettings
             HostFinder.For(native.Connection, domain),
             SetIdentity.New(domain.Uuid, SnapshotName.ForTime(engine.Now)),
             [target],
-            OverlayDirectory: null,
-            Recorded: [],
-            Warn: static _ => { });
+            overlayDirectory: null,
+            recorded: [],
+            warn: static _ => { });
         try
         {
             _ = target.Method.Plan(request);

@@ -138,7 +138,7 @@ public sealed class RestorePlan : IDisposable
         IReadOnlyList<IDiskRestoration> restorations =
         [
             .. disks.GroupBy(disk => disk.Method).SelectMany(part => session.Engine.Methods.Find(part.Key, domain).PlanRestoration(
-                new RestoreRequest(session.Native, domain, session.Host, set.Group, set.Name, [.. part], recorded))),
+                new RestoreRequest(request, set.Identity!, [.. part], recorded))),
         ];
         return new RestorePlan(session, set, restorations, states, reporter);
     }

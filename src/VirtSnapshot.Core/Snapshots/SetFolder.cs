@@ -123,7 +123,7 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
                 isMade = true;
             }
 
-            host.CreateFile(PathOf(part), content, like: null);
+            host.CreateFile(PathOf(part), content, accessOf: null);
             kept.Add(KeptCopy.Of(part, content));
         }
     }

@@ -11,8 +11,9 @@ public sealed class SnapshotEngine
     private readonly Action<RunStep>? observer;
 
     /// <summary>An engine with the methods of this module.</summary>
-    public SnapshotEngine()
-        : this(BuiltInMethods.Create())
+    /// <param name="others">Further methods, which are taken only where they are asked for or suit a disk better.</param>
+    public SnapshotEngine(params IReadOnlyList<SnapshotMethod> others)
+        : this(new MethodRegistry([.. BuiltInMethods.Create().Methods, .. others]))
     {
     }
 

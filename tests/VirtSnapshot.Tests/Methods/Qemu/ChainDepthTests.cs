@@ -75,8 +75,8 @@ public sealed class ChainDepthTests(LabFixture lab)
             host,
             SetIdentity.New(domain.Uuid, SnapshotName.Parse("slow")),
             [Engine.Current.Methods.Select(disk, DiskSnapshotMethod.Parse("qemu")) with { IsTemporary = true }],
-            OverlayDirectory: null,
-            Recorded: [],
+            overlayDirectory: null,
+            recorded: [],
             reporter.Warning);
         var error = Record.Exception(() => Engine.Current.Methods.TemporaryOverlay.Plan(request));
         Assert.True((error as VirtSnapshotException)?.ErrorId == (IsLimited(bare) ? "ChainTooDeep" : null), $"{error}");
