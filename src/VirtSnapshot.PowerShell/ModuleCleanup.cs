@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace VirtSnapshot.PowerShell;
 
-/// <summary>Remove-Module ends what the engine keeps ready for the next command.</summary>
+/// <summary>Releases the engine's spare guards at Remove-Module.</summary>
 public sealed class ModuleCleanup : IModuleAssemblyCleanup
 {
     /// <inheritdoc/>

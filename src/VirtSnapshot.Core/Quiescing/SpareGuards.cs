@@ -12,7 +12,7 @@ internal sealed class SpareGuards(bool isEnabled = true)
     private static readonly TimeSpan KeepFor = TimeSpan.FromSeconds(30);
     private readonly ConcurrentDictionary<string, IHostScript> spares = new(StringComparer.Ordinal);
 
-    // Counts the releases: a spare that was begun before one is not kept.
+    // Counts the calls of Release: a spare guard whose start began before one is not kept.
     private int releases;
 
     public IHostScript? Take(string uri) => spares.TryRemove(uri, out var spare) ? spare : null;
@@ -27,7 +27,7 @@ internal sealed class SpareGuards(bool isEnabled = true)
         }
     }
 
-    /// <summary>Ends them all, also those that are just being made.</summary>
+    /// <summary>Ends all spare guards, also those that are being started.</summary>
     public void Release()
     {
         Interlocked.Increment(ref releases);
