@@ -43,3 +43,36 @@ public interface IDiskRestoration
     /// <returns>What had to stay, and why; null where it is gone.</returns>
     string? Discard();
 }
+
+/// <summary>What restoring one disk does to its records. The journal keeps it, so that a restore that died is found again.</summary>
+public sealed record RestoreRecord(Guid Group, SnapshotRecord Record, SnapshotRecord? Becomes, IReadOnlyList<SnapshotRecord> Lost)
+{
+    /// <summary>The set that it is restored from: what is made on the way may be named after it.</summary>
+    public Guid Group { get; internal init; } = Group;
+
+    /// <summary>The snapshot that the disk goes back to.</summary>
+    public SnapshotRecord Record { get; internal init; } = Record;
+
+    /// <summary>What is recorded of that snapshot afterwards; null where restoring uses it up.</summary>
+    public SnapshotRecord? Becomes { get; internal init; } = Becomes;
+
+    /// <summary>The disk's newer snapshots that cannot outlive it, the newest first.</summary>
+    public IReadOnlyList<SnapshotRecord> Lost { get; internal init; } = Lost;
+}
+
+/// <summary>What had to stay when something was undone or tidied up: it is told, and keeps nothing else from being done.</summary>
+internal static class Leftover
+{
+    /// <param name="action">Undoes or tidies up; returns what had to stay, and why, or null.</param>
+    public static string? Of(Func<string?> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (VirtSnapshotException e)
+        {
+            return e.Message;
+        }
+    }
+}

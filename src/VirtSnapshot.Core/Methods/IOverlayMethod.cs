@@ -30,3 +30,33 @@ internal interface IOverlayMethod
     /// <returns>The names.</returns>
     IReadOnlyList<string> KeepAside(MethodRequest request, IReadOnlyList<SnapshotRecord> detached);
 }
+
+/// <summary>
+/// A snapshot that storage proves to be this disk's, though the domain's record of it, or the disk's way to its newest data, may be lost: as after <c>virsh
+/// define</c> of an old XML.
+/// </summary>
+/// <param name="Record">What its record says, or would say.</param>
+/// <param name="File">The file that holds what was written since.</param>
+/// <param name="TakenAt">When it was taken, as far as the storage knows.</param>
+/// <param name="IsInChain">Whether the disk uses the data written since; else that is missing from the disk.</param>
+/// <param name="WhyUseless">Why the disk as it is cannot go on with it, as the end of a sentence; null where it can.</param>
+internal sealed record LostDisk(SnapshotRecord Record, string File, DateTimeOffset TakenAt, bool IsInChain, string? WhyUseless = null);
+
+/// <summary>The files in folders of one host, each folder read once; and the folders in which its libvirt keeps images.</summary>
+internal sealed class FolderListing
+{
+    private readonly Dictionary<string, IReadOnlyList<string>> files = new(StringComparer.Ordinal);
+    private IReadOnlyList<string>? pools;
+
+    public IReadOnlyList<string> PoolFolders(MethodRequest request) => pools ??= ImageUse.ReadPoolFolders(request.Native.Connection);
+
+    public IReadOnlyList<string> FilesIn(MethodRequest request, string folder)
+    {
+        if (!files.TryGetValue(folder, out var found))
+        {
+            files.Add(folder, found = request.Host.ListFiles(folder));
+        }
+
+        return found;
+    }
+}

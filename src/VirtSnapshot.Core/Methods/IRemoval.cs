@@ -1,3 +1,5 @@
+using VirtSnapshot.Domains;
+
 namespace VirtSnapshot.Methods;
 
 /// <summary>One provider's removal of recorded snapshots.</summary>
@@ -21,4 +23,43 @@ public interface IRemoval
     /// <param name="now">The domain after all merges, through a connection that works.</param>
     /// <param name="disk">What was removed.</param>
     void Discard(MethodRequest now, RemovalOutcome disk);
+}
+
+/// <summary>How removing one disk's snapshot went.</summary>
+public sealed record RemovalOutcome(SnapshotRecord Record, DiskSource? OldSource, DiskSource? NewSource, RemovalFailure? Failure)
+{
+    /// <summary>What was to be removed.</summary>
+    public SnapshotRecord Record { get; internal init; } = Record;
+
+    /// <summary>Where others' backup sources may have pointed to; null if nothing moves.</summary>
+    public DiskSource? OldSource { get; internal init; } = OldSource;
+
+    /// <summary>Where the same data is found from now on.</summary>
+    public DiskSource? NewSource { get; internal init; } = NewSource;
+
+    /// <summary>Why it was not removed; null when it was.</summary>
+    public RemovalFailure? Failure { get; internal init; } = Failure;
+}
+
+/// <summary>Why a disk's snapshot was not removed.</summary>
+public sealed record RemovalFailure(VirtSnapshotException Error, bool HadBegun)
+{
+    /// <summary>What the user is told.</summary>
+    public VirtSnapshotException Error { get; internal init; } = Error;
+
+    /// <summary>Whether data may have been moved already, so that the backup source is not to be trusted any more.</summary>
+    public bool HadBegun { get; internal init; } = HadBegun;
+}
+
+/// <summary>How far the merge of one disk is.</summary>
+public sealed record RemovalProgress(string Target, ulong Done, ulong Total)
+{
+    /// <summary>The disk.</summary>
+    public string Target { get; } = Target;
+
+    /// <summary>Bytes poured so far.</summary>
+    public ulong Done { get; } = Done;
+
+    /// <summary>Bytes there are to pour; grows while the guest writes.</summary>
+    public ulong Total { get; } = Total;
 }

@@ -23,3 +23,19 @@ public sealed record MethodFit(MethodRank Rank, string Reason, StorageLevel? Lev
     /// <summary>It cannot, and why, as the end of a sentence about the disk.</summary>
     public static MethodFit Impossible(string reason) => new(MethodRank.Impossible, reason);
 }
+
+/// <summary>How well a method suits a disk.</summary>
+public enum MethodRank
+{
+    /// <summary>It cannot snapshot it.</summary>
+    Impossible,
+
+    /// <summary>It can, when it is asked to.</summary>
+    Possible,
+
+    /// <summary>It is what the disk gets when no method is made for it.</summary>
+    Fallback,
+
+    /// <summary>It is what this kind of disk gets when nobody says otherwise.</summary>
+    Default,
+}

@@ -4,7 +4,6 @@ using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
 using VirtSnapshot.Libvirt;
 using VirtSnapshot.Native;
-using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Quiescing;
 
@@ -14,12 +13,6 @@ namespace VirtSnapshot.Quiescing;
 /// </summary>
 internal sealed class Freezer : IDisposable
 {
-    // A healthy agent replies in milliseconds, so commands other than the freeze get only a part of the freeze timeout. A much longer timeout than
-    // the default of 30 s means that the guest is slow.
-    private const int MinReplySeconds = 5;
-    private const int MaxReplySeconds = 60;
-    private const int ReplyPart = 6;
-
     /// <summary>The event of a reset may arrive after the agent error that the reset causes.</summary>
     private static readonly TimeSpan ResetEventTime = TimeSpan.FromSeconds(1);
 
@@ -31,6 +24,7 @@ internal sealed class Freezer : IDisposable
     private readonly VmDomain domain;
     private readonly QuiesceOptions options;
     private readonly FreezeGuard guard;
+    private readonly AgentQuery agent;
     private TaskCompletionSource reset = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool isGuardNeeded = true;
     private bool isFreezePending;
@@ -41,6 +35,7 @@ internal sealed class Freezer : IDisposable
         this.domain = domain;
         this.options = options;
         this.guard = guard;
+        agent = new AgentQuery(native, domain, options);
         thawing = Task.Run(() => DomainFinder.Open(domain));
     }
 
@@ -63,7 +58,7 @@ internal sealed class Freezer : IDisposable
         var freezer = new Freezer(native, domain, options, FreezeGuard.Start(host, spares, domain, options.FreezeTimeout));
         try
         {
-            freezer.ProbeAgent(cancellation);
+            freezer.FileSystems = freezer.agent.Probe(cancellation);
             return freezer;
         }
         catch (Exception e)
@@ -76,33 +71,6 @@ internal sealed class Freezer : IDisposable
 
             throw;
         }
-    }
-
-    /// <summary>Whether the agent reports that the guest is frozen.</summary>
-    public static bool IsFrozen(LibvirtDomain native, VmDomain domain) =>
-        domain is { IsActive: true, IsPaused: false } && domain.GuestAgent != GuestAgentState.None && Status(native, MinReplySeconds) == "frozen";
-
-    /// <summary>Thaws a guest that a run has left frozen. The caller must know that this module froze it.</summary>
-    /// <returns>Whether it was frozen.</returns>
-    /// <exception cref="LibvirtException">It is frozen, and the thaw failed.</exception>
-    public static bool ThawIfFrozen(LibvirtDomain native, VmDomain domain)
-    {
-        if (!IsFrozen(native, domain))
-        {
-            return false;
-        }
-
-        native.SetAgentTimeout(MinReplySeconds);
-        try
-        {
-            native.Thaw();
-        }
-        finally
-        {
-            native.SetAgentTimeout(LibvirtDomain.AgentTimeoutBlock);
-        }
-
-        return true;
     }
 
     /// <summary>Waits for the guard and for the connection for the thaw. It is the last step before the freeze that can fail.</summary>
@@ -269,60 +237,6 @@ internal sealed class Freezer : IDisposable
         return new FreezeOutcome(window.Elapsed, doubt);
     }
 
-    private int ReplySeconds => Math.Min(
-        FreezeGuard.WholeSeconds(options.FreezeTimeout),
-        Math.Clamp(FreezeGuard.WholeSeconds(options.FreezeTimeout / ReplyPart), MinReplySeconds, MaxReplySeconds));
-
-    private void ProbeAgent(CancellationToken cancellation)
-    {
-        native.SetAgentTimeout(ReplySeconds);
-        try
-        {
-            if (options.MountPoints.Count == 0)
-            {
-                InterruptibleCall.Run(
-                    () =>
-                    {
-                        native.PingAgent();
-                        return true;
-                    },
-                    cancellation);
-                return;
-            }
-
-            FileSystems = InterruptibleCall.Run(native.FileSystems, cancellation);
-        }
-        catch (LibvirtException e)
-        {
-            if (e.IsUnanswered)
-            {
-                throw QuiesceUnavailableException.AgentUnavailable(e.Message.TrimEnd('.'), e);
-            }
-
-            // The agent of a frozen guest rejects most commands, but not the freeze status.
-            if (IsFrozen())
-            {
-                throw AlreadyFrozen(e);
-            }
-
-            if (options.MountPoints.Count > 0)
-            {
-                throw QuiesceUnavailableException.AgentUnavailable($"the agent does not report the guest's mount points ({e.Message})", e);
-            }
-        }
-
-        var missing = options.MountPoints.Except(FileSystems.Select(system => system.MountPoint), StringComparer.Ordinal).ToList();
-        if (missing.Count > 0)
-        {
-            throw new VirtSnapshotException(
-                FailureKind.ObjectNotFound,
-                "MountPointNotFound",
-                domain,
-                $"The guest of domain '{domain.Name}' has no mount point '{string.Join("', '", missing)}'. Its mount points are: "
-                + $"{string.Join(", ", FileSystems.Select(system => system.MountPoint).Order(StringComparer.Ordinal))}. Nothing was touched.");
-        }
-    }
-
     /// <summary>Determines whether the guest is frozen after a failed freeze call. If that is unknown, the guard thaws.</summary>
     private VirtSnapshotException AfterFailedFreeze(LibvirtException error, TimeSpan elapsed)
     {
@@ -330,11 +244,11 @@ internal sealed class Freezer : IDisposable
         {
             // The agent has replied that it froze nothing. If the guest is frozen nevertheless, another client has frozen it; or this freeze has, and
             // its reply was lost. A reply of the agent contains the command's name, in every language.
-            var status = Status();
+            var status = agent.Status();
             if (status == "frozen" && error.Message.Contains("guest-fsfreeze-freeze", StringComparison.Ordinal))
             {
                 Dismiss(native);
-                throw AlreadyFrozen(error);
+                throw agent.AlreadyFrozen(error);
             }
 
             if (status == "thawed")
@@ -453,32 +367,6 @@ internal sealed class Freezer : IDisposable
         catch (LibvirtException)
         {
             // The domain has stopped, or the daemon has ended; the setting is lost with them.
-        }
-    }
-
-    private VirtSnapshotException AlreadyFrozen(Exception inner) => new(
-        FailureKind.ResourceBusy,
-        "GuestAlreadyFrozen",
-        domain,
-        $"The guest of domain '{domain.Name}' is already frozen by another client. It was left frozen, and nothing was touched. "
-        + "Wait until the other client thaws it, or thaw it with 'virsh domfsthaw' if that client has died.",
-        inner);
-
-    private bool IsFrozen() => Status() == "frozen";
-
-    private string? Status() => Status(native, ReplySeconds);
-
-    /// <summary>The freeze status. A raw agent command taints the domain, so it is used only after an error.</summary>
-    private static string? Status(LibvirtDomain native, int seconds)
-    {
-        try
-        {
-            using var reply = JsonText.Parse(native.AgentCommand("""{"execute":"guest-fsfreeze-status"}""", seconds));
-            return JsonText.Text(reply.RootElement, "return");
-        }
-        catch (Exception e) when (e is LibvirtException or FormatException)
-        {
-            return null;
         }
     }
 }

@@ -183,7 +183,7 @@ public sealed class RepairPlan : IDisposable
     /// <summary>No job keeps a guest from being thawed, which is then the first thing that is done.</summary>
     private static void RefuseJob(DomainSession session, RunJournal journal, CancellationToken cancellation)
     {
-        if (!journal.Freezes || !Freezer.IsFrozen(session.Native, session.Domain))
+        if (!journal.Freezes || !AgentQuery.IsFrozen(session.Native, session.Domain))
         {
             DomainJobs.Refuse(session.Native, session.Domain, cancellation);
         }
@@ -299,7 +299,7 @@ public sealed class RepairPlan : IDisposable
     private RepairResult FinishSnapshot(CancellationToken cancellation)
     {
         var thawed = new List<string>();
-        if (journal.Freezes && Freezer.ThawIfFrozen(session.Native, session.Domain))
+        if (journal.Freezes && AgentQuery.ThawIfFrozen(session.Native, session.Domain))
         {
             thawed.Add("The guest was still frozen by that run, and is thawed.");
             DomainJobs.Refuse(session.Native, session.Domain, cancellation);
