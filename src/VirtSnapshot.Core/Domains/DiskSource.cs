@@ -56,7 +56,7 @@ public sealed record DiskSource
         Type = isBlockDevice ? DiskSourceType.Block : DiskSourceType.File,
         Path = path,
         Format = format,
-        Xml = new XElement("source", new XAttribute(isBlockDevice ? "dev" : "file", path)).ToString(),
+        Xml = SafeXml.ToText(new XElement("source", new XAttribute(isBlockDevice ? "dev" : "file", path))),
     };
 
     /// <summary>A volume of a libvirt storage pool, with its path.</summary>
@@ -66,7 +66,7 @@ public sealed record DiskSource
         Path = path,
         Name = $"{pool}/{volume}",
         Format = format,
-        Xml = new XElement("source", new XAttribute("pool", pool), new XAttribute("volume", volume)).ToString(),
+        Xml = SafeXml.ToText(new XElement("source", new XAttribute("pool", pool), new XAttribute("volume", volume))),
     };
 
     /// <summary>A snapshot inside an image. libvirt accepts the element <c>&lt;snapshot&gt;</c> for network disks only; for a file it is informative.</summary>
@@ -75,7 +75,7 @@ public sealed record DiskSource
         var image = ForPath(path, format, isBlockDevice);
         var xml = SafeXml.Parse(image.Xml);
         xml.Add(new XElement("snapshot", new XAttribute("name", snapshot)));
-        return image with { Snapshot = snapshot, Xml = xml.ToString(SaveOptions.DisableFormatting) };
+        return image with { Snapshot = snapshot, Xml = SafeXml.ToText(xml) };
     }
 
     /// <summary>Parses the source of a <c>&lt;disk&gt;</c> or a <c>&lt;backingStore&gt;</c>, whose type is an attribute of the parent.</summary>
@@ -105,7 +105,7 @@ public sealed record DiskSource
             },
             Snapshot = (string?)source.Element("snapshot")?.Attribute("name"),
             Index = Number(source.Attribute("index")) ?? Number(holder.Attribute("index")),
-            Xml = WithoutRunState(source).ToString(SaveOptions.DisableFormatting),
+            Xml = SafeXml.ToText(WithoutRunState(source)),
         };
     }
 

@@ -30,10 +30,10 @@ internal static class MetadataRecord
     /// <exception cref="VirtSnapshotException"><c>MetadataFull</c>: the record would exceed the size limit of the domain's records.</exception>
     public static void Write(LibvirtDomain native, VmDomain domain, string uri, XElement record)
     {
-        var text = record.ToString(SaveOptions.DisableFormatting);
+        var text = SafeXml.ToText(record);
         var others = Raw(domain.Root)
             .Where(element => MetadataUri.IsOurs(element.Name.NamespaceName) && element.Name.NamespaceName != uri)
-            .Sum(element => Encoding.UTF8.GetByteCount(element.ToString(SaveOptions.DisableFormatting)));
+            .Sum(element => Encoding.UTF8.GetByteCount(SafeXml.ToText(element)));
         if (others + Encoding.UTF8.GetByteCount(text) > MaxTotalBytes)
         {
             throw new VirtSnapshotException(

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Xml;
 using System.Xml.Linq;
 
@@ -15,10 +16,74 @@ internal static class SafeXml
     /// <summary>The maximum nesting, as in libvirt. .NET copies elements recursively, so deep nesting would overflow the stack.</summary>
     private const int MaxDepth = 256;
 
+    /// <summary>The buffers of a writer are many times larger than most elements, so each thread reuses one writer.</summary>
+    [ThreadStatic]
+    private static (StringBuilder Text, XmlWriter Writer)? fragments;
+
     /// <exception cref="XmlException">It is not well-formed, contains a DTD, or is too long.</exception>
     public static XElement Parse(string xml) => Parse(xml, MaxDomain, ignoreWhitespace: true);
 
+    /// <summary>The same text as <see cref="XNode.ToString(SaveOptions)"/> makes with <see cref="SaveOptions.DisableFormatting"/>.</summary>
+    public static string ToText(XElement element)
+    {
+        var (text, writer) = fragments ?? NewFragments();
+
+        // A writer that has failed cannot be used again.
+        fragments = null;
+        element.WriteTo(writer);
+        writer.Flush();
+        var result = text.ToString();
+        text.Clear();
+        fragments = (text, writer);
+        return result;
+    }
+
+    private static (StringBuilder Text, XmlWriter Writer) NewFragments()
+    {
+        var text = new StringBuilder();
+        return (text, XmlWriter.Create(text, new XmlWriterSettings { OmitXmlDeclaration = true, ConformanceLevel = ConformanceLevel.Fragment }));
+    }
+
+    /// <summary>A domain's definition without its metadata, which may be many times as long as the rest.</summary>
+    /// <exception cref="XmlException">As of <see cref="Parse(string)"/>.</exception>
+    public static XElement ParseWithoutMetadata(string xml)
+    {
+        using var reader = Open(xml, MaxDomain, ignoreWhitespace: true);
+        reader.MoveToContent();
+        var root = new XElement(reader.LocalName);
+
+        // Namespace declarations are not needed: names are compared by namespace, not by prefix.
+        while (reader.MoveToNextAttribute())
+        {
+            if (reader.NamespaceURI.Length == 0)
+            {
+                root.SetAttributeValue(reader.LocalName, reader.Value);
+            }
+        }
+
+        reader.Read();
+        while (reader is { EOF: false, Depth: > 0 })
+        {
+            if (reader.LocalName == "metadata")
+            {
+                reader.Skip();
+            }
+            else
+            {
+                root.Add(XNode.ReadFrom(reader));
+            }
+        }
+
+        return root;
+    }
+
     private static XElement Parse(string xml, int maxCharacters, bool ignoreWhitespace)
+    {
+        using var reader = Open(xml, maxCharacters, ignoreWhitespace);
+        return XElement.Load(reader);
+    }
+
+    private static XmlReader Open(string xml, int maxCharacters, bool ignoreWhitespace)
     {
         var settings = new XmlReaderSettings
         {
@@ -27,8 +92,7 @@ internal static class SafeXml
             MaxCharactersInDocument = maxCharacters,
             IgnoreWhitespace = ignoreWhitespace,
         };
-        using var reader = XmlReader.Create(new StringReader(xml), settings);
-        return XElement.Load(reader);
+        return XmlReader.Create(new StringReader(xml), settings);
     }
 
     /// <summary>Parses an element given by a user, which must have the given name.</summary>

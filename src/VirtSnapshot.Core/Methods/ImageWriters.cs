@@ -81,12 +81,12 @@ internal sealed class ImageWriters
     {
         try
         {
-            var current = SafeXml.Parse(native.CurrentXml());
+            var current = SafeXml.ParseWithoutMetadata(native.CurrentXml());
             var isRunning = current.Attribute("id") is not null;
             var (name, uuid) = (native.Name, native.Uuid);
 
             // The stored definition of a transient domain is the running one once more.
-            return isRunning ? [.. Read(current, true), .. Read(SafeXml.Parse(native.StoredXml()), false)] : [.. Read(current, false)];
+            return isRunning ? [.. Read(current, true), .. Read(SafeXml.ParseWithoutMetadata(native.StoredXml()), false)] : [.. Read(current, false)];
 
             IEnumerable<ImageWriter> Read(XElement definition, bool runs) => (definition.Element("devices")?.Elements("disk") ?? [])
                 .Where(disk => disk.Element("readonly") is null && disk.Element("transient") is null && (string?)disk.Attribute("device") != "cdrom")

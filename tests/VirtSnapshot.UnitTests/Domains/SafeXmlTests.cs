@@ -1,4 +1,5 @@
 using System.Xml;
+using System.Xml.Linq;
 using VirtSnapshot.Domains;
 using Xunit;
 
@@ -50,4 +51,43 @@ public class SafeXmlTests
 
         static string Nested(int levels) => string.Concat(Enumerable.Repeat("<a>", levels)) + string.Concat(Enumerable.Repeat("</a>", levels));
     }
+
+    [Fact]
+    public void Text_is_that_of_LINQ_to_XML_also_after_an_element_that_cannot_be_written()
+    {
+        XNamespace other = "urn:other";
+        var source = new XElement(
+            "source",
+            new XAttribute("file", "/a'b\"c<d>&\n\té😀"),
+            new XAttribute(other + "x", "1"),
+            new XElement(other + "inner", "text\r\n ", new XComment("c"), new XCData("]"), new XElement("inner")));
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal(source.ToString(SaveOptions.DisableFormatting), SafeXml.ToText(source));
+            Assert.Equal("<a />", SafeXml.ToText(new XElement("a")));
+            Assert.Throws<ArgumentException>(() => SafeXml.ToText(new XElement("b", new XElement("c", "\u0001"))));
+        }
+    }
+
+    [Theory]
+    [InlineData("<domain/>")]
+    [InlineData("<domain id='1' type='kvm'/>")]
+    [InlineData("<domain><metadata><a/></metadata></domain>")]
+    [InlineData("<?xml version='1.0'?><!-- c --><domain id='1' xmlns:q='urn:q'> <metadata>\n<a xmlns='urn:a'/></metadata>\n<name>x</name><metadata/><q:c q:a='b'/></domain> ")]
+    [InlineData("<domain><name>x</name>text<devices><metadata/></devices></domain>")]
+    public void A_definition_without_its_metadata_is_else_the_same(string xml)
+    {
+        var whole = SafeXml.Parse(xml);
+        whole.Elements("metadata").Remove();
+        var read = SafeXml.ParseWithoutMetadata(xml);
+        Assert.Equal(whole.Attributes().Where(attribute => !attribute.IsNamespaceDeclaration).Select(attribute => $"{attribute}"), read.Attributes().Select(attribute => $"{attribute}"));
+        Assert.Equal(whole.Nodes(), read.Nodes(), XNode.EqualityComparer);
+    }
+
+    [Theory]
+    [InlineData("<domain><name></domain>")]
+    [InlineData("<domain><name/>")]
+    [InlineData("<!DOCTYPE domain><domain/>")]
+    public void A_broken_definition_is_refused_without_its_metadata_too(string xml) =>
+        Assert.ThrowsAny<XmlException>(() => SafeXml.ParseWithoutMetadata(xml));
 }
