@@ -11,6 +11,7 @@ public sealed class VmDomain
     // Parsed on demand: a list of thousands of domains must not parse XML that is not used.
     private readonly Lazy<XElement> root;
     private readonly Lazy<IReadOnlyList<VmDisk>> disks;
+    private readonly Dictionary<(string Target, string Method), VmDisk?> disksByMethod = [];
     private readonly Func<string, string, string?> volumePath;
 
     internal VmDomain(string xml, Func<string, string, string?> volumePath)
@@ -18,7 +19,7 @@ public sealed class VmDomain
         Xml = xml;
         this.volumePath = volumePath;
         root = new Lazy<XElement>(() => SafeXml.Parse(Xml));
-        disks = new Lazy<IReadOnlyList<VmDisk>>(() => ReadDisks(FindMethod));
+        disks = new Lazy<IReadOnlyList<VmDisk>>(() => ReadDisks(Root, FindMethod));
     }
 
     /// <summary>The domain's name.</summary>
@@ -52,7 +53,7 @@ public sealed class VmDomain
     /// <summary>
     /// As <see cref="Disks"/>, but without their configured methods. It is used for other domains, whose damaged records must not cause an error.
     /// </summary>
-    internal IReadOnlyList<VmDisk> PlainDisks => ReadDisks(static _ => null);
+    internal IReadOnlyList<VmDisk> PlainDisks => ReadDisks(root.IsValueCreated ? Root : SafeXml.ParseWithoutMetadata(Xml), static _ => null);
 
     /// <summary>The state of the guest agent's channel in libvirt.</summary>
     public GuestAgentState GuestAgent => (Root.Element("devices")?.Elements("channel") ?? [])
@@ -80,9 +81,23 @@ public sealed class VmDomain
 
     internal VmDisk? FindDisk(string target) => Disks.FirstOrDefault(disk => disk.Target == target);
 
-    private List<VmDisk> ReadDisks(Func<string, DiskSnapshotMethod?> methodOf) =>
+    /// <summary>As <see cref="VmDisk.ShowingMethod"/>: one object for all snapshots of the disk.</summary>
+    internal VmDisk? FindDiskShowing(string target, string method)
+    {
+        lock (disksByMethod)
+        {
+            if (!disksByMethod.TryGetValue((target, method), out var disk))
+            {
+                disksByMethod.Add((target, method), disk = FindDisk(target)?.ShowingMethod(method));
+            }
+
+            return disk;
+        }
+    }
+
+    private List<VmDisk> ReadDisks(XElement definition, Func<string, DiskSnapshotMethod?> methodOf) =>
     [
-        .. (Root.Element("devices")?.Elements("disk") ?? [])
+        .. (definition.Element("devices")?.Elements("disk") ?? [])
             .Select(disk => VmDisk.Read(disk, this, methodOf((string?)disk.Element("target")?.Attribute("dev") ?? ""), volumePath)),
     ];
 

@@ -9,6 +9,8 @@ namespace VirtSnapshot.Methods;
 /// <summary>The domain that a method works on, and the host of its hypervisor.</summary>
 public record MethodRequest
 {
+    private (VmDomain Now, IReadOnlyList<VmDisk> Disks)? stored;
+
     internal MethodRequest(LibvirtDomain native, VmDomain domain, IHost host)
     {
         Native = native;
@@ -51,8 +53,22 @@ public record MethodRequest
 
     /// <summary>A disk of the domain; one that was detached from the running domain alone as its stored definition has it.</summary>
     public VmDisk? FindDisk(string target) => Domain.FindDisk(target) ?? (Domain is { IsActive: true, IsPersistent: true }
-        ? DomainReader.ReadStored(Native, Domain).FindDisk(target)
+        ? ReadStoredDisks().FirstOrDefault(disk => disk.Target == target)
         : null);
+
+    /// <summary>
+    /// The disks of the stored definition, without the methods that are configured for them. They are read once: thousands of records may be of disks that the
+    /// running domain does not have.
+    /// </summary>
+    internal IReadOnlyList<VmDisk> ReadStoredDisks()
+    {
+        if (stored?.Now != Domain)
+        {
+            stored = (Domain, DomainReader.ReadStored(Native, Domain).PlainDisks);
+        }
+
+        return stored.Value.Disks;
+    }
 
     /// <summary>The layers of a disk that <see cref="FindDisk"/> has found; where only libvirt leads to the host, as far as that tells.</summary>
     public IReadOnlyList<DiskSource> ChainOf(VmDisk disk) => Host.WhyNoShell is not null ? [disk.Source, .. disk.BackingChain]

@@ -79,7 +79,7 @@ public sealed record DiskSnapshot
         Consistency = disk.Consistency,
         CreatedAt = set.CreatedAt,
         FreezeWindow = set.FreezeWindow,
-        ModifiedDisk = disk.ChangedDisk ? domain.FindDisk(disk.Record.Target)?.ShowingMethod(disk.Record.Method) : null,
+        ModifiedDisk = disk.ChangedDisk ? domain.FindDiskShowing(disk.Record.Target, disk.Record.Method) : null,
         BackupSource = disk.Record.Source,
         NvramSource = SetFolder.FindCopy(domain, set, GuestStatePart.Nvram) is { } nvram ? DiskSource.ForPath(nvram, "raw", isBlockDevice: false) : null,
         DomainXml = set.Definition,

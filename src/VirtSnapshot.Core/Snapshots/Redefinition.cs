@@ -18,11 +18,11 @@ internal static class Redefinition
             return [];
         }
 
-        var stored = DomainReader.ReadStored(request.Native, domain);
+        var stored = request.ReadStoredDisks();
         return
         [
             .. domain.Disks
-                .Select(live => (Live: live, Stored: stored.FindDisk(live.Target)!))
+                .Select(live => (Live: live, Stored: stored.FirstOrDefault(disk => disk.Target == live.Target)!))
                 .Where(disk => disk.Stored is not null && !IsSame(disk.Stored.Source, disk.Live.Source) && disk.Live.BackingChain.Any(layer => IsSame(layer, disk.Stored.Source))),
         ];
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Xml.Linq;
 using VirtSnapshot.Domains;
 using VirtSnapshot.Libvirt;
@@ -8,11 +9,14 @@ namespace VirtSnapshot.Snapshots;
 /// <summary>The sets that are recorded with a domain, where every administrator's machine sees them.</summary>
 internal static class SnapshotCatalog
 {
+    /// <summary>A domain object never changes, so its records are parsed once.</summary>
+    private static readonly ConditionalWeakTable<VmDomain, Content> Known = [];
+
     /// <summary>The sets whose records can be read, the oldest first.</summary>
-    public static IReadOnlyList<SnapshotSet> Read(VmDomain domain) => [.. ReadAll(domain).Select(found => found.Set).OfType<SnapshotSet>().OrderBy(set => set.CreatedAt)];
+    public static IReadOnlyList<SnapshotSet> Read(VmDomain domain) => ReadAll(domain).Sets;
 
     /// <summary>The records that cannot be read.</summary>
-    public static IReadOnlyList<DamagedRecord> ReadDamaged(VmDomain domain) => [.. ReadAll(domain).Select(found => found.Damaged).OfType<DamagedRecord>()];
+    public static IReadOnlyList<DamagedRecord> ReadDamaged(VmDomain domain) => ReadAll(domain).Damaged;
 
     /// <summary>
     /// What a damaged record names is not known, so nothing that may be its disk's is merged, overwritten or deleted while it is there.
@@ -103,8 +107,13 @@ internal static class SnapshotCatalog
         }
     }
 
-    private static IEnumerable<(SnapshotSet? Set, DamagedRecord? Damaged)> ReadAll(VmDomain domain) =>
-        MetadataRecord.FindAll(domain.Root, MetadataUri.SetPrefix).Select(found => Read(domain, found.Uri, found.Record));
+    private static Content ReadAll(VmDomain domain) => Known.GetValue(domain, static domain =>
+    {
+        var all = MetadataRecord.FindAll(domain.Root, MetadataUri.SetPrefix).Select(found => Read(domain, found.Uri, found.Record)).ToList();
+        return new Content(
+            [.. all.Select(found => found.Set).OfType<SnapshotSet>().OrderBy(set => set.CreatedAt)],
+            [.. all.Select(found => found.Damaged).OfType<DamagedRecord>()]);
+    });
 
     private static (SnapshotSet? Set, DamagedRecord? Damaged) Read(VmDomain domain, string uri, XElement record)
     {
@@ -117,4 +126,6 @@ internal static class SnapshotCatalog
             return (null, DamagedRecord.Of(domain, uri, record, e));
         }
     }
+
+    private sealed record Content(IReadOnlyList<SnapshotSet> Sets, IReadOnlyList<DamagedRecord> Damaged);
 }
