@@ -1,4 +1,5 @@
 using VirtSnapshot.Domains;
+using VirtSnapshot.Hosts;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Storage;
 
@@ -87,12 +88,13 @@ internal static class RecordProof
     {
         var own = new List<SnapshotRecord>();
         var all = records.ToList();
-        using var ahead = ReadAhead(request, all);
+        var remembered = request with { Host = new RememberedHost(request.Host) };
+        using var ahead = ReadAhead(remembered, all);
         foreach (var record in all)
         {
             try
             {
-                own.Add(Verify(methods, request, record));
+                own.Add(Verify(methods, remembered, record));
             }
             catch (VirtSnapshotException)
             {

@@ -21,7 +21,7 @@ internal sealed class SnapshotList(SnapshotEngine engine, SnapshotListing listin
             listing.Warn(PausedGuest.FindWarning(now));
             try
             {
-                var request = new MethodRequest(native, now, HostFinder.For(native.Connection, now));
+                var request = new MethodRequest(native, now, new RememberedHost(HostFinder.For(native.Connection, now)));
                 return Of(now, request);
             }
             catch (VirtSnapshotException e) when (e.ErrorId is "HostUnreachable" or "SudoRefused")
@@ -84,14 +84,17 @@ internal sealed class SnapshotList(SnapshotEngine engine, SnapshotListing listin
 
     private IEnumerable<DiskSnapshot> Recorded(VmDomain domain, MethodRequest? request, RunJournal? journal)
     {
-        var removing = (journal?.Entries ?? []).Where(entry => journal!.Operation == RunOperation.Removal || entry.IsLost).ToList();
+        var removing = (journal?.Entries ?? [])
+            .Where(entry => journal!.Operation == RunOperation.Removal || entry.IsLost)
+            .Select(entry => (entry.Group, entry.Record.Target))
+            .ToHashSet();
         var sets = SnapshotCatalog.Read(domain)
             .Select(set => request is null ? set : SetFolder.WithDefinition(request.Host, domain, set, message => listing.Warn([message])))
             .ToList();
         return Damaged(domain).Concat(sets.SelectMany(set => set.Disks, (set, recorded) =>
         {
             var (disk, state) = Verify(domain, request, recorded);
-            if (state is null && removing.Exists(entry => entry.Group == set.Group && entry.Record.Target == disk.Record.Target))
+            if (state is null && removing.Contains((set.Group, disk.Record.Target)))
             {
                 state = SnapshotState.Removing;
             }
