@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Microsoft.Win32.SafeHandles;
 using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Hosts;
@@ -135,7 +134,7 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
 
     public IDisposable? TryLock(string name)
     {
-        var own = TryLockOwn(name);
+        var own = FileLock.TryTake(Path.Combine(PrivateFolder.Open(), name + ".lock"));
         return own is null || !MayBecomeRoot ? own : RootLock.TryAdd(own, name);
     }
 
@@ -236,29 +235,6 @@ internal sealed partial class LocalHost(string hypervisorUri) : IHost
         {
             return null;
         }
-    }
-
-    private static SafeFileHandle? TryLockOwn(string name)
-    {
-        var path = Path.Combine(PrivateFolder.Open(), name + ".lock");
-
-        // Not a FileStream: it takes a lock when it is opened, and fails if another process has locked the file.
-        var file = FileApi.OpenOrCreate(path, OwnerOnly);
-        try
-        {
-            if (FileApi.TryLock(file, path))
-            {
-                return file;
-            }
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
-
-        file.Dispose();
-        return null;
     }
 
     private static void Kill(Process process)

@@ -8,6 +8,7 @@ internal static unsafe partial class FileApi
 {
     private const int AtFdCwd = -100;
     private const int AtSymlinkNoFollow = 0x100;
+    private const int AtEmptyPath = 0x1000;
     private const int AtStatxDontSync = 0x4000;
     private const uint StatxBasic = 0x7ff;
     private const int ErrorNotPermitted = 1;
@@ -25,6 +26,11 @@ internal static unsafe partial class FileApi
     /// <summary>The attributes of the file at a path; null if there is none. By default, a link in the last part is not followed.</summary>
     public static FileFacts? Stat(string path, bool followLink) => Stat(path, followLink ? 0 : AtSymlinkNoFollow);
 
+    /// <summary>Whether an open file is what stands at a path, a link not followed.</summary>
+    public static bool IsAt(SafeFileHandle file, string path) => Statx(file, "", AtEmptyPath, StatxBasic, out var own) == 0
+        ? Stat(path, followLink: false)?.IsSameFileAs(ToFacts(own)) == true
+        : throw Failure(Marshal.GetLastPInvokeError(), path);
+
     private static FileFacts? Stat(string path, int flags)
     {
         // The system call would use only the part before the NUL.
@@ -35,14 +41,7 @@ internal static unsafe partial class FileApi
 
         if (Statx(AtFdCwd, path, flags, StatxBasic, out var facts) == 0)
         {
-            return new FileFacts(
-                ((ulong)facts.DeviceMajor << 32) | facts.DeviceMinor,
-                facts.Inode,
-                facts.Mode,
-                facts.Owner,
-                facts.Group,
-                facts.Size,
-                ((ulong)facts.RawDeviceMajor << 32) | facts.RawDeviceMinor);
+            return ToFacts(facts);
         }
 
         var error = Marshal.GetLastPInvokeError();
@@ -115,11 +114,23 @@ internal static unsafe partial class FileApi
         _ = Close(directory);
     }
 
+    private static FileFacts ToFacts(in StatxFacts facts) => new(
+        ((ulong)facts.DeviceMajor << 32) | facts.DeviceMinor,
+        facts.Inode,
+        facts.Mode,
+        facts.Owner,
+        facts.Group,
+        facts.Size,
+        ((ulong)facts.RawDeviceMajor << 32) | facts.RawDeviceMinor);
+
     private static IOException Failure(int error, string path) =>
         new($"{path}: {Marshal.GetPInvokeErrorMessage(error)}", error);
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Statx(int directory, string path, int flags, uint mask, out StatxFacts facts);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Statx(SafeFileHandle directory, string path, int flags, uint mask, out StatxFacts facts);
 
     [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
     private static partial int Fchown(SafeFileHandle file, uint owner, uint group);

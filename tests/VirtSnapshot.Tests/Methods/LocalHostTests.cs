@@ -203,7 +203,7 @@ public sealed class LocalHostTests : IDisposable
             Assert.NotNull(hold);
         }
 
-        File.Delete($"/run/virtsnapshot/{name}.lock");
+        Assert.False(File.Exists($"/run/virtsnapshot/{name}.lock"));
     }
 
     private void Create() => host.CreateFile(NewFile, "x"u8, null);
