@@ -177,12 +177,12 @@ internal abstract class VolumeMethod : SnapshotMethod
             {
                 SnapshotState.Available when record.Source.Path is not { } path => new Inspection(SnapshotState.Unverified),
                 SnapshotState.Available when request.Host.Stat(record.Source.Path!, followLink: true) is null => Missing(),
-                SnapshotState.Available => new Inspection(SnapshotState.Available, TryReadUsage(request.Host, snapshot)),
+                SnapshotState.Available => new Inspection(SnapshotState.Available, Try(() => ReadUsage(request.Host, snapshot))),
                 SnapshotState.Missing => Missing(),
                 var state => new Inspection(state),
             };
 
-            Inspection Missing() => new(SnapshotState.Missing, IsHidden: Exists(request.Host, snapshot));
+            Inspection Missing() => new(SnapshotState.Missing, IsHidden: Try<bool>(() => Exists(request.Host, snapshot)) == true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or VirtSnapshotException { ErrorId: not "HostUnreachable" })
         {
@@ -247,12 +247,13 @@ internal abstract class VolumeMethod : SnapshotMethod
 
     private static bool IsDevice(SnapshotRecord record) => record.Source.Type == DiskSourceType.Block;
 
-    /// <summary>A list of all snapshots must not fail because of one.</summary>
-    private double? TryReadUsage(IHost host, VolumeSnapshot snapshot)
+    /// <summary>What cannot be determined now, as of a pool that is not imported, is no reason for a list of all snapshots to fail.</summary>
+    private static T? Try<T>(Func<T?> read)
+        where T : struct
     {
         try
         {
-            return ReadUsage(host, snapshot);
+            return read();
         }
         catch (Exception e) when (e is VirtSnapshotException or IOException or UnauthorizedAccessException)
         {
