@@ -88,13 +88,13 @@ internal static class RecordProof
     {
         var own = new List<SnapshotRecord>();
         var all = records.ToList();
-        var remembered = request with { Host = new RememberedHost(request.Host) };
-        using var ahead = ReadAhead(remembered, all);
+        var cached = request with { Host = new CachingHost(request.Host) };
+        using var ahead = ReadAhead(cached, all);
         foreach (var record in all)
         {
             try
             {
-                own.Add(Verify(methods, remembered, record));
+                own.Add(Verify(methods, cached, record));
             }
             catch (VirtSnapshotException)
             {

@@ -21,7 +21,7 @@ internal sealed class SnapshotList(SnapshotEngine engine, SnapshotListing listin
             listing.Warn(PausedGuest.FindWarning(now));
             try
             {
-                var request = new MethodRequest(native, now, new RememberedHost(HostFinder.For(native.Connection, now)));
+                var request = new MethodRequest(native, now, new CachingHost(HostFinder.For(native.Connection, now)));
                 return Of(now, request);
             }
             catch (VirtSnapshotException e) when (e.ErrorId is "HostUnreachable" or "SudoRefused")

@@ -3,11 +3,11 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Hosts;
 
 /// <summary>
-/// A host while many records are held against it and nothing is changed: each question is asked once. Thousands of records may be of one image, and name
-/// the same files.
+/// A host whose query results are cached while many records are verified and nothing is changed: thousands of records may be of one image and name the same
+/// files.
 /// </summary>
-/// <param name="host">The host. Its errors are not remembered.</param>
-internal sealed class RememberedHost(IHost host) : IHost
+/// <param name="host">The host. Its errors are not cached.</param>
+internal sealed class CachingHost(IHost host) : IHost
 {
     private readonly Dictionary<(string Path, bool FollowLink), FileFacts?> facts = [];
     private readonly Dictionary<(string Path, int Count), byte[]> heads = [];
@@ -41,7 +41,7 @@ internal sealed class RememberedHost(IHost host) : IHost
 
     public IHostScript StartScript(string script, IReadOnlyList<string> arguments) => throw ReadOnly();
 
-    public void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? like) => throw ReadOnly();
+    public void CreateFile(string path, ReadOnlySpan<byte> content, FileFacts? accessOf) => throw ReadOnly();
 
     public void SyncDirectory(string path) => throw ReadOnly();
 
@@ -49,12 +49,12 @@ internal sealed class RememberedHost(IHost host) : IHost
 
     public IDisposable? TryLock(string name) => throw ReadOnly();
 
-    private static TValue Once<TKey, TValue>(Dictionary<TKey, TValue> known, TKey key, Func<TValue> ask)
+    private static TValue Once<TKey, TValue>(Dictionary<TKey, TValue> known, TKey key, Func<TValue> query)
         where TKey : notnull
     {
         if (!known.TryGetValue(key, out var value))
         {
-            known.Add(key, value = ask());
+            known.Add(key, value = query());
         }
 
         return value;
@@ -63,5 +63,5 @@ internal sealed class RememberedHost(IHost host) : IHost
     /// <summary>No argument of a program contains a NUL.</summary>
     private static string Key(string user, string program, IReadOnlyList<string> arguments) => string.Join('\0', [user, program, .. arguments]);
 
-    private static InvalidOperationException ReadOnly() => new("While records are read, nothing on the host is changed.");
+    private static InvalidOperationException ReadOnly() => new("Nothing on the host is changed while records are verified.");
 }
