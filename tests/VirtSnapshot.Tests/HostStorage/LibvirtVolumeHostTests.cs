@@ -34,7 +34,7 @@ public sealed class LibvirtVolumeHostTests : LvmTest
         var method = $"<diskSnapshot method='{MethodName}'><size>50%</size></diskSnapshot>";
         var set = Engine.Take(guest.Domain, "records", RecordingGuest.OnVolumes, quiescing: Freezing, method: method);
         Assert.All(set, snapshot => Assert.Equal((MethodName, Consistency.Quiesced, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State)));
-        guest.WaitForMoreRecords();
+        guest.WaitForMoreRecords(3);
         var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!)).ToList();
         Assert.All(last, number => Assert.True(number >= before, $"{number} records are there, and {before} had been acknowledged"));
         Assert.InRange(last.Max() - last.Min(), 0, 1);

@@ -57,7 +57,7 @@ public sealed class LvmRecordTests(LabHost host) : LvmTest(host)
             Assert.StartsWith(isVolume ? "/dev/vg/" : "/run/virtsnapshot/mnt/", snapshot.BackupSource.Path, StringComparison.Ordinal);
         });
         Assert.Equal(sources, guest.Domain.Disks.Select(disk => disk.Source.Path));
-        guest.WaitForMoreRecords();
+        guest.WaitForMoreRecords(3);
 
         var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!, snapshot.BackupSource.Format!)).ToList();
         Assert.All(last, number => Assert.True(number >= before, $"{number} records are there, and {before} had been acknowledged"));

@@ -31,7 +31,7 @@ public sealed class ZfsRecordTests(LabHost host) : ZfsTest(host)
         var names = Snapshots();
         Assert.Equal(3, names.Count);
         Assert.Single(Host.Run(["zfs", "get", "-Hp", "-o", "value", "createtxg", .. names]).Split('\n', StringSplitOptions.RemoveEmptyEntries).Distinct());
-        guest.WaitForMoreRecords();
+        guest.WaitForMoreRecords(3);
 
         var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!, snapshot.BackupSource.Format!)).ToList();
         Assert.All(last, number => Assert.True(number >= before, $"{number} records are there, and {before} had been acknowledged"));
@@ -56,7 +56,7 @@ public sealed class ZfsRecordTests(LabHost host) : ZfsTest(host)
         guest.WaitForMoreRecords();
         var before = guest.LastAcknowledged();
         var set = Engine.Take(guest.Domain, "moment", RecordingGuest.OnZfsWithQcow2, quiescing: Engine.NoQuiesce, method: "zfs");
-        guest.WaitForMoreRecords();
+        guest.WaitForMoreRecords(3);
 
         // The guest flushes each record to one disk before it writes it to the next.
         var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!, snapshot.BackupSource.Format!, crashed: true)).ToList();

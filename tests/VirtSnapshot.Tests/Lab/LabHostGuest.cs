@@ -18,8 +18,8 @@ public sealed class LabHostGuest(LabHost host, string name)
     public int LastAcknowledged() =>
         int.TryParse(host.Run("tail", "-n", "1", $"{LabHost.GuestFolder}/{name}.acknowledged"), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var number) ? number : 0;
 
-    /// <summary>Waits until the guest has written on.</summary>
-    public void WaitForMoreRecords(int atLeast = 3)
+    /// <summary>Waits until the guest has written on: a record to all disks takes an emulated host a second.</summary>
+    public void WaitForMoreRecords(int atLeast = 1)
     {
         if (!TryWaitForMoreRecords(atLeast, TimeSpan.FromMinutes(3)))
         {
