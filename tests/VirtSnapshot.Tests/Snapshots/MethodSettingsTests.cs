@@ -52,7 +52,7 @@ public class MethodSettingsTests(LabFixture lab)
         var reasons = options.ToDictionary(option => option.Method!, option => option.Reason);
         Assert.All(
             ["btrfs", "lvm", "lvm-thin", "reflink", "zfs"],
-            method => Assert.Contains($"there is nothing at '{path}'", reasons[method], StringComparison.Ordinal));
+            method => Assert.Contains($"'{path}' does not exist on the host", reasons[method], StringComparison.Ordinal));
         Assert.Equal("SourceMissing", Engine.Refused(() => Engine.Take(domain.Domain)).ErrorId);
     }
 

@@ -8,28 +8,28 @@ namespace VirtSnapshot.Methods.Btrfs;
 /// Method <c>btrfs</c>: a read-only snapshot of the subvolume that holds the disk's image.
 /// </summary>
 /// <remarks>
-/// <para>Facts (btrfs-subvolume(8), and tried with Linux 6.18 and btrfs-progs 6.2):</para>
+/// <para>Facts (btrfs-subvolume(8), and tests with Linux 6.18 and btrfs-progs 6.2):</para>
 /// <list type="bullet">
-/// <item>Only a whole subvolume can be snapshotted, so the innermost one that holds the image is. Subvolumes nested in it are empty directories in the
-/// snapshot; so are earlier snapshots, which is why ours can lie in the subvolume itself, as <c>.virtsnapshot-NAME-…</c> in its root. No folder of its own
-/// is around it: two domains in one subvolume would make and remove that under each other.</item>
-/// <item><c>btrfs subvolume snapshot SOURCE PLACE</c> puts the snapshot into <c>PLACE</c> under another name if that is a directory, be it through a link.
-/// What was taken is therefore looked at before it counts.</item>
-/// <item>Making one writes out the source's dirty data and commits a transaction; it is on disk when the call returns. What is flushed ahead is not waited for in
+/// <item>Only a whole subvolume can be snapshotted: the innermost one with the image. Subvolumes nested in it are empty directories in the snapshot, and so
+/// are earlier snapshots. So ours are in the subvolume itself, as <c>.virtsnapshot-NAME-…</c> in its root. They have no common folder: two domains in one
+/// subvolume could create and remove it concurrently.</item>
+/// <item><c>btrfs subvolume snapshot SOURCE PLACE</c> creates the snapshot in <c>PLACE</c>, under another name, if that is a directory or a link to one.
+/// Therefore the new snapshot is verified.</item>
+/// <item>The command writes the source's dirty data and commits a transaction; the snapshot is on disk when it returns. Flushing ahead shortens
 /// the freeze window.</item>
-/// <item>Owners and modes stay: who may read the image may read the snapshot. It is reached through the same directories.</item>
+/// <item>Owners and modes are kept: users who may read the image may read the snapshot, through the same directories.</item>
 /// <item>It is a file system of its own to <c>stat(2)</c>, with the same inode numbers as the source.</item>
-/// <item>Deleting does not mind open files, whose readers go on, nor mounts of it; who looks for the next file finds nothing. We look for readers first.
-/// It is deleted by its number, which is never used again: whatever is put at its path in the last moment is not touched.</item>
-/// <item>Without <c>--commit-after</c> a deleted snapshot may be back after a power failure.</item>
-/// <item>An image without copy-on-write (chattr +C, as in libvirt's own pools) is copied on the first write to each block after a snapshot all the same.</item>
+/// <item>Deletion succeeds despite open files, which stay readable, and despite mounts; further files cannot be opened. So it is checked for readers first.
+/// It is deleted by its id, which is never reused: a new object at its path is not touched.</item>
+/// <item>Without <c>--commit-after</c> a deleted snapshot may reappear after a power failure.</item>
+/// <item>Also in an image without copy-on-write (chattr +C, as in libvirt's own pools) the first write to each block after a snapshot is copied.</item>
 /// </list>
 /// </remarks>
 internal sealed class BtrfsMethod : VolumeMethod
 {
     private const string UuidDetail = "uuid";
 
-    // An image in the subvolume's root, or in a folder of the domain's there. What lies deeper is in a subvolume that is for other things as well: /var, /home.
+    // An image in the subvolume's root, or in a folder of the domain there. A deeper one is in a subvolume with other data as well: /var, /home.
     private const int DeepestFolder = 1;
 
     public override string Name => "btrfs";
@@ -50,7 +50,7 @@ internal sealed class BtrfsMethod : VolumeMethod
 
         if (layer.Subvolume is not { } root)
         {
-            return VolumeFit.Impossible($"the root of the subvolume that holds its image cannot be seen below '{layer.MountPoint}'");
+            return VolumeFit.Impossible($"the root of the subvolume with its image is not accessible below '{layer.MountPoint}'");
         }
 
         if (layer.IsReadOnly)
@@ -61,20 +61,19 @@ internal sealed class BtrfsMethod : VolumeMethod
         var volume = new Volume(root, root);
         if (HostPath.Below(layer.File, root).Count(letter => letter == '/') > DeepestFolder)
         {
-            return new VolumeFit(volume, MethodRank.Possible, $"its image is not on a subvolume of its own, but deep in '{root}', all of which is snapshotted");
+            return new VolumeFit(volume, MethodRank.Possible, $"its image has no subvolume of its own, and all of '{root}' is snapshotted");
         }
 
         if (IsShared(layer, root))
         {
-            return new VolumeFit(volume, MethodRank.Possible, $"its image is not on a subvolume of its own: all of '{root}' is snapshotted");
+            return new VolumeFit(volume, MethodRank.Possible, $"its image has no subvolume of its own, and all of '{root}' is snapshotted");
         }
 
         return stack.Find<ImageLayer>()?.Format == "raw"
-            ? new VolumeFit(volume, MethodRank.Default, $"raw on btrfs: the subvolume '{root}' is snapshotted, and the disk stays as it is")
-            : new VolumeFit(volume, MethodRank.Possible, $"the subvolume '{root}' is snapshotted, and the disk stays as it is");
+            ? new VolumeFit(volume, MethodRank.Default, $"raw on btrfs: the subvolume '{root}' is snapshotted, and the disk is not changed")
+            : new VolumeFit(volume, MethodRank.Possible, $"the subvolume '{root}' is snapshotted, and the disk is not changed");
     }
 
-    /// <summary>It takes as long as it takes to write out what came in since <see cref="Prepare"/>.</summary>
     public override VolumeSnapshot PlanVolume(VolumeRequest request)
     {
         var root = request.Volume.Root!;
@@ -88,18 +87,20 @@ internal sealed class BtrfsMethod : VolumeMethod
         VolumeSpace.Check(request, root);
         if (subvolume.IsTopLevel || root == "/")
         {
-            request.Warn($"The images of domain '{request.Domain.Name}' in '{root}' are not on a subvolume of their own: the snapshot keeps the old blocks of everything in there, and not only of the images.");
+            request.Warn($"The images of domain '{request.Domain.Name}' in '{root}' have no subvolume of their own: "
+                + "the snapshot keeps the old blocks of all files there, not only of the images.");
         }
 
         foreach (var disk in request.Disks.Where(disk => disk.Source.Path is { } path && CopyOnWrite.IsOff(request.Host, path)))
         {
-            request.Warn($"The image of disk '{disk.Target}' of domain '{request.Domain.Name}' is without copy-on-write (chattr +C): after the snapshot, the first write to each of its blocks is copied all the same.");
+            request.Warn($"The image of disk '{disk.Target}' of domain '{request.Domain.Name}' is without copy-on-write (chattr +C): "
+                + "the first write to each of its blocks after the snapshot is still copied.");
         }
 
         return new VolumeSnapshot(request.Volume, at, at, new Dictionary<string, string>(StringComparer.Ordinal) { [UuidDetail] = subvolume.Uuid });
     }
 
-    /// <summary>Snapshotting flushes by itself; this is so that little is left for it. Where it fails, the snapshot will tell.</summary>
+    /// <summary>The snapshot command flushes as well; a flush ahead shortens it. A failure here is ignored: the command itself reports it.</summary>
     public override void Prepare(IHost host, VolumeSnapshot snapshot) => host.RunAsRoot("sync", ["-f", "--", snapshot.Volume.Root!]);
 
     public override void Take(IHost host, IReadOnlyList<VolumeSnapshot> snapshots) => VolumeActs.AtOnce(snapshots, snapshot =>
@@ -113,9 +114,9 @@ internal sealed class BtrfsMethod : VolumeMethod
 
     public override void Expose(IHost host, VolumeSnapshot snapshot)
     {
-        if (host.Stat(snapshot.At) is null && !IsInSight(host, snapshot))
+        if (host.Stat(snapshot.At) is null && !IsAccessible(host, snapshot))
         {
-            throw VolumeFailure.OutOfSight(snapshot, snapshot.Volume.Name);
+            throw VolumeFailure.NotAccessible(snapshot, snapshot.Volume.Name);
         }
 
         if (WhyNotOurs(snapshot, Subvolume.Read(host, snapshot.At)) is { } problem)
@@ -135,7 +136,7 @@ internal sealed class BtrfsMethod : VolumeMethod
     {
         if (host.Stat(snapshot.At) is null)
         {
-            return IsInSight(host, snapshot) ? false : throw VolumeFailure.OutOfSight(snapshot, snapshot.Volume.Name);
+            return IsAccessible(host, snapshot) ? false : throw VolumeFailure.NotAccessible(snapshot, snapshot.Volume.Name);
         }
 
         var subvolume = Subvolume.Read(host, snapshot.At);
@@ -153,19 +154,19 @@ internal sealed class BtrfsMethod : VolumeMethod
         return result.Succeeded ? true : throw VolumeFailure.NotDeleted(snapshot, result.ToolError);
     }
 
-    public override bool Exists(IHost host, VolumeSnapshot snapshot) => host.Stat(snapshot.At) is not null || !IsInSight(host, snapshot);
+    public override bool Exists(IHost host, VolumeSnapshot snapshot) => host.Stat(snapshot.At) is not null || !IsAccessible(host, snapshot);
 
-    /// <summary>Whether other things than the image lie there that nobody meant: the root of the whole file system, or of the system.</summary>
+    /// <summary>Whether the subvolume is not meant for images: the root of the whole file system, or of the operating system.</summary>
     private static bool IsShared(FileSystemLayer layer, string root) =>
         root == "/" || (root == layer.MountPoint && layer.Root == "/");
 
-    /// <summary>A mount point that nothing is mounted on shows no snapshot either, nor does another subvolume in that place.</summary>
-    private static bool IsInSight(IHost host, VolumeSnapshot snapshot) =>
+    /// <summary>Whether the recorded subvolume is accessible. Where it is not mounted, or another is mounted there, a missing path proves nothing.</summary>
+    private static bool IsAccessible(IHost host, VolumeSnapshot snapshot) =>
         Subvolume.Read(host, snapshot.Volume.Root!) is { } subvolume && subvolume.Uuid == snapshot.Details.GetValueOrDefault(UuidDetail);
 
     private static string? WhyNotOurs(VolumeSnapshot snapshot, Subvolume? found) => found switch
     {
-        _ when !VolumeNames.IsOurs(snapshot, snapshot.Volume.Root!) => "its name is none that we give",
+        _ when !VolumeNames.IsOurs(snapshot, snapshot.Volume.Root!) => "it is not a name that VirtSnapshot gives",
         null => "it is not a subvolume",
         _ when found.ParentUuid != snapshot.Details.GetValueOrDefault(UuidDetail) => "it is a snapshot of another subvolume",
         { IsReadOnly: false } => "it is not read-only",

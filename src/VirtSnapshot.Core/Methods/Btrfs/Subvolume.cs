@@ -3,22 +3,22 @@ using VirtSnapshot.Hosts;
 
 namespace VirtSnapshot.Methods.Btrfs;
 
-/// <summary>What <c>btrfs subvolume show</c> says of a subvolume.</summary>
-/// <param name="Uuid">Its identity: no other subvolume ever has the same.</param>
-/// <param name="ParentUuid">The subvolume that it is a snapshot of; null where it is none.</param>
-/// <param name="Id">Its number in the file system, never used again.</param>
-/// <param name="IsReadOnly">Whether nothing in it can change.</param>
+/// <summary>A subvolume, as printed by <c>btrfs subvolume show</c>.</summary>
+/// <param name="Uuid">Its identity, never reused.</param>
+/// <param name="ParentUuid">The subvolume that it is a snapshot of; null where it is no snapshot.</param>
+/// <param name="Id">Its number in the file system, never reused.</param>
+/// <param name="IsReadOnly">Whether it is read-only.</param>
 internal sealed partial record Subvolume(string Uuid, string? ParentUuid, ulong Id, bool IsReadOnly)
 {
-    /// <summary>Every subvolume's root has this inode number.</summary>
+    /// <summary>The inode number of every subvolume's root.</summary>
     public const ulong RootInode = 256;
 
-    /// <summary>The number of the one that every file system begins with, and that cannot be moved or deleted.</summary>
+    /// <summary>The number of the file system's top-level subvolume, which cannot be moved or deleted.</summary>
     private const ulong TopLevelId = 5;
 
     public bool IsTopLevel => Id == TopLevelId;
 
-    /// <returns>Null where the path leads to something else than a subvolume, or to nothing.</returns>
+    /// <returns>Null where the path does not exist or is not a subvolume.</returns>
     /// <exception cref="VirtSnapshotException"><c>AccessDenied</c>, <c>SourceUnreadable</c>; as <see cref="IHost.RunAsRoot"/>.</exception>
     public static Subvolume? Read(IHost host, string path)
     {
@@ -31,23 +31,23 @@ internal sealed partial record Subvolume(string Uuid, string? ParentUuid, ulong 
         if (result.Succeeded)
         {
             return Parse(result.Output) ?? throw new VirtSnapshotException(
-                FailureKind.InvalidData, "SourceUnreadable", path, $"What 'btrfs subvolume show' says of '{path}' cannot be understood.");
+                FailureKind.InvalidData, "SourceUnreadable", path, $"The output of 'btrfs subvolume show' for '{path}' is invalid.");
         }
 
         if (result.Errors.Contains("ot a btrfs", StringComparison.OrdinalIgnoreCase))
         {
-            // A directory of another file system has that number by chance.
+            // A directory of another file system can have that inode number by chance.
             return null;
         }
 
         var (kind, id) = ToolError.IsNoPermission(result.Errors) || result.Errors.Contains("not permitted", StringComparison.Ordinal)
             ? (FailureKind.PermissionDenied, "AccessDenied")
             : (FailureKind.InvalidData, "SourceUnreadable");
-        throw new VirtSnapshotException(kind, id, path, $"The subvolume '{path}' cannot be looked at: {result.ToolError}.");
+        throw new VirtSnapshotException(kind, id, path, $"The subvolume '{path}' cannot be read: {result.ToolError}.");
     }
 
     /// <summary>
-    /// The names of subvolumes are in the text, too, and may hold line breaks: what is there twice is nobody's word.
+    /// The text includes names of subvolumes, which may have line breaks: duplicate fields are rejected.
     /// </summary>
     internal static Subvolume? Parse(string shown)
     {

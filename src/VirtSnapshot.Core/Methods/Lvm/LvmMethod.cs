@@ -50,7 +50,7 @@ internal sealed class LvmMethod : LogicalVolumeMethod
         NameOf(snapshot) is var (group, name) && new LvmPrograms(host).Find(group, name) is [var volume] ? volume.Fill : null;
 
     /// <summary>What is copied into the volume is written over there, and so copied first into the room of each of its snapshots: into that of the one that is read, too. What has overflowed already has nothing to lose.</summary>
-    public override string? WhyNoRoomFor(IHost host, VolumeSnapshot snapshot, ulong bytes)
+    public override string? WhyNoSpaceFor(IHost host, VolumeSnapshot snapshot, ulong bytes)
     {
         var (group, name) = NameOf(snapshot);
         var small = new LvmPrograms(host).FindRoom(group, snapshot.Detail(OriginDetail)).Where(other => other.Left < bytes && (other.Left > 0 || other.Name == name)).ToList();

@@ -125,7 +125,7 @@ internal sealed record MergeStep(SnapshotRecord Record, VmDisk Disk, string Over
     private void RefuseUnreadableChain(RemovalRequest request)
     {
         if (!request.Domain.IsActive && !Chain.Any(layer => layer.IsSameAs(Record.Source))
-            && Chain[^1].Path is { } last && !UnusedOverlay.IsInSight(request.Host, last))
+            && Chain[^1].Path is { } last && !UnusedOverlay.IsAccessible(request.Host, last))
         {
             throw Missing(last, UndeterminedMerge);
         }
@@ -137,13 +137,13 @@ internal sealed record MergeStep(SnapshotRecord Record, VmDisk Disk, string Over
         if (request.Host.Stat(Overlay) is null && !UnusedOverlay.IsGone(request.Host, Overlay, Chain))
         {
             var images = Chain.Select(layer => layer.Path).OfType<string>();
-            throw Missing(images.FirstOrDefault(image => !UnusedOverlay.IsInSight(request.Host, image)) ?? Path.GetDirectoryName(Overlay)!, UndeterminedMerge);
+            throw Missing(images.FirstOrDefault(image => !UnusedOverlay.IsAccessible(request.Host, image)) ?? Path.GetDirectoryName(Overlay)!, UndeterminedMerge);
         }
     }
 
     private void RefuseMissingBase(RemovalRequest request)
     {
-        if (Base.Path is { } source && !UnusedOverlay.IsInSight(request.Host, source))
+        if (Base.Path is { } source && !UnusedOverlay.IsAccessible(request.Host, source))
         {
             throw Missing(source, "its snapshot cannot be merged into it");
         }

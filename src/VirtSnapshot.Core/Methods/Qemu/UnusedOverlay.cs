@@ -66,21 +66,21 @@ internal static class UnusedOverlay
     /// <param name="overlay">Its path.</param>
     /// <param name="chain">The disk's layers.</param>
     public static bool IsGone(IHost host, string overlay, IReadOnlyList<DiskSource> chain) =>
-        host.Stat(overlay) is null && Path.GetDirectoryName(overlay)! is var folder && IsInSight(host, folder) && AreInSight(host, chain)
+        host.Stat(overlay) is null && Path.GetDirectoryName(overlay)! is var folder && IsAccessible(host, folder) && AreInSight(host, chain)
         && (chain.Any(layer => Path.GetDirectoryName(layer.Path) == folder) || host.ListFiles(folder).Count > 0);
 
     /// <summary>Whether something stands at a path.</summary>
-    public static bool IsInSight(IHost host, string path) => ImageChain.TryStat(host, path) is not null;
+    public static bool IsAccessible(IHost host, string path) => ImageChain.TryStat(host, path) is not null;
 
     private static bool IsSame(MethodRequest request, DiskSource one, DiskSource other) =>
         one.IsSameAs(other) || (one.Path is { } image && other.Path is { } same && request.IsSameFile(image, same));
 
     private static bool AreInSight(IHost host, IReadOnlyList<DiskSource> chain) =>
-        chain.All(layer => layer.Path is not { } image || IsInSight(host, image));
+        chain.All(layer => layer.Path is not { } image || IsAccessible(host, image));
 
     /// <summary>The chain of a domain that is shut off is read from its images, and ends too early at one that cannot be read.</summary>
     private static bool IsReadable(IHost host, IReadOnlyList<DiskSource> chain) =>
         AreInSight(host, chain) && (chain[^1] is not { Path: { } last, Format: "qcow2" } || ImageChain.ReadHeader(host, last) is not null);
 
-    private static string Remains(IHost host, string overlay) => IsInSight(host, overlay) ? $". The file '{overlay}' stays" : "";
+    private static string Remains(IHost host, string overlay) => IsAccessible(host, overlay) ? $". The file '{overlay}' stays" : "";
 }

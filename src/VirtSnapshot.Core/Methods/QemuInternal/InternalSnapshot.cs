@@ -41,7 +41,7 @@ internal sealed record InternalSnapshot(string Image, string Name)
         if (host.Stat(Image, followLink: true) is null)
         {
             // A folder that is not there shows no image either; nor does an empty one, which may be a mount point that nothing is mounted on.
-            return host.ListFiles(Path.GetDirectoryName(Image)!).Count > 0 ? false : throw OutOfSight();
+            return host.ListFiles(Path.GetDirectoryName(Image)!).Count > 0 ? false : throw NotAccessible();
         }
 
         return ReadAll(host, out _).Count(found => found.Name == Name) switch
@@ -130,7 +130,7 @@ internal sealed record InternalSnapshot(string Image, string Name)
             ? JsonText.Text(data, "data-file")
             : "";
 
-    private VirtSnapshotException OutOfSight() => new(
+    private VirtSnapshotException NotAccessible() => new(
         FailureKind.ObjectNotFound,
         "SourceMissing",
         Image,

@@ -7,32 +7,34 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Reflink;
 
 /// <summary>
-/// Method <c>reflink</c>: a copy of the image's file that shares its blocks, for file systems that clone files and have no snapshots: XFS. btrfs clones them as well.
+/// Method <c>reflink</c>: a copy of the image file that shares its blocks, for file systems with reflinks but without snapshots: XFS. btrfs has reflinks too.
 /// </summary>
 /// <remarks>
-/// <para>Facts (ioctl_ficlone(2), and tried with Linux 6.18 and coreutils 9.1):</para>
+/// <para>Facts (ioctl_ficlone(2), and tests with Linux 6.18 and coreutils 9.1):</para>
 /// <list type="bullet">
-/// <item>The copy lies beside the image, as <c>.virtsnapshot-NAME-…</c>: clones do not cross file systems, nor mounts.</item>
-/// <item>Cloning a file is atomic to its writers; several files are cloned one after the other, so a set of them is of one moment only while the guest stands still.</item>
-/// <item>The kernel writes out the file's dirty pages first, then shares extent by extent: a fragmented image takes seconds (XFS on this project's machines: 12 to 21 µs an
-/// extent), in the freeze window, unless overlays shield the guest from it: so its extents are counted before.</item>
-/// <item><c>cp --reflink=always --remove-destination --no-target-directory</c> makes the copy with O_EXCL and follows no link there. A mask of 0377 leaves it with
-/// mode 0400 from its first moment: not even QEMU's user can write to it. Its owner is the image's.</item>
-/// <item>Nobody has a snapshot's identity in the file system: what proves it ours is the name, of which a part is random and only in our journal, and the mode.</item>
-/// <item>The copy is durable only when it was synced.</item>
-/// <item>On btrfs, source and copy must both have copy-on-write or both not (chattr +C); a new file has it from its directory.</item>
-/// <item>A backing image is another file, and not in the copy: disks that have one are refused.</item>
+/// <item>The copy is beside the image, as <c>.virtsnapshot-NAME-…</c>: files cannot be cloned across file systems or mounts.</item>
+/// <item>Cloning a file is atomic to its writers. Several files are cloned one after the other, so a set is consistent only while the vCPUs are paused or
+/// the guest is frozen.</item>
+/// <item>The kernel writes the file's dirty pages first, then shares extent by extent: a fragmented image takes seconds (XFS on this project's machines:
+/// 12 to 21 µs per extent) in the freeze window, unless temporary overlays take the writes. So its extents are counted before.</item>
+/// <item><c>cp --reflink=always --remove-destination --no-target-directory</c> creates the copy with O_EXCL and follows no link there. With umask 0377 it
+/// has mode 0400 from the beginning: not even QEMU's user can write to it. Its owner is the image's.</item>
+/// <item>A file has no identity of its own: the copy is ours by its name, a part of which is random and recorded only by us, and by its mode.</item>
+/// <item>The copy is durable only after a sync.</item>
+/// <item>On btrfs, source and copy must both have copy-on-write or both not (chattr +C); a new file inherits it from its directory.</item>
+/// <item>A backing image is another file, and not in the copy: disks with one are refused.</item>
 /// </list>
 /// </remarks>
 internal sealed class ReflinkMethod : VolumeMethod
 {
-    // "$1" and "$2" are data. The mask is what cp has no option for.
-    private const string CloneScript = "umask 0377; exec cp --reflink=always --remove-destination --no-target-directory --preserve=ownership -- \"$1\" \"$2\"";
+    // "$1" and "$2" are data. cp has no option for the umask.
+    private const string CloneScript = "umask 0377; "
+        + "exec cp --reflink=always --remove-destination --no-target-directory --preserve=ownership -- \"$1\" \"$2\"";
 
-    // A line for each extent, and some around. filefrag's own sum takes those that lie in a row for one, and each is shared by itself.
+    // One line per extent, and some around. filefrag's own sum counts adjacent extents as one, but each is shared by itself.
     private const string CountScript = "filefrag -v -- \"$1\" | wc -l";
 
-    // Some 20 microseconds each. Where they cannot be counted, the guest is not to wait.
+    // About 20 microseconds each. Where they cannot be counted, the copy counts as slow.
     private const long ManyExtents = 5_000;
     private const long LeastLines = 3;
     private const ushort WriteBits = 0x92; // 0222
@@ -46,13 +48,15 @@ internal sealed class ReflinkMethod : VolumeMethod
         null => VolumeFit.Impossible("it is not a file in a file system of the host"),
         { CanClone: false } layer => VolumeFit.Impossible($"its image is on {layer.FileSystem} ('{layer.MountPoint}'), where files cannot share blocks"),
         { IsReadOnly: true } layer => VolumeFit.Impossible($"'{layer.MountPoint}' is mounted read-only"),
-        var layer => new VolumeFit(new Volume(layer.File, Root: null), MethodRank.Possible, $"its image is cloned within {layer.FileSystem}, and the disk stays as it is"),
+        var layer => new VolumeFit(
+            new Volume(layer.File, Root: null), MethodRank.Possible, $"its image is cloned within {layer.FileSystem}, and the disk is not changed"),
     };
 
     public override bool IsSlow(VolumeRequest request)
     {
         var result = request.Host.RunAsRoot("sh", ["-c", CountScript, "filefrag", request.Volume.Name]);
-        return !long.TryParse(result.Output, NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var lines) || lines is < LeastLines or > ManyExtents;
+        return !long.TryParse(result.Output, NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var lines)
+            || lines is < LeastLines or > ManyExtents;
     }
 
     public override VolumeSnapshot PlanVolume(VolumeRequest request)
@@ -71,15 +75,19 @@ internal sealed class ReflinkMethod : VolumeMethod
         }
 
         VolumeSpace.Check(request, folder);
-        if (request.Stack.Find<FileSystemLayer>() is { FileSystem: "btrfs" } && CopyOnWrite.IsOff(request.Host, image) && !CopyOnWrite.IsOff(request.Host, folder))
+        if (request.Stack.Find<FileSystemLayer>() is { FileSystem: "btrfs" }
+            && CopyOnWrite.IsOff(request.Host, image) && !CopyOnWrite.IsOff(request.Host, folder))
         {
-            throw VolumeFailure.Unsuitable(request, $"'{image}' is without copy-on-write (chattr +C), and what is made in '{folder}' is with it: btrfs does not clone from one to the other. Method 'btrfs' can");
+            throw VolumeFailure.Unsuitable(
+                request,
+                $"'{image}' is without copy-on-write (chattr +C), but new files in '{folder}' are with it, and btrfs cannot clone between them. "
+                + "Method 'btrfs' can snapshot it");
         }
 
         return new VolumeSnapshot(request.Volume, at, at, new Dictionary<string, string>(StringComparer.Ordinal));
     }
 
-    /// <summary>Cloning flushes by itself; this is so that little is left for it. Where it fails, the clone will tell.</summary>
+    /// <summary>Cloning flushes as well; a flush ahead shortens it. A failure here is ignored: cloning itself reports it.</summary>
     public override void Prepare(IHost host, VolumeSnapshot snapshot) => host.RunAsRoot("sync", ["-f", "--", snapshot.Volume.Name]);
 
     public override void Take(IHost host, IReadOnlyList<VolumeSnapshot> snapshots) => VolumeActs.AtOnce(snapshots, snapshot =>
@@ -93,9 +101,9 @@ internal sealed class ReflinkMethod : VolumeMethod
 
     public override void Expose(IHost host, VolumeSnapshot snapshot)
     {
-        if (host.Stat(snapshot.At) is null && !IsInSight(host, snapshot))
+        if (host.Stat(snapshot.At) is null && !IsAccessible(host, snapshot))
         {
-            throw VolumeFailure.OutOfSight(snapshot, Path.GetDirectoryName(snapshot.At)!);
+            throw VolumeFailure.NotAccessible(snapshot, Path.GetDirectoryName(snapshot.At)!);
         }
 
         if (WhyNotOurs(snapshot, host.Stat(snapshot.At)) is { } problem)
@@ -123,7 +131,7 @@ internal sealed class ReflinkMethod : VolumeMethod
     {
         if (host.Stat(snapshot.At) is not { } copy)
         {
-            return IsInSight(host, snapshot) ? false : throw VolumeFailure.OutOfSight(snapshot, Path.GetDirectoryName(snapshot.At)!);
+            return IsAccessible(host, snapshot) ? false : throw VolumeFailure.NotAccessible(snapshot, Path.GetDirectoryName(snapshot.At)!);
         }
 
         if (WhyNotOurs(snapshot, copy) is { } problem)
@@ -146,18 +154,18 @@ internal sealed class ReflinkMethod : VolumeMethod
         return true;
     }
 
-    public override bool Exists(IHost host, VolumeSnapshot snapshot) => host.Stat(snapshot.At) is not null || !IsInSight(host, snapshot);
+    public override bool Exists(IHost host, VolumeSnapshot snapshot) => host.Stat(snapshot.At) is not null || !IsAccessible(host, snapshot);
 
-    /// <summary>A folder that is not there shows no copy either; nor does an empty one, which may be a mount point that nothing is mounted on.</summary>
-    private static bool IsInSight(IHost host, VolumeSnapshot snapshot) =>
+    /// <summary>Whether the folder is accessible. Where it is missing, or empty as an unused mount point is, a missing path proves nothing.</summary>
+    private static bool IsAccessible(IHost host, VolumeSnapshot snapshot) =>
         host.Stat(snapshot.Volume.Name) is not null || host.ListFiles(Path.GetDirectoryName(snapshot.At)!).Count > 0;
 
     private static string? WhyNotOurs(VolumeSnapshot snapshot, FileFacts? found) => found switch
     {
-        _ when !VolumeNames.IsOurs(snapshot, Path.GetDirectoryName(snapshot.Volume.Name)!) => "its name is none that we give",
-        null => "it is not there",
+        _ when !VolumeNames.IsOurs(snapshot, Path.GetDirectoryName(snapshot.Volume.Name)!) => "it is not a name that VirtSnapshot gives",
+        null => "it does not exist",
         { IsRegularFile: false } => "it is not a regular file",
-        _ when (found.Mode & WriteBits) != 0 => "it can be written to",
+        _ when (found.Mode & WriteBits) != 0 => "it is writable",
         _ => null,
     };
 }

@@ -2,7 +2,7 @@ using VirtSnapshot.Hosts;
 
 namespace VirtSnapshot.Methods.Volumes;
 
-/// <summary>Bringing back a disk that is a volume itself, by its own tools.</summary>
+/// <summary>Restores a disk that is itself a volume, by the volume manager's own tools.</summary>
 internal abstract class DeviceRestoration(MethodRequest request, RestoreRecord disk) : IDiskRestoration
 {
     public RestoreRecord Disk => disk;
@@ -11,7 +11,7 @@ internal abstract class DeviceRestoration(MethodRequest request, RestoreRecord d
 
     public abstract bool IsFinal { get; }
 
-    /// <summary>The device that the disk is.</summary>
+    /// <summary>The disk's device node.</summary>
     public abstract string Device { get; }
 
     protected IHost Host => request.Host;
@@ -32,18 +32,18 @@ internal abstract class DeviceRestoration(MethodRequest request, RestoreRecord d
 
     public string? Discard() => Leftover.Of(TidyUp);
 
-    /// <returns>What had to stay, and why.</returns>
+    /// <returns>What could not be undone, and why; null on success.</returns>
     protected abstract string? TakeBack();
 
-    /// <returns>What had to stay, and why.</returns>
+    /// <returns>What could not be cleaned up, and why; null on success.</returns>
     protected abstract string? TidyUp();
 
-    /// <returns>What it printed.</returns>
+    /// <returns>The program's stdout.</returns>
     /// <exception cref="VirtSnapshotException"><c>RestoreFailed</c>, <c>NoSpace</c></exception>
     protected string Do(string program, params IReadOnlyList<string> arguments)
     {
         var result = Host.RunAsRoot(program, arguments);
-        return result.Succeeded ? result.Output : throw Failed($"'{program}' says: {result.ToolError}");
+        return result.Succeeded ? result.Output : throw Failed($"'{program}' failed: {result.ToolError}");
     }
 
     protected VirtSnapshotException Failed(string why)

@@ -3,18 +3,18 @@ using VirtSnapshot.Hosts;
 namespace VirtSnapshot.Methods.Volumes;
 
 /// <summary>
-/// An image is copied out of the snapshot and takes the old one's name, with its owner and mode. The old one keeps another name until
-/// nothing can go wrong any more. Blocks are shared where the file system can.
+/// Replaces a disk's image by a copy of it from the snapshot, with the same owner and mode. The old image keeps a second name until the
+/// restore is complete. Blocks are shared where the file system supports reflinks.
 /// </summary>
 /// <remarks>
-/// A second name for the old image is made first (<c>ln</c>), and then the copy is renamed over the first (<c>mv</c>), which is one step: at
-/// no moment is there no image. Extended attributes are not copied: libvirt keeps the owners of images in use in them, and a copy of an image that
-/// was in use would count as such for ever.
+/// A hard link to the old image is made first (<c>ln</c>); then the copy is renamed over the image (<c>mv</c>), which is atomic: the image's name
+/// always exists. Extended attributes are not copied: libvirt stores the owners of images in use there, and the copy of an image in use would stay
+/// marked as in use.
 /// </remarks>
 internal sealed class FileRestoration : IDiskRestoration
 {
-    // Arguments: source, copy, and what it is to have owner and mode of, if that is there. With -C the shell makes what is not there with O_EXCL; but it would open a device, hence the look. Everything else goes through the open
-    // file: in a folder that others may write to, the name may be somebody else's by then.
+    // Arguments: source, copy, and the file whose owner and mode the copy gets, if that exists. With -C the shell creates the file with O_EXCL, but opens
+    // an existing device: hence the test. Everything after that uses the open file: in a folder that other users can write to, the name can be replaced.
     private const string CopyScript = """
         umask 0177
         rm -f -- "$2"
@@ -45,7 +45,8 @@ internal sealed class FileRestoration : IDiskRestoration
             FailureKind.InvalidOperation,
             "SnapshotNotOurs",
             request.Domain,
-            $"The record of snapshot '{snapshot.Name}' of domain '{request.Domain.Name}' names '{Source}', which is not in it. Nothing was touched.");
+            $"The record of snapshot '{snapshot.Name}' of domain '{request.Domain.Name}' names the file '{Source}', which is outside the snapshot. "
+            + "Nothing was touched.");
         var name = $".virtsnapshot-restore-{disk.Group:N}-{string.Concat(disk.Record.Target.Where(char.IsAsciiLetterOrDigit))}";
         Copy = Path.Combine(Folder, $"{name}.new");
         Kept = Path.Combine(Folder, $"{name}.old");
@@ -54,27 +55,27 @@ internal sealed class FileRestoration : IDiskRestoration
 
     public RestoreRecord Disk { get; }
 
-    public string Description => $"'{Image}' becomes a copy of '{Source}'; what it holds now is deleted";
+    public string Description => $"'{Image}' is replaced by a copy of '{Source}'; its current content is deleted";
 
     public bool IsFinal => false;
 
     /// <summary>The disk's image.</summary>
     public string Image { get; }
 
-    /// <summary>The name that its successor has until it takes its place.</summary>
+    /// <summary>The name of the restored image until it replaces the old one.</summary>
     public string Copy { get; }
 
-    /// <summary>The name that what stood there before has from then on.</summary>
+    /// <summary>The name of the old image after that.</summary>
     public string Kept { get; }
 
-    /// <summary>The name of a restored image that a guest has written to, when the restore was undone all the same.</summary>
+    /// <summary>The name of a restored image that the guest has written to before the restore was undone.</summary>
     public string Written { get; }
 
     private string Source => Disk.Record.Source.Path!;
 
     private string Folder => Path.GetDirectoryName(Image)!;
 
-    /// <summary>Where a file of a snapshot is in the volume; null where it is not in the snapshot.</summary>
+    /// <summary>The path in the volume of a file in a snapshot; null where the file is not in the snapshot.</summary>
     public static string? OriginalOf(VolumeSnapshot snapshot, string file)
     {
         if (snapshot.Volume.Root is not { } root)
@@ -88,7 +89,7 @@ internal sealed class FileRestoration : IDiskRestoration
 
     public static bool IsSameContent(IHost host, string one, string other) => host.RunAsRoot("cmp", ["-s", "--", one, other]).Succeeded;
 
-    /// <summary>Whoever has the old one open still, writes to that: a domain that was started a moment too early.</summary>
+    /// <summary>A process that still has the old image open writes to that: a domain that was started before the replacement was complete.</summary>
     public bool IsSwitched() => host.Stat(Copy) is null
         && host.Stat(Image) is { } image
         && host.Stat(Kept) is { } kept
@@ -115,7 +116,7 @@ internal sealed class FileRestoration : IDiskRestoration
         Do("sync", ["--", Folder]);
         if (copy is null || host.Stat(Image)?.IsSameFileAs(copy) != true)
         {
-            throw Failed($"'{Image}' is not the copy that was made");
+            throw Failed($"'{Image}' was replaced by another file during the restore");
         }
     }
 
@@ -130,7 +131,7 @@ internal sealed class FileRestoration : IDiskRestoration
 
         if (host.Stat(Image) is not { } image || image.IsSameFileAs(kept))
         {
-            return $"'{Kept}' was left where it is: '{Image}' is not what was restored";
+            return $"'{Kept}' was kept: '{Image}' is not the restored image";
         }
 
         return WhyInUse(Kept) ?? Delete(Kept);
@@ -147,7 +148,7 @@ internal sealed class FileRestoration : IDiskRestoration
                     return $"{why}: shut the domain off first";
                 }
 
-                // What was written to it, if the domain ran meanwhile, is somebody's.
+                // If the domain has run since, the image holds data of the guest.
                 Link(Image, IsSameContent(host, Source, Image) ? Copy : Written);
                 Do("mv", ["--force", "--no-target-directory", "--", Kept, Image]);
                 Do("sync", ["--", Folder]);
@@ -158,14 +159,14 @@ internal sealed class FileRestoration : IDiskRestoration
             }
         }
 
-        var leftover = host.Stat(Copy) is null ? null : WhyInUse(Copy) ?? Delete(Copy);
+        var remaining = host.Stat(Copy) is null ? null : WhyInUse(Copy) ?? Delete(Copy);
         return host.Stat(Written) is null
-            ? leftover
-            : $"'{Written}' was left where it is: the domain was started meanwhile, and it holds what the guest has written. "
-                + "Move it to another folder, to keep that";
+            ? remaining
+            : $"'{Written}' was kept: the domain has run since the restore, and this file holds what the guest has written. "
+                + "Move it to another folder to keep its data";
     }
 
-    /// <summary>A second name for a file; one that it has already is fine.</summary>
+    /// <summary>Makes a hard link to a file, unless it exists already.</summary>
     private void Link(string file, string name)
     {
         if (host.Stat(name) is not { } there || host.Stat(file)?.IsSameFileAs(there) != true)
@@ -192,15 +193,18 @@ internal sealed class FileRestoration : IDiskRestoration
         }
     }
 
-    private VirtSnapshotException Failed(string complaint)
+    private VirtSnapshotException Failed(string why)
     {
-        var (kind, id) = complaint switch
+        var (kind, id) = why switch
         {
-            _ when ToolError.IsNoSpace(complaint) => (FailureKind.QuotaExceeded, "NoSpace"),
-            _ when ToolError.IsNoPermission(complaint) => (FailureKind.PermissionDenied, "AccessDenied"),
+            _ when ToolError.IsNoSpace(why) => (FailureKind.QuotaExceeded, "NoSpace"),
+            _ when ToolError.IsNoPermission(why) => (FailureKind.PermissionDenied, "AccessDenied"),
             _ => (FailureKind.InvalidResult, "RestoreFailed"),
         };
         return new VirtSnapshotException(
-            kind, id, request.Domain.FindDisk(Disk.Record.Target), $"The image '{Image}' of disk '{Disk.Record.Target}' of domain '{request.Domain.Name}' could not be restored from '{Source}': {complaint}.");
+            kind,
+            id,
+            request.Domain.FindDisk(Disk.Record.Target),
+            $"The image '{Image}' of disk '{Disk.Record.Target}' of domain '{request.Domain.Name}' could not be restored from '{Source}': {why}.");
     }
 }

@@ -4,7 +4,7 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Volumes;
 
-/// <summary>Refuses what would bring back something else than the disk that was snapshotted, or harm others. Touches nothing.</summary>
+/// <summary>Plans the restore of an image. Refuses it where the disk uses another image now, or where others use the image. Changes nothing.</summary>
 internal static class FileRestorePlanner
 {
     public static FileRestoration Plan(RestoreRequest request, VolumeMethod method, ImageUse use, SnapshotRecord record)
@@ -14,10 +14,13 @@ internal static class FileRestorePlanner
         LiveSource.RefuseOther(request, disk, restoration.Image, VolumeSnapshot.Read(record).Name);
         LiveSource.RefuseUsers(request, use, disk, restoration.Image);
         RefuseChangedBase(request, record, disk);
-        if (method.WhyNoRoomFor(request.Host, VolumeSnapshot.Read(record), Allocated(request, record)) is { } why)
+        if (method.WhyNoSpaceFor(request.Host, VolumeSnapshot.Read(record), Allocated(request, record)) is { } why)
         {
             throw new VirtSnapshotException(
-                FailureKind.QuotaExceeded, "NoSpace", disk, $"Disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be restored: {why}. Nothing was touched.");
+                FailureKind.QuotaExceeded,
+                "NoSpace",
+                disk,
+                $"Disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be restored: {why}. Nothing was touched.");
         }
 
         if (new[] { restoration.Copy, restoration.Kept, restoration.Written }.FirstOrDefault(path => request.Host.Stat(path) is not null) is { } taken)
@@ -26,14 +29,14 @@ internal static class FileRestorePlanner
                 FailureKind.ResourceExists,
                 "OverlayExists",
                 disk,
-                $"Restoring disk '{disk.Target}' of domain '{request.Domain.Name}' would make '{taken}', and something stands there already. "
-                + "Nothing was touched. It may hold what a guest has written: move it to another folder.");
+                $"Disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be restored: the file '{taken}' exists already. "
+                + "Nothing was touched. It may hold data of the guest: move it to another folder.");
         }
 
         return restoration;
     }
 
-    /// <summary>Bytes that the image takes in the snapshot; its size, where that cannot be told.</summary>
+    /// <summary>Bytes allocated to the image in the snapshot; its size where that is unknown.</summary>
     private static ulong Allocated(RestoreRequest request, SnapshotRecord record)
     {
         const ulong sector = 512;
@@ -43,7 +46,7 @@ internal static class FileRestorePlanner
             : request.Host.Stat(record.Source.Path!)?.Size ?? 0;
     }
 
-    /// <summary>Only the disk's own image is brought back; what it stands on may be others' as well, and must be what it was.</summary>
+    /// <summary>Only the disk's own image is restored. Its backing images may have other users, and must be unchanged.</summary>
     private static void RefuseChangedBase(RestoreRequest request, SnapshotRecord record, VmDisk disk)
     {
         var snapshot = VolumeSnapshot.Read(record);
@@ -55,8 +58,8 @@ internal static class FileRestorePlanner
                     FailureKind.InvalidOperation,
                     "BackingImageChanged",
                     disk,
-                    $"Disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be restored: its image stands on another one, which is no longer what '{backing}' in the snapshot is. "
-                    + "Nothing was touched. Bring that image back first, or copy the backup source with all that it stands on to another place.");
+                    $"Disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be restored: its backing image has changed since '{backing}' was taken. "
+                    + "Nothing was touched. Restore that image first, or copy the backup source with its backing chain to another place.");
             }
         }
     }

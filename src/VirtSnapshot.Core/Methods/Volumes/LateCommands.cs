@@ -4,8 +4,8 @@ using VirtSnapshot.Hosts;
 namespace VirtSnapshot.Methods.Volumes;
 
 /// <summary>
-/// Programs that a run has started and no longer waits for, since it was killed or has lost its host: what they make may still come, after somebody has looked
-/// and seen nothing. They are known by the snapshot's name among their arguments, a part of which is random.
+/// Commands still running after their caller died or lost the connection to the host. They may create the snapshot after a check found none. They are
+/// recognised by the snapshot's name among their arguments, a part of which is random.
 /// </summary>
 internal static class LateCommands
 {
@@ -17,8 +17,8 @@ internal static class LateCommands
     // Neither this nor its argument, which lacks the first letter, matches itself.
     private const string Script = "grep -lsae \"[v]$1\" /proc/[0-9]*/cmdline; :";
 
-    /// <summary>Waits for them, for a while.</summary>
-    /// <exception cref="VirtSnapshotException"><c>HostSilent</c>: some are still at it.</exception>
+    /// <summary>Waits until they have ended, at most <see cref="Patience"/>.</summary>
+    /// <exception cref="VirtSnapshotException"><c>HostSilent</c>: one still runs.</exception>
     public static void Wait(IHost host, IEnumerable<VolumeSnapshot> snapshots)
     {
         var waited = Stopwatch.StartNew();
@@ -32,7 +32,8 @@ internal static class LateCommands
                         FailureKind.OperationTimeout,
                         "HostSilent",
                         snapshot.Name,
-                        $"A program on host '{host.Name}' is still at work on the snapshot '{snapshot.Name}' (process {processes}). Let it end, or end it, and run Repair-DiskSnapshot.");
+                        $"A command for the snapshot '{snapshot.Name}' still runs on host '{host.Name}' (process {processes}). "
+                        + "Wait until it ends, or kill it, then run Repair-DiskSnapshot.");
                 }
 
                 Thread.Sleep(Pause);
@@ -45,7 +46,7 @@ internal static class LateCommands
         var at = snapshot.Name.LastIndexOf(Mark, StringComparison.Ordinal);
         if (at < 0)
         {
-            throw VolumeSnapshot.Damaged(snapshot.Name, "its name is none that we give");
+            throw VolumeSnapshot.Damaged(snapshot.Name, "it is not a name that VirtSnapshot gives");
         }
 
         var found = host.RunAsRoot("sh", ["-c", Script, "sh", snapshot.Name[(at + 1)..]]).Output;

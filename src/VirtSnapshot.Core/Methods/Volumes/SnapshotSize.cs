@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 
 namespace VirtSnapshot.Methods.Volumes;
 
-/// <summary>How much room a thick snapshot gets for what is written over while it exists: a fixed number of bytes, or a part of its origin.</summary>
+/// <summary>The COW space of a thick snapshot: a number of bytes, or a percentage of its origin.</summary>
 internal static partial class SnapshotSize
 {
     public const long SmallestChunk = 4 << 10;
@@ -13,14 +13,15 @@ internal static partial class SnapshotSize
     private const long SmallestDefault = 64 << 20;
     private const int DefaultPart = 5;
 
-    // Of each chunk that was written over, its old and new place are kept; besides there is a header.
+    // The COW store holds a header, and an exception (old and new position) for each chunk that was copied.
     private const int BytesOfException = 16;
     private const int HeaderChunks = 2;
 
-    /// <summary>What is asked for, in bytes; null where the text is none.</summary>
+    /// <summary>A size with a unit, or a percentage of the origin, in bytes; null where the text is neither.</summary>
     public static long? Parse(string text, long origin)
     {
-        if (Pattern().Match(text.Trim()) is not { Success: true } match || !decimal.TryParse(match.Groups["number"].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
+        if (Pattern().Match(text.Trim()) is not { Success: true } match
+            || !decimal.TryParse(match.Groups["number"].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
         {
             return null;
         }
@@ -37,10 +38,11 @@ internal static partial class SnapshotSize
 
     public static long Default(long origin) => Math.Max(SmallestDefault, origin / DefaultPart);
 
-    /// <summary>A power of two that device-mapper takes as a chunk; null where the text is none.</summary>
-    public static long? ParseChunk(string text) => Parse(text, 0) is { } bytes and >= SmallestChunk and <= LargestChunk && BitOperations.IsPow2(bytes) ? bytes : null;
+    /// <summary>A power of two that device-mapper accepts as chunk size; null where the text is none.</summary>
+    public static long? ParseChunk(string text) =>
+        Parse(text, 0) is { } bytes and >= SmallestChunk and <= LargestChunk && BitOperations.IsPow2(bytes) ? bytes : null;
 
-    /// <summary>Whole extents, and no more than can ever be filled: then it holds its origin written over from end to end, and cannot overflow.</summary>
+    /// <summary>The size in whole extents, at most as much as a completely rewritten origin uses: such a snapshot cannot overflow.</summary>
     public static long Extents(long bytes, long origin, long chunk, long extent)
     {
         var chunks = Divide(origin, chunk);

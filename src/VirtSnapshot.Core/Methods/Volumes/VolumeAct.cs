@@ -8,7 +8,7 @@ namespace VirtSnapshot.Methods.Volumes;
 /// <summary>All volumes of one set that one method snapshots.</summary>
 internal sealed class VolumeAct : ISnapshotSteps
 {
-    /// <summary>Far beyond what any storage needs: a suspended pool, a dead server, would be waited for without end.</summary>
+    /// <summary>Longer than any storage needs. A suspended pool or a dead server would block for ever.</summary>
     private static readonly TimeSpan LongestAct = TimeSpan.FromMinutes(10);
 
     private static readonly TimeSpan LinkPatience = TimeSpan.FromSeconds(10);
@@ -52,7 +52,10 @@ internal sealed class VolumeAct : ISnapshotSteps
     {
         var snapshots = parts.Select(part => part.Snapshot).ToList();
         var act = Task.Factory.StartNew(
-            () => method.Take(host, snapshots), CancellationToken.None, TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
+            () => method.Take(host, snapshots),
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach,
+            TaskScheduler.Default);
         if (Task.WaitAny([act], LongestAct) < 0)
         {
             _ = act.ContinueWith(static late => _ = late.Exception, TaskScheduler.Default);
@@ -60,7 +63,7 @@ internal sealed class VolumeAct : ISnapshotSteps
                 FailureKind.OperationTimeout,
                 "HostSilent",
                 parts[0].Disks[0].Disk,
-                $"The snapshot '{snapshots[0].Name}' on host '{host.Name}' is not taken after {LongestAct.TotalMinutes} minutes, and is not waited for any longer.");
+                $"The snapshot '{snapshots[0].Name}' on host '{host.Name}' was not taken within {LongestAct.TotalMinutes} minutes.");
         }
 
         act.GetAwaiter().GetResult();
@@ -85,7 +88,7 @@ internal sealed class VolumeAct : ISnapshotSteps
         missing.ForEach(disk => WaitFor(disk, now));
     }
 
-    /// <summary>udev takes a device's links away for a moment when it looks at it again, as after somebody has closed it.</summary>
+    /// <summary>udev removes a device's links for a moment while it probes the device again, such as after a process has closed it.</summary>
     private void WaitFor(PlannedSnapshot disk, VmDomain now)
     {
         var waited = Stopwatch.StartNew();
@@ -97,7 +100,7 @@ internal sealed class VolumeAct : ISnapshotSteps
                     FailureKind.InvalidResult,
                     "SnapshotNotTaken",
                     disk.Disk,
-                    $"The snapshot '{VolumeSnapshot.Read(disk.Record).Name}' for disk '{disk.Disk.Target}' of domain '{now.Name}' was taken, but {problem}.");
+                    $"The snapshot '{VolumeSnapshot.Read(disk.Record).Name}' of disk '{disk.Disk.Target}' of domain '{now.Name}' was taken, but {problem}.");
             }
 
             Thread.Sleep(LinkPause);
@@ -106,17 +109,25 @@ internal sealed class VolumeAct : ISnapshotSteps
 
     private string? WhyNotFound(PlannedSnapshot disk) => VolumeImages.WhyNotFound(host, VolumeSnapshot.Read(disk.Record), disk.Record, StackOf(disk.Disk));
 
-    private StorageStack StackOf(VmDisk disk) => parts.SelectMany(part => part.Disks).First(candidate => candidate.Disk.Target == disk.Target).Stack;
+    private StorageStack StackOf(VmDisk disk) => parts.SelectMany(part => part.Disks).First(context => context.Disk.Target == disk.Target).Stack;
 
-    private PlannedSnapshot Plan(VolumeSnapshot snapshot, DiskContext candidate)
+    private PlannedSnapshot Plan(VolumeSnapshot snapshot, DiskContext context)
     {
-        var disk = candidate.Disk;
-        var file = candidate.Stack.Find<FileSystemLayer>()?.File;
+        var disk = context.Disk;
+        var file = context.Stack.Find<FileSystemLayer>()?.File;
         var source = DiskSource.ForPath(file is null ? snapshot.At : snapshot.PathOf(file), disk.Format ?? "raw", isBlockDevice: file is null);
         return new PlannedSnapshot(
             disk,
             new SnapshotRecord(disk.Target, method.Name, source, snapshot.ToElement()),
             [snapshot.Name],
-            disk.Cache == "unsafe" ? $"disk '{disk.Target}' has cache='unsafe', which drops the guest's flushes, so what lies on the storage may be older than what the guest has flushed" : null);
+            disk.Cache == "unsafe"
+                ? $"disk '{disk.Target}' has cache='unsafe', which ignores the guest's flushes, so the snapshot may lack data that the guest has flushed"
+                : null);
     }
 }
+
+/// <summary>One volume's part in a set.</summary>
+/// <param name="Snapshot">Its snapshot.</param>
+/// <param name="Disks">The disks that it serves.</param>
+/// <param name="IsSlow">Whether taking it may last.</param>
+internal sealed record VolumePart(VolumeSnapshot Snapshot, IReadOnlyList<DiskContext> Disks, bool IsSlow);

@@ -1,9 +1,9 @@
 namespace VirtSnapshot.Methods.Volumes;
 
-/// <summary>Acts of tools that take one volume at a time.</summary>
+/// <summary>Runs tools that snapshot one volume at a time.</summary>
 internal static class VolumeActs
 {
-    /// <summary>Does it for all volumes at the same time, since the guest may be frozen; the first failure is thrown.</summary>
+    /// <summary>Runs the action for all volumes in parallel, because the guest may be frozen. The first failure is thrown.</summary>
     public static void AtOnce(IReadOnlyList<VolumeSnapshot> snapshots, Action<VolumeSnapshot> act)
     {
         if (snapshots is [var only])

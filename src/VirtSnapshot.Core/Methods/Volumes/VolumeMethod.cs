@@ -5,23 +5,23 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Volumes;
 
 /// <summary>
-/// A method that snapshots the volume under a disk's image (or the disk's own device) and leaves the domain as it is. This class does what is the same for all:
-/// which images lie inside, one snapshot for all disks of a volume, records, removal and recovery by deletion, restoring images by copying. A derived class
-/// does what its storage needs.
+/// A method that snapshots the volume under a disk's image (or the disk's own device) and does not change the domain. This class does what all of them share:
+/// it finds the images inside, takes one snapshot for all disks of a volume, writes records, removes and recovers by deletion, and restores images by copying.
+/// A derived class adds the commands of its storage.
 /// </summary>
-/// <remarks>Everything that makes or deletes may be repeated: after a run that was killed it is not known how far it came.</remarks>
+/// <remarks>Each step that creates or deletes can be repeated: after a crash it is unknown how far the run came.</remarks>
 internal abstract class VolumeMethod : SnapshotMethod
 {
-    /// <summary>Which volume it would snapshot. Changes nothing, and asks the host nothing: all is in the stack.</summary>
+    /// <summary>Which volume it would snapshot. Changes nothing and does not query the host: the stack has all that is needed.</summary>
     public abstract VolumeFit FindVolume(StorageStack stack);
 
-    /// <summary>Whether taking it may take so long that the guest should not wait for it.</summary>
+    /// <summary>Whether taking it may last longer than the guest should be frozen.</summary>
     public virtual bool IsSlow(VolumeRequest request) => false;
 
-    /// <summary>Decides on names, and refuses what cannot work: a name that is taken, no space. Changes nothing.</summary>
+    /// <summary>Chooses names, and refuses what cannot work: a name that is taken, no space. Changes nothing.</summary>
     public abstract VolumeSnapshot PlanVolume(VolumeRequest request);
 
-    /// <summary>Everything that can be done ahead: making folders, flushing. The guest goes on meanwhile.</summary>
+    /// <summary>Everything that can be done ahead: creating folders, flushing. The guest keeps running.</summary>
     public virtual void Prepare(IHost host, VolumeSnapshot snapshot)
     {
     }
@@ -29,53 +29,53 @@ internal abstract class VolumeMethod : SnapshotMethod
     /// <summary>The atomic act alone, for all volumes of a set, in as few steps as the tool allows: the guest may be frozen.</summary>
     public abstract void Take(IHost host, IReadOnlyList<VolumeSnapshot> snapshots);
 
-    /// <summary>Makes the content readable at <see cref="VolumeSnapshot.At"/>, read-only, and proves that it exists.</summary>
+    /// <summary>Makes the content readable at <see cref="VolumeSnapshot.At"/>, read-only, and verifies that it exists.</summary>
     public abstract void Expose(IHost host, VolumeSnapshot snapshot);
 
-    /// <summary>Why so much cannot be copied out of a snapshot into its own volume; null where it can. As the end of a sentence about the disk.</summary>
-    public virtual string? WhyNoRoomFor(IHost host, VolumeSnapshot snapshot, ulong bytes) => null;
+    /// <summary>Why that many bytes cannot be copied from a snapshot into its volume, as the end of a sentence about the disk; null where they can.</summary>
+    public virtual string? WhyNoSpaceFor(IHost host, VolumeSnapshot snapshot, ulong bytes) => null;
 
     /// <summary>
-    /// Why a record's names, tags and places are not those that this method gives to a snapshot of that set, as the end of a sentence; null where they are.
-    /// Records can be forged, and what they name is deleted by <see cref="Delete"/>, read, and restored.
+    /// Why a record's names, tags and paths are not those that this method gives to a snapshot of that set, as the end of a sentence; null where they are.
+    /// Records can be forged, and the objects that they name are deleted by <see cref="Delete"/>, read, and restored.
     /// </summary>
     public abstract string? WhyNotOurs(IHost host, VolumeSnapshot snapshot, SetIdentity set);
 
-    /// <summary>The device that a volume without a root is; null where it is a file.</summary>
+    /// <summary>The device node of a volume without a root; null where the volume is a file.</summary>
     public virtual string? DeviceOf(Volume volume) => null;
 
-    /// <summary>Whether it exists, can be read and is intact.</summary>
+    /// <summary>Whether the snapshot exists, can be read and is intact.</summary>
     public abstract SnapshotState Check(IHost host, VolumeSnapshot snapshot);
 
-    /// <summary>How much of its COW space is used, in percent; null where nothing but the disk limits it. Asked of what is available.</summary>
+    /// <summary>COW space usage in percent; null where only the pool's size limits it. Called for available snapshots.</summary>
     public virtual double? ReadUsage(IHost host, VolumeSnapshot snapshot) => null;
 
     /// <summary>
-    /// What else than an open file prevents deleting it, as the end of a sentence; null where nothing does. Asked before anything is changed, so that the
-    /// record stays where the snapshot could not be deleted anyway. Changes nothing.
+    /// What prevents deletion besides open files, as the end of a sentence; null where nothing does. Called before anything is changed, so that the
+    /// record is kept where the snapshot cannot be deleted. Changes nothing.
     /// </summary>
     public virtual string? WhyInUse(IHost host, VolumeSnapshot snapshot) => null;
 
-    /// <summary>Undoes what <see cref="Prepare"/>, <see cref="Take"/> and <see cref="Expose(IHost, VolumeSnapshot)"/> have made, as far as they came.</summary>
-    /// <returns>Whether there was anything.</returns>
+    /// <summary>Deletes what <see cref="Prepare"/>, <see cref="Take"/> and <see cref="Expose(IHost, VolumeSnapshot)"/> have made.</summary>
+    /// <returns>Whether there was anything to delete.</returns>
     /// <exception cref="VirtSnapshotException">
-    /// It is in use (<c>SourceInUse</c>), not ours (<c>SnapshotNotOurs</c>), or could not be deleted. It stays then.
+    /// It is in use (<c>SourceInUse</c>), not ours (<c>SnapshotNotOurs</c>), or could not be deleted; it is kept.
     /// </exception>
     public abstract bool Delete(IHost host, VolumeSnapshot snapshot);
 
-    /// <summary>Whether anything of it exists. Changes nothing.</summary>
+    /// <summary>Whether any part of it exists. Changes nothing.</summary>
     public abstract bool Exists(IHost host, VolumeSnapshot snapshot);
 
-    /// <summary>Plans to restore a disk that is the volume itself. Images in a volume are restored by <see cref="FileRestoration"/>, whatever the method.</summary>
+    /// <summary>Plans the restore of a disk that is itself the volume. <see cref="FileRestoration"/> restores images in a volume, for all methods.</summary>
     /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
     public virtual DeviceRestoration PlanDeviceRestoration(RestoreRequest request, SnapshotRecord record) => throw new VirtSnapshotException(
         FailureKind.NotImplemented,
         "RestoreNotSupported",
         request.Domain.FindDisk(record.Target),
-        $"Disk '{record.Target}' of domain '{request.Domain.Name}' is a device, and method '{Name}' cannot restore those. Nothing was touched. "
-        + $"Copy '{record.Source}' back by hand while the domain is shut off.");
+        $"Disk '{record.Target}' of domain '{request.Domain.Name}' is a device, and method '{Name}' cannot restore devices. Nothing was touched. "
+        + $"Copy '{record.Source}' to the device while the domain is shut off.");
 
-    /// <summary>Continues such a restoration.</summary>
+    /// <summary>Continues such a restoration after a crash.</summary>
     public virtual DeviceRestoration ResumeDeviceRestoration(MethodRequest request, RestoreRecord disk) =>
         throw new FormatException($"Method '{Name}' restores no devices.");
 
@@ -84,7 +84,7 @@ internal abstract class VolumeMethod : SnapshotMethod
         var stack = disk.Stack;
         if (stack.MissingSource is { } missing)
         {
-            return MethodFit.Impossible($"there is nothing at '{missing}' on the host");
+            return MethodFit.Impossible($"'{missing}' does not exist on the host");
         }
 
         var fit = FindVolume(stack);
@@ -114,8 +114,9 @@ internal abstract class VolumeMethod : SnapshotMethod
                         FailureKind.InvalidOperation,
                         "MethodsDiffer",
                         other.Disk,
-                        $"Disks '{disks[0].Disk.Target}' and '{other.Disk.Target}' of domain '{request.Domain.Name}' lie in one volume, '{part.Key.Name}', of which one snapshot serves both, but their "
-                        + "<diskSnapshot> elements differ. Nothing was touched. Make them the same with Set-DiskSnapshotMethod, or give -Method.");
+                        $"Disks '{disks[0].Disk.Target}' and '{other.Disk.Target}' of domain '{request.Domain.Name}' share the snapshot of volume "
+                        + $"'{part.Key.Name}', but their <diskSnapshot> elements differ. Nothing was touched. "
+                        + "Make them equal with Set-DiskSnapshotMethod, or give -Method.");
                 }
 
                 foreach (var disk in disks)
@@ -130,9 +131,17 @@ internal abstract class VolumeMethod : SnapshotMethod
                     }
                 }
 
-                var volumeOrder = new VolumeRequest(
-                    request.Host, request.Domain, part.Key, request.Set.Group, number == 0 ? label : $"{label}-{number}", settings, [.. disks.Select(disk => disk.Disk)], disks[0].Stack, request.Warn);
-                return new VolumePart(PlanVolume(volumeOrder), disks, IsSlow(volumeOrder));
+                var volumeRequest = new VolumeRequest(
+                    request.Host,
+                    request.Domain,
+                    part.Key,
+                    request.Set.Group,
+                    number == 0 ? label : $"{label}-{number}",
+                    settings,
+                    [.. disks.Select(disk => disk.Disk)],
+                    disks[0].Stack,
+                    request.Warn);
+                return new VolumePart(PlanVolume(volumeRequest), disks, IsSlow(volumeRequest));
             })
             .ToList();
         return new VolumeAct(request.Host, this, parts);
@@ -141,7 +150,10 @@ internal abstract class VolumeMethod : SnapshotMethod
     public sealed override IRemoval PlanRemoval(RemovalRequest request)
     {
         var check = new VolumeRemovalCheck(this, request);
-        return new DeletingRemoval(request.Disks, check.Refuse, (now, record) => _ = check.IsDeletable(record) && Delete(now.Host, VolumeSnapshot.Read(record)));
+        return new DeletingRemoval(
+            request.Disks,
+            check.Refuse,
+            (now, record) => _ = check.IsDeletable(record) && Delete(now.Host, VolumeSnapshot.Read(record)));
     }
 
     public sealed override SnapshotRecord Verify(MethodRequest request, SnapshotRecord record, DiskSource? image)
@@ -154,7 +166,7 @@ internal abstract class VolumeMethod : SnapshotMethod
 
         if (image is null)
         {
-            // The snapshot is ours, and may hold others' images as well: which of them was the disk's, only the disk tells.
+            // The snapshot is ours, but may hold images of other disks as well. Only the disk's XML says which image is the disk's.
             return record with { Source = DiskSource.None };
         }
 
@@ -186,7 +198,7 @@ internal abstract class VolumeMethod : SnapshotMethod
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or VirtSnapshotException { ErrorId: not "HostUnreachable" })
         {
-            // A list of all snapshots must not fail because the tools for one of them are missing, or must not be used.
+            // A list of all snapshots must not fail because the tools for one of them are missing or may not be run.
             return new Inspection(SnapshotState.Unverified);
         }
     }
@@ -194,8 +206,8 @@ internal abstract class VolumeMethod : SnapshotMethod
     public sealed override void Expose(MethodRequest request, SnapshotRecord record) => Expose(request.Host, VolumeSnapshot.Read(record));
 
     /// <summary>
-    /// A snapshot that is not recorded is deleted, however far it came: it has changed nothing in the domain, and whether the guest was still frozen when it was
-    /// taken is not known any more.
+    /// A snapshot that is not recorded is deleted: it has changed nothing in the domain, and it is unknown whether the guest was still frozen when it was
+    /// taken.
     /// </summary>
     public sealed override IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled)
     {
@@ -235,14 +247,14 @@ internal abstract class VolumeMethod : SnapshotMethod
         }
 
         throw request.Host.Stat(original, followLink: true) is not null && request.Host.Stat(record.Image, followLink: true) is not null
-            ? record.ToForeign(request.Domain, $"the snapshot '{snapshot.Name}' holds '{original}', and not '{record.Image}'")
+            ? record.ToForeign(request.Domain, $"the snapshot '{snapshot.Name}' holds '{original}', not '{record.Image}'")
             : new VirtSnapshotException(
                 FailureKind.ObjectNotFound,
                 "SourceMissing",
                 request.Domain,
-                $"Whether the snapshot '{snapshot.Name}' is of disk '{record.Target}' of domain '{request.Domain.Name}' cannot be told, since "
-                + $"'{original}' or '{record.Image}' is not there. Nothing was touched. "
-                + "Make them visible again (mount the file system, activate the volume), and try again.");
+                $"It is unknown whether '{snapshot.Name}' is a snapshot of disk '{record.Target}' of domain '{request.Domain.Name}', because "
+                + $"'{original}' or '{record.Image}' does not exist. Nothing was touched. "
+                + "Mount the file system or activate the volume, then try again.");
     }
 
     private static bool IsDevice(SnapshotRecord record) => record.Source.Type == DiskSourceType.Block;
@@ -260,4 +272,13 @@ internal abstract class VolumeMethod : SnapshotMethod
             return null;
         }
     }
+}
+
+/// <summary>The volume that a method would snapshot for a disk, or why there is none.</summary>
+/// <param name="Volume">The volume; null where there is none.</param>
+/// <param name="Rank">How well the method suits the disk.</param>
+/// <param name="Reason">Why, as the end of a sentence about the disk.</param>
+internal sealed record VolumeFit(Volume? Volume, MethodRank Rank, string Reason)
+{
+    public static VolumeFit Impossible(string reason) => new(null, MethodRank.Impossible, reason);
 }

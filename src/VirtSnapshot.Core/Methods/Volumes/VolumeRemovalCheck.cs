@@ -2,7 +2,7 @@ using VirtSnapshot.Hosts;
 
 namespace VirtSnapshot.Methods.Volumes;
 
-/// <summary>Which snapshots of volumes can be removed: a snapshot is deleted with the last disk that it serves, and while nothing uses it.</summary>
+/// <summary>Which snapshots of volumes can be removed: a snapshot is deleted with the last disk in it, and only while nothing uses it.</summary>
 internal sealed class VolumeRemovalCheck
 {
     private readonly VolumeMethod method;
@@ -27,7 +27,7 @@ internal sealed class VolumeRemovalCheck
         var isKept = kept.Contains(NameOf(record));
         if (FindReader(record, isKept) is { } reader)
         {
-            throw InUse(record, $"it is being read: {reader}");
+            throw InUse(record, $"it is in use by {reader}");
         }
 
         if (!isKept && use.Value.FindDisk(VolumeSnapshot.Read(record).At) is { } disk)
@@ -36,7 +36,8 @@ internal sealed class VolumeRemovalCheck
                 FailureKind.ResourceBusy,
                 "SourceShared",
                 request.Domain,
-                $"{Describe(record)} cannot be removed while {disk} stands on it. Nothing was touched. Give that disk an image of its own, and try again.");
+                $"{Describe(record)} cannot be removed while {disk} uses it as backing image. Nothing was touched. "
+                + "Give that disk an image of its own, then try again.");
         }
 
         if (!isKept && method.WhyInUse(request.Host, VolumeSnapshot.Read(record)) is { } why)
@@ -47,18 +48,18 @@ internal sealed class VolumeRemovalCheck
         accepted.Add(record);
     }
 
-    /// <summary>Whether no other disk needs it, also when a run that was killed took one of them out of the catalog before it deleted anything.</summary>
+    /// <summary>Whether no other disk needs it, also after a crash between the removal of another disk's record and the deletion.</summary>
     public bool IsDeletable(SnapshotRecord record) => !NamesBut(accepted).Contains(NameOf(record));
 
     private static string NameOf(SnapshotRecord record) => VolumeSnapshot.Read(record).Name;
 
-    /// <summary>The snapshots that disks still need when some of them are removed.</summary>
+    /// <summary>The snapshots that disks still need after these records are removed.</summary>
     private HashSet<string> NamesBut(IReadOnlyList<SnapshotRecord> removed) => request.Recorded
         .Where(record => record.Method == method.Name && !removed.Any(other => other.Target == record.Target && NameOf(other) == NameOf(record)))
         .Select(NameOf)
         .ToHashSet(StringComparer.Ordinal);
 
-    /// <summary>A snapshot that is deleted takes along all that is in it: the disk's backing image, and files that no disk uses.</summary>
+    /// <summary>Deleting a snapshot deletes all of its content: backing images, and files that no disk uses.</summary>
     private FileUser? FindReader(SnapshotRecord record, bool isKept) =>
         (record.Source.Path is { } path ? open.Value.FindUsers(path) : [])
         .Concat(isKept ? [] : open.Value.FindUsersWithin(VolumeSnapshot.Read(record).At))
@@ -68,7 +69,7 @@ internal sealed class VolumeRemovalCheck
         FailureKind.ResourceBusy,
         "SourceInUse",
         request.Domain,
-        $"{Describe(record)} cannot be removed: {why}. Nothing was touched. Wait until that has ended, and try again.");
+        $"{Describe(record)} cannot be removed: {why}. Nothing was touched. Wait until that has ended, then try again.");
 
     private string Describe(SnapshotRecord record) => $"The snapshot '{NameOf(record)}' of disk '{record.Target}' of domain '{request.Domain.Name}'";
 }

@@ -4,16 +4,16 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Volumes;
 
-/// <summary>What a driver is asked to snapshot.</summary>
-/// <param name="Host">Where the volume is.</param>
+/// <summary>A request to snapshot one volume.</summary>
+/// <param name="Host">The host of the volume.</param>
 /// <param name="Domain">The domain.</param>
 /// <param name="Volume">The volume.</param>
-/// <param name="Group">The set's identity: what is made is marked with it, where the tool allows that, and so proven ours later.</param>
-/// <param name="Label">A name for the snapshot that is unique and fit for every tool: letters, digits, <c>-</c>, <c>_</c> and <c>.</c>, at most 100 of them.</param>
-/// <param name="Method">The <c>&lt;diskSnapshot&gt;</c> element: of several disks in the volume, all have the same.</param>
-/// <param name="Disks">The disks whose images lie in the volume.</param>
-/// <param name="Stack">The layers under the first of them.</param>
-/// <param name="Warn">Says what the user should know although it is no reason to refuse.</param>
+/// <param name="Group">The set's identity: where the tool supports tags, the snapshot is tagged with it, which proves later that it is ours.</param>
+/// <param name="Label">A unique name for the snapshot, valid in every tool: at most 100 letters, digits, <c>-</c>, <c>_</c> and <c>.</c>.</param>
+/// <param name="Method">The <c>&lt;diskSnapshot&gt;</c> element, equal for all disks in the volume.</param>
+/// <param name="Disks">The disks whose images are in the volume.</param>
+/// <param name="Stack">The storage stack of the first of them.</param>
+/// <param name="Warn">Reports a warning to the user.</param>
 internal sealed record VolumeRequest(
     IHost Host,
     VmDomain Domain,

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace VirtSnapshot.Methods.Volumes;
 
-/// <summary>Room in a file system whose images go on being written to while a snapshot in it holds on to the old blocks.</summary>
+/// <summary>Free space in a file system where a snapshot keeps the old blocks of images that the guest continues to write to.</summary>
 internal static class VolumeSpace
 {
     private const long LeastFreeBytes = 16L << 20;
@@ -18,14 +18,15 @@ internal static class VolumeSpace
                 FailureKind.QuotaExceeded,
                 "NoSpace",
                 request.Disks[0],
-                $"The file system of '{folder}' has {Mebibytes(free)} MiB left, too little for a snapshot beside which the guest of domain '{request.Domain.Name}' goes on writing. "
-                + "Nothing was touched. Make room.");
+                $"The file system of '{folder}' has only {Mebibytes(free)} MiB free, too little for a snapshot while the guest of domain "
+                + $"'{request.Domain.Name}' writes. Nothing was touched. Free space in it.");
         }
 
         if (free < Math.Min(ComfortableFreeBytes, request.Disks.Sum(SizeOf)))
         {
-            request.Warn($"The file system of '{folder}' has only {Mebibytes(free)} MiB left, and what the guest of domain '{request.Domain.Name}' overwrites takes new room while the snapshot is there. "
-                + "If the file system is full, the guest is paused: remove the snapshot soon.");
+            request.Warn($"The file system of '{folder}' has only {Mebibytes(free)} MiB free, and each block that the guest of domain "
+                + $"'{request.Domain.Name}' overwrites needs new space while the snapshot exists. "
+                + "If the file system becomes full, the guest is paused: remove the snapshot soon.");
         }
 
         long SizeOf(Domains.VmDisk disk) => disk.Source.Path is { } path ? (long)(request.Host.Stat(path, followLink: true)?.Size ?? 0) : 0;

@@ -5,32 +5,37 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Zfs;
 
-/// <summary>Method <c>zfs</c>: snapshots of datasets, for images that are files, and of ZFS volumes (zvols), for disks that are one.</summary>
+/// <summary>Method <c>zfs</c>: snapshots of datasets, for images that are files, and of ZFS volumes (zvols), for disks that are zvols.</summary>
 /// <remarks>
-/// <para>What it rests on, from the manual pages of OpenZFS and its source, tried with 2.1.11:</para>
+/// <para>Facts (the manual pages and source of OpenZFS, and tests with 2.1.11):</para>
 /// <list type="bullet">
-/// <item>A snapshot holds every write that returned before it, whether or not it was flushed. All datasets and zvols of one pool that one <c>zfs snapshot a@x b@x</c>
-/// names are of one and the same moment: they are made in one transaction group, or none is. Two pools are two moments.</item>
-/// <item>A snapshot waits for that transaction group to be written, so it lasts as long as there is dirty data: <c>zpool sync</c> before the freeze shortens the freeze.</item>
-/// <item>Files are read at <c>MOUNTPOINT/.zfs/snapshot/NAME</c>, which works with <c>snapdir=hidden</c> as well. The kernel mounts it when it is first entered, unmounts it after
-/// 300 s without use, and when the snapshot is destroyed. Through a bind mount it cannot be entered ("Too many levels of symbolic links"). A domain that was started while it
-/// was mounted has it in a mount namespace of its own: where the host's mounts are not shared (they are, under systemd) the snapshot is busy until that domain stops. A nested
-/// dataset has snapshots of its own, so it is empty in there.</item>
-/// <item>A zvol's snapshot has a device only while the zvol has <c>snapdev=visible</c>. That is the user's property, of all snapshots of his zvol at once, so it is not changed: a
-/// clone is made beside the zvol. It takes no room, holds its snapshot, and is <c>readonly=on</c>, so the kernel refuses writes; with <c>volmode=dev</c> nobody looks
-/// for partitions in what is the guest's; <c>com.sun:auto-snapshot=false</c> asks the usual tools to make no snapshots of it. udev names its node, with <c>+</c> for blanks.</item>
-/// <item>A hold makes <c>zfs destroy</c> fail with "dataset is busy", whoever tries, until it is released; so do a clone, an open file and a running <c>zfs send</c>.</item>
-/// <item>A zvol with a <c>refreservation</c> (any that is not sparse) can only be snapshotted while all that it holds would fit into the free space of the pool a second time.</item>
-/// <item>A pool whose devices are gone is suspended: what is under way then, a <c>zpool sync</c> say, waits for ever. So that is looked at before anything else.</item>
-/// <item>Names are at most 255 bytes with the snapshot's; letters, digits and <c>-_.:</c> and the blank may be in them. <c>%</c> and <c>,</c> in the argument of <c>zfs destroy</c> mean
-/// several snapshots; they are in none of our names.</item>
+/// <item>A snapshot holds every write that returned before it, flushed or not. All datasets and zvols of one pool in one command
+/// <c>zfs snapshot a@x b@x</c> are snapshotted atomically, in one transaction group. Two pools are not.</item>
+/// <item>A snapshot waits until that transaction group is written, so it takes longer with more dirty data: <c>zpool sync</c> before the freeze shortens
+/// the freeze.</item>
+/// <item>Files are read at <c>MOUNTPOINT/.zfs/snapshot/NAME</c>, also with <c>snapdir=hidden</c>. The kernel mounts it on first access, and unmounts it
+/// after 300 s without use and when the snapshot is destroyed. It cannot be accessed through a bind mount ("Too many levels of symbolic links"). A domain
+/// started while it is mounted has it in its own mount namespace: where the host's mounts are not shared (under systemd they are), the snapshot is busy
+/// until that domain stops. A nested dataset has its own snapshots, so it is empty there.</item>
+/// <item>A zvol's snapshot has a device only while the zvol has <c>snapdev=visible</c>. That is the user's property, and applies to all snapshots of the
+/// zvol, so it is not changed: a clone is made beside the zvol. It uses no space, keeps its snapshot, and is <c>readonly=on</c>, so the kernel rejects
+/// writes; <c>volmode=dev</c> prevents a scan for partitions in the guest's data; <c>com.sun:auto-snapshot=false</c> excludes it from automatic snapshots.
+/// udev names its node, with <c>+</c> for blanks.</item>
+/// <item>A hold makes every <c>zfs destroy</c> fail with "dataset is busy" until it is released; so do a clone, an open file and a running
+/// <c>zfs send</c>.</item>
+/// <item>A zvol with a <c>refreservation</c> (any that is not sparse) can be snapshotted only while the pool has free space for all of its data a second
+/// time.</item>
+/// <item>A pool whose devices are missing is suspended, and commands such as <c>zpool sync</c> block for ever. So its health is checked first.</item>
+/// <item>Names have at most 255 bytes, including the snapshot's part; letters, digits, <c>-_.:</c> and blanks are valid. <c>%</c> and <c>,</c> in the
+/// argument of <c>zfs destroy</c> denote several snapshots; our names have neither.</item>
 /// </list>
-/// <para>Ours is what carries the set's identity in the property <c>virtsnapshot:set</c>, set in the same act as the snapshot, and set on it, not inherited.</para>
+/// <para>A snapshot is ours if it has the set's identity in the property <c>virtsnapshot:set</c>, set locally, not inherited, by the command that took
+/// it.</para>
 /// </remarks>
 internal sealed class ZfsMethod : VolumeMethod
 {
-    // Below this the guest would soon stop for want of room: from now on all that it writes over is kept.
-    private const long LeastRoom = 16 << 20;
+    // With less, the guest would soon be paused by a full pool: the old version of each overwritten block is kept.
+    private const long LeastFreeBytes = 16 << 20;
     private static readonly TimeSpan NodePatience = TimeSpan.FromSeconds(30);
 
     public override string Name => "zfs";
@@ -43,14 +48,18 @@ internal sealed class ZfsMethod : VolumeMethod
         var fit = stack.Layers.FirstOrDefault(layer => layer is not ImageLayer) switch
         {
             FileSystemLayer { Type: "zfs", Root: "/" } files when ZfsName.IsDataset(files.Source) =>
-                new VolumeFit(new Volume(files.Source, files.MountPoint), MethodRank.Default, $"it is a raw image in dataset '{files.Source}', which ZFS snapshots at once"),
+                new VolumeFit(
+                    new Volume(files.Source, files.MountPoint),
+                    MethodRank.Default,
+                    $"it is a raw image in dataset '{files.Source}', which ZFS snapshots at once"),
             FileSystemLayer { Type: "zfs" } files => VolumeFit.Impossible($"'{files.Source}', mounted at '{files.MountPoint}', is not a whole dataset"),
-            FileSystemLayer files => VolumeFit.Impossible($"it lies in a file system of type {files.Type}, not in a ZFS dataset"),
-            ZvolLayer zvol when ZfsName.IsDataset(zvol.Dataset) => new VolumeFit(new Volume(zvol.Dataset, null), MethodRank.Default, $"it is the ZFS volume '{zvol.Dataset}'"),
-            _ => VolumeFit.Impossible("it lies neither in a ZFS dataset nor on a ZFS volume"),
+            FileSystemLayer files => VolumeFit.Impossible($"it is in a file system of type {files.Type}, not in a ZFS dataset"),
+            ZvolLayer zvol when ZfsName.IsDataset(zvol.Dataset) =>
+                new VolumeFit(new Volume(zvol.Dataset, null), MethodRank.Default, $"it is the ZFS volume '{zvol.Dataset}'"),
+            _ => VolumeFit.Impossible("it is neither in a ZFS dataset nor on a ZFS volume"),
         };
         return fit.Rank == MethodRank.Default && image is { Format: not "raw" }
-            ? fit with { Rank = MethodRank.Possible, Reason = $"its {image.Format} image lies in '{fit.Volume!.Name}', which ZFS snapshots at once" }
+            ? fit with { Rank = MethodRank.Possible, Reason = $"its {image.Format} image is in '{fit.Volume!.Name}', which ZFS snapshots at once" }
             : fit;
     }
 
@@ -61,10 +70,14 @@ internal sealed class ZfsMethod : VolumeMethod
         zfs.RequirePool(ZfsName.PoolOf(volume.Name), isWritten: true);
         var facts = zfs.Find(volume.Name, "available", "usedbydataset", "refreservation", "usedbyrefreservation", "mountpoint")
             ?? throw Refuse(FailureKind.ObjectNotFound, "SourceMissing", $"there is no dataset '{volume.Name}'. Nothing was touched");
-        var planned = ZfsSnapshot.Plan(volume, request.Label, request.Group, volume.Root is null ? null : MountOf(request.Host, volume.Root, facts["mountpoint"].Value));
+        var mountPoint = volume.Root is null ? null : MountOf(request.Host, volume.Root, facts["mountpoint"].Value);
+        var planned = ZfsSnapshot.Plan(volume, request.Label, request.Group, mountPoint);
         if (planned.Names.FirstOrDefault(name => name.Length > ZfsName.Longest) is { } tooLong)
         {
-            throw Refuse(FailureKind.InvalidArgument, "InvalidSnapshotName", $"'{tooLong}' would be longer than the {ZfsName.Longest} bytes that ZFS allows. Nothing was touched. Choose a shorter -Name");
+            throw Refuse(
+                FailureKind.InvalidArgument,
+                "InvalidSnapshotName",
+                $"the name '{tooLong}' is longer than the {ZfsName.Longest} bytes that ZFS allows. Nothing was touched. Choose a shorter -Name");
         }
 
         if (planned.Names.FirstOrDefault(name => zfs.Find(name, "type") is not null) is { } taken)
@@ -76,20 +89,23 @@ internal sealed class ZfsMethod : VolumeMethod
         {
             throw VolumeFailure.Unsuitable(
                 request,
-                $"the snapshots of dataset '{volume.Name}' cannot be seen, since there is no folder '{Path.GetDirectoryName(planned.At)}'; if 'zfs get snapdir' says 'disabled', set it to 'hidden'");
+                $"the snapshots of dataset '{volume.Name}' are not accessible, because there is no folder '{Path.GetDirectoryName(planned.At)}'; "
+                + "if 'zfs get snapdir' prints 'disabled', set it to 'hidden'");
         }
 
-        long Bytes(string property) => long.TryParse(facts[property].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) ? bytes : 0;
+        long Bytes(string property) =>
+            long.TryParse(facts[property].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) ? bytes : 0;
         var free = Bytes("available") - Bytes("usedbyrefreservation");
-        var needed = Math.Max(LeastRoom, Math.Min(Bytes("usedbydataset"), Bytes("refreservation")));
+        var needed = Math.Max(LeastFreeBytes, Math.Min(Bytes("usedbydataset"), Bytes("refreservation")));
         return free >= needed
             ? planned.ToSnapshot()
             : throw Refuse(
                 FailureKind.QuotaExceeded,
                 "NoSpace",
                 $"'{volume.Name}' has {free >> 20} MiB free, and a snapshot of it needs {needed >> 20} MiB"
-                + $"{(needed > LeastRoom ? ": what it holds, and has reserved, a second time" : "")}. Nothing was touched. "
-                + $"Make room in the pool or its quotas{(needed > LeastRoom ? $", or give up its reservation with 'zfs set refreservation=none {volume.Name}'" : "")}");
+                + $"{(needed > LeastFreeBytes ? ": its data and its reservation a second time" : "")}. Nothing was touched. "
+                + "Free space in the pool or raise its quotas"
+                + $"{(needed > LeastFreeBytes ? $", or remove the reservation with 'zfs set refreservation=none {volume.Name}'" : "")}");
 
         VirtSnapshotException Refuse(FailureKind kind, string errorId, string why) => new(
             kind, errorId, target, $"Disk '{target.Target}' of domain '{request.Domain.Name}' cannot be snapshotted by method '{Name}': {why}.");
@@ -100,7 +116,7 @@ internal sealed class ZfsMethod : VolumeMethod
         var zfs = new ZfsPrograms(host);
         if (snapshot.Volume.Root is null)
         {
-            // What was written through the page cache of its device, ZFS does not know yet.
+            // Writes through the page cache of its device have not reached ZFS yet.
             zfs.Do("sync", ["-d", ZfsName.NodeOf(snapshot.Volume.Name)], snapshot.Name);
         }
 
@@ -112,7 +128,8 @@ internal sealed class ZfsMethod : VolumeMethod
         var zfs = new ZfsPrograms(host);
         foreach (var pool in snapshots.Select(ZfsSnapshot.Read).GroupBy(snapshot => (ZfsName.PoolOf(snapshot.Name), snapshot.Set)))
         {
-            zfs.Do("zfs", ["snapshot", "-o", $"{ZfsSnapshot.Mark}={pool.Key.Set}", .. pool.Select(snapshot => snapshot.Name)], string.Join(", ", pool.Select(snapshot => snapshot.Name)));
+            var names = pool.Select(snapshot => snapshot.Name).ToList();
+            zfs.Do("zfs", ["snapshot", "-o", $"{ZfsSnapshot.Mark}={pool.Key.Set}", .. names], string.Join(", ", names));
         }
     }
 
@@ -129,17 +146,25 @@ internal sealed class ZfsMethod : VolumeMethod
         {
             zfs.Do(
                 "zfs",
-                ["clone", "-o", "readonly=on", "-o", "volmode=dev", "-o", "com.sun:auto-snapshot=false", "-o", $"{ZfsSnapshot.Mark}={planned.Set}", planned.Name, planned.CloneName],
+                [
+                    "clone", "-o", "readonly=on", "-o", "volmode=dev", "-o", "com.sun:auto-snapshot=false", "-o", $"{ZfsSnapshot.Mark}={planned.Set}",
+                    planned.Name, planned.CloneName,
+                ],
                 planned.CloneName);
         }
-        catch (VirtSnapshotException e) when (e.ErrorId == "SnapshotExists" && zfs.Find(planned.CloneName, ZfsSnapshot.Mark, "origin") is { } clone && planned.IsOurClone(clone))
+        catch (VirtSnapshotException e) when (e.ErrorId == "SnapshotExists"
+            && zfs.Find(planned.CloneName, ZfsSnapshot.Mark, "origin") is { } clone && planned.IsOurClone(clone))
         {
-            // Made before.
+            // An earlier run has made it.
         }
 
         if (!IsReadOnly(host, planned))
         {
-            throw new VirtSnapshotException(FailureKind.InvalidResult, "SnapshotNotTaken", snapshot.At, $"The device '{snapshot.At}' of snapshot '{planned.Name}' can be written to.");
+            throw new VirtSnapshotException(
+                FailureKind.InvalidResult,
+                "SnapshotNotTaken",
+                snapshot.At,
+                $"The device '{snapshot.At}' of snapshot '{planned.Name}' is writable.");
         }
     }
 
@@ -191,20 +216,22 @@ internal sealed class ZfsMethod : VolumeMethod
 
     public override DeviceRestoration ResumeDeviceRestoration(MethodRequest request, RestoreRecord disk) => new ZvolRollback(request, disk);
 
-    /// <summary>A bind mount shows the folder of the snapshots, but entering one of them there fails: only the dataset's own mount point will do.</summary>
+    /// <summary>A bind mount shows the folder of the snapshots, but access to a snapshot there fails: the dataset's own mount point is needed.</summary>
     private static string MountOf(IHost host, string root, string mountPoint) =>
-        mountPoint.StartsWith('/') && host.Stat(mountPoint) is { } own && host.Stat(root) is { } seen && own.IsSameFileAs(seen) ? mountPoint : root;
+        mountPoint.StartsWith('/') && host.Stat(mountPoint) is { } own && host.Stat(root) is { } other && own.IsSameFileAs(other)
+            ? mountPoint
+            : root;
 
-    /// <summary>The kernel makes the device, and udev its name, some time after the clone is there; and for a moment it can be gone again.</summary>
+    /// <summary>The kernel creates the device, and udev its link, some time after the clone; and the link can disappear for a moment.</summary>
     private static bool IsReadOnly(IHost host, ZfsSnapshot planned)
     {
         var giveUp = DateTime.UtcNow + NodePatience;
         while (true)
         {
-            var answer = host.RunAsRoot("blockdev", ["--getro", planned.At]);
-            if (answer.Succeeded)
+            var result = host.RunAsRoot("blockdev", ["--getro", planned.At]);
+            if (result.Succeeded)
             {
-                return answer.Output.Trim() == "1";
+                return result.Output.Trim() == "1";
             }
 
             if (DateTime.UtcNow > giveUp)
@@ -213,7 +240,8 @@ internal sealed class ZfsMethod : VolumeMethod
                     FailureKind.InvalidResult,
                     "SnapshotNotTaken",
                     planned.At,
-                    $"The snapshot '{planned.Name}' was taken, but after {NodePatience.TotalSeconds:0} s its device '{planned.At}' cannot be opened ({answer.ToolError}): does udev run, with the rules of ZFS?");
+                    $"The snapshot '{planned.Name}' was taken, but its device '{planned.At}' cannot be opened after {NodePatience.TotalSeconds:0} s "
+                    + $"({result.ToolError}). Check that udev runs, with the rules of ZFS.");
             }
 
             Thread.Sleep(50);

@@ -2,7 +2,7 @@ using VirtSnapshot.Hosts;
 
 namespace VirtSnapshot.Methods.Zfs;
 
-/// <summary>ZFS on a host, by its programs. What they print with -H is parted by tabs, since blanks may be in names.</summary>
+/// <summary>Runs the programs of ZFS on a host. With -H they separate fields by tabs, because names may have blanks.</summary>
 internal sealed class ZfsPrograms(IHost host)
 {
     private const string Tag = "virtsnapshot";
@@ -16,10 +16,13 @@ internal sealed class ZfsPrograms(IHost host)
             throw Unusable(result.ToolError);
         }
 
-        var facts = Lines(result.Output).Where(line => line.Length == 2).DistinctBy(line => line[0]).ToDictionary(line => line[0], line => line[1], StringComparer.Ordinal);
+        var facts = Lines(result.Output)
+            .Where(line => line.Length == 2)
+            .DistinctBy(line => line[0])
+            .ToDictionary(line => line[0], line => line[1], StringComparer.Ordinal);
         if (facts.GetValueOrDefault("health") is not ("ONLINE" or "DEGRADED"))
         {
-            throw Unusable($"it is {facts.GetValueOrDefault("health")}; see 'zpool status {pool}'");
+            throw Unusable($"its health is {facts.GetValueOrDefault("health")}; see 'zpool status {pool}'");
         }
 
         if (isWritten && facts.GetValueOrDefault("readonly") == "on")
@@ -28,10 +31,13 @@ internal sealed class ZfsPrograms(IHost host)
         }
 
         VirtSnapshotException Unusable(string why) => new(
-            FailureKind.ResourceUnavailable, "PoolUnusable", pool, $"The ZFS pool '{pool}' on host '{host.Name}' cannot be used: {why}. Mend that, and try again.");
+            FailureKind.ResourceUnavailable,
+            "PoolUnusable",
+            pool,
+            $"The ZFS pool '{pool}' on host '{host.Name}' cannot be used: {why}. Repair the pool, then try again.");
     }
 
-    /// <summary>The properties of a dataset, zvol or snapshot; null where there is none of that name.</summary>
+    /// <summary>The properties of a dataset, zvol or snapshot; null where it does not exist.</summary>
     /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c>, <c>PoolUnusable</c></exception>
     public IReadOnlyDictionary<string, ZfsValue>? Find(string name, params IReadOnlyList<string> properties)
     {
@@ -47,13 +53,16 @@ internal sealed class ZfsPrograms(IHost host)
             throw Unreadable(name, result.ToolError);
         }
 
-        var facts = Lines(result.Output).Where(line => line.Length == 3).DistinctBy(line => line[0]).ToDictionary(line => line[0], line => new ZfsValue(line[1], line[2]), StringComparer.Ordinal);
-        return properties.All(facts.ContainsKey) ? facts : throw Unreadable(name, $"'zfs get' did not say all of {string.Join(", ", properties)}");
+        var facts = Lines(result.Output)
+            .Where(line => line.Length == 3)
+            .DistinctBy(line => line[0])
+            .ToDictionary(line => line[0], line => new ZfsValue(line[1], line[2]), StringComparer.Ordinal);
+        return properties.All(facts.ContainsKey) ? facts : throw Unreadable(name, $"'zfs get' did not print all of {string.Join(", ", properties)}");
     }
 
-    /// <summary>Who holds a snapshot, besides us.</summary>
+    /// <summary>The tags of a snapshot's holds, without ours.</summary>
     /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c></exception>
-    public IReadOnlyList<string> FindOthersHolds(string snapshot)
+    public IReadOnlyList<string> FindForeignHolds(string snapshot)
     {
         var result = host.RunAsRoot("zfs", ["holds", "-H", snapshot]);
         return result.Succeeded
@@ -70,28 +79,29 @@ internal sealed class ZfsPrograms(IHost host)
         }
     }
 
-    /// <returns>Why it could not be, in the program's words; null when it is gone.</returns>
+    /// <returns>The program's stderr where it failed; null where the hold does not exist any more.</returns>
     public string? TryRelease(string snapshot)
     {
         var result = host.RunAsRoot("zfs", ["release", Tag, snapshot]);
         return result.Succeeded || IsMissing(result) || ToolError.IsHoldAsWanted(result.Errors) ? null : result.ToolError;
     }
 
-    /// <summary>Deletes that one, and nothing that hangs on it.</summary>
-    /// <returns>Why it is still there, in the program's words; null when it is gone.</returns>
+    /// <summary>Destroys it, and none of its dependents.</summary>
+    /// <returns>The program's stderr where it failed; null where it does not exist any more.</returns>
     public string? TryDestroy(string name)
     {
         var result = host.RunAsRoot("zfs", ["destroy", name]);
         return result.Succeeded || IsMissing(result) ? null : result.ToolError;
     }
 
-    /// <summary>Runs one of the programs that make a snapshot or show it.</summary>
+    /// <summary>Runs a program that makes a snapshot or makes it accessible.</summary>
     /// <exception cref="VirtSnapshotException"><c>SnapshotExists</c>, <c>NoSpace</c> or <c>SnapshotNotTaken</c>.</exception>
     public ProgramResult Do(string program, IReadOnlyList<string> arguments, string target) => Require(host.RunAsRoot(program, arguments), target);
 
     private static bool IsMissing(ProgramResult result) => !result.Succeeded && ToolError.IsNoDataset(result.Errors);
 
-    private static IEnumerable<string[]> Lines(string output) => output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t'));
+    private static IEnumerable<string[]> Lines(string output) =>
+        output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t'));
 
     private ProgramResult Require(ProgramResult result, string target)
     {
@@ -102,13 +112,22 @@ internal sealed class ZfsPrograms(IHost host)
 
         var (kind, id) = result.Errors switch
         {
-            var said when ToolError.IsNameTaken(said) => (FailureKind.ResourceExists, "SnapshotExists"),
-            var said when ToolError.IsNoSpace(said) => (FailureKind.QuotaExceeded, "NoSpace"),
+            var stderr when ToolError.IsNameTaken(stderr) => (FailureKind.ResourceExists, "SnapshotExists"),
+            var stderr when ToolError.IsNoSpace(stderr) => (FailureKind.QuotaExceeded, "NoSpace"),
             _ => (FailureKind.InvalidResult, "SnapshotNotTaken"),
         };
-        throw new VirtSnapshotException(kind, id, target, $"The snapshot '{target}' on host '{host.Name}' could not be taken: '{result.Program}' says: {result.ToolError}.");
+        throw new VirtSnapshotException(
+            kind, id, target, $"The snapshot '{target}' on host '{host.Name}' could not be taken: '{result.Program}' failed: {result.ToolError}.");
     }
 
-    private VirtSnapshotException Unreadable(string name, string why) =>
-        new(FailureKind.InvalidData, "StorageUnreadable", name, $"ZFS on host '{host.Name}' does not tell about '{name}': {why}. Mend that, and try again.");
+    private VirtSnapshotException Unreadable(string name, string why) => new(
+        FailureKind.InvalidData,
+        "StorageUnreadable",
+        name,
+        $"The properties of '{name}' cannot be read by ZFS on host '{host.Name}': {why}. Fix the cause, then try again.");
 }
+
+/// <summary>A property's value.</summary>
+/// <param name="Value">As <c>zfs get -p</c> prints it; <c>-</c> where there is none.</param>
+/// <param name="Source"><c>local</c>, <c>default</c>, <c>inherited from …</c>, <c>received</c>, <c>-</c>.</param>
+internal sealed record ZfsValue(string Value, string Source);

@@ -2,10 +2,10 @@ using VirtSnapshot.Hosts;
 
 namespace VirtSnapshot.Methods.Zfs;
 
-/// <summary>Deletes one snapshot: its clone, our hold, itself, each only where it is there and proven ours. May be repeated from wherever it ended.</summary>
+/// <summary>Deletes one snapshot: its clone, our hold, itself, each only if it exists and is ours. Can be repeated after any interruption.</summary>
 internal sealed class ZfsRemoval(IHost host, ZfsSnapshot snapshot)
 {
-    // udev looks into a device for a moment after somebody has closed it.
+    // udev opens a device for a moment after a writer has closed it.
     private const int Attempts = 20;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
@@ -34,9 +34,9 @@ internal sealed class ZfsRemoval(IHost host, ZfsSnapshot snapshot)
             return hasClone;
         }
 
-        if (zfs.TryRelease(snapshot.Name) is { } said)
+        if (zfs.TryRelease(snapshot.Name) is { } stderr)
         {
-            throw NotDeleted(snapshot.Name, said);
+            throw NotDeleted(snapshot.Name, stderr);
         }
 
         try
@@ -45,7 +45,7 @@ internal sealed class ZfsRemoval(IHost host, ZfsSnapshot snapshot)
         }
         catch (VirtSnapshotException)
         {
-            // It stays, and so nobody else is to delete it.
+            // It still exists: the hold protects it from deletion by others.
             zfs.Hold(snapshot.Name);
             throw;
         }
@@ -53,7 +53,7 @@ internal sealed class ZfsRemoval(IHost host, ZfsSnapshot snapshot)
         return true;
     }
 
-    /// <summary>A pool that is not there says of everything that it does not exist.</summary>
+    /// <summary>Where the pool is not imported, every dataset is reported as missing: hence the check of the pool.</summary>
     private IReadOnlyDictionary<string, ZfsValue>? FindSnapshot()
     {
         if (zfs.Find(snapshot.Name, ZfsSnapshot.Mark, "userrefs", "clones") is { } facts)
@@ -71,32 +71,33 @@ internal sealed class ZfsRemoval(IHost host, ZfsSnapshot snapshot)
 
     private string? WhyInUse(IReadOnlyDictionary<string, ZfsValue> facts)
     {
-        if (facts["userrefs"].Value != "0" && zfs.FindOthersHolds(snapshot.Name) is [_, ..] holds)
+        if (facts["userrefs"].Value != "0" && zfs.FindForeignHolds(snapshot.Name) is [_, ..] holds)
         {
-            return $"somebody else holds '{snapshot.Name}' with {string.Join(", ", holds.Select(tag => $"'{tag}'"))} ('zfs holds' tells more)";
+            return $"'{snapshot.Name}' has other holds: {string.Join(", ", holds.Select(tag => $"'{tag}'"))} ('zfs holds' shows them)";
         }
 
-        // A clone's name may hold a blank, but never a comma.
-        return facts["clones"].Value.Split(',').FirstOrDefault(name => name is not ("-" or "") && name != snapshot.CloneName) is { } clone ? $"'{clone}' is a clone of it" : null;
+        // A clone's name may have a blank, but never a comma.
+        var clones = facts["clones"].Value.Split(',');
+        return clones.FirstOrDefault(name => name is not ("-" or "") && name != snapshot.CloneName) is { } clone ? $"'{clone}' is a clone of it" : null;
     }
 
     private void Destroy(string name)
     {
-        for (var attempt = 1; zfs.TryDestroy(name) is { } said; attempt++)
+        for (var attempt = 1; zfs.TryDestroy(name) is { } stderr; attempt++)
         {
-            if (!ToolError.IsBusy(said))
+            if (!ToolError.IsBusy(stderr))
             {
-                throw ToolError.HasDependents(said) ? InUse(name, said) : NotDeleted(name, said);
+                throw ToolError.HasDependents(stderr) ? InUse(name, stderr) : NotDeleted(name, stderr);
             }
 
             if (attempt == Attempts)
             {
-                throw InUse(name, said);
+                throw InUse(name, stderr);
             }
 
             if (snapshot.CloneName is null && attempt == 1)
             {
-                // Usually that goes by itself, but one that was entered through a bind mount stays. Who reads in it, is not disturbed.
+                // Usually the kernel unmounts it, but not after an access through a bind mount. Open files make the unmount fail.
                 host.RunAsRoot("umount", ["--", snapshot.At]);
             }
 
@@ -105,15 +106,21 @@ internal sealed class ZfsRemoval(IHost host, ZfsSnapshot snapshot)
     }
 
     private VirtSnapshotException InUse(string name, string why) => new(
-        FailureKind.ResourceBusy, "SourceInUse", name, $"'{name}' on host '{host.Name}' cannot be deleted while somebody uses it: {why}. It stays. Let that end, and try again.");
+        FailureKind.ResourceBusy,
+        "SourceInUse",
+        name,
+        $"'{name}' on host '{host.Name}' cannot be deleted while it is in use: {why}. Wait until that has ended, then try again.");
 
-    private VirtSnapshotException NotDeleted(string name, string said) =>
-        new(FailureKind.InvalidResult, "SnapshotNotDeleted", name, $"'{name}' on host '{host.Name}' could not be deleted: {said}. Mend that, and run Repair-DiskSnapshot.");
+    private VirtSnapshotException NotDeleted(string name, string stderr) => new(
+        FailureKind.InvalidResult,
+        "SnapshotNotDeleted",
+        name,
+        $"'{name}' on host '{host.Name}' could not be deleted: {stderr}. Fix the cause, then run Repair-DiskSnapshot.");
 
     private VirtSnapshotException NotOurs(string name) => new(
         FailureKind.InvalidOperation,
         "SnapshotNotOurs",
         name,
-        $"'{name}' on host '{host.Name}' does not carry the mark of the set that it should belong to ({ZfsSnapshot.Mark}={snapshot.Set}), so it is not touched. "
-        + "If it is yours, rename it; then this can be finished.");
+        $"'{name}' on host '{host.Name}' is not touched, because it does not have the property of its set ({ZfsSnapshot.Mark}={snapshot.Set}). "
+        + "If it is yours, rename it, then try again.");
 }

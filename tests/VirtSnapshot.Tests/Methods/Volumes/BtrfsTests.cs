@@ -180,7 +180,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         method.Take(Host, [snapshot]);
         method.Expose(Host, snapshot);
         var record = new SnapshotRecord("vda", "btrfs", DiskSource.ForPath(Path.Combine(snapshot.At, "a.qcow2"), "qcow2", isBlockDevice: false), snapshot.ToElement());
-        Assert.Contains("link/base.qcow2' there is not what", VolumeImages.WhyNotFound(Host, snapshot, record, request.Stack), StringComparison.Ordinal);
+        Assert.Contains("link/base.qcow2' in it is not", VolumeImages.WhyNotFound(Host, snapshot, record, request.Stack), StringComparison.Ordinal);
 
         // Mended, it is what it should be.
         File.Delete(Path.Combine(root, "link"));
@@ -202,7 +202,7 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
 
         var heard = new HeardReporter();
         var snapshot = Assert.Single(Engine.Take(domain.Domain, "one", ["vda"], method: "btrfs", reporter: heard));
-        Assert.Contains("not on a subvolume of their own", Assert.Single(heard.Warnings), StringComparison.Ordinal);
+        Assert.Contains("no subvolume of their own", Assert.Single(heard.Warnings), StringComparison.Ordinal);
         Assert.Equal(mount.Folder, Path.GetDirectoryName(Path.GetDirectoryName(snapshot.BackupSource.Path)));
         Assert.Empty(Entries(Path.Combine(Path.GetDirectoryName(snapshot.BackupSource.Path)!, "vms")));
         Engine.Remove(domain.Domain, snapshot);
