@@ -40,7 +40,7 @@ public sealed class LibvirtVolumeHostTests : LvmTest
         Assert.InRange(last.Max() - last.Min(), 0, 1);
         Assert.Equal("67108864", Host.Run("lvs", "--noheadings", "--units", "b", "--nosuffix", "-o", "lv_size", set[0].BackupSource.Path!).Trim());
         var error = Engine.Refused(() => Engine.Take(Define($"raw:{Image("/srv/ext4")}").Domain, method: MethodName));
-        Assert.Contains("no volume of a running", error.Message, StringComparison.Ordinal);
+        Assert.Contains("not a volume of a running", error.Message, StringComparison.Ordinal);
 
         Engine.Remove(guest.Domain, set);
         AssertNoVolumeLeft(guest);

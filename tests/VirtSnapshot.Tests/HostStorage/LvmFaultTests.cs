@@ -140,8 +140,8 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         var guest = Define($"raw:{volume}");
         foreach (var (content, problem) in new[]
         {
-            ("<device path='/dev/vg/ext4'/>", $"is not the logical volume that it lies on: that is '{volume}'"),
-            ("<device path='relative'/>", "is not the logical volume"),
+            ("<device path='/dev/vg/ext4'/>", $"is not the disk's logical volume '{volume}'"),
+            ("<device path='relative'/>", "is not the disk's logical volume"),
             ("<size>lots</size>", "is not a size"),
             ("<chunk>5K</chunk>", "is not a chunk's size"),
         })

@@ -57,7 +57,7 @@ public sealed class LibvirtOnlyTests : VolumeTest
         Assert.Contains("'tcp' gives access only to libvirt", error.Message, StringComparison.Ordinal);
         error = Engine.Refused(() => Engine.Take(Far(domain.Name)));
         Assert.Equal("NoMethod", error.ErrorId);
-        Assert.Contains("no volume of a running storage pool", error.Message, StringComparison.Ordinal);
+        Assert.Contains("not a volume of a running storage pool", error.Message, StringComparison.Ordinal);
         AssertNothingLeft(domain.Domain);
 
         Engine.Take(domain.Domain, "near", method: "qemu");

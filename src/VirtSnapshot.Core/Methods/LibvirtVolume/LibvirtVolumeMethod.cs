@@ -5,23 +5,25 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.LibvirtVolume;
 
 /// <summary>
-/// Method <c>libvirt-volume</c>: another volume in the pool that the disk's own lies in, made by libvirt: an LVM snapshot, or a copy of the file. It needs nothing of
-/// the host but libvirt: <c>&lt;diskSnapshot method='libvirt-volume'&gt;&lt;size&gt;20%&lt;/size&gt;&lt;/diskSnapshot&gt;</c>, the size for LVM alone and optional.
+/// Method <c>libvirt-volume</c>: libvirt makes another volume in the pool of the disk's volume, an LVM snapshot or a copy of the file. It needs only libvirt on
+/// the host: <c>&lt;diskSnapshot method='libvirt-volume'&gt;&lt;size&gt;20%&lt;/size&gt;&lt;/diskSnapshot&gt;</c>, where the size is optional and for LVM only.
 /// </summary>
 /// <remarks>
-/// <para>Facts (https://libvirt.org/formatstorage.html, libvirt's storage drivers, and tried with libvirt 9.0):</para>
+/// <para>Facts (https://libvirt.org/formatstorage.html, libvirt's storage drivers, and tests with libvirt 9.0):</para>
 /// <list type="bullet">
-/// <item>Pools <c>dir</c>, <c>fs</c>, <c>netfs</c>, raw: <c>virStorageVolCreateXMLFrom</c> with <c>REFLINK</c> shares the blocks (FICLONE), or fails with "failed to clone files" and leaves nothing. Without
-/// that flag it copies in full, and holds no lock against a writer: only for a shut-off domain.</item>
-/// <item>Of qcow2 the same call runs <c>qemu-img convert</c>: no blocks are shared, the copy holds the whole chain and stands alone, and QEMU's lock keeps it from a running domain.</item>
-/// <item>libvirt looks at a volume's content: a raw disk into which the guest has written another format's header would be converted. Refused.</item>
-/// <item>Pool <c>logical</c>: a <c>&lt;backingStore&gt;</c> makes <c>virStorageVolCreateXML</c> run <c>lvcreate -s</c> with its <c>&lt;capacity&gt;</c> as the room: a thick snapshot, writable, and about
-/// a second of work. One that has overflowed, libvirt no longer shows after it looked again: where its host can be reached it counts as invalid, else as missing, and <c>lvremove</c> is left to the administrator.</item>
-/// <item>libvirt refuses a name that is taken, also by a file or link that it does not know, and follows no link.</item>
-/// <item>It finds a volume by its plain path alone, among what it knew of the pool when it looked last (<c>virsh pool-refresh</c>).</item>
-/// <item>libvirt deletes a file also while somebody reads it: the reader goes on with what is then nobody's. So we look for readers, where we can look at
-/// the host. A logical volume in use is not deleted.</item>
-/// <item>Whoever has no path to the host reads the backup source with <c>virsh vol-download</c>.</item>
+/// <item>Pools <c>dir</c>, <c>fs</c>, <c>netfs</c>, raw: <c>virStorageVolCreateXMLFrom</c> with <c>REFLINK</c> shares the blocks (FICLONE), or fails with
+/// "failed to clone files" and leaves nothing. Without that flag it copies in full, without a lock against writers: only for a shut-off domain.</item>
+/// <item>For qcow2 the same call runs <c>qemu-img convert</c>: no blocks are shared, the copy is a full one without backing images, and QEMU's image lock
+/// makes it fail for a running domain.</item>
+/// <item>libvirt probes a volume's format: a raw disk with a header of another format, written by the guest, would be converted. Such disks are
+/// refused.</item>
+/// <item>Pool <c>logical</c>: a <c>&lt;backingStore&gt;</c> makes <c>virStorageVolCreateXML</c> run <c>lvcreate -s</c> with its <c>&lt;capacity&gt;</c> as
+/// the COW space: a thick, writable snapshot, made in about a second. libvirt does not list an overflowed snapshot after a pool refresh: it counts as
+/// invalid where the host is accessible, else as missing, and the administrator removes it with <c>lvremove</c>.</item>
+/// <item>libvirt refuses a name that is taken, also by a file or link that it does not list, and follows no link.</item>
+/// <item>It finds a volume only by its exact path, as of the last refresh of the pool (<c>virsh pool-refresh</c>).</item>
+/// <item>libvirt deletes a file that is open. So it is checked for readers, where the host is accessible. A logical volume in use is not deleted.</item>
+/// <item>Users without access to the host read the backup source with <c>virsh vol-download</c>.</item>
 /// </list>
 /// </remarks>
 internal sealed class LibvirtVolumeMethod : SnapshotMethod
@@ -44,7 +46,7 @@ internal sealed class LibvirtVolumeMethod : SnapshotMethod
                 volume switch
                 {
                     { IsLogical: true } => $"an LVM snapshot that libvirt makes in its pool '{volume.Pool}'",
-                    { Format: "raw" } => $"a copy that libvirt makes in its pool '{volume.Pool}': one that shares its blocks, or in full while the domain is shut off",
+                    { Format: "raw" } => $"a copy that libvirt makes in its pool '{volume.Pool}', with shared blocks, or in full while the domain is shut off",
                     _ => $"a full copy that libvirt makes in its pool '{volume!.Pool}', only while the domain is shut off",
                 },
                 volume is { IsLogical: true } ? StorageLevel.Device : null,
@@ -52,7 +54,7 @@ internal sealed class LibvirtVolumeMethod : SnapshotMethod
     }
 
     public override ISnapshotSteps Plan(PlanRequest request) =>
-        new VolumeCopyAct(request, [.. request.Disks.Select(chosen => Plan(request, chosen))]);
+        new VolumeCopyAct(request, [.. request.Disks.Select(target => Plan(request, target))]);
 
     public override IRemoval PlanRemoval(RemovalRequest request) => new DeletingRemoval(
         request.Disks, record => RefuseUsed(request, record), (now, record) => VolumeCopy.Read(record).Delete(now));
@@ -64,22 +66,25 @@ internal sealed class LibvirtVolumeMethod : SnapshotMethod
         {
             _ when copy.Name != $"{SnapshotLabel.Of(record.Set!)}-{record.Target}" => $"'{copy}' is not the name of its snapshot",
             _ when Path.GetFileName(copy.Path) != copy.Name || Path.GetFullPath(copy.Path) != copy.Path => $"'{copy.Path}' is not the path of '{copy}'",
-            _ when copy.IsShown(request) && !request.IsVolumeAt(copy.Source, copy.Path) => $"'{copy.Path}' is not the path of '{copy}'",
+            _ when copy.IsListed(request) && !request.IsVolumeAt(copy.Source, copy.Path) => $"'{copy.Path}' is not the path of '{copy}'",
             _ => VolumeReplacement.Find(record)?.WhyNotOurs(request, copy, record),
         };
-        return why is null ? (copy with { Format = image is null ? copy.Format : image.Format ?? "raw" }).WriteTo(record) : throw record.ToForeign(request.Domain, why);
+        return why is null
+            ? (copy with { Format = image is null ? copy.Format : image.Format ?? "raw" }).WriteTo(record)
+            : throw record.ToForeign(request.Domain, why);
     }
 
-    /// <summary>A restored disk goes on in another volume.</summary>
+    /// <summary>A restored disk uses another volume.</summary>
     public override IEnumerable<string>? ImagesOf(SnapshotRecord record) =>
-        VolumeReplacement.Find(record) is { } succession ? [record.Image, succession.Path] : [record.Image];
+        VolumeReplacement.Find(record) is { } replacement ? [record.Image, replacement.Path] : [record.Image];
 
     public override Inspection Inspect(MethodRequest request, SnapshotRecord record)
     {
         try
         {
             var copy = VolumeCopy.Read(record);
-            return new Inspection(copy.IsShown(request) ? SnapshotState.Available : copy.Exists(request) ? SnapshotState.Invalid : SnapshotState.Missing);
+            return new Inspection(
+                copy.IsListed(request) ? SnapshotState.Available : copy.Exists(request) ? SnapshotState.Invalid : SnapshotState.Missing);
         }
         catch (VirtSnapshotException e)
         {
@@ -88,9 +93,13 @@ internal sealed class LibvirtVolumeMethod : SnapshotMethod
     }
 
     public override IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled) => new DeletingRecovery(
-        journaled, record => $"{VolumeCopy.Read(record)}", record => VolumeCopy.Read(record).Exists(request), record => VolumeCopy.Read(record).Delete(request));
+        journaled,
+        record => $"{VolumeCopy.Read(record)}",
+        record => VolumeCopy.Read(record).Exists(request),
+        record => VolumeCopy.Read(record).Delete(request));
 
-    public override IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request) => [.. request.Disks.Select(record => VolumeRestorePlanner.Plan(request, record))];
+    public override IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request) =>
+        [.. request.Disks.Select(record => VolumeRestorePlanner.Plan(request, record))];
 
     public override IDiskRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) => new VolumeRestoration(request, disk);
 
@@ -104,22 +113,24 @@ internal sealed class LibvirtVolumeMethod : SnapshotMethod
                 FailureKind.ResourceBusy,
                 "SourceShared",
                 request.Domain,
-                $"The volume '{copy}' for disk '{record.Target}' of domain '{request.Domain.Name}' cannot be removed while {disk} stands on it. Nothing was touched. "
-                + "Give that disk a volume of its own, and try again.");
+                $"The snapshot volume '{copy}' of disk '{record.Target}' of domain '{request.Domain.Name}' cannot be removed while {disk} uses it. "
+                + "Nothing was touched. Give that disk a volume of its own, then try again.");
         }
     }
 
     private static string? WhyUnfit(VmDisk disk, PoolVolume? volume) => volume switch
     {
-        null => $"'{disk.Source}' is no volume of a running storage pool of libvirt ('virsh pool-list --details', 'virsh pool-refresh')",
-        { IsFile: false, IsLogical: false } => $"its volume lies in a pool of type '{volume.PoolType}', of which libvirt makes no snapshots",
+        null => $"'{disk.Source}' is not a volume of a running storage pool of libvirt ('virsh pool-list --details', 'virsh pool-refresh')",
+        { IsFile: false, IsLogical: false } => $"its volume is in a pool of type '{volume.PoolType}', which libvirt cannot snapshot",
         { IsEncrypted: true } => "its volume is encrypted",
 
-        // Neither the copy's volume nor a disk that is restored to it would have the secret.
+        // Neither the copied volume nor a disk restored from it would have the secret.
         _ when disk.IsEncrypted => "it is encrypted",
-        { IsLogical: true } when (disk.Format ?? "raw") != "raw" => $"its format is {disk.Format}, and what an image on a logical volume stands on is not in a snapshot of that",
-        { IsLogical: true, Backing: not null } => "its volume is an LVM snapshot itself, of which LVM makes none",
-        { IsFile: true } when volume.Format != (disk.Format ?? "raw") => $"it is used as {disk.Format ?? "raw"}, and libvirt takes its content for {volume.Format}",
+        { IsLogical: true } when (disk.Format ?? "raw") != "raw" =>
+            $"its format is {disk.Format}, and a snapshot of its logical volume would not include its backing images",
+        { IsLogical: true, Backing: not null } => "its volume is itself an LVM snapshot, which LVM cannot snapshot",
+        { IsFile: true } when volume.Format != (disk.Format ?? "raw") =>
+            $"it is used as {disk.Format ?? "raw"}, but libvirt detects the format {volume.Format}",
         { IsFile: true, Format: not ("raw" or "qcow2") } => $"its format is {volume.Format}",
         _ => null,
     };
@@ -133,8 +144,8 @@ internal sealed class LibvirtVolumeMethod : SnapshotMethod
                 FailureKind.InvalidOperation,
                 "DomainRunning",
                 disk,
-                $"The {volume.Format} image of disk '{disk.Target}' of domain '{request.Domain.Name}' can only be copied by libvirt while the domain is shut off. Nothing was touched. "
-                + "Shut it down first, or use another method.");
+                $"libvirt can copy the {volume.Format} image of disk '{disk.Target}' of domain '{request.Domain.Name}' only while the domain is shut off. "
+                + "Nothing was touched. Shut it down first, or use another method.");
         }
 
         var name = $"{SnapshotLabel.Of(request.Set)}-{disk.Target}";
@@ -144,25 +155,28 @@ internal sealed class LibvirtVolumeMethod : SnapshotMethod
                 FailureKind.ResourceExists,
                 "SnapshotExists",
                 disk,
-                $"The pool '{volume.Pool}' of disk '{disk.Target}' of domain '{request.Domain.Name}' has a volume '{name}' already. Nothing was touched. Choose another -Name.")
-            : new VolumeCopyPart(disk, volume, copy, volume.IsLogical ? ReadRoom(request, disk, target.Settings, volume) : 0);
+                $"The pool '{volume.Pool}' of disk '{disk.Target}' of domain '{request.Domain.Name}' already has a volume '{name}'. "
+                + "Nothing was touched. Choose another -Name.")
+            : new VolumeCopyPart(disk, volume, copy, volume.IsLogical ? ReadCowBytes(request, disk, target.Settings, volume) : 0);
     }
 
-    private static long ReadRoom(PlanRequest request, VmDisk disk, DiskSnapshotMethod method, PoolVolume volume)
+    private static long ReadCowBytes(PlanRequest request, VmDisk disk, DiskSnapshotMethod method, PoolVolume volume)
     {
-        var asked = method.ToElement().Element(SizeElement)?.Value;
-        var room = asked is null
+        var text = method.ToElement().Element(SizeElement)?.Value;
+        var bytes = text is null
             ? SnapshotSize.Default(volume.Capacity)
-            : SnapshotSize.Parse(asked, volume.Capacity)
-                ?? throw Unsuitable(request, disk, $"<{SizeElement}>{asked}</{SizeElement}> is not a size: bytes, optionally with K, M, G, T or P, or a part of the volume in %");
-        return room <= volume.PoolFree
-            ? room
+            : SnapshotSize.Parse(text, volume.Capacity) ?? throw Unsuitable(
+                request,
+                disk,
+                $"<{SizeElement}>{text}</{SizeElement}> is not a size: bytes, optionally with K, M, G, T or P, or a percentage of the volume");
+        return bytes <= volume.PoolFree
+            ? bytes
             : throw new VirtSnapshotException(
                 FailureKind.QuotaExceeded,
                 "NoSpace",
                 disk,
-                $"A snapshot of '{volume.Path}' for disk '{disk.Target}' of domain '{request.Domain.Name}' needs {room >> 20} MiB, and {volume.PoolFree >> 20} MiB are free in pool '{volume.Pool}'. "
-                + $"Nothing was touched. Extend the pool, or give a smaller <{SizeElement}>.");
+                $"A snapshot of '{volume.Path}' for disk '{disk.Target}' of domain '{request.Domain.Name}' needs {bytes >> 20} MiB, "
+                + $"but pool '{volume.Pool}' has {volume.PoolFree >> 20} MiB free. Nothing was touched. Extend the pool, or give a smaller <{SizeElement}>.");
     }
 
     private static VirtSnapshotException Unsuitable(PlanRequest request, VmDisk disk, string why) => new(

@@ -7,19 +7,19 @@ using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Methods.LibvirtVolume;
 
-/// <summary>A disk's volume in one of libvirt's storage pools, as libvirt describes it.</summary>
+/// <summary>A volume in a storage pool of libvirt, as its XML describes it.</summary>
 /// <param name="Pool">The pool's name.</param>
 /// <param name="PoolType"><c>dir</c>, <c>logical</c> …</param>
-/// <param name="PoolPath">Where its volumes appear on the host.</param>
+/// <param name="PoolPath">The directory of its volumes on the host.</param>
 /// <param name="PoolFree">Bytes.</param>
 /// <param name="Name">The volume's name.</param>
 /// <param name="Path">Its path on the host.</param>
-/// <param name="Format">What libvirt takes its content for, having looked at it.</param>
-/// <param name="Capacity">Bytes, as the guest sees them.</param>
-/// <param name="Allocation">Bytes that it takes.</param>
-/// <param name="IsEncrypted">Whether only a secret opens it.</param>
-/// <param name="Backing">The path of what it stands on: a backing image, the origin of an LVM snapshot. Null where it stands alone.</param>
-/// <param name="Permissions">Owner and mode, as libvirt writes them; null where it does not say.</param>
+/// <param name="Format">The format that libvirt has detected.</param>
+/// <param name="Capacity">Virtual size in bytes.</param>
+/// <param name="Allocation">Allocated bytes.</param>
+/// <param name="IsEncrypted">Whether it is encrypted.</param>
+/// <param name="Backing">The path of its backing image, or of the origin of an LVM snapshot; null where it has none.</param>
+/// <param name="Permissions">Owner and mode, as in libvirt's XML; null where the XML has none.</param>
 internal sealed record PoolVolume(
     string Pool,
     string PoolType,
@@ -39,8 +39,8 @@ internal sealed record PoolVolume(
     public bool IsLogical => PoolType == "logical";
 
     /// <summary>A disk's own volume.</summary>
-    /// <returns>Null where no running pool knows the disk's path.</returns>
-    /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c>: libvirt's answer makes no sense. Or it does not answer.</exception>
+    /// <returns>Null where no running pool lists the disk's path.</returns>
+    /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c>: libvirt's XML is invalid. Other ids: libvirt's call failed.</exception>
     public static PoolVolume? Find(LibvirtDomain native, VmDisk disk)
     {
         try
@@ -53,14 +53,15 @@ internal sealed record PoolVolume(
         }
     }
 
-    /// <returns>Null where no running pool knows the path.</returns>
-    /// <exception cref="LibvirtException">libvirt does not answer.</exception>
+    /// <returns>Null where no running pool lists the path.</returns>
+    /// <exception cref="LibvirtException">libvirt's call failed.</exception>
     public static PoolVolume? Find(LibvirtConnection connection, string path) =>
         connection.FindVolume(path) is { } found ? Read(found.Volume, found.Pool) : null;
 
-    /// <summary>All that running pools know of.</summary>
-    /// <exception cref="LibvirtException">libvirt does not answer.</exception>
-    public static IEnumerable<PoolVolume> FindAll(LibvirtConnection connection) => connection.ListVolumes().Select(found => Read(found.Volume, found.Pool));
+    /// <summary>All volumes of running pools.</summary>
+    /// <exception cref="LibvirtException">libvirt's call failed.</exception>
+    public static IEnumerable<PoolVolume> FindAll(LibvirtConnection connection) =>
+        connection.ListVolumes().Select(found => Read(found.Volume, found.Pool));
 
     /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c>.</exception>
     internal static PoolVolume Read(string volume, string pool)
@@ -72,7 +73,11 @@ internal sealed record PoolVolume(
         catch (Exception e) when (e is XmlException or FormatException)
         {
             throw new VirtSnapshotException(
-                FailureKind.InvalidData, "StorageUnreadable", volume, $"What libvirt says of a volume cannot be understood: {e.Message}. Nothing was touched. It says: {volume}", e);
+                FailureKind.InvalidData,
+                "StorageUnreadable",
+                volume,
+                $"libvirt's XML of a volume is invalid: {e.Message}. Nothing was touched. The XML is: {volume}",
+                e);
         }
     }
 
@@ -94,10 +99,12 @@ internal sealed record PoolVolume(
             target?.Element("permissions"));
     }
 
-    private static string Text(XElement? element) => element?.Value is { Length: > 0 } text ? text : throw new FormatException("a name or path is missing");
+    private static string Text(XElement? element) =>
+        element?.Value is { Length: > 0 } text ? text : throw new FormatException("a name or path is missing");
 
     private static long Bytes(XElement? element) =>
-        (string?)element?.Attribute("unit") is null or "bytes" && long.TryParse(element?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes)
+        (string?)element?.Attribute("unit") is null or "bytes"
+        && long.TryParse(element?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes)
             ? bytes
             : throw new FormatException("a size is missing");
 }

@@ -6,12 +6,12 @@ using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Methods.LibvirtVolume;
 
-/// <summary>A volume beside a disk's own, in the same pool, that holds what the disk held: planned or made.</summary>
+/// <summary>A snapshot or copy of a disk's volume in the same pool, planned or made.</summary>
 /// <param name="Pool">The pool.</param>
-/// <param name="Name">Its name in it. A part of it is random and only in our records: that proves it ours.</param>
+/// <param name="Name">Its name in the pool. A part of it is random and only in our records, which proves that it is ours.</param>
 /// <param name="Path">Its path on the host.</param>
 /// <param name="Format">Its format.</param>
-/// <param name="Origin">The name of the volume that it is of.</param>
+/// <param name="Origin">The name of the disk's volume.</param>
 internal sealed record VolumeCopy(string Pool, string Name, string Path, string Format, string Origin)
 {
     private const string ElementName = "volumeCopy";
@@ -20,8 +20,10 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
 
     public static VolumeCopy Read(SnapshotRecord record)
     {
-        var element = record.Data.Name == ElementName ? record.Data : throw new FormatException($"A record of method '{record.Method}' without <{ElementName}>.");
-        string Value(string name) => (string?)element.Attribute(name) ?? throw new FormatException($"<{ElementName}> without '{name}'.");
+        var element = record.Data.Name == ElementName
+            ? record.Data
+            : throw new FormatException($"A record of method '{record.Method}' has no <{ElementName}>.");
+        string Value(string name) => (string?)element.Attribute(name) ?? throw new FormatException($"<{ElementName}> has no '{name}'.");
         return new VolumeCopy(Value("pool"), Value("name"), Value("path"), Value("format"), Value("origin"));
     }
 
@@ -37,7 +39,7 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
             new XAttribute("format", Format),
             new XAttribute("origin", Origin)));
 
-    /// <summary>The record, with this as what it says.</summary>
+    /// <summary>The record with this format.</summary>
     public SnapshotRecord WriteTo(SnapshotRecord record)
     {
         var data = new XElement(record.Data);
@@ -47,12 +49,14 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
 
     public override string ToString() => $"{Pool}/{Name}";
 
-    /// <summary>Looks anew whether it is there, be it as something that libvirt does not show any more.</summary>
-    /// <exception cref="VirtSnapshotException"><c>SourceMissing</c>: its pool does not run, so nobody can tell; <c>SnapshotNotOurs</c>: its name is none of ours.</exception>
-    public bool Exists(MethodRequest request) => IsShown(request) || IsHidden(request);
+    /// <summary>Whether it exists, also as a volume that libvirt does not list any more.</summary>
+    /// <exception cref="VirtSnapshotException">
+    /// <c>SourceMissing</c>: its pool does not run, so it is unknown; <c>SnapshotNotOurs</c>: its name is not one of ours.
+    /// </exception>
+    public bool Exists(MethodRequest request) => IsListed(request) || IsHidden(request);
 
-    /// <summary>As <see cref="Exists"/>, as far as libvirt tells.</summary>
-    public bool IsShown(MethodRequest request)
+    /// <summary>Whether libvirt lists it. Throws as <see cref="Exists"/>.</summary>
+    public bool IsListed(MethodRequest request)
     {
         SnapshotLabel.RequireOurs(Name, this);
         try
@@ -65,30 +69,31 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
                 FailureKind.ObjectNotFound,
                 "SourceMissing",
                 request.Domain,
-                $"Whether the volume '{this}' is still there cannot be told: {e.Message}. Start the pool ('virsh pool-start {Pool}'), and run Repair-DiskSnapshot.",
+                $"It is unknown whether the volume '{this}' still exists: {e.Message}. Start the pool ('virsh pool-start {Pool}'), then run "
+                + "Repair-DiskSnapshot.",
                 e);
         }
         catch (LibvirtException e)
         {
-            throw LibvirtFailure.Explain(e, request.Domain, $"looking for the volume '{this}'", "Run Repair-DiskSnapshot when it answers again.");
+            throw LibvirtFailure.Explain(e, request.Domain, $"looking for the volume '{this}'", "Run Repair-DiskSnapshot when the connection works again.");
         }
     }
 
-    /// <summary>An LVM snapshot: the room is all that is said of it, the rest is its origin's.</summary>
-    public void TakeSnapshot(LibvirtConnection connection, string origin, long room) => connection.CreateVolume(Pool, new XElement(
+    /// <summary>Makes an LVM snapshot: libvirt takes the capacity as its COW space.</summary>
+    public void TakeSnapshot(LibvirtConnection connection, string origin, long cowBytes) => connection.CreateVolume(Pool, new XElement(
         "volume",
         new XElement("name", Name),
-        Bytes("capacity", room),
-        Bytes("allocation", room),
+        Bytes("capacity", cowBytes),
+        Bytes("allocation", cowBytes),
         new XElement("backingStore", new XElement("path", origin))).ToString());
 
-    /// <summary>A file that nobody can write to, not even QEMU.</summary>
+    /// <summary>The XML of a file that QEMU cannot write to.</summary>
     public string DefineUnwritable(long capacity) => Define(
         capacity, allocation: 0, new XElement("permissions", new XElement("mode", "0400"), new XElement("owner", 0), new XElement("group", 0)));
 
     /// <param name="capacity">Bytes.</param>
     /// <param name="allocation">Bytes.</param>
-    /// <param name="permissions">Owner and mode; libvirt's own choice where it is null.</param>
+    /// <param name="permissions">Owner and mode; null for libvirt's defaults.</param>
     public string Define(long capacity, long allocation, XElement? permissions) => new XElement(
         "volume",
         new XElement("name", Name),
@@ -96,15 +101,15 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
         Bytes("allocation", allocation),
         new XElement("target", new XElement("format", new XAttribute("type", Format)), permissions)).ToString();
 
-    /// <summary>Deletes it; one that is gone already is fine.</summary>
-    /// <exception cref="VirtSnapshotException">It stays.</exception>
+    /// <summary>Deletes it, unless it is deleted already.</summary>
+    /// <exception cref="VirtSnapshotException">It could not be deleted.</exception>
     public void Delete(MethodRequest request)
     {
-        if (!IsShown(request))
+        if (!IsListed(request))
         {
             if (IsHidden(request))
             {
-                throw Stays("libvirt does not show it in its pool, as an LVM snapshot that has overflowed. Delete it by its own tools ('lvremove')", request, null);
+                throw NotDeleted("libvirt does not list it in its pool, as after an LVM snapshot has overflowed. Delete it with 'lvremove'", request, null);
             }
 
             return;
@@ -117,11 +122,11 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
         }
         catch (LibvirtException e)
         {
-            throw Stays($"{e.Message.TrimEnd('.')}. If somebody reads it, let the backup finish", request, e);
+            throw NotDeleted($"{e.Message.TrimEnd('.')}. If a backup reads it, wait until that has finished", request, e);
         }
     }
 
-    /// <summary>libvirt deletes a file that is open. Where nobody can look who has it open, its word has to do.</summary>
+    /// <summary>Checks for readers, because libvirt deletes a file that is open. Without access to the host there is no check.</summary>
     /// <exception cref="VirtSnapshotException"><c>SourceInUse</c></exception>
     public void RefuseReader(MethodRequest request)
     {
@@ -133,13 +138,13 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
                     FailureKind.ResourceBusy,
                     "SourceInUse",
                     request.Domain,
-                    $"The volume '{this}' ('{Path}'), a snapshot of domain '{request.Domain.Name}', is not deleted while somebody reads it: {user}. "
-                    + "Let the backup finish, and try again.");
+                    $"The volume '{this}' ('{Path}'), a snapshot of domain '{request.Domain.Name}', was not deleted, because it is in use by {user}. "
+                    + "Wait until the backup has finished, then try again.");
             }
         }
         catch (VirtSnapshotException e) when (e.ErrorId is "SudoRefused" or "ProgramMissing")
         {
-            // Nothing but libvirt is needed.
+            // The method needs only libvirt.
         }
     }
 
@@ -151,13 +156,17 @@ internal sealed record VolumeCopy(string Pool, string Name, string Path, string 
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Not ours to look into: libvirt's word has to do.
+            // No permission to read the directory: only libvirt's list counts.
             return false;
         }
     }
 
-    private VirtSnapshotException Stays(string why, MethodRequest request, Exception? inner) => new(
-        FailureKind.InvalidResult, "SnapshotNotDeleted", request.Domain, $"The volume '{this}' ('{Path}') could not be deleted: {why}; then run Repair-DiskSnapshot.", inner);
+    private VirtSnapshotException NotDeleted(string why, MethodRequest request, Exception? inner) => new(
+        FailureKind.InvalidResult,
+        "SnapshotNotDeleted",
+        request.Domain,
+        $"The volume '{this}' ('{Path}') could not be deleted: {why}, then run Repair-DiskSnapshot.",
+        inner);
 
     private static XElement Bytes(string name, long bytes) => new(name, new XAttribute("unit", "bytes"), bytes.ToString(CultureInfo.InvariantCulture));
 }

@@ -3,7 +3,7 @@ using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Methods.LibvirtVolume;
 
-/// <summary>All disks of one set, one after the other: libvirt has no call for several volumes, and one connection has one user.</summary>
+/// <summary>Copies the volumes of one set one after the other: libvirt has no call for several volumes, and a connection serves one call at a time.</summary>
 internal sealed class VolumeCopyAct(PlanRequest request, IReadOnlyList<VolumeCopyPart> parts) : ISnapshotSteps
 {
     private const long SlowBytes = 32L << 30;
@@ -14,15 +14,17 @@ internal sealed class VolumeCopyAct(PlanRequest request, IReadOnlyList<VolumeCop
             part.Disk,
             part.Copy.ToRecord(part.Disk),
             [$"{part.Copy}"],
-            part.Disk.Cache == "unsafe" ? $"disk '{part.Disk.Target}' has cache='unsafe', which drops the guest's flushes, so what lies on the storage may be older than what the guest has flushed" : null)),
+            part.Disk.Cache == "unsafe"
+                ? $"disk '{part.Disk.Target}' has cache='unsafe', which ignores the guest's flushes, so the snapshot may lack data that the guest has flushed"
+                : null)),
     ];
 
-    /// <summary>Sharing the blocks of a large file takes its time.</summary>
+    /// <summary>Sharing the blocks of a large file takes seconds.</summary>
     public bool IsSlow => parts.Any(part => part.Volume is { IsFile: true, Allocation: > SlowBytes });
 
     public void Prepare(CancellationToken cancellation)
     {
-        // libvirt has no call that does a part of it ahead. Where its host can be reached, little is left to be written in the act.
+        // libvirt cannot do a part of the work ahead. With access to the host, flushing ahead shortens it.
         if (request.Host.WhyNoShell is not null)
         {
             return;
@@ -37,7 +39,7 @@ internal sealed class VolumeCopyAct(PlanRequest request, IReadOnlyList<VolumeCop
         }
         catch (VirtSnapshotException e) when (e.ErrorId is "SudoRefused" or "ProgramMissing")
         {
-            // Nothing but libvirt is needed.
+            // The method needs only libvirt.
         }
     }
 
@@ -51,7 +53,8 @@ internal sealed class VolumeCopyAct(PlanRequest request, IReadOnlyList<VolumeCop
             }
             catch (LibvirtException e)
             {
-                throw VolumeCopying.Explain(e, part.Disk, $"the volume '{part.Copy}' for disk '{part.Disk.Target}' of domain '{request.Domain.Name}'", "SnapshotNotTaken");
+                throw VolumeCopying.Explain(
+                    e, part.Disk, $"the volume '{part.Copy}' for disk '{part.Disk.Target}' of domain '{request.Domain.Name}'", "SnapshotNotTaken");
             }
         }
     }
@@ -60,13 +63,13 @@ internal sealed class VolumeCopyAct(PlanRequest request, IReadOnlyList<VolumeCop
     {
         foreach (var part in parts)
         {
-            if (!part.Copy.IsShown(request))
+            if (!part.Copy.IsListed(request))
             {
                 throw new VirtSnapshotException(
                     FailureKind.InvalidResult,
                     "SnapshotNotTaken",
                     part.Disk,
-                    $"The volume '{part.Copy}' for disk '{part.Disk.Target}' of domain '{now.Name}' was made, but libvirt does not show it in its pool.");
+                    $"The volume '{part.Copy}' for disk '{part.Disk.Target}' of domain '{now.Name}' was made, but libvirt does not list it in its pool.");
             }
         }
     }
@@ -76,11 +79,11 @@ internal sealed class VolumeCopyAct(PlanRequest request, IReadOnlyList<VolumeCop
         var connection = request.Native.Connection;
         if (part.Volume.IsLogical)
         {
-            part.Copy.TakeSnapshot(connection, part.Volume.Path, part.Room);
+            part.Copy.TakeSnapshot(connection, part.Volume.Path, part.CowBytes);
             return;
         }
 
-        // qemu-img makes the copies of anything but raw, and shares no blocks. Nobody waits for a domain that is shut off.
+        // libvirt copies other formats than raw with qemu-img, which shares no blocks. A full copy is possible while the domain is shut off.
         VolumeCopying.Copy(
             connection,
             part.Copy.Pool,
@@ -89,6 +92,14 @@ internal sealed class VolumeCopyAct(PlanRequest request, IReadOnlyList<VolumeCop
             canShareBlocks: part.Volume.Format == "raw",
             request.Domain.IsActive
                 ? null
-                : () => request.Warn($"Disk '{part.Disk.Target}' of domain '{request.Domain.Name}' is copied in full: its volume '{part.Volume.Path}' cannot share its blocks with a copy."));
+                : () => request.Warn($"Disk '{part.Disk.Target}' of domain '{request.Domain.Name}' is copied in full: "
+                    + $"its volume '{part.Volume.Path}' cannot share its blocks with a copy."));
     }
 }
+
+/// <summary>One disk of a set.</summary>
+/// <param name="Disk">The disk.</param>
+/// <param name="Volume">Its volume.</param>
+/// <param name="Copy">Its snapshot or copy.</param>
+/// <param name="CowBytes">The COW space of an LVM snapshot in bytes; 0 for a file.</param>
+internal sealed record VolumeCopyPart(VmDisk Disk, PoolVolume Volume, VolumeCopy Copy, long CowBytes);

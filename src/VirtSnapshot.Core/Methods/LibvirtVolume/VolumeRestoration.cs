@@ -5,21 +5,22 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Methods.LibvirtVolume;
 
 /// <summary>
-/// A new volume is copied from the snapshot, takes the old one's place in the domain's definition, and the old one is deleted: libvirt can neither rename a volume nor
-/// exchange what is in it.
+/// Restores a disk by replacing its volume: a new volume is copied from the snapshot, the domain's definition is changed to it, and the old volume is deleted.
+/// libvirt can neither rename a volume nor replace its content.
 /// </summary>
 /// <remarks>
-/// Once the definition names the new volume, a guest may have written to it, and nothing tells: from then on the restore is finished, and never undone. LVM's snapshots are
-/// no copies, and go with their volume.
+/// Once the definition names the new volume, the guest may have written to it, and this cannot be detected: from then on the restore is completed, never
+/// undone. LVM snapshots are not copies: they are deleted with their volume.
 /// </remarks>
 internal sealed class VolumeRestoration(MethodRequest request, RestoreRecord disk) : IDiskRestoration
 {
     private readonly VolumeCopy copy = VolumeCopy.Read(disk.Record);
-    private readonly VolumeReplacement succession = VolumeReplacement.Read(disk.Record);
+    private readonly VolumeReplacement replacement = VolumeReplacement.Read(disk.Record);
 
     public RestoreRecord Disk => disk;
 
-    public string Description => $"goes on in a new volume '{succession.Pool}/{succession.Name}', a copy of '{copy}'; its old one is deleted: '{succession.Pool}/{succession.Replaced}'";
+    public string Description => $"gets the new volume '{replacement.Pool}/{replacement.Name}', a copy of '{copy}'; "
+        + $"its old volume '{replacement.Pool}/{replacement.Replaced}' is deleted";
 
     public bool IsFinal => true;
 
@@ -27,9 +28,9 @@ internal sealed class VolumeRestoration(MethodRequest request, RestoreRecord dis
 
     private LibvirtConnection Connection => request.Native.Connection;
 
-    private DiskSource Source => succession.Source(copy.Format);
+    private DiskSource Source => replacement.Source(copy.Format);
 
-    private VolumeCopy Successor => copy with { Name = succession.Name, Path = succession.Path };
+    private VolumeCopy Replacement => copy with { Name = replacement.Name, Path = replacement.Path };
 
     public bool IsSwitched() => IsOn(DomainReader.Read(request.Native));
 
@@ -37,7 +38,7 @@ internal sealed class VolumeRestoration(MethodRequest request, RestoreRecord dis
 
     public void Prepare(CancellationToken cancellation)
     {
-        DeleteSuccessor();
+        DeleteReplacement();
         try
         {
             InterruptibleCall.Run(
@@ -50,20 +51,24 @@ internal sealed class VolumeRestoration(MethodRequest request, RestoreRecord dis
         }
         catch (LibvirtException e)
         {
-            throw VolumeCopying.Explain(e, request.Domain.FindDisk(Target), $"the volume '{Successor}' for disk '{Target}' of domain '{request.Domain.Name}'", "RestoreFailed");
+            throw VolumeCopying.Explain(
+                e,
+                request.Domain.FindDisk(Target),
+                $"the volume '{Replacement}' for disk '{Target}' of domain '{request.Domain.Name}'",
+                "RestoreFailed");
         }
     }
 
     public void Recheck()
     {
         var now = DomainReader.Read(request.Native);
-        if (now.FindDisk(Target)?.Source.Path is not { } used || !VolumeUse.IsSame(Connection, used, succession.ReplacedPath))
+        if (now.FindDisk(Target)?.Source.Path is not { } used || !VolumeUse.IsSame(Connection, used, replacement.ReplacedPath))
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidOperation,
                 "SourceDiffers",
                 now.FindDisk(Target),
-                $"Disk '{Target}' of domain '{now.Name}' cannot be restored: it does not use the volume '{succession.Pool}/{succession.Replaced}' any more.");
+                $"Disk '{Target}' of domain '{now.Name}' cannot be restored: it does not use the volume '{replacement.Pool}/{replacement.Replaced}' any more.");
         }
     }
 
@@ -76,13 +81,13 @@ internal sealed class VolumeRestoration(MethodRequest request, RestoreRecord dis
                 FailureKind.InvalidResult,
                 "RestoreFailed",
                 request.Domain.FindDisk(Target),
-                $"libvirt reported success, but disk '{Target}' of domain '{request.Domain.Name}' does not use '{Successor}'.");
+                $"libvirt reported success, but disk '{Target}' of domain '{request.Domain.Name}' does not use '{Replacement}'.");
         }
     }
 
     public string? Undo() => Leftover.Of(() =>
     {
-        DeleteSuccessor();
+        DeleteReplacement();
         return null;
     });
 
@@ -90,10 +95,10 @@ internal sealed class VolumeRestoration(MethodRequest request, RestoreRecord dis
     {
         if (!IsSwitched())
         {
-            return $"disk '{Target}' does not use '{Successor}' any more, so nothing is deleted";
+            return $"nothing was deleted, because disk '{Target}' does not use '{Replacement}' any more";
         }
 
-        if (succession.IsLogical)
+        if (replacement.IsLogical)
         {
             foreach (var snapshot in disk.Lost.Append(disk.Record))
             {
@@ -106,77 +111,85 @@ internal sealed class VolumeRestoration(MethodRequest request, RestoreRecord dis
 
     private bool IsOn(VmDomain domain) => domain.FindDisk(Target)?.Source is { } now && now.IsSameAs(Source);
 
-    /// <summary>As large as the disk was, with the old one's owner and mode.</summary>
+    /// <summary>Copies the snapshot to a volume of the disk's size, with the old volume's owner and mode.</summary>
     private void Copy()
     {
         var source = PoolVolume.Find(Connection, copy.Path) ?? throw Gone(copy.Path);
-        var replaced = PoolVolume.Find(Connection, succession.ReplacedPath) ?? throw Gone(succession.ReplacedPath);
+        var replaced = PoolVolume.Find(Connection, replacement.ReplacedPath) ?? throw Gone(replacement.ReplacedPath);
         VolumeCopying.Copy(
             Connection,
-            succession.Pool,
-            succession.IsLogical
-                ? Successor.Define(replaced.Capacity, replaced.Capacity, permissions: null)
-                : Successor.Define(source.Capacity, allocation: 0, replaced.Permissions),
+            replacement.Pool,
+            replacement.IsLogical
+                ? Replacement.Define(replaced.Capacity, replaced.Capacity, permissions: null)
+                : Replacement.Define(source.Capacity, allocation: 0, replaced.Permissions),
             copy.Path,
             canShareBlocks: source is { IsFile: true, Format: "raw" },
             beforeFullCopy: static () => { });
     }
 
-    /// <summary>Nobody has used it yet: the definition never named it.</summary>
-    private void DeleteSuccessor()
+    /// <summary>Deletes the new volume, which the definition has never named.</summary>
+    private void DeleteReplacement()
     {
-        if (!Connection.HasVolume(succession.Pool, succession.Name))
+        if (!Connection.HasVolume(replacement.Pool, replacement.Name))
         {
             return;
         }
 
-        if (VolumeUse.FindDisk(Connection, succession.Path) is { } user)
+        if (VolumeUse.FindDisk(Connection, replacement.Path) is { } user)
         {
-            throw Kept(Successor, $"{user} stands on it");
+            throw Kept(Replacement, $"{user} uses it");
         }
 
-        Delete(Successor.Name);
+        Delete(Replacement.Name);
     }
 
     private string? DeleteReplaced()
     {
-        if (!Connection.HasVolume(succession.Pool, succession.Replaced))
+        if (!Connection.HasVolume(replacement.Pool, replacement.Replaced))
         {
             return null;
         }
 
-        var path = succession.ReplacedPath;
+        var path = replacement.ReplacedPath;
         var user = VolumeUse.FindDisk(Connection, path)
             ?? (VolumeUse.FindVolumes(Connection, path) is [var volume, ..] ? $"volume '{volume.Pool}/{volume.Name}'" : null)
             ?? (request.Host.WhyNoShell is null ? FindUserOnHost(path) : null);
         if (user is not null)
         {
-            return $"'{succession.Pool}/{succession.Replaced}' was left where it is: {user} needs it";
+            return $"'{replacement.Pool}/{replacement.Replaced}' was kept, because {user} uses it";
         }
 
-        Delete(succession.Replaced);
+        Delete(replacement.Replaced);
         return null;
     }
 
-    /// <summary>Who knows it by another name, or has it open.</summary>
-    private string? FindUserOnHost(string path) => ImageUse.Read(request).FindDisk(path) ?? (request.Host.ReadOpenFiles().FindUsers(path) is [var reader, ..] ? $"{reader}" : null);
+    /// <summary>A disk that uses it by another path, or a process that has it open.</summary>
+    private string? FindUserOnHost(string path) =>
+        ImageUse.Read(request).FindDisk(path) ?? (request.Host.ReadOpenFiles().FindUsers(path) is [var reader, ..] ? $"{reader}" : null);
 
     private void Delete(string name)
     {
         try
         {
-            Connection.DeleteVolume(succession.Pool, name);
+            Connection.DeleteVolume(replacement.Pool, name);
         }
         catch (LibvirtException e)
         {
             throw new VirtSnapshotException(
-                FailureKind.InvalidResult, "SnapshotNotDeleted", request.Domain, $"The volume '{succession.Pool}/{name}' could not be deleted: {e.Message.TrimEnd('.')}.", e);
+                FailureKind.InvalidResult,
+                "SnapshotNotDeleted",
+                request.Domain,
+                $"The volume '{replacement.Pool}/{name}' could not be deleted: {e.Message.TrimEnd('.')}.",
+                e);
         }
     }
 
     private VirtSnapshotException Kept(VolumeCopy volume, string why) => new(
-        FailureKind.ResourceBusy, "SourceShared", request.Domain, $"The volume '{volume}' was left where it is: {why}.");
+        FailureKind.ResourceBusy, "SourceShared", request.Domain, $"The volume '{volume}' was kept: {why}.");
 
     private VirtSnapshotException Gone(string path) => new(
-        FailureKind.ObjectNotFound, "SourceMissing", request.Domain.FindDisk(Target), $"The volume '{path}' for disk '{Target}' of domain '{request.Domain.Name}' is not in its pool any more.");
+        FailureKind.ObjectNotFound,
+        "SourceMissing",
+        request.Domain.FindDisk(Target),
+        $"The volume '{path}' for disk '{Target}' of domain '{request.Domain.Name}' is not in its pool any more.");
 }

@@ -2,17 +2,24 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Lvm;
 
-/// <summary>A logical volume, as <c>lvs</c> shows it now.</summary>
+/// <summary>A logical volume, as printed by <c>lvs</c>.</summary>
 /// <param name="Name">Its name within its group.</param>
-/// <param name="Uuid">LVM's identity of it, which outlives renaming.</param>
+/// <param name="Uuid">Its UUID, which a renaming does not change.</param>
 /// <param name="Attributes">The ten letters of <c>lv_attr</c>, see lvs(8).</param>
 /// <param name="Tags">Its tags.</param>
-/// <param name="OriginUuid">What it is a snapshot of; empty where it is none.</param>
-/// <param name="Fill">How full a thick snapshot is, or a thin pool's data, in percent.</param>
-/// <param name="MetadataFill">How full a thin pool's metadata is, in percent.</param>
-internal sealed record LogicalVolume(string Name, string Uuid, string Attributes, IReadOnlyList<string> Tags, string OriginUuid, double? Fill, double? MetadataFill)
+/// <param name="OriginUuid">The UUID of a snapshot's origin; empty for other volumes.</param>
+/// <param name="Usage">Usage of a thick snapshot's COW space, or of a thin pool's data, in percent.</param>
+/// <param name="MetadataUsage">Usage of a thin pool's metadata in percent.</param>
+internal sealed record LogicalVolume(
+    string Name,
+    string Uuid,
+    string Attributes,
+    IReadOnlyList<string> Tags,
+    string OriginUuid,
+    double? Usage,
+    double? MetadataUsage)
 {
-    /// <summary>What <see cref="Read"/> wants to be asked for.</summary>
+    /// <summary>The fields that <see cref="Read"/> needs.</summary>
     public const string Fields = "lv_name,lv_uuid,lv_attr,lv_tags,origin_uuid,data_percent,metadata_percent";
 
     private const int TypeLetter = 0;
@@ -29,13 +36,13 @@ internal sealed record LogicalVolume(string Name, string Uuid, string Attributes
 
     public bool IsThin => Attributes[TypeLetter] == 'V';
 
-    /// <summary>An old state is just being poured into it.</summary>
+    /// <summary>Whether a snapshot is being merged into it.</summary>
     public bool IsMerging => Attributes[TypeLetter] is 'O' or 'S';
 
-    /// <summary>More was written than the snapshot holds, or merging failed, or its pool did.</summary>
-    public bool IsBroken => Attributes[StateLetter] is 'I' or 'S' or 'm' or 'M' || Attributes[HealthLetter] == 'F' || (!IsThin && Fill >= 100);
+    /// <summary>Whether the snapshot has overflowed, its merge has failed, or its pool has failed.</summary>
+    public bool IsBroken => Attributes[StateLetter] is 'I' or 'S' or 'm' or 'M' || Attributes[HealthLetter] == 'F' || (!IsThin && Usage >= 100);
 
-    /// <exception cref="FormatException">It is not what lvs prints.</exception>
+    /// <exception cref="FormatException">It is not output of lvs.</exception>
     public static IReadOnlyList<LogicalVolume> Read(string json)
     {
         using var document = JsonText.Parse(json);
@@ -47,7 +54,7 @@ internal sealed record LogicalVolume(string Name, string Uuid, string Attributes
                 return new LogicalVolume(
                     JsonText.Text(row, "lv_name"),
                     JsonText.Text(row, "lv_uuid"),
-                    attributes.Length > HealthLetter ? attributes : throw new FormatException($"'{attributes}' is no lv_attr."),
+                    attributes.Length > HealthLetter ? attributes : throw new FormatException($"'{attributes}' is not a valid lv_attr."),
                     JsonText.Text(row, "lv_tags").Split(',', StringSplitOptions.RemoveEmptyEntries),
                     JsonText.Text(row, "origin_uuid"),
                     JsonText.Percent(row, "data_percent"),

@@ -2,13 +2,14 @@ using VirtSnapshot.Methods.Volumes;
 
 namespace VirtSnapshot.Methods.Lvm;
 
-/// <summary>A thick snapshot is poured back into its volume (<c>lvconvert --merge</c>), and is no more.</summary>
+/// <summary>Merges a thick snapshot into its volume (<c>lvconvert --merge</c>), which deletes the snapshot.</summary>
 /// <remarks>
 /// <list type="bullet">
-/// <item>From the first moment on the volume shows what it held; the rest is copied meanwhile, and goes on after a crash or a power cut, when the volume is activated.</item>
-/// <item>Where the volume or the snapshot is open, LVM says that all is well, and waits for the next activation: so both must be closed.</item>
-/// <item>Afterwards nothing tells a snapshot that was merged from one that somebody has deleted: so the volume carries a tag meanwhile.</item>
-/// <item>To the volume's other snapshots it is as if somebody wrote to the volume: they keep what they hold, as long as they have room.</item>
+/// <item>The volume has the snapshot's content at once; LVM copies in the background, and continues after a crash or a power cut when the volume is
+/// activated.</item>
+/// <item>Where the volume or the snapshot is open, LVM reports success, but merges at the next activation: so both must be closed.</item>
+/// <item>A merged snapshot cannot be distinguished from a deleted one: so the volume has a tag during the merge.</item>
+/// <item>For the volume's other snapshots the merge is a write to the volume: they stay valid as long as their COW space suffices.</item>
 /// </list>
 /// </remarks>
 internal sealed class LvmMerge(MethodRequest request, RestoreRecord disk) : DeviceRestoration(request, disk)
@@ -18,7 +19,7 @@ internal sealed class LvmMerge(MethodRequest request, RestoreRecord disk) : Devi
     private readonly LvmPrograms lvm = new(request.Host);
     private string endangered = "";
 
-    public override string Description => $"'{Snapshot.Name}' is merged into '{Snapshot.Volume.Name}', which cannot be taken back once it has begun{endangered}";
+    public override string Description => $"'{Snapshot.Name}' is merged into '{Snapshot.Volume.Name}', which is irreversible{endangered}";
 
     public override bool IsFinal => true;
 
@@ -27,7 +28,7 @@ internal sealed class LvmMerge(MethodRequest request, RestoreRecord disk) : Devi
     private string Begun => $"virtsnapshot-merge-{Disk.Group:N}";
 
     private (string Group, string Name) Origin =>
-        LvmName.Split(Snapshot.Volume.Name) ?? throw VolumeSnapshot.Damaged(Snapshot, $"'{Snapshot.Volume.Name}' is no name of a logical volume");
+        LvmName.Split(Snapshot.Volume.Name) ?? throw VolumeSnapshot.Damaged(Snapshot, $"'{Snapshot.Volume.Name}' is not a name of a logical volume");
 
     public static LvmMerge Plan(RestoreRequest request, SnapshotRecord record)
     {
@@ -35,12 +36,15 @@ internal sealed class LvmMerge(MethodRequest request, RestoreRecord disk) : Devi
         var (origin, snapshot) = merge.Find();
         if (origin is null || snapshot is null || origin.Uuid != merge.Snapshot.Detail(LogicalVolumeMethod.OriginDetail))
         {
-            throw merge.Refused(FailureKind.InvalidOperation, "SourceDiffers", $"'{merge.Snapshot.Volume.Name}' is not the volume any more that it is a snapshot of");
+            throw merge.Refused(FailureKind.InvalidOperation, "SourceDiffers", $"'{merge.Snapshot.Volume.Name}' is not the snapshot's origin any more");
         }
 
         if (origin.IsOpen || snapshot.IsOpen || origin.IsMerging)
         {
-            throw merge.Refused(FailureKind.ResourceBusy, "SourceInUse", $"{(origin.IsMerging ? "another snapshot is just being merged into it" : "the volume or the snapshot is open ('lsblk' tells more)")}");
+            throw merge.Refused(
+                FailureKind.ResourceBusy,
+                "SourceInUse",
+                origin.IsMerging ? "another snapshot is being merged into it" : "the volume or the snapshot is open ('lsblk' shows it)");
         }
 
         merge.endangered = merge.NameEndangered();
@@ -49,11 +53,12 @@ internal sealed class LvmMerge(MethodRequest request, RestoreRecord disk) : Devi
 
     public override bool IsSwitched() => Find() is ({ IsMerging: false } origin, null) && HasBegun(origin);
 
-    public override bool IsIrreversible() => Find() is (var origin, var snapshot) && origin is not null && HasBegun(origin) && (origin.IsMerging || snapshot is null);
+    public override bool IsIrreversible() =>
+        Find() is (var origin, var snapshot) && origin is not null && HasBegun(origin) && (origin.IsMerging || snapshot is null);
 
     public override void Prepare(CancellationToken cancellation)
     {
-        // It has all that it needs.
+        // Nothing to prepare: the snapshot is complete.
     }
 
     public override void Switch()
@@ -66,7 +71,7 @@ internal sealed class LvmMerge(MethodRequest request, RestoreRecord disk) : Devi
 
         while (Find().Origin is { IsMerging: true, IsOpen: false })
         {
-            // Begun by an earlier run, whose end it need not have survived.
+            // An earlier run may have started the merge, and the host may have restarted since.
             Do("lvchange", "--poll", "y", Snapshot.Volume.Name);
             Thread.Sleep(Pause);
         }
@@ -91,7 +96,7 @@ internal sealed class LvmMerge(MethodRequest request, RestoreRecord disk) : Devi
 
     private bool HasBegun(LogicalVolume origin) => origin.Tags.Contains(Begun);
 
-    /// <summary>One that is being merged is hidden.</summary>
+    /// <summary>LVM hides a snapshot that is being merged.</summary>
     private (LogicalVolume? Origin, LogicalVolume? Snapshot) Find()
     {
         var (group, name) = Origin;
@@ -100,14 +105,14 @@ internal sealed class LvmMerge(MethodRequest request, RestoreRecord disk) : Devi
         return (found.FirstOrDefault(volume => volume.Name == name), found.FirstOrDefault(volume => volume.Name == snapshot));
     }
 
-    /// <summary>Other snapshots that have not the room to keep all that the merge overwrites.</summary>
+    /// <summary>Other snapshots whose free COW space is smaller than what the merge overwrites.</summary>
     private string NameEndangered()
     {
         var (group, name) = LogicalVolumeMethod.NameOf(Snapshot);
         var origin = Snapshot.Detail(LogicalVolumeMethod.OriginDetail);
-        var snapshots = lvm.FindRoom(group, origin);
+        var snapshots = lvm.FindCowSpace(group, origin);
         var used = snapshots.Where(other => other.Name == name).Sum(other => other.Used);
         var names = snapshots.Where(other => other.Name != name && other.Left < used).Select(other => $"'{group}/{other.Name}'").ToList();
-        return names.Count == 0 ? "" : $". MAY BE LOST, since they have too little room left for what it overwrites: {string.Join(", ", names)}";
+        return names.Count == 0 ? "" : $". MAY BE LOST, because they have too little COW space left for what it overwrites: {string.Join(", ", names)}";
     }
 }

@@ -6,18 +6,19 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Lvm;
 
 /// <summary>
-/// Method <c>lvm</c>: a snapshot of a thick logical volume, into which whatever is written over is copied first:
-/// <c>&lt;diskSnapshot method='lvm'&gt;&lt;device path='/dev/vg/lv'/&gt;&lt;size&gt;20%&lt;/size&gt;&lt;chunk&gt;64K&lt;/chunk&gt;&lt;/diskSnapshot&gt;</c>, all of it optional.
+/// Method <c>lvm</c>: a snapshot of a thick logical volume, to which each block is copied before it is overwritten:
+/// <c>&lt;diskSnapshot method='lvm'&gt;&lt;device path='/dev/vg/lv'/&gt;&lt;size&gt;20%&lt;/size&gt;&lt;chunk&gt;64K&lt;/chunk&gt;&lt;/diskSnapshot&gt;</c>,
+/// all of it optional.
 /// </summary>
 /// <remarks>
 /// <list type="bullet">
-/// <item>It has a fixed room. When that is full it is lost: LVM shows <c>I</c>, reading fails with I/O errors, what is mounted from it goes on in ruins (dmeventd unmounts it, if it
-/// runs). The origin goes on as if nothing had been. Automatic extension is the administrator's to configure (<c>snapshot_autoextend_threshold</c>).</item>
-/// <item>Every write to the origin of what was not copied yet is two; so it is to be removed soon.</item>
-/// <item><c>lvcreate -s</c> makes a volume, activates it, waits for udev, clears its beginning, deactivates it, waits again, and only then puts it under the origin. All but that last step
-/// is done ahead: an ordinary volume is made and cleared, and <c>lvconvert --type snapshot --zero n</c> makes it the snapshot, which shortens the act to less than
-/// half. A full group is found out before the guest is frozen.</item>
-/// <item>No snapshot of a snapshot; raid, striped, mirrored and cached volumes are fine.</item>
+/// <item>Its COW space is fixed. A snapshot that overflows is lost: LVM shows <c>I</c>, reads fail with I/O errors, a mounted file system is corrupt (dmeventd
+/// unmounts it, if it runs). The origin is not affected. The administrator can configure automatic extension (<c>snapshot_autoextend_threshold</c>).</item>
+/// <item>The first write to each chunk of the origin becomes two writes: so it should be removed soon.</item>
+/// <item><c>lvcreate -s</c> makes a volume, activates it, waits for udev, zeroes its beginning, deactivates it, waits again, and then attaches it to the
+/// origin. All but the last step are done ahead: an ordinary volume is made and zeroed, and <c>lvconvert --type snapshot --zero n</c> attaches it, in less
+/// than half the time. Lack of space in the group is detected before the guest is frozen.</item>
+/// <item>No snapshot of a snapshot; raid, striped, mirrored and cached volumes are supported.</item>
 /// </list>
 /// </remarks>
 internal sealed class LvmMethod : LogicalVolumeMethod
@@ -47,24 +48,30 @@ internal sealed class LvmMethod : LogicalVolumeMethod
         """;
 
     public override double? ReadUsage(IHost host, VolumeSnapshot snapshot) =>
-        NameOf(snapshot) is var (group, name) && new LvmPrograms(host).Find(group, name) is [var volume] ? volume.Fill : null;
+        NameOf(snapshot) is var (group, name) && new LvmPrograms(host).Find(group, name) is [var volume] ? volume.Usage : null;
 
-    /// <summary>What is copied into the volume is written over there, and so copied first into the room of each of its snapshots: into that of the one that is read, too. What has overflowed already has nothing to lose.</summary>
+    /// <summary>
+    /// A copy into the volume uses the COW space of all of its snapshots, including the one that is read. Snapshots that have overflowed are ignored.
+    /// </summary>
     public override string? WhyNoSpaceFor(IHost host, VolumeSnapshot snapshot, ulong bytes)
     {
         var (group, name) = NameOf(snapshot);
-        var small = new LvmPrograms(host).FindRoom(group, snapshot.Detail(OriginDetail)).Where(other => other.Left < bytes && (other.Left > 0 || other.Name == name)).ToList();
+        var small = new LvmPrograms(host)
+            .FindCowSpace(group, snapshot.Detail(OriginDetail))
+            .Where(other => other.Left < bytes && (other.Left > 0 || other.Name == name))
+            .ToList();
         return small.Count == 0
             ? null
-            : $"its image takes {bytes >> 20} MiB, which are written into the volume '{snapshot.Volume.Name}' and so into the room of "
-                + $"{string.Join(", ", small.Select(other => $"'{group}/{other.Name}'{(other.Name == name ? ", the snapshot itself" : "")}"))}, which would overflow: 'lvextend' {(small.Count == 1 ? "it" : "them")}, or remove what is not needed";
+            : $"its image has {bytes >> 20} MiB, whose copy in the volume '{snapshot.Volume.Name}' would overflow the COW space of "
+                + $"{string.Join(", ", small.Select(other => $"'{group}/{other.Name}'{(other.Name == name ? ", the snapshot itself" : "")}"))}: extend "
+                + $"{(small.Count == 1 ? "it" : "them")} with 'lvextend', or remove snapshots";
     }
 
     protected override string? WhyUnfit(LogicalVolumeLayer volume) => volume switch
     {
         { Pool: not null } => $"'{volume.FullName}' is a thin volume, whose method is 'lvm-thin'",
         { Kind: not ("linear" or "striped" or "mirror" or "cache" or "writecache") } when !volume.Kind.StartsWith("raid", StringComparison.Ordinal) =>
-            $"'{volume.FullName}' is of type {volume.Kind}, of which LVM makes no snapshot",
+            $"'{volume.FullName}' is of type {volume.Kind}, which LVM cannot snapshot",
         _ => null,
     };
 
@@ -74,7 +81,9 @@ internal sealed class LvmMethod : LogicalVolumeMethod
     {
         var chunk = settings.Read(ChunkElement, SnapshotSize.ParseChunk, "a chunk's size: a power of two from 4K to 512K") ?? SnapshotSize.SmallestChunk;
         var bytes = settings.Read(
-            SizeElement, text => SnapshotSize.Parse(text, volume.Bytes), "a size: bytes, optionally with K, M, G, T or P, or a part of the volume in %") ?? SnapshotSize.Default(volume.Bytes);
+            SizeElement,
+            text => SnapshotSize.Parse(text, volume.Bytes),
+            "a size: bytes, optionally with K, M, G, T or P, or a percentage of the volume") ?? SnapshotSize.Default(volume.Bytes);
         var extents = SnapshotSize.Extents(bytes, volume.Bytes, chunk, volume.ExtentSize);
         var free = volume.GroupFree / volume.ExtentSize;
         if (extents > free)
@@ -83,7 +92,8 @@ internal sealed class LvmMethod : LogicalVolumeMethod
                 request,
                 FailureKind.QuotaExceeded,
                 "NoSpace",
-                $"a snapshot of '{volume.FullName}' needs {MiB(extents)}, and {MiB(free)} are free in volume group '{volume.VolumeGroup}'. Nothing was touched. "
+                $"a snapshot of '{volume.FullName}' needs {MiB(extents)}, and {MiB(free)} are free in volume group '{volume.VolumeGroup}'. Nothing was "
+                + "touched. "
                 + $"Extend the group, or give a smaller <{SizeElement}>");
         }
 
@@ -93,7 +103,7 @@ internal sealed class LvmMethod : LogicalVolumeMethod
         string MiB(long extents) => $"{extents * volume.ExtentSize >> 20} MiB";
     }
 
-    /// <summary>Ours from its first moment on, and of no use until the act.</summary>
+    /// <summary>Makes the COW volume, with our tag from the beginning. The act attaches it to the origin.</summary>
     protected override void PrepareVolume(LvmPrograms lvm, VolumeSnapshot snapshot)
     {
         var (group, name) = NameOf(snapshot);
@@ -112,5 +122,7 @@ internal sealed class LvmMethod : LogicalVolumeMethod
         [SyncOf(snapshot), $"{Number(snapshot, ChunkDetail)}b", snapshot.Volume.Name, snapshot.Name];
 
     private static string Number(VolumeSnapshot snapshot, string detail) =>
-        snapshot.Detail(detail) is var text && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out _) ? text : throw VolumeSnapshot.Damaged(snapshot, $"'{text}' is no number");
+        snapshot.Detail(detail) is var text && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out _)
+            ? text
+            : throw VolumeSnapshot.Damaged(snapshot, $"'{text}' is not a number");
 }

@@ -3,16 +3,17 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Lvm;
 
-/// <summary>LVM on a host, by its programs. Nothing reaches them but names that <see cref="LvmName"/> has let pass.</summary>
+/// <summary>Runs the programs of LVM on a host, only with names that <see cref="LvmName"/> has checked.</summary>
 internal sealed class LvmPrograms(IHost host)
 {
-    /// <summary>Those of the named volumes that exist. A group that does not has none.</summary>
+    /// <summary>The existing ones of the named volumes; none where the group does not exist.</summary>
     /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c></exception>
     public IReadOnlyList<LogicalVolume> Find(string group, params IReadOnlyList<string> names)
     {
         var wanted = string.Join(" || ", names.Select(name => $"lv_name=\"{name}\""));
         var result = host.RunAsRoot(
-            "lvs", ["--reportformat", "json", "--units", "b", "--nosuffix", "--options", LogicalVolume.Fields, "--select", $"vg_name=\"{group}\" && ({wanted})"]);
+            "lvs", ["--reportformat", "json", "--units", "b", "--nosuffix", "--options", LogicalVolume.Fields, "--select", $"vg_name=\"{group}\" && "
+                + "({wanted})"]);
         try
         {
             return LogicalVolume.Read(result.Succeeded ? result.Output : throw new FormatException(result.ToolError));
@@ -20,34 +21,49 @@ internal sealed class LvmPrograms(IHost host)
         catch (FormatException e)
         {
             throw new VirtSnapshotException(
-                FailureKind.InvalidData, "StorageUnreadable", $"{group}/{names[0]}", $"LVM on host '{host.Name}' does not tell about '{group}/{names[0]}': {e.Message}. Mend that, and try again.", e);
+                FailureKind.InvalidData,
+                "StorageUnreadable",
+                $"{group}/{names[0]}",
+                $"The volume '{group}/{names[0]}' cannot be read by LVM on host '{host.Name}': {e.Message}. Fix the cause, then try again.",
+                e);
         }
     }
 
-    /// <summary>The thick snapshots of a volume, each with the bytes that are used of its room, and that are left.</summary>
+    /// <summary>The thick snapshots of a volume, each with the used and free bytes of its COW space.</summary>
     /// <exception cref="VirtSnapshotException"><c>StorageUnreadable</c></exception>
-    public IReadOnlyList<(string Name, double Used, double Left)> FindRoom(string group, string originUuid)
+    public IReadOnlyList<(string Name, double Used, double Left)> FindCowSpace(string group, string originUuid)
     {
         var result = host.RunAsRoot(
-            "lvs", ["--reportformat", "json", "--units", "b", "--nosuffix", "--options", "lv_name,lv_size,data_percent", "--select", $"vg_name=\"{group}\" && origin_uuid=\"{originUuid}\""]);
+            "lvs",
+            [
+                "--reportformat", "json", "--units", "b", "--nosuffix", "--options", "lv_name,lv_size,data_percent",
+                "--select", $"vg_name=\"{group}\" && origin_uuid=\"{originUuid}\"",
+            ]);
         try
         {
             using var document = JsonText.Parse(result.Succeeded ? result.Output : throw new FormatException(result.ToolError));
             return
             [
                 .. JsonText.Items(document.RootElement, "report").SelectMany(report => JsonText.Items(report, "lv"))
-                    .Select(row => (Name: JsonText.Text(row, "lv_name"), Size: JsonText.Number(row, "lv_size") ?? 0, Fill: (JsonText.Percent(row, "data_percent") ?? 0) / 100))
-                    .Select(snapshot => (snapshot.Name, snapshot.Size * snapshot.Fill, snapshot.Size * (1 - snapshot.Fill))),
+                    .Select(row => (
+                        Name: JsonText.Text(row, "lv_name"),
+                        Size: JsonText.Number(row, "lv_size") ?? 0,
+                        Usage: (JsonText.Percent(row, "data_percent") ?? 0) / 100))
+                    .Select(snapshot => (snapshot.Name, snapshot.Size * snapshot.Usage, snapshot.Size * (1 - snapshot.Usage))),
             ];
         }
         catch (FormatException e)
         {
             throw new VirtSnapshotException(
-                FailureKind.InvalidData, "StorageUnreadable", group, $"LVM on host '{host.Name}' does not tell how full the snapshots in '{group}' are: {e.Message}. Mend that, and try again.", e);
+                FailureKind.InvalidData,
+                "StorageUnreadable",
+                group,
+                $"The COW usage of the snapshots in '{group}' cannot be read by LVM on host '{host.Name}': {e.Message}. Fix the cause, then try again.",
+                e);
         }
     }
 
-    /// <summary>A group that is not there, renamed or on devices that are missing, does not show what is in it.</summary>
+    /// <summary>Where the group is missing, renamed or on missing devices, a missing volume proves nothing.</summary>
     /// <exception cref="VirtSnapshotException"><c>SourceMissing</c></exception>
     public void RequireGroup(string group, string target)
     {
@@ -58,12 +74,12 @@ internal sealed class LvmPrograms(IHost host)
                 FailureKind.ObjectNotFound,
                 "SourceMissing",
                 target,
-                $"Whether the snapshot '{target}' is still there cannot be told, since there is no volume group '{group}' on host '{host.Name}' ('vgs'): was it renamed, or are its devices missing? "
-                + "Mend that, and run Repair-DiskSnapshot.");
+                $"It is unknown whether the snapshot '{target}' still exists, because host '{host.Name}' has no volume group '{group}' ('vgs'). "
+                + "Make its devices available, or give it its old name, then run Repair-DiskSnapshot.");
         }
     }
 
-    /// <summary>Runs one of the programs that make a snapshot or show it.</summary>
+    /// <summary>Runs a program that makes a snapshot or makes it accessible.</summary>
     /// <exception cref="VirtSnapshotException"><c>SnapshotExists</c>, <c>NoSpace</c> or <c>SnapshotNotTaken</c>.</exception>
     public void Do(string program, IReadOnlyList<string> arguments, string target)
     {
@@ -75,15 +91,17 @@ internal sealed class LvmPrograms(IHost host)
 
         var (kind, id) = result.Errors switch
         {
-            var said when said.Contains("already exists in volume group", StringComparison.Ordinal) => (FailureKind.ResourceExists, "SnapshotExists"),
-            var said when said.Contains("insufficient free space", StringComparison.Ordinal) || said.Contains("Insufficient suitable", StringComparison.Ordinal) => (FailureKind.QuotaExceeded, "NoSpace"),
+            var stderr when stderr.Contains("already exists in volume group", StringComparison.Ordinal) => (FailureKind.ResourceExists, "SnapshotExists"),
+            var stderr when stderr.Contains("insufficient free space", StringComparison.Ordinal)
+                || stderr.Contains("Insufficient suitable", StringComparison.Ordinal) => (FailureKind.QuotaExceeded, "NoSpace"),
             _ => (FailureKind.InvalidResult, "SnapshotNotTaken"),
         };
-        throw new VirtSnapshotException(kind, id, target, $"The snapshot '{target}' on host '{host.Name}' could not be taken: '{program}' says: {result.ToolError}.");
+        throw new VirtSnapshotException(kind, id, target, $"The snapshot '{target}' on host '{host.Name}' could not be taken: '{program}' failed: "
+            + $"{result.ToolError}.");
     }
 
-    /// <summary>Deletes the volume that has all that: LVM decides under its own lock which that is.</summary>
-    /// <returns>What it said where it failed.</returns>
+    /// <summary>Deletes the volume with this UUID and tag, which LVM checks under its own lock.</summary>
+    /// <returns>Its stderr where it failed; null on success.</returns>
     public string? TryRemove(string group, string uuid, string tag)
     {
         var result = host.RunAsRoot("lvremove", ["--yes", "--force", "--select", $"lv_uuid=\"{uuid}\" && lv_tags=\"{tag}\"", group]);

@@ -2,10 +2,10 @@ using VirtSnapshot.Methods.Volumes;
 
 namespace VirtSnapshot.Methods.Lvm;
 
-/// <summary>A thin snapshot of the snapshot takes the volume's name. No block is copied, and no snapshot is lost.</summary>
+/// <summary>Restores a thin volume: a thin snapshot of the snapshot gets the volume's name. No block is copied, and no snapshot is lost.</summary>
 /// <remarks>
-/// <c>lvconvert --merge</c> is not used: it would use the snapshot up, and it takes only snapshots of what has the volume's place, which after one merge
-/// the others are no more. That there is no volume of that name between the two renamings cannot harm anybody: the domain is shut off, and could not be started.
+/// <c>lvconvert --merge</c> is not used: it deletes the snapshot, and works only for snapshots of the current volume, which the other snapshots are not after
+/// a merge. Between the two renamings no volume has the name; that is safe, because the domain is shut off and cannot be started.
 /// </remarks>
 internal sealed class LvmThinSwap(MethodRequest request, RestoreRecord disk) : DeviceRestoration(request, disk)
 {
@@ -14,7 +14,7 @@ internal sealed class LvmThinSwap(MethodRequest request, RestoreRecord disk) : D
     private readonly LvmPrograms lvm = new(request.Host);
     private readonly string suffix = $"{disk.Group.ToString("N")[..16]}-{string.Concat(disk.Record.Target.Where(char.IsAsciiLetterOrDigit))}";
 
-    public override string Description => $"a snapshot of '{Snapshot.Name}' takes the place of '{Snapshot.Volume.Name}'; what that holds now is deleted";
+    public override string Description => $"a snapshot of '{Snapshot.Name}' replaces '{Snapshot.Volume.Name}'; its current content is deleted";
 
     public override bool IsFinal => false;
 
@@ -24,13 +24,13 @@ internal sealed class LvmThinSwap(MethodRequest request, RestoreRecord disk) : D
 
     private string Live => LvmName.Split(Snapshot.Volume.Name) is ({ } group, var name) && group == Group
         ? name
-        : throw VolumeSnapshot.Damaged(Snapshot, $"'{Snapshot.Volume.Name}' is no logical volume of its group");
+        : throw VolumeSnapshot.Damaged(Snapshot, $"'{Snapshot.Volume.Name}' is not a logical volume of its group");
 
     private string New => $"virtsnapshot-new-{suffix}";
 
     private string Old => $"virtsnapshot-old-{suffix}";
 
-    /// <summary>What a guest has written to a restored volume, when the restore was undone all the same.</summary>
+    /// <summary>A restored volume that the guest has written to before the restore was undone.</summary>
     private string Written => $"virtsnapshot-written-{suffix}";
 
     public static LvmThinSwap Plan(RestoreRequest request, SnapshotRecord record)
@@ -38,7 +38,7 @@ internal sealed class LvmThinSwap(MethodRequest request, RestoreRecord disk) : D
         var swap = new LvmThinSwap(request, new RestoreRecord(request.Group, record, record, []));
         if (!LvmName.FitsDeviceMapper(swap.Group, swap.Written))
         {
-            throw swap.Refused(FailureKind.NotImplemented, "RestoreNotSupported", $"device-mapper has no room for the name '{swap.Group}/{swap.Written}'");
+            throw swap.Refused(FailureKind.NotImplemented, "RestoreNotSupported", $"the name '{swap.Group}/{swap.Written}' is too long for device-mapper");
         }
 
         if (swap.Find(swap.Live) is not { IsThin: true } live)
@@ -48,7 +48,8 @@ internal sealed class LvmThinSwap(MethodRequest request, RestoreRecord disk) : D
 
         if (live.IsOpen)
         {
-            throw swap.Refused(FailureKind.ResourceBusy, "SourceInUse", $"'{swap.Device}' is open: mounted, or part of another device ('lsblk {swap.Device}' tells more)");
+            throw swap.Refused(
+                FailureKind.ResourceBusy, "SourceInUse", $"'{swap.Device}' is open: mounted, or part of another device ('lsblk {swap.Device}' shows it)");
         }
 
         if (new[] { swap.New, swap.Old, swap.Written }.FirstOrDefault(name => swap.Find(name) is not null) is { } taken)
@@ -56,7 +57,7 @@ internal sealed class LvmThinSwap(MethodRequest request, RestoreRecord disk) : D
             throw swap.Refused(
                 FailureKind.ResourceExists,
                 "OverlayExists",
-                $"there is a volume '{swap.Group}/{taken}' already, which may hold what a guest has written: give it another name ('lvrename')");
+                $"the volume '{swap.Group}/{taken}' exists already, and may hold data of the guest: give it another name ('lvrename')");
         }
 
         return swap;
@@ -68,7 +69,7 @@ internal sealed class LvmThinSwap(MethodRequest request, RestoreRecord disk) : D
     {
         if (Find(New) is null)
         {
-            // The volume's own tags are the administrator's, and stay with its name.
+            // The administrator's tags of the volume are copied to the volume that gets its name.
             var tags = (Find(Live)?.Tags ?? []).SelectMany(tag => (string[])["--addtag", tag]);
             Do(
                 "lvcreate",
@@ -102,7 +103,7 @@ internal sealed class LvmThinSwap(MethodRequest request, RestoreRecord disk) : D
                     return $"'{Device}' is open: shut the domain off first";
                 }
 
-                // What was written to it, if the domain ran meanwhile, is somebody's.
+                // If the domain has run since, the volume holds data of the guest.
                 Activate();
                 var isUntouched = FileRestoration.IsSameContent(Host, Snapshot.At, Device);
                 Do("lvchange", "--activate", "n", FullName(Live));
@@ -120,8 +121,8 @@ internal sealed class LvmThinSwap(MethodRequest request, RestoreRecord disk) : D
 
         return Find(Written) is null
             ? null
-            : $"'{FullName(Written)}' was left where it is: the domain was started meanwhile, and it holds what the guest has written. "
-                + "Give it another name ('lvrename'), to keep that";
+            : $"'{FullName(Written)}' was kept: the domain has run since the restore, and this volume holds what the guest has written. "
+                + "Give it another name ('lvrename') to keep its data";
     }
 
     protected override string? TidyUp()
@@ -133,16 +134,16 @@ internal sealed class LvmThinSwap(MethodRequest request, RestoreRecord disk) : D
 
         if (old.IsOpen || Find(Live) is null)
         {
-            return $"'{FullName(Old)}' was left where it is: {(old.IsOpen ? "somebody has it open" : $"there is no '{FullName(Live)}'")}";
+            return $"'{FullName(Old)}' was kept: {(old.IsOpen ? "it is open" : $"there is no '{FullName(Live)}'")}";
         }
 
-        // Whoever died between renaming it and this has left it a snapshot of ours that is not active.
+        // After a crash between the renaming and this the volume still has our tags and is not active.
         Settle();
         Remove(Old);
         return null;
     }
 
-    /// <summary>Makes an ordinary volume of what has taken the place.</summary>
+    /// <summary>Makes the new volume an ordinary one.</summary>
     private void Settle()
     {
         Do("lvchange", "--deltag", Tag, "--deltag", LogicalVolumeMethod.TagOf(Snapshot), FullName(Live));

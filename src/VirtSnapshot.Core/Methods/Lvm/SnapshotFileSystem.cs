@@ -1,10 +1,10 @@
 namespace VirtSnapshot.Methods.Lvm;
 
-/// <summary>A file system that can be mounted beside the one that it is a snapshot of.</summary>
-/// <param name="Type">As <c>mount</c> names it.</param>
-/// <param name="MountOptions">So that nothing is written, and nothing in it is trusted.</param>
-/// <param name="NeedsOwnIdentity">Whether the kernel tells file systems apart by an identity written in them, so that the snapshot needs another one first.</param>
-/// <param name="NeedsSync">Whether LVM does not stop it by itself at a point where all is written.</param>
+/// <summary>A type of file system whose snapshot can be mounted beside the original.</summary>
+/// <param name="Type">The type for <c>mount</c>.</param>
+/// <param name="MountOptions">Read-only and untrusted.</param>
+/// <param name="NeedsOwnIdentity">Whether the snapshot needs another fsid before it can be mounted beside the original.</param>
+/// <param name="NeedsSync">Whether it must be synced, because suspending the volume does not freeze it.</param>
 internal sealed record SnapshotFileSystem(string Type, string MountOptions, bool NeedsOwnIdentity = false, bool NeedsSync = false)
 {
     private const string Untrusted = "ro,nosuid,nodev,noexec";
@@ -15,7 +15,7 @@ internal sealed record SnapshotFileSystem(string Type, string MountOptions, bool
         new("ext4", Untrusted + ",noload"),
         new("xfs", Untrusted + ",norecovery,nouuid"),
 
-        // The whole of it, whichever subvolume is its default.
+        // The top-level subvolume, not the default one.
         new("btrfs", Untrusted + ",rescue=nologreplay,subvolid=5", NeedsOwnIdentity: true, NeedsSync: true),
     ];
 

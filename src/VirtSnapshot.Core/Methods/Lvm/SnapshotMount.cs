@@ -5,15 +5,15 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Lvm;
 
 /// <summary>
-/// Where a snapshot of a file system is mounted: below a folder that only root can enter, for what lies above a mount point may have kept others
-/// from its files. Everything may be repeated.
+/// The mount of a snapshot of a file system, below a folder that only root can enter, because the directories above the original mount point may restrict
+/// access. Every step can be repeated.
 /// </summary>
 internal sealed class SnapshotMount(IHost host, string name)
 {
-    private const string NotSeen = "SnapshotNotTaken";
+    private const string NotTaken = "SnapshotNotTaken";
     private const string Folder = "/run/virtsnapshot/mnt";
 
-    // A link that somebody has put there would lead elsewhere, so what is there must be a directory, and root's.
+    // An existing link could lead elsewhere: only a directory owned by root is accepted.
     private const string MakeScript = """
         set -eu
         umask 077
@@ -32,7 +32,7 @@ internal sealed class SnapshotMount(IHost host, string name)
         fi
         """;
 
-    // Not "mountpoint": of an overflowed snapshot nothing can be read any more.
+    // Not "mountpoint": on an overflowed snapshot every read fails.
     private const string UnmountScript = """
         folder=/run/virtsnapshot/mnt/$1
         while grep -qF " $folder " /proc/self/mountinfo; do
@@ -43,13 +43,13 @@ internal sealed class SnapshotMount(IHost host, string name)
 
     public string Path => $"{Folder}/{name}";
 
-    public void Make() => Require(Run(MakeScript), NotSeen);
+    public void Make() => Require(Run(MakeScript), NotTaken);
 
     /// <param name="device">The snapshot.</param>
     /// <param name="fileSystem">Its type.</param>
-    public void Mount(string device, SnapshotFileSystem fileSystem) => Require(Run(MountScript, fileSystem.Type, fileSystem.MountOptions, device), NotSeen);
+    public void Mount(string device, SnapshotFileSystem fileSystem) => Require(Run(MountScript, fileSystem.Type, fileSystem.MountOptions, device), NotTaken);
 
-    /// <exception cref="VirtSnapshotException"><c>SourceInUse</c>; it stays mounted then.</exception>
+    /// <exception cref="VirtSnapshotException"><c>SourceInUse</c>; it is still mounted.</exception>
     public void Remove()
     {
         var result = Run(UnmountScript);
@@ -59,13 +59,14 @@ internal sealed class SnapshotMount(IHost host, string name)
                 FailureKind.ResourceBusy,
                 "SourceInUse",
                 Path,
-                $"The snapshot mounted at '{Path}' on host '{host.Name}' cannot be unmounted while somebody uses it: {result.ToolError} It stays. Let that end ('fuser -vm {Path}' tells who it is), and try again.");
+                $"The snapshot mounted at '{Path}' on host '{host.Name}' cannot be unmounted, because it is in use: {result.ToolError} "
+                + $"Wait until its users have ended ('fuser -vm {Path}' lists them), then try again.");
         }
 
         Require(result, "SnapshotNotDeleted");
     }
 
-    /// <summary>Which folder of its file system a mount point shows; null where nothing is mounted there.</summary>
+    /// <summary>The folder of its file system that is mounted at a mount point; null where nothing is mounted there.</summary>
     public string? FindRoot(string mountPoint)
     {
         const int longest = 4 << 20;
@@ -85,7 +86,8 @@ internal sealed class SnapshotMount(IHost host, string name)
                 FailureKind.InvalidResult,
                 errorId,
                 Path,
-                $"On host '{host.Name}' a snapshot could not be {(errorId == NotSeen ? "mounted at" : "unmounted from")} '{Path}': {result.ToolError}. Mend that, and run Repair-DiskSnapshot if Get-DiskSnapshot asks for it.");
+                $"A snapshot could not be {(errorId == NotTaken ? "mounted at" : "unmounted from")} '{Path}' on host '{host.Name}': {result.ToolError}. "
+                + "Fix the cause, then run Repair-DiskSnapshot if Get-DiskSnapshot reports it.");
         }
     }
 }

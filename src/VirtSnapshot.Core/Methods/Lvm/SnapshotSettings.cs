@@ -4,7 +4,7 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Lvm;
 
-/// <summary>What the <c>&lt;diskSnapshot&gt;</c> element of a method of LVM says.</summary>
+/// <summary>The settings in the <c>&lt;diskSnapshot&gt;</c> element of an LVM method.</summary>
 internal sealed class SnapshotSettings
 {
     private const string DeviceElement = "device";
@@ -12,9 +12,9 @@ internal sealed class SnapshotSettings
     private readonly VolumeRequest request;
     private readonly XElement element;
 
-    /// <param name="request">What is asked for.</param>
-    /// <param name="known">The elements that mean something, besides <c>&lt;device&gt;</c>; of others the user is told that they do not.</param>
-    /// <param name="volume">The volume under the disk: <c>&lt;device&gt;</c> must mean it.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="known">The supported elements besides <c>&lt;device&gt;</c>; others cause a warning.</param>
+    /// <param name="volume">The volume under the disk: <c>&lt;device&gt;</c> must name it.</param>
     /// <exception cref="VirtSnapshotException"><c>MethodUnsuitable</c></exception>
     public SnapshotSettings(VolumeRequest request, IReadOnlyList<string> known, LogicalVolumeLayer volume)
     {
@@ -22,19 +22,20 @@ internal sealed class SnapshotSettings
         element = request.Method.ToElement();
         foreach (var other in element.Elements().Where(other => other.Name != DeviceElement && !known.Contains(other.Name.LocalName)))
         {
-            request.Warn($"Method '{request.Method}' of disk '{request.Disks[0].Target}' of domain '{request.Domain.Name}': <{other.Name.LocalName}> means nothing to it.");
+            request.Warn($"Method '{request.Method}' of disk '{request.Disks[0].Target}' of domain '{request.Domain.Name}' "
+                + $"ignores the unknown element <{other.Name.LocalName}>.");
         }
 
         if (element.Element(DeviceElement) is { } device && !Means((string?)device.Attribute("path") ?? "", volume))
         {
-            throw Wrong($"<device path='{(string?)device.Attribute("path")}'/> is not the logical volume that it lies on: that is '{volume.Device}'");
+            throw Wrong($"<device path='{(string?)device.Attribute("path")}'/> is not the disk's logical volume '{volume.Device}'");
         }
     }
 
-    /// <summary>What an element holds, understood.</summary>
+    /// <summary>The parsed value of an element.</summary>
     /// <param name="name">The element.</param>
-    /// <param name="parse">Null where the text is not what it should be.</param>
-    /// <param name="form">What it should be, in words.</param>
+    /// <param name="parse">Returns null for an invalid text.</param>
+    /// <param name="form">The expected form, for the error message.</param>
     /// <returns>Null where there is no such element.</returns>
     public long? Read(string name, Func<string, long?> parse, string form) => element.Element(name) is { } setting
         ? parse(setting.Value) ?? throw Wrong($"<{name}>{setting.Value}</{name}> is not {form}")
@@ -50,5 +51,6 @@ internal sealed class SnapshotSettings
         FailureKind.InvalidOperation,
         "MethodUnsuitable",
         request.Disks[0],
-        $"Method '{request.Method}' cannot snapshot disk '{request.Disks[0].Target}' of domain '{request.Domain.Name}': {why}. Nothing was touched. Correct it with Set-DiskSnapshotMethod, or with -Method.");
+        $"Method '{request.Method}' cannot snapshot disk '{request.Disks[0].Target}' of domain '{request.Domain.Name}': {why}. Nothing was touched. "
+        + "Correct it with Set-DiskSnapshotMethod, or with -Method.");
 }

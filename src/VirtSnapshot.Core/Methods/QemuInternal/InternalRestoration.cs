@@ -3,21 +3,21 @@ using VirtSnapshot.Hosts;
 
 namespace VirtSnapshot.Methods.QemuInternal;
 
-/// <summary>An image goes back to one of its internal snapshots (<c>qemu-img snapshot -a</c>), which stays.</summary>
+/// <summary>Reverts an image to one of its internal snapshots (<c>qemu-img snapshot -a</c>). The snapshot is kept.</summary>
 /// <remarks>
-/// What the image holds before that is kept as another internal snapshot, and marks of the same kind say how far it came: nothing else tells
-/// afterwards what an image's content once was. QEMU's image lock keeps it from a domain that is started meanwhile.
+/// The previous content is kept as another internal snapshot, and further internal snapshots mark the progress: the image itself does not show which
+/// snapshot was applied. QEMU's image lock makes the commands fail if the domain is started in between.
 /// </remarks>
 internal sealed class InternalRestoration(MethodRequest request, RestoreRecord disk) : IDiskRestoration
 {
-    /// <summary>What a guest writes comes later than that.</summary>
+    /// <summary>The guest cannot have started to write sooner than that.</summary>
     private static readonly TimeSpan Moment = TimeSpan.FromSeconds(2);
 
     private readonly InternalSnapshot snapshot = InternalSnapshot.Read(disk.Record);
 
     public RestoreRecord Disk => disk;
 
-    public string Description => $"'{Image}' goes back to its internal snapshot '{snapshot.Name}'; what it holds now is deleted";
+    public string Description => $"'{Image}' is reverted to its internal snapshot '{snapshot.Name}'; its current content is deleted";
 
     public bool IsFinal => false;
 
@@ -26,15 +26,15 @@ internal sealed class InternalRestoration(MethodRequest request, RestoreRecord d
 
     private IHost Host => request.Host;
 
-    /// <summary>What the image held before.</summary>
+    /// <summary>The image's previous content.</summary>
     private InternalSnapshot Before => Named("before");
 
-    /// <summary>Until this is there the image has not changed.</summary>
+    /// <summary>Exists before the image is changed.</summary>
     private InternalSnapshot Begun => Named("begun");
 
     private InternalSnapshot Restored => Named("restored");
 
-    /// <summary>What a guest has written, when the restore was undone all the same.</summary>
+    /// <summary>What the guest has written before the restore was undone.</summary>
     private InternalSnapshot Written => Named("written");
 
     public bool IsSwitched() => Restored.Exists(Host);
@@ -66,8 +66,8 @@ internal sealed class InternalRestoration(MethodRequest request, RestoreRecord d
 
         Clear(Before);
         return Written.Exists(Host)
-            ? $"'{Written}' was left where it is: the domain was started meanwhile, and it holds what the guest has written. "
-                + "Copy that with 'qemu-img convert -l' before you delete it with 'qemu-img snapshot -d'"
+            ? $"'{Written}' was kept: the domain has run since the restore, and this snapshot holds what the guest has written. "
+                + "Copy it with 'qemu-img convert -l' before you delete it with 'qemu-img snapshot -d'"
             : null;
     });
 
@@ -97,7 +97,7 @@ internal sealed class InternalRestoration(MethodRequest request, RestoreRecord d
         }
     }
 
-    /// <summary>Of a device nobody knows when it was written.</summary>
+    /// <summary>A device has no modification time: true.</summary>
     private bool WasWrittenLater()
     {
         if (Host.Stat(Image, followLink: true) is not { IsRegularFile: true })

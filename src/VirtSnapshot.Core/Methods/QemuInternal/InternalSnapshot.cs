@@ -9,7 +9,7 @@ namespace VirtSnapshot.Methods.QemuInternal;
 /// <summary>One internal snapshot of a qcow2 image, planned or made.</summary>
 /// <param name="Image">The image's path.</param>
 /// <param name="Name">
-/// The snapshot's name in the image. A part of it is random and only in our records: that proves it ours. QEMU would give several snapshots one name.
+/// The snapshot's name in the image. A part of it is random and only in our records, which proves that it is ours. QEMU allows duplicate names.
 /// </param>
 internal sealed record InternalSnapshot(string Image, string Name)
 {
@@ -18,8 +18,10 @@ internal sealed record InternalSnapshot(string Image, string Name)
 
     public static InternalSnapshot Read(SnapshotRecord record)
     {
-        var element = record.Data.Name == ElementName ? record.Data : throw new FormatException($"A record of method '{record.Method}' without <{ElementName}>.");
-        string Value(string name) => (string?)element.Attribute(name) ?? throw new FormatException($"<{ElementName}> without '{name}'.");
+        var element = record.Data.Name == ElementName
+            ? record.Data
+            : throw new FormatException($"A record of method '{record.Method}' has no <{ElementName}>.");
+        string Value(string name) => (string?)element.Attribute(name) ?? throw new FormatException($"<{ElementName}> has no '{name}'.");
         return new InternalSnapshot(Value("image"), Value("name"));
     }
 
@@ -34,13 +36,15 @@ internal sealed record InternalSnapshot(string Image, string Name)
     public override string ToString() => $"{Image}@{Name}";
 
     /// <summary>Whether it is in the image.</summary>
-    /// <exception cref="VirtSnapshotException"><c>SourceMissing</c>: the image is not in sight; <c>SourceUnreadable</c>; <c>SnapshotNotOurs</c>: there are several, or its name is none of ours.</exception>
+    /// <exception cref="VirtSnapshotException">
+    /// <c>SourceMissing</c>: the image is not accessible; <c>SourceUnreadable</c>; <c>SnapshotNotOurs</c>: there are several, or its name is not one of ours.
+    /// </exception>
     public bool Exists(IHost host)
     {
         SnapshotLabel.RequireOurs(Name, this);
         if (host.Stat(Image, followLink: true) is null)
         {
-            // A folder that is not there shows no image either; nor does an empty one, which may be a mount point that nothing is mounted on.
+            // Where the folder is missing, or empty as an unused mount point is, a missing image proves nothing.
             return host.ListFiles(Path.GetDirectoryName(Image)!).Count > 0 ? false : throw NotAccessible();
         }
 
@@ -52,24 +56,26 @@ internal sealed record InternalSnapshot(string Image, string Name)
                 FailureKind.InvalidOperation,
                 "SnapshotNotOurs",
                 Image,
-                $"The image '{Image}' has several internal snapshots named '{Name}', of which we have made only one. "
-                + "Look at them with 'qemu-img snapshot -l', and copy each with 'qemu-img convert -l' before you delete one by its id."),
+                $"The image '{Image}' has several internal snapshots named '{Name}', and only one of them is ours. "
+                + "List them with 'qemu-img snapshot -l', and copy each with 'qemu-img convert -l' before you delete one by its id."),
         };
     }
 
     /// <summary>When it was taken, to the second, by the host's clock.</summary>
-    /// <exception cref="VirtSnapshotException"><c>SourceUnreadable</c>; it is not there.</exception>
-    public DateTimeOffset ReadTime(IHost host) => ReadAll(host, out _).Where(found => found.Name == Name).Select(found => found.TakenAt).FirstOrDefault() ?? throw Unreadable("it has lost one");
+    /// <exception cref="VirtSnapshotException"><c>SourceUnreadable</c>, also where it does not exist.</exception>
+    public DateTimeOffset ReadTime(IHost host) =>
+        ReadAll(host, out _).Where(found => found.Name == Name).Select(found => found.TakenAt).FirstOrDefault()
+        ?? throw Unreadable($"'{Name}' is missing");
 
-    /// <summary>The image's internal snapshots, also of one that QEMU has open at the moment.</summary>
-    /// <param name="host">Where it is.</param>
-    /// <param name="unsuitable">Why the image cannot get one; null where it can.</param>
+    /// <summary>The image's internal snapshots, also while QEMU has the image open.</summary>
+    /// <param name="host">The image's host.</param>
+    /// <param name="unsuitable">Why the image cannot have one; null where it can.</param>
     /// <exception cref="VirtSnapshotException"><c>SourceUnreadable</c>.</exception>
     public IReadOnlyList<(string Name, DateTimeOffset? TakenAt)> ReadAll(IHost host, out string? unsuitable)
     {
         if (host.Stat(Image, followLink: true) is not ({ IsRegularFile: true } or { IsBlockDevice: true }))
         {
-            // QEMU would wait for ever for a writer of a FIFO.
+            // Opening a FIFO would block until a writer opens it.
             throw Unreadable("it is neither a file nor a block device");
         }
 
@@ -83,9 +89,9 @@ internal sealed record InternalSnapshot(string Image, string Name)
         {
             using var info = JsonText.Parse(result.Output);
             unsuitable = JsonText.Flag(info.RootElement, "encrypted")
-                ? "its image is encrypted, which qemu-img could only open with the secret"
+                ? "its image is encrypted, and qemu-img does not have the secret"
                 : DataFile(info.RootElement) is { Length: > 0 } data
-                    ? $"its image keeps the guest's data in another file, '{data}', which no internal snapshot holds"
+                    ? $"its image has the external data file '{data}', which internal snapshots do not include"
                     : null;
             return
             [
@@ -96,18 +102,19 @@ internal sealed record InternalSnapshot(string Image, string Name)
         }
         catch (FormatException e)
         {
-            throw Unreadable($"what qemu-img says of it cannot be understood ({e.Message})");
+            throw Unreadable($"the output of qemu-img is invalid ({e.Message})");
         }
     }
 
     public void Take(IHost host) => Do(host, "-c", "SnapshotNotTaken", "could not be taken", "");
 
-    /// <summary>The image's content becomes what the snapshot holds.</summary>
-    /// <exception cref="VirtSnapshotException">It may have been done half: it can be repeated, or another snapshot applied.</exception>
+    /// <summary>Reverts the image to the snapshot.</summary>
+    /// <exception cref="VirtSnapshotException">It may be incomplete: it can be repeated, or another snapshot applied.</exception>
     public void Apply(IHost host) => Do(host, "-a", "RestoreFailed", "could not be restored", "");
 
-    /// <exception cref="VirtSnapshotException">It stays.</exception>
-    public void Delete(IHost host) => Do(host, "-d", "SnapshotNotDeleted", "could not be deleted", " Mend that, and run Repair-DiskSnapshot.");
+    /// <exception cref="VirtSnapshotException">It could not be deleted.</exception>
+    public void Delete(IHost host) =>
+        Do(host, "-d", "SnapshotNotDeleted", "could not be deleted", " Fix the cause, then run Repair-DiskSnapshot.");
 
     private void Do(IHost host, string what, string errorId, string problem, string advice)
     {
@@ -116,9 +123,9 @@ internal sealed record InternalSnapshot(string Image, string Name)
         {
             var (kind, id) = result.ToolError switch
             {
-                var complaint when ToolError.IsImageLocked(complaint) => (FailureKind.ResourceBusy, "SourceInUse"),
-                var complaint when ToolError.IsNoSpace(complaint) => (FailureKind.QuotaExceeded, "NoSpace"),
-                var complaint when ToolError.IsNoPermission(complaint) => (FailureKind.PermissionDenied, "AccessDenied"),
+                var stderr when ToolError.IsImageLocked(stderr) => (FailureKind.ResourceBusy, "SourceInUse"),
+                var stderr when ToolError.IsNoSpace(stderr) => (FailureKind.QuotaExceeded, "NoSpace"),
+                var stderr when ToolError.IsNoPermission(stderr) => (FailureKind.PermissionDenied, "AccessDenied"),
                 _ => (FailureKind.InvalidResult, errorId),
             };
             throw new VirtSnapshotException(kind, id, Image, $"The internal snapshot '{Name}' of '{Image}' {problem}: {result.ToolError}.{advice}");
@@ -126,7 +133,9 @@ internal sealed record InternalSnapshot(string Image, string Name)
     }
 
     private static string DataFile(JsonElement info) =>
-        info.TryGetProperty("format-specific", out var specific) && specific.ValueKind == JsonValueKind.Object && specific.TryGetProperty("data", out var data)
+        info.TryGetProperty("format-specific", out var specific)
+        && specific.ValueKind == JsonValueKind.Object
+        && specific.TryGetProperty("data", out var data)
             ? JsonText.Text(data, "data-file")
             : "";
 
@@ -134,8 +143,9 @@ internal sealed record InternalSnapshot(string Image, string Name)
         FailureKind.ObjectNotFound,
         "SourceMissing",
         Image,
-        $"Whether the internal snapshot '{Name}' is still there cannot be told, since nothing is in the folder of '{Image}': is its file system mounted? Mount it, and run Repair-DiskSnapshot.");
+        $"It is unknown whether the internal snapshot '{Name}' still exists, because the folder of '{Image}' is missing or empty. "
+        + "Mount its file system, then run Repair-DiskSnapshot.");
 
-    private VirtSnapshotException Unreadable(string complaint) => new(
-        FailureKind.InvalidData, "SourceUnreadable", Image, $"The internal snapshots of '{Image}' cannot be read: {complaint}. Nothing was touched.");
+    private VirtSnapshotException Unreadable(string why) => new(
+        FailureKind.InvalidData, "SourceUnreadable", Image, $"The internal snapshots of '{Image}' cannot be read: {why}. Nothing was touched.");
 }

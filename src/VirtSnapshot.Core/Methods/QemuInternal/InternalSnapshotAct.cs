@@ -3,7 +3,7 @@ using VirtSnapshot.Hosts;
 
 namespace VirtSnapshot.Methods.QemuInternal;
 
-/// <summary>All disks of one set: image by image, since nothing writes to them meanwhile.</summary>
+/// <summary>Snapshots the images of one set one after the other: the domain is shut off, so they do not change.</summary>
 internal sealed class InternalSnapshotAct(IHost host, IReadOnlyList<(VmDisk Disk, InternalSnapshot Snapshot)> parts) : ISnapshotSteps
 {
     public IReadOnlyList<PlannedSnapshot> Disks { get; } =

@@ -5,19 +5,22 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.QemuInternal;
 
 /// <summary>
-/// Method <c>qemu-internal</c>: a snapshot inside the qcow2 image itself, of a domain that is shut off. No file is made, and the disk stays as it is.
+/// Method <c>qemu-internal</c>: a snapshot inside the qcow2 image itself, of a domain that is shut off. No file is made, and the disk is not changed.
 /// </summary>
 /// <remarks>
-/// <para>Facts (https://www.qemu.org/docs/master/tools/qemu-img.html, docs/interop/qcow2.txt, and tried with QEMU 7.2):</para>
+/// <para>Facts (https://www.qemu.org/docs/master/tools/qemu-img.html, docs/interop/qcow2.txt, and tests with QEMU 7.2):</para>
 /// <list type="bullet">
-/// <item>Taking it copies the first-level table and counts each cluster once more: milliseconds, whatever the size. Afterwards each first write to a cluster goes to a new one.</item>
-/// <item>It holds what the top image maps. What it does not map is read through to the backing images, as before: they are immutable as long as the image is.</item>
-/// <item>QEMU's image lock is what keeps it from an image that is in use, also when the domain is started at this very moment: qemu-img fails then, and nothing has changed.</item>
-/// <item>Killed in between, qemu-img leaves clusters counted too often at worst (<c>qemu-img check -r leaks</c>): the header is written last.</item>
-/// <item>Several snapshots may have one name, and an image its own idea of ids: only a name that is unique by itself can be relied on.</item>
-/// <item>libvirt does not know of it, and neither a <c>&lt;source&gt;</c> of a file nor a JSON file name can tell QEMU to open it. Readers are <c>qemu-img convert -l snapshot.name=NAME</c>
-/// and <c>qemu-nbd -r -l snapshot.name=NAME</c>; while the domain runs <c>convert</c> needs <c>-U</c>: the snapshot's own clusters do not change.</item>
-/// <item>Encrypted images need the secret; images with an external data file refuse it.</item>
+/// <item>Taking one copies the L1 table and increments each cluster's refcount: milliseconds, independent of the size. After that the first write to a
+/// cluster allocates a new one.</item>
+/// <item>It holds the clusters of the top image. Other clusters are read from the backing images, which are immutable as long as the overlay
+/// exists.</item>
+/// <item>QEMU's image lock protects an image in use, also if the domain is started at the same moment: qemu-img fails, and nothing is changed.</item>
+/// <item>A killed qemu-img leaks clusters at worst (<c>qemu-img check -r leaks</c>): the header is written last.</item>
+/// <item>Several snapshots may have the same name, and ids are assigned per image: only a unique name identifies a snapshot.</item>
+/// <item>libvirt does not list it, and QEMU cannot open it by a <c>&lt;source&gt;</c> of a file or a JSON file name. It is read with
+/// <c>qemu-img convert -l snapshot.name=NAME</c> or <c>qemu-nbd -r -l snapshot.name=NAME</c>; while the domain runs <c>convert</c> needs <c>-U</c>: the
+/// snapshot's clusters do not change.</item>
+/// <item>Encrypted images need the secret; images with an external data file have no internal snapshots.</item>
 /// </list>
 /// </remarks>
 internal sealed class QemuInternalMethod : SnapshotMethod
@@ -34,16 +37,16 @@ internal sealed class QemuInternalMethod : SnapshotMethod
         { Source.Path: null } => MethodFit.Impossible("its image is not a file or device of the host"),
         { Source.Xml: var xml } when SafeXml.Parse(xml).Elements().Any(element => element.Name.LocalName == "slices") =>
             MethodFit.Impossible("its image is a part of a file"),
-        { IsEncrypted: true } => MethodFit.Impossible("its image is encrypted, which qemu-img could only open with the secret"),
-        _ when disk.Domain.IsActive => new MethodFit(MethodRank.Possible, "a snapshot inside its qcow2 image, but only while the domain is shut off, and it is not"),
-        _ => new MethodFit(MethodRank.Possible, "a snapshot inside its qcow2 image, since the domain is shut off"),
+        { IsEncrypted: true } => MethodFit.Impossible("its image is encrypted, and qemu-img does not have the secret"),
+        _ when disk.Domain.IsActive => new MethodFit(MethodRank.Possible, "a snapshot inside its qcow2 image, only while the domain is shut off"),
+        _ => new MethodFit(MethodRank.Possible, "a snapshot inside its qcow2 image, possible because the domain is shut off"),
     };
 
     public override ISnapshotSteps Plan(PlanRequest request)
     {
         RefuseRunning(request, "taken");
         var name = SnapshotLabel.Of(request.Set);
-        return new InternalSnapshotAct(request.Host, [.. request.Disks.Select(chosen => (chosen.Disk, Plan(request, chosen.Disk, name)))]);
+        return new InternalSnapshotAct(request.Host, [.. request.Disks.Select(target => (target.Disk, Plan(request, target.Disk, name)))]);
     }
 
     public override IRemoval PlanRemoval(RemovalRequest request)
@@ -56,7 +59,7 @@ internal sealed class QemuInternalMethod : SnapshotMethod
     {
         var snapshot = InternalSnapshot.Read(record);
         return !SnapshotLabel.IsOf(snapshot.Name, record.Set!) ? throw record.ToForeign(request.Domain, $"'{snapshot.Name}' is not the name of its snapshot")
-            : snapshot.Image != record.Image ? throw record.ToForeign(request.Domain, $"it is in '{snapshot.Image}', and not in '{record.Image}'")
+            : snapshot.Image != record.Image ? throw record.ToForeign(request.Domain, $"it is in '{snapshot.Image}', not in '{record.Image}'")
             : !HostPath.IsPlain(snapshot.Image) ? throw record.ToForeign(request.Domain, $"'{snapshot.Image}' is not the path of an image")
             : record with { Source = image is null ? DiskSource.None : snapshot.ToSource(isBlockDevice: image.Type == DiskSourceType.Block) };
     }
@@ -75,7 +78,10 @@ internal sealed class QemuInternalMethod : SnapshotMethod
     }
 
     public override IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled) => new DeletingRecovery(
-        journaled, record => $"{InternalSnapshot.Read(record)}", record => InternalSnapshot.Read(record).Exists(request.Host), record => Delete(request, record));
+        journaled,
+        record => $"{InternalSnapshot.Read(record)}",
+        record => InternalSnapshot.Read(record).Exists(request.Host),
+        record => Delete(request, record));
 
     public override IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request)
     {
@@ -120,12 +126,12 @@ internal sealed class QemuInternalMethod : SnapshotMethod
                 FailureKind.ResourceBusy,
                 "SourceInUse",
                 request.Domain,
-                $"The internal snapshot '{snapshot.Name}' of disk '{record.Target}' of domain '{request.Domain.Name}' cannot be removed while somebody has '{snapshot.Image}' open: {user}. "
-                + "Nothing was touched. Let the backup finish, and try again.");
+                $"The internal snapshot '{snapshot.Name}' of disk '{record.Target}' of domain '{request.Domain.Name}' cannot be removed: "
+                + $"'{snapshot.Image}' is in use by {user}. Nothing was touched. Wait until the backup has finished, then try again.");
         }
     }
 
-    /// <summary>Only QEMU itself could change the image now, and it has no way to that which leaves the guest alone.</summary>
+    /// <summary>While the domain runs only QEMU itself can change the image, and its command for that saves the guest's memory and pauses the guest.</summary>
     private static void RefuseRunning(MethodRequest request, string doing)
     {
         if (request.Domain.IsActive)
@@ -134,7 +140,8 @@ internal sealed class QemuInternalMethod : SnapshotMethod
                 FailureKind.InvalidOperation,
                 "DomainRunning",
                 request.Domain,
-                $"Internal snapshots of domain '{request.Domain.Name}' can only be {doing} while it is shut off. Nothing was touched. Shut it down first, and try again.");
+                $"Internal snapshots of domain '{request.Domain.Name}' can only be {doing} while it is shut off. Nothing was touched. "
+                + "Shut it down, then try again.");
         }
     }
 
@@ -147,7 +154,8 @@ internal sealed class QemuInternalMethod : SnapshotMethod
                 FailureKind.ObjectNotFound,
                 "SourceMissing",
                 disk,
-                $"The source '{snapshot.Image}' of disk '{disk.Target}' of domain '{request.Domain.Name}' does not exist on host '{request.Host.Name}'. Nothing was touched.");
+                $"The source '{snapshot.Image}' of disk '{disk.Target}' of domain '{request.Domain.Name}' does not exist on host '{request.Host.Name}'. "
+                + "Nothing was touched.");
         }
 
         var names = snapshot.ReadAll(request.Host, out var unsuitable);
@@ -166,6 +174,7 @@ internal sealed class QemuInternalMethod : SnapshotMethod
                 FailureKind.ResourceExists,
                 "SnapshotExists",
                 disk,
-                $"The image '{snapshot.Image}' of disk '{disk.Target}' of domain '{request.Domain.Name}' has an internal snapshot '{name}' already. Nothing was touched. Choose another -Name.");
+                $"The image '{snapshot.Image}' of disk '{disk.Target}' of domain '{request.Domain.Name}' already has an internal snapshot '{name}'. "
+                + "Nothing was touched. Choose another -Name.");
     }
 }

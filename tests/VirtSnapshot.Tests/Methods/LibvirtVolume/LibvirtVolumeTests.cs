@@ -92,7 +92,7 @@ public sealed class LibvirtVolumeTests(LabFixture lab) : VolumeTest(lab)
         var known = Raw(folder, "a.raw");
         var later = "later.raw";
         var domain = Define(Disk(known), Disk(Path.Combine(folder, later), "vdb"));
-        Assert.Contains("no volume of a running storage pool", AssertUnsuitable(domain, Method).Message, StringComparison.Ordinal);
+        Assert.Contains("not a volume of a running storage pool", AssertUnsuitable(domain, Method).Message, StringComparison.Ordinal);
 
         using var pool = StartPool(folder);
         Raw(folder, later);
