@@ -296,7 +296,7 @@ public sealed class RemovalPlan : IDisposable
 
         var chain = ImageChain.Of(request.Host, request.Domain, disk);
         var position = chain.Skip(1).TakeWhile(layer => !layer.IsSameAs(snapshot.BackupSource)).Count();
-        return position + 1 < chain.Count ? new StrangeOverlays(request, () => ImageUse.Read(request)).Advise(disk, chain, position) : "";
+        return position + 1 < chain.Count ? new ForeignOverlays(request, () => ImageUse.Read(request)).Advise(disk, chain, position) : "";
     }
 
     private static VirtSnapshotException NotReached(DiskSnapshot snapshot, DiskSnapshot failed) => new(

@@ -104,7 +104,7 @@ public sealed class RedefinedDomainTests(LabFixture lab)
 
         var error = Engine.Refused(() => Engine.Current.PlanRepair(domain.Domain, DetachedOverlay.Reattach, new HeardReporter(), Token));
         Assert.Equal("NotReattachable", error.ErrorId);
-        Assert.Contains("was written to after", error.Message, StringComparison.Ordinal);
+        Assert.Contains("is newer than", error.Message, StringComparison.Ordinal);
 
         var dying = new CrashTestRequest { Work = CrashTestWork.Repair, Detached = DetachedOverlay.KeepAside, Step = RunStep.CatalogRewritten };
         CrashTestProcess.Die(lab, domain.Name, dying);

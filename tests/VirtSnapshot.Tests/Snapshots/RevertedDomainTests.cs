@@ -31,7 +31,7 @@ public sealed class RevertedDomainTests(LabFixture lab)
 
         var warning = Assert.Single(Warnings(domain));
         Assert.StartsWith($"'{overlay}' holds what disk 'vda' of domain 'reverted' wrote after snapshot 'ours'", warning, StringComparison.Ordinal);
-        Assert.Contains($"'{byHand}', is not there", warning, StringComparison.Ordinal);
+        Assert.Contains($"'{byHand}' does not exist", warning, StringComparison.Ordinal);
         var reporter = new HeardReporter();
         Assert.Null(Engine.Current.PlanRepair(domain.Domain, null, reporter, Token));
         Assert.Equal([warning], reporter.Warnings);

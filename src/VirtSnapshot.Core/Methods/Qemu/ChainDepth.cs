@@ -2,25 +2,25 @@ using VirtSnapshot.Domains;
 
 namespace VirtSnapshot.Methods.Qemu;
 
-/// <summary>What a number of overlays on one disk means for its domain.</summary>
+/// <summary>Whether libvirt supports a number of overlays on one disk.</summary>
 internal enum ChainVerdict
 {
-    /// <summary>It works.</summary>
+    /// <summary>Supported.</summary>
     Fine,
 
-    /// <summary>It works, and the limit is near.</summary>
+    /// <summary>Supported, but near the limit.</summary>
     NearLimit,
 
-    /// <summary>This libvirt has no limit. A newer one has, and it is exceeded.</summary>
+    /// <summary>This libvirt has no limit; newer versions have one, and it is exceeded.</summary>
     TooDeepAfterUpgrade,
 
-    /// <summary>The guest would be lost.</summary>
+    /// <summary>Not supported: the guest would be lost.</summary>
     TooDeep,
 }
 
 /// <summary>
 /// How many overlays a disk may have. QEMU describes a backing chain as nested JSON, whose depth libvirt 10.8 to 12.0 limits ("failed to parse JSON:
-/// nesting too deep"): with 25 overlays a restart of libvirtd kills the guest, and it cannot be started again. Seen with 11.3; 9.0 works with 30.
+/// nesting too deep"): with 25 overlays a restart of libvirtd kills the guest, and it cannot be started again. Observed with 11.3; 9.0 works with 30.
 /// </summary>
 internal static class ChainDepth
 {
@@ -37,13 +37,13 @@ internal static class ChainDepth
     /// <param name="request">The domain.</param>
     /// <param name="disk">The disk.</param>
     /// <param name="overlays">How many overlays the disk has with the new one.</param>
-    /// <param name="warn">Hears that the limit is near.</param>
+    /// <param name="warn">Reports a warning near the limit.</param>
     /// <exception cref="VirtSnapshotException"><c>ChainTooDeep</c>.</exception>
     public static void Check(MethodRequest request, VmDisk disk, int overlays, Action<string>? warn = null)
     {
         if (overlays < WarnFrom)
         {
-            // Nearly always: then libvirt is not asked for its version.
+            // The usual case needs no query for libvirt's version.
             return;
         }
 

@@ -2,19 +2,19 @@ using VirtSnapshot.Domains;
 
 namespace VirtSnapshot.Methods.Qemu;
 
-/// <summary>Options of a disk's <c>&lt;driver&gt;</c> that mean something else while an overlay takes the guest's writes.</summary>
+/// <summary>Options of a disk's <c>&lt;driver&gt;</c> that have other effects while an overlay takes the guest's writes.</summary>
 internal static class DriverOptions
 {
-    // Tried: 9.0 loses it, and 11.3 keeps it. For what lies between, the warning says "may".
+    // Tested: 9.0 loses it, 11.3 keeps it. For versions in between the message says "may".
     private static readonly Version KnownToKeepDetectZeroes = new(11, 3);
 
     /// <summary>
-    /// <c>copy_on_read</c> is a filter above the disk's top image, and writes there what is read below. <c>detect_zeroes</c> is an option of one image, which
-    /// older libvirt does not give to an overlay.
+    /// <c>copy_on_read</c> is a filter above the disk's top image, which copies read data from lower layers into it. <c>detect_zeroes</c> is an option of one
+    /// image, which older libvirt does not give to an overlay.
     /// </summary>
     /// <param name="request">The domain.</param>
-    /// <param name="disk">A disk that gets an overlay to keep.</param>
-    /// <param name="warn">Hears what that means, once for the disk.</param>
+    /// <param name="disk">A disk that gets a permanent overlay.</param>
+    /// <param name="warn">Reports the effects, once per disk.</param>
     public static void Check(MethodRequest request, VmDisk disk, Action<string> warn)
     {
         var driver = SafeXml.Parse(disk.Xml).Element("driver");

@@ -2,12 +2,12 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;
 
-/// <summary>An overlay that was made and never switched to.</summary>
+/// <summary>An overlay that was made but never used.</summary>
 internal static class EmptyOverlay
 {
     /// <summary>
-    /// Why it must not be deleted; null where nothing needs it. libvirt's word is not enough: if the daemon died within the switch, QEMU may
-    /// write to an overlay that libvirt does not know of. The file tells: it is open, or it holds data.
+    /// Why it must not be deleted; null where nothing needs it. libvirt's definition is not enough: if the daemon died during the switch, QEMU may
+    /// write to an overlay that the definition does not name. The file itself shows that: it is open, or it holds data.
     /// </summary>
     public static string? WhyNeeded(MethodRequest request, ImageUse use, SnapshotRecord record)
     {
@@ -19,15 +19,17 @@ internal static class EmptyOverlay
 
         if (request.Host.ReadOpenFiles().FindUsers(path) is [{ } user, ..])
         {
-            return $"{user} has it open. If that is this domain's QEMU, libvirt does not know that the guest writes there: do not stop the guest before its disks are copied";
+            return $"{user} has it open. If that is this domain's QEMU, the guest writes to it without libvirt's knowledge: "
+                + "copy the guest's disks before you stop the guest";
         }
 
         return ImageChain.ReadHeader(request.Host, path, withTable: true) switch
         {
-            // We died while it was being written: nothing was ever switched to it.
+            // A crash while it was written: no disk was ever switched to it.
             _ when request.Host.Stat(path) is { Size: < Qcow2Image.SmallestSize } => null,
-            null => "it is not the overlay that was to be made",
-            { HoldsData: true } => "it holds data that the guest may have written after libvirt died within the switch. Look into it before the domain is started or goes on",
+            null => "it is not the planned overlay",
+            { HoldsData: true } => "it holds data that the guest may have written after libvirt died during the switch. "
+                + "Check its content before you start or resume the domain",
             _ => null,
         };
     }

@@ -3,7 +3,7 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;
 
-/// <summary>A disk that only a secret of libvirt opens, with a snapshot of this method: earlier versions have put plain overlays on such disks.</summary>
+/// <summary>Encrypted disks with a snapshot of this method: earlier versions made unencrypted overlays on such disks.</summary>
 internal static class EncryptedDisk
 {
     /// <exception cref="VirtSnapshotException"><c>DiskEncrypted</c>.</exception>
@@ -14,12 +14,12 @@ internal static class EncryptedDisk
             throw Refusal(
                 disk,
                 $"Disk '{disk.Target}' of domain '{disk.Domain}' cannot be restored: it is encrypted, "
-                + $"and the fresh overlay on '{record.Source}' would hold in plain text what the guest writes.",
-                $"Copy '{record.Source}' to another file, which stays encrypted, and give the disk that file with 'virsh edit'.");
+                + $"and a new overlay on '{record.Source}' would hold the guest's writes unencrypted.",
+                $"Copy '{record.Source}' to another file, which stays encrypted, and assign that file to the disk with 'virsh edit'.");
         }
     }
 
-    /// <summary>A running QEMU has the secret, and merges into the encrypted image; qemu-img does not have it.</summary>
+    /// <summary>A running QEMU has the secret and can merge into the encrypted image; qemu-img does not have it.</summary>
     /// <exception cref="VirtSnapshotException"><c>DiskEncrypted</c>.</exception>
     public static void RefuseOfflineMerge(MethodRequest request, VmDisk disk, SnapshotRecord record)
     {

@@ -8,14 +8,14 @@ namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>
 /// Block commits of a running domain's overlays, all disks at once: https://libvirt.org/html/libvirt-libvirt-domain.html#virDomainBlockCommit.
-/// Whatever ends us leaves a domain that works: an unfinished job goes on in QEMU, and an aborted one leaves the overlay in use.
+/// A crash leaves a working domain: an unfinished job continues in QEMU, and an aborted one leaves the overlay in use.
 /// </summary>
 internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep> steps)
 {
-    // Events are what we act on; looking is for progress, and for events that were sent before we listened.
-    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
+    // Events drive the merge; polling is for progress, and for events that were sent before the registration.
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(200);
 
-    // libvirt passes on that a job has failed, and not why. QEMU commits in pieces of at most 16 MiB: the last one may have found less than it needed.
+    // libvirt reports that a job has failed, but not why. QEMU commits in pieces of at most 16 MiB: the last one may have failed for lack of space.
     private const long LargestPiece = 16 << 20;
 
     private static readonly Version FirstWithoutDeny = new(12, 1);
@@ -27,9 +27,9 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
 
     public IReadOnlyDictionary<string, RemovalFailure> Run(Action<RemovalProgress> progress, CancellationToken cancellation)
     {
-        // Never disposed of: a callback that is under way when we stop listening may still add to it.
+        // Never disposed: a callback that runs during the deregistration may still add to it.
         var events = new BlockingCollection<BlockJobEvent>();
-        var stopListening = request.Native.ListenToBlockJobs(events.Add);
+        var deregister = request.Native.ListenToBlockJobs(events.Add);
         try
         {
             foreach (var step in steps)
@@ -44,27 +44,27 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
                 {
                     AbortAll();
                 }
-                else if (events.TryTake(out var happened, LookEvery))
+                else if (events.TryTake(out var happened, PollInterval))
                 {
                     Handle(happened);
                 }
                 else
                 {
-                    Look(progress);
+                    Poll(progress);
                 }
             }
         }
         catch (LibvirtException e)
         {
-            // The daemon or the domain is lost; the jobs go on in QEMU, if that still lives.
+            // The daemon or the domain is lost; the jobs continue in QEMU, if it still runs.
             foreach (var step in running.Values)
             {
-                Fail(step, LibvirtFailure.Explain(e, step.Disk, $"merging disk '{step.Disk.Target}' of domain '{request.Domain.Name}'", "Run Repair-DiskSnapshot to finish it."), hadBegun: true);
+                Fail(step, Lost(step, e, $"merging disk '{step.Disk.Target}' of domain '{request.Domain.Name}'"), hadBegun: true);
             }
         }
         finally
         {
-            stopListening();
+            deregister();
         }
 
         VerifyAll();
@@ -89,7 +89,7 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
         }
         catch (LibvirtException e)
         {
-            // A daemon that is lost within the call may have started the job all the same.
+            // If the daemon is lost during the call, the job may have started.
             Fail(step, ExplainStart(step, e), hadBegun: e.ConnectionLost || request.Begun.Contains(step.Disk.Target));
         }
     }
@@ -123,7 +123,7 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
         switch (happened.Status)
         {
             case BlockJobStatus.Ready when pivoting.Contains(step):
-                // Looking was faster than this event.
+                // Polling was faster than this event.
                 break;
             case BlockJobStatus.Ready:
                 request.Reached(RunStep.MergeReady);
@@ -133,22 +133,22 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
                 End(step);
                 break;
             case BlockJobStatus.Canceled:
-                Fail(step, NotMerged(step, "somebody aborted the job"), hadBegun: true);
+                Fail(step, NotMerged(step, "the job was aborted from outside"), hadBegun: true);
                 break;
             default:
-                Fail(step, GivenUp(step), hadBegun: true);
+                Fail(step, JobFailed(step), hadBegun: true);
                 break;
         }
     }
 
-    private void Look(Action<RemovalProgress> progress)
+    private void Poll(Action<RemovalProgress> progress)
     {
         VmDomain? now = null;
         foreach (var (target, step) in running.ToArray())
         {
             if (request.Native.FindJob(target) is not { } job)
             {
-                // Ended, and the event was missed. How, the definition will tell.
+                // Ended, and the event was missed. The definition shows the outcome.
                 End(step);
                 continue;
             }
@@ -166,17 +166,17 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
     {
         try
         {
-            // Not waited for: the other disks need not stand in line.
+            // Asynchronous, so that the other disks need not wait.
             request.Native.BeginPivot(step.Disk.Target);
             pivoting.Add(step);
         }
         catch (LibvirtException e) when (e.Code == LibvirtErrorCode.BlockCopyActive)
         {
-            // "Not ready for pivot yet": not a failure, the guest has only written meanwhile.
+            // "Not ready for pivot yet": not a failure, the guest has written again.
         }
         catch (LibvirtException e) when (!e.ConnectionLost)
         {
-            // The others are not concerned.
+            // The other disks are not affected.
             Abort(step);
             Fail(step, NotMerged(step, e.Message.TrimEnd('.')), hadBegun: true);
         }
@@ -203,8 +203,9 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
                     FailureKind.OperationStopped,
                     "RemovalStopped",
                     step.Disk,
-                    $"Merging disk '{step.Disk.Target}' of domain '{request.Domain.Name}' was stopped. The domain goes on with its overlay '{step.Overlay}', and no data is lost, "
-                    + "but the backup source is half merged: do not read it. Go on with Remove-DiskSnapshot or Repair-DiskSnapshot."),
+                    $"Merging disk '{step.Disk.Target}' of domain '{request.Domain.Name}' was stopped. The domain continues to use its overlay "
+                    + $"'{step.Overlay}', and no data is lost, "
+                    + "but the backup source is partly merged: do not read it. Run Remove-DiskSnapshot or Repair-DiskSnapshot."),
                 hadBegun: true);
         }
     }
@@ -213,7 +214,7 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
     {
         if (step.IsMirrorForgotten)
         {
-            // It goes on in QEMU, and whoever takes this up again pivots it.
+            // It continues in QEMU; the next removal or repair pivots it.
             return;
         }
 
@@ -223,11 +224,11 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
         }
         catch (LibvirtException)
         {
-            // It has just ended by itself. The definition tells how.
+            // It has just ended. The definition shows the outcome.
         }
     }
 
-    /// <summary>What counts is not that a job says it is done, but that no definition names the overlay any more.</summary>
+    /// <summary>Verifies the merge by the definitions, which must not name the overlay any more, not by the job's status.</summary>
     private void VerifyAll()
     {
         var unverified = steps.Where(step => failures.GetValueOrDefault(step.Disk.Target) is null || stopped.Contains(step)).ToList();
@@ -242,7 +243,7 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
                     && chain.Any(layer => layer.IsSameAs(step.Base));
                 if (isMerged)
                 {
-                    // A stop that came too late is no stop.
+                    // The merge was complete before the stop.
                     failures.Remove(step.Disk.Target);
                 }
                 else if (!failures.ContainsKey(step.Disk.Target))
@@ -255,10 +256,13 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
         {
             foreach (var step in unverified)
             {
-                Fail(step, LibvirtFailure.Explain(e, step.Disk, $"reading domain '{request.Domain.Name}' after the merge", "Run Repair-DiskSnapshot to finish it."), hadBegun: true);
+                Fail(step, Lost(step, e, $"reading domain '{request.Domain.Name}' after the merge"), hadBegun: true);
             }
         }
     }
+
+    private static VirtSnapshotException Lost(MergeStep step, LibvirtException e, string doing) =>
+        LibvirtFailure.Explain(e, step.Disk, doing, "Run Repair-DiskSnapshot to complete the merge.");
 
     private void Fail(MergeStep step, VirtSnapshotException error, bool hadBegun)
     {
@@ -266,15 +270,15 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
         failures[step.Disk.Target] = new RemovalFailure(error, hadBegun);
     }
 
-    private VirtSnapshotException GivenUp(MergeStep step) => FindScarceSpace(step.Base) is { } free
+    private VirtSnapshotException JobFailed(MergeStep step) => FindScarceSpace(step.Base) is { } free
         ? NotMerged(
             step,
-            $"QEMU gave the job up, most likely since no space is left: the base's file system has {free >> 10:N0} KiB free",
+            $"QEMU's job failed, most likely for lack of space: the base's file system has {free >> 10:N0} KiB free",
             "Free space there",
             FailureKind.QuotaExceeded)
-        : NotMerged(step, "QEMU gave the job up, as it does after an I/O error");
+        : NotMerged(step, "QEMU's job failed, as after an I/O error");
 
-    /// <summary>How many bytes are free for a base, where they are so few that a job may have failed for it; else, and where that is unknown, null.</summary>
+    /// <summary>The free bytes of the base's file system, where they are too few for a job; else, and where that is unknown, null.</summary>
     private long? FindScarceSpace(DiskSource image)
     {
         try
@@ -290,12 +294,12 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
     }
 
     private VirtSnapshotException NotMerged(
-        MergeStep step, string why, string advice = "Look into QEMU's log", FailureKind kind = FailureKind.InvalidResult) => new(
+        MergeStep step, string why, string advice = "Check QEMU's log", FailureKind kind = FailureKind.InvalidResult) => new(
         kind,
         "MergeFailed",
         step.Disk,
         $"The overlay '{step.Overlay}' of disk '{step.Disk.Target}' of domain '{request.Domain.Name}' was not merged into '{step.Base}': {why}. "
-        + $"The domain goes on with what it has, and no data is lost. {advice}, then run Remove-DiskSnapshot again.");
+        + $"The domain's disk works as before, and no data is lost. {advice}, then run Remove-DiskSnapshot again.");
 
     private VirtSnapshotException ExplainStart(MergeStep step, LibvirtException e) =>
         ToolError.IsImageLocked(e.Message)
@@ -309,18 +313,18 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
                     : "The domain works as before.");
 
     /// <summary>
-    /// What to do where QEMU may not write to the base. A guest that was started while it had an overlay gets an AppArmor profile that denies writing to the
-    /// base, and nothing that is allowed beside it counts; libvirt 12.1 no longer writes that rule.
+    /// The advice where QEMU may not write to the base. A guest started with an overlay gets an AppArmor profile that denies writing to the base, which no
+    /// allow rule overrides; libvirt 12.1 no longer writes that rule.
     /// </summary>
     /// <param name="image">The base.</param>
     /// <param name="domain">The domain's name.</param>
     /// <param name="libvirt">The version of the connected libvirt.</param>
     internal static string ExplainDenied(string image, string domain, Version libvirt) =>
-        $"QEMU may not write to '{image}'; the domain works as before. Look for 'apparmor=\"DENIED\"' in the kernel's log. "
+        $"QEMU may not write to '{image}'; the domain works as before. Search the kernel's log for 'apparmor=\"DENIED\"'. "
         + (libvirt < FirstWithoutDeny
-            ? $"If it is there: the AppArmor profile that libvirt {libvirt} gives to a guest started on an overlay denies writing to the overlay's base, and "
+            ? $"If found: the AppArmor profile that libvirt {libvirt} gives to a guest started on an overlay denies writing to the overlay's base, and "
                 + $"no local rule overrides that (libvirt {FirstWithoutDeny} and later do not). "
-            : "If it is there: the AppArmor profile lacks that file; allow it in /etc/apparmor.d/local/abstractions/libvirt-qemu (libvirt issue 622), and try "
+            : "If found: the AppArmor profile lacks that file; allow it in /etc/apparmor.d/local/abstractions/libvirt-qemu (libvirt issue 622), and try "
                 + "again. ")
         + $"Merging works while the domain is shut off: 'virsh shutdown {domain}', then Remove-DiskSnapshot.";
 }

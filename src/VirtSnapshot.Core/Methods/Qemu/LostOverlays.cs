@@ -6,14 +6,14 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>
-/// Overlays of a domain that are marked as its own. Where the metadata is lost, the marks are the record; and where a domain was defined anew from an old XML,
-/// its disks start from the base again, and overlays that hold what was written since lie beside it or in a pool.
+/// Overlays that are marked as this domain's own. Where the metadata is lost, the marks replace the records; after a definition from an old XML the disks use
+/// the base again, and the overlays with the newest data are unused files beside it or in a pool.
 /// </summary>
 internal static partial class LostOverlays
 {
     private const string KeptEnd = ".kept-";
 
-    /// <summary>All that can be found, of each disk the one that is nearest to its base first. What holds no data, and carries none, is left out.</summary>
+    /// <summary>All found overlays, for each disk ordered from its base upwards. Overlays without data, own or above them, are left out.</summary>
     public static IReadOnlyList<LostDisk> Find(MethodRequest request, FolderListing listing)
     {
         var disks = request.Domain.Disks.Where(disk => disk.WhyNotSnapshottable() is null && disk.Source.Path is not null)
@@ -24,13 +24,13 @@ internal static partial class LostOverlays
         return [.. found.SelectMany(disk => Find(request, disk.Disk, disk.Layers, disk.Files))];
     }
 
-    /// <summary>Whether an image is an overlay that a domain goes on without: what it stands on may change.</summary>
+    /// <summary>Whether an image is an overlay that was kept aside: its base may change.</summary>
     public static bool IsKeptAside(string image, Qcow2Header? header, Guid domain) =>
         KeptName().IsMatch(image) && OverlayMark.Parse(header?.Mark) is { } mark && mark.Set.WhyNotOf(domain) is null;
 
-    /// <summary>Why a disk must not go on with its detached overlays, as the end of a sentence; null where it may.</summary>
+    /// <summary>Why detached overlays must not be reattached to their disk, as the end of a sentence; null where they may.</summary>
     /// <param name="request">The domain, shut off.</param>
-    /// <param name="use">Who uses which image.</param>
+    /// <param name="use">The users of images.</param>
     /// <param name="overlays">The disk's detached overlays, the one nearest to the base first.</param>
     public static string? WhyNotReattachable(MethodRequest request, ImageUse use, IReadOnlyList<SnapshotRecord> overlays)
     {
@@ -42,24 +42,24 @@ internal static partial class LostOverlays
             var source = overlay.Source.Path!;
             if (!request.IsSameFile(source, below))
             {
-                return $"'{path}' stands on '{source}', and not on '{below}', as the disk's newest data must";
+                return $"the base of '{path}' is '{source}', not '{below}'";
             }
 
             if (request.Host.Stat(source, followLink: true) is not { IsRegularFile: true })
             {
-                return $"'{source}' is a device, which does not tell whether it was written to since. Compare both, and put "
-                    + $"'{OverlayData.PathOf(overlays[^1])}' back with 'virsh edit' if it was not";
+                return $"'{source}' is a device, and whether it was written to since is unknown. Compare both, and if it was not, "
+                    + $"assign '{OverlayData.PathOf(overlays[^1])}' to the disk with 'virsh edit'";
             }
 
             if (WrittenAt(request, source) > WrittenAt(request, path))
             {
-                return $"'{source}' was written to after '{path}' was, so what that holds no longer fits it: the guest has run without it. Copy out "
-                    + "of it what is needed";
+                return $"'{source}' is newer than '{path}', so they do not match any more: the guest has run without the overlay. Copy the needed "
+                    + "data from it";
             }
 
             if (use.FindForeignUser(path, disk.Target, [.. overlays.Select(OverlayData.PathOf)]) is { } user)
             {
-                return $"'{path}' is not this disk's alone: {user}";
+                return $"'{path}' has another user: {user}";
             }
 
             below = path;
@@ -77,7 +77,7 @@ internal static partial class LostOverlays
             : names.Select(name => use.FindForeignUser(name, overlays[0].Target, names)).FirstOrDefault(user => user is not null);
     }
 
-    /// <summary>Gives overlays names under which nothing looks for them. Each still names the one that it stands on.</summary>
+    /// <summary>Renames overlays, so that no definition or record names them. Their backing file names are changed accordingly.</summary>
     /// <returns>The new names.</returns>
     /// <exception cref="VirtSnapshotException"><c>StorageFailed</c>: it can be repeated.</exception>
     public static IReadOnlyList<string> KeepAside(MethodRequest request, IReadOnlyList<SnapshotRecord> overlays)
@@ -85,7 +85,7 @@ internal static partial class LostOverlays
         var end = KeptEnd + DateTime.UtcNow.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
         var names = overlays.Select(OverlayData.PathOf).ToList();
 
-        // A second name first: at no moment is there an overlay whose base has no name.
+        // Hard links first: the base of every overlay exists at every moment.
         names.ForEach(overlay => Do(request, overlays[0], "ln", ["--no-target-directory", "--", overlay, overlay + end]));
         foreach (var overlay in overlays)
         {
@@ -101,7 +101,7 @@ internal static partial class LostOverlays
 
     private static string[] PathsOf(IEnumerable<DiskSource> layers) => [.. layers.Select(layer => layer.Path).OfType<string>()];
 
-    /// <summary>The disk's layers, and files that are named like overlays on them. What a raw one holds is the guest's, be it marked as an overlay.</summary>
+    /// <summary>The disk's layers, and files named as overlays on them. Raw layers are excluded: the guest could forge a mark in them.</summary>
     private static List<string> FilesOf(MethodRequest request, FolderListing listing, VmDisk disk, IReadOnlyList<DiskSource> chain)
     {
         var layers = PathsOf(chain);
@@ -112,7 +112,8 @@ internal static partial class LostOverlays
                 .Concat(listing.PoolFolders(request))
                 .Distinct(StringComparer.Ordinal)
                 .SelectMany(folder => listing.FilesIn(request, folder))
-                .Where(file => OverlayName().IsMatch(file) && Array.Exists(stems, stem => Path.GetFileName(file).StartsWith($"{stem}.", StringComparison.Ordinal)))
+                .Where(file => OverlayName().IsMatch(file)
+                    && Array.Exists(stems, stem => Path.GetFileName(file).StartsWith($"{stem}.", StringComparison.Ordinal)))
                 .Concat(layers)
                 .Except(PathsOf(chain.Where(layer => layer.Format == "raw")), StringComparer.Ordinal),
         ];
@@ -121,46 +122,49 @@ internal static partial class LostOverlays
     private static IEnumerable<LostDisk> Find(MethodRequest request, VmDisk disk, string[] layers, List<string> files)
     {
         var own = files.Select(file => Read(request, disk, file, Array.IndexOf(layers, file) >= 0)).OfType<FoundOverlay>().ToList();
-        var standing = Standing(request, own, layers);
+        var attachable = Attachable(request, own, layers);
         return own
             .Where(overlay => overlay.Lost.IsInChain || CarriesData(overlay))
             .Where(overlay => !overlay.IsKept)
-            .Select(overlay => standing.Contains(overlay)
+            .Select(overlay => attachable.Contains(overlay)
                 ? overlay
                 : overlay with { Lost = overlay.Lost with { WhyUseless = WhyUseless(request, overlay.Backing) } })
             .OrderByDescending(overlay => Array.IndexOf(layers, overlay.Path))
-            .ThenBy(overlay => standing.Contains(overlay) ? Depth(overlay) : int.MaxValue)
+            .ThenBy(overlay => attachable.Contains(overlay) ? Depth(overlay) : int.MaxValue)
             .Select(overlay => overlay.Lost);
 
         FoundOverlay? Below(FoundOverlay overlay) => own.Find(other => other != overlay && request.IsSameFile(other.Path, overlay.Backing));
 
         int Depth(FoundOverlay overlay) => overlay.Lost.IsInChain ? 0 : 1 + (Below(overlay) is { } below ? Depth(below) : 0);
 
-        // What stands on itself, over however many others, carries what it holds and no more.
+        // A chain that refers to itself is not attachable, so the recursion ends.
         bool CarriesData(FoundOverlay overlay) => overlay.HoldsData
-            || (standing.Contains(overlay) && own.Exists(other => Below(other) == overlay && CarriesData(other)));
+            || (attachable.Contains(overlay) && own.Exists(other => Below(other) == overlay && CarriesData(other)));
     }
 
-    /// <summary>As after a revert by libvirt, which deletes what it takes for its own.</summary>
+    /// <summary>Why its base cannot be used, such as after a revert by libvirt, which deletes overlays.</summary>
     private static string WhyUseless(MethodRequest request, string backing) => request.Host.Stat(backing, followLink: true) is null
-        ? $"what it stands on, '{backing}', is not there (deleted, or its file system is not mounted)"
-        : $"what it stands on, '{backing}', is not what the disk uses";
+        ? $"its base '{backing}' does not exist (deleted, or its file system is not mounted)"
+        : $"the disk does not use its base '{backing}'";
 
     /// <summary>
-    /// Overlays that lead to the disk's chain, over others or at once. What names itself as its base, over however many others, leads nowhere.
+    /// Overlays whose backing chain leads to the disk's chain, directly or through other overlays. A chain that refers to itself does not.
     /// </summary>
-    private static HashSet<FoundOverlay> Standing(MethodRequest request, IReadOnlyList<FoundOverlay> own, IReadOnlyList<string> layers)
+    private static HashSet<FoundOverlay> Attachable(MethodRequest request, IReadOnlyList<FoundOverlay> own, IReadOnlyList<string> layers)
     {
-        var standing = own.Where(overlay => overlay.Lost.IsInChain || layers.Any(layer => request.IsSameFile(layer, overlay.Backing))).ToHashSet();
-        while (own.Where(overlay => !standing.Contains(overlay) && standing.Any(below => request.IsSameFile(below.Path, overlay.Backing))).ToList() is { Count: > 0 } next)
+        var attachable = own.Where(overlay => overlay.Lost.IsInChain || layers.Any(layer => request.IsSameFile(layer, overlay.Backing))).ToHashSet();
+        while (own.Where(IsNext).ToList() is { Count: > 0 } next)
         {
-            standing.UnionWith(next);
+            attachable.UnionWith(next);
         }
 
-        return standing;
+        return attachable;
+
+        bool IsNext(FoundOverlay overlay) =>
+            !attachable.Contains(overlay) && attachable.Any(below => request.IsSameFile(below.Path, overlay.Backing));
     }
 
-    /// <summary>Null where a file is not an overlay that this domain's disk once had.</summary>
+    /// <summary>Null where a file is not a former overlay of this disk.</summary>
     private static FoundOverlay? Read(MethodRequest request, VmDisk disk, string file, bool isInChain)
     {
         if (request.Host.Stat(file) is not { IsRegularFile: true }
@@ -187,20 +191,25 @@ internal static partial class LostOverlays
         }
 
         var source = DiskSource.ForPath(backing, header.BackingFormat, request.Host.Stat(backing, followLink: true) is { IsBlockDevice: true });
-        var record = new SnapshotRecord(disk.Target, QemuMethod.MethodName, source, OverlayData.ToElement(file, Path.GetFileName(name)[..end])) { Set = mark.Set, Image = $"{source}" };
+        var record = new SnapshotRecord(disk.Target, QemuMethod.MethodName, source, OverlayData.ToElement(file, Path.GetFileName(name)[..end]))
+        {
+            Set = mark.Set,
+            Image = $"{source}",
+        };
         return isKept || OverlayProof.WhyNotOurs(request, record) is null
             ? new FoundOverlay(new LostDisk(record, file, mark.CreatedAt, isInChain), backing, header.HoldsData, isKept)
             : null;
     }
 
-    /// <summary>When a file was last written to, in seconds.</summary>
+    /// <summary>A file's modification time in seconds.</summary>
     private static decimal WrittenAt(MethodRequest request, string path)
     {
         var result = request.Host.RunAsRoot("stat", ["--dereference", "--format=%.9Y", "--", path]);
-        return result.Succeeded && decimal.TryParse(result.Output.AsSpan().Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
+        return result.Succeeded
+            && decimal.TryParse(result.Output.AsSpan().Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
             ? seconds
             : throw new VirtSnapshotException(
-                FailureKind.InvalidData, "SourceUnreadable", path, $"When '{path}' was last written to cannot be read: {result.ToolError}. Nothing "
+                FailureKind.InvalidData, "SourceUnreadable", path, $"The modification time of '{path}' cannot be read: {result.ToolError}. Nothing "
                     + "was touched.");
     }
 
@@ -213,7 +222,7 @@ internal static partial class LostOverlays
                 FailureKind.NotSpecified,
                 "StorageFailed",
                 request.Domain.FindDisk(record.Target),
-                $"The overlays of disk '{record.Target}' of domain '{request.Domain.Name}' could not be kept aside: '{program}' says: "
+                $"The overlays of disk '{record.Target}' of domain '{request.Domain.Name}' could not be kept aside: '{program}' failed: "
                 + $"{result.ToolError}. No data is lost. Run Repair-DiskSnapshot again.");
         }
     }

@@ -4,17 +4,17 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;
 
-/// <summary>One overlay that is to be poured into its base.</summary>
+/// <summary>The commit of one overlay into its base.</summary>
 /// <param name="Record">The snapshot.</param>
 /// <param name="Disk">The disk.</param>
 /// <param name="Overlay">The overlay's path.</param>
 /// <param name="Chain">The disk's layers when this was planned.</param>
-/// <param name="Position">The overlay's place in the chain, its base right behind it; null where it is out of the chain already.</param>
+/// <param name="Position">The overlay's index in the chain, followed by its base; null where it is not in the chain any more.</param>
 internal sealed record MergeStep(SnapshotRecord Record, VmDisk Disk, string Overlay, IReadOnlyList<DiskSource> Chain, int? Position)
 {
     /// <summary>
-    /// Whether libvirt has lost sight of what our job writes to, as 9.0 does when it is killed within the call that starts the job: it still pivots such a job,
-    /// and crashes when it is to abort it.
+    /// Whether libvirt has lost the mirror of our job, as 9.0 does when it is killed during the call that starts the job: it can still pivot such a job, but
+    /// crashes when it aborts it.
     /// </summary>
     public bool IsMirrorForgotten { get; private init; }
 
@@ -25,15 +25,15 @@ internal sealed record MergeStep(SnapshotRecord Record, VmDisk Disk, string Over
     private string UndeterminedMerge => $"VirtSnapshot cannot determine whether the overlay '{Overlay}' is merged and deleted";
 
     /// <summary>
-    /// Whether the overlay has become an image of its own, as <c>virsh blockpull</c> makes it: there is nothing to merge or to delete, and only
-    /// the record goes.
+    /// Whether the overlay has no base any more, as after <c>virsh blockpull</c>: there is nothing to merge or delete, and only the record
+    /// is removed.
     /// </summary>
     public bool StandsAlone => IsMerged && Chain[^1].Path == Overlay;
 
     /// <summary>Whether the domain writes to this overlay, so that it must be pivoted away from it.</summary>
     public bool IsActiveLayer => Position == 0;
 
-    /// <summary>The layer that stands on the overlay.</summary>
+    /// <summary>The layer above the overlay.</summary>
     public DiskSource? Child => Position > 0 ? Chain[Position.Value - 1] : null;
 
     /// <exception cref="VirtSnapshotException">
@@ -73,8 +73,8 @@ internal sealed record MergeStep(SnapshotRecord Record, VmDisk Disk, string Over
     }
 
     /// <summary>
-    /// An overlay that is out of the chain was merged, or somebody has moved the disk back to its base and left the guest's
-    /// data in the overlay. Only where the former is certain does the removal go on to delete it.
+    /// An overlay that is not in the chain was merged, or the disk was moved to its base by hand and the guest's data is still in the
+    /// overlay. The removal deletes it only where the merge is certain.
     /// </summary>
     private static void RefuseUnproven(RemovalRequest request, SnapshotRecord record, VmDisk disk, string overlay, IReadOnlyList<DiskSource> chain)
     {
@@ -87,8 +87,8 @@ internal sealed record MergeStep(SnapshotRecord Record, VmDisk Disk, string Over
                 FailureKind.InvalidOperation,
                 "SnapshotInvalid",
                 disk,
-                $"The overlay '{overlay}' does not stand on '{record.Source}' in the chain of disk '{disk.Target}' of domain '{request.Domain.Name}' any more: "
-                + $"the chain is {string.Join(" -> ", chain)}. Somebody else merged or moved it. Nothing was touched.");
+                $"The overlay '{overlay}' is not on top of '{record.Source}' in the chain of disk '{disk.Target}' of domain '{request.Domain.Name}' any more: "
+                + $"the chain is {string.Join(" -> ", chain)}. Another tool has merged or moved it. Nothing was touched.");
         }
 
         var isProven = request.Merged.Contains(record.Target)
@@ -101,9 +101,9 @@ internal sealed record MergeStep(SnapshotRecord Record, VmDisk Disk, string Over
                 FailureKind.InvalidResult,
                 "MergeUnproven",
                 disk,
-                $"A run died while it removed the overlay '{overlay}' of disk '{disk.Target}' of domain '{request.Domain.Name}'. The disk no longer uses it, but the domain was restarted since, "
-                + "so nothing proves that its data was merged, and it is kept. Compare both images with 'qemu-img compare'; "
-                + "then move the overlay to another folder, to keep it, and run Repair-DiskSnapshot again.");
+                $"The overlay '{overlay}' of disk '{disk.Target}' of domain '{request.Domain.Name}' was kept, because it is unknown whether its data was "
+                + "merged: a run died during the removal, and the domain was restarted since. Compare both images with 'qemu-img compare', "
+                + "move the overlay to another folder, then run Repair-DiskSnapshot.");
         }
     }
 
@@ -112,16 +112,16 @@ internal sealed record MergeStep(SnapshotRecord Record, VmDisk Disk, string Over
         "DiskNotFound",
         request.Domain,
         request.FindDisk(record.Target) is not null
-            ? $"Disk '{record.Target}' was detached from the running domain '{request.Domain.Name}', and its stored definition still has it, so its snapshot "
-                + "cannot be merged now. Nothing was touched. Attach the disk again, or shut the domain off, and try again."
+            ? $"Disk '{record.Target}' was detached from the running domain '{request.Domain.Name}', but is in its stored definition, so its snapshot "
+                + "cannot be merged now. Nothing was touched. Attach the disk again, or shut the domain off, then try again."
             : UnusedOverlay.FindUser(request, record) is { } user
-            ? $"Disk '{user.Target}' of domain '{request.Domain.Name}' uses '{OverlayData.PathOf(record)}', which the snapshot of disk '{record.Target}' has "
-                + $"made, so it cannot be merged. Nothing was touched. Give the disk its target '{record.Target}' again, and try again."
+            ? $"Disk '{user.Target}' of domain '{request.Domain.Name}' uses '{OverlayData.PathOf(record)}', the overlay of a snapshot of disk "
+                + $"'{record.Target}', so it cannot be merged. Nothing was touched. Change the disk's target to '{record.Target}', then try again."
             : $"Domain '{request.Domain.Name}' has no disk '{record.Target}' any more, and a run died while it removed its snapshot. Nothing was touched. "
-                + $"Attach the disk again; or, if it is not needed any more, move '{OverlayData.PathOf(record)}' to another folder. "
-                + "Then run Repair-DiskSnapshot.");
+                + $"Attach the disk again, or move '{OverlayData.PathOf(record)}' to another folder if it is not needed, "
+                + "then run Repair-DiskSnapshot.");
 
-    /// <summary>The chain of a domain that is shut off is read from its images, and one whose image is missing looks like one without the overlay.</summary>
+    /// <summary>The chain of a shut-off domain is read from its images, and ends at a missing image as if the overlay were not in it.</summary>
     private void RefuseUnreadableChain(RemovalRequest request)
     {
         if (!request.Domain.IsActive && !Chain.Any(layer => layer.IsSameAs(Record.Source))
@@ -131,13 +131,14 @@ internal sealed record MergeStep(SnapshotRecord Record, VmDisk Disk, string Over
         }
     }
 
-    /// <summary>An overlay that cannot be seen now may still have to be deleted: its record, or the journal, is all that knows of it.</summary>
+    /// <summary>An inaccessible overlay may still have to be deleted, and only its record or the journal names it.</summary>
     private void RefuseHiddenOverlay(RemovalRequest request)
     {
         if (request.Host.Stat(Overlay) is null && !UnusedOverlay.IsGone(request.Host, Overlay, Chain))
         {
             var images = Chain.Select(layer => layer.Path).OfType<string>();
-            throw Missing(images.FirstOrDefault(image => !UnusedOverlay.IsAccessible(request.Host, image)) ?? Path.GetDirectoryName(Overlay)!, UndeterminedMerge);
+            var missing = images.FirstOrDefault(image => !UnusedOverlay.IsAccessible(request.Host, image));
+            throw Missing(missing ?? Path.GetDirectoryName(Overlay)!, UndeterminedMerge);
         }
     }
 
@@ -154,9 +155,9 @@ internal sealed record MergeStep(SnapshotRecord Record, VmDisk Disk, string Over
         "SourceMissing",
         Disk,
         $"Of disk '{Disk.Target}' of domain '{Disk.Domain}', '{path}' is missing or cannot be read, so {consequence}. Nothing was touched. "
-        + "Mount its file system or activate its volume, and try again.");
+        + "Mount its file system or activate its volume, then try again.");
 
-    /// <summary>qemu-img finds a base by what is written in the overlay, and a network base is not.</summary>
+    /// <summary>qemu-img opens the base by the overlay's backing file name, which does not name a network base.</summary>
     private void RefuseNetworkBase(RemovalRequest request)
     {
         if (!request.Domain.IsActive && Chain.Any(layer => !layer.HasPath))
@@ -165,13 +166,14 @@ internal sealed record MergeStep(SnapshotRecord Record, VmDisk Disk, string Over
                 FailureKind.InvalidOperation,
                 "DomainNotRunning",
                 Disk,
-                $"The base '{Chain[^1]}' of disk '{Disk.Target}' of domain '{Disk.Domain}' is on the network, and only a running QEMU can merge into it. Nothing was touched. Start the domain first.");
+                $"The base '{Chain[^1]}' of disk '{Disk.Target}' of domain '{Disk.Domain}' is on the network, and only a running QEMU can merge into it. "
+                + "Nothing was touched. Start the domain first.");
         }
     }
 
     /// <summary>
-    /// A shut-off domain's chain is opened by qemu-img, which has no secrets of libvirt, and may not reach what QEMU reaches. Asked before the journal says
-    /// that the merge has begun: measuring opens all that a merge opens, reads no data, and minds no lock.
+    /// qemu-img opens a shut-off domain's chain, without libvirt's secrets, and may lack access that QEMU has. Checked before the journal records
+    /// the begin of the merge: <c>measure</c> opens the same images as a merge, reads no data, and needs no lock.
     /// </summary>
     private void RefuseUnopenableChain(RemovalRequest request)
     {
@@ -182,13 +184,13 @@ internal sealed record MergeStep(SnapshotRecord Record, VmDisk Disk, string Over
                 FailureKind.InvalidData,
                 "SourceUnreadable",
                 Disk,
-                $"The snapshot of disk '{Disk.Target}' of domain '{Disk.Domain}' cannot be merged while the domain is shut off, since "
-                + $"'{Overlay}' cannot be opened with all that it stands on: {refused.ToolError}. Nothing was touched. "
-                + "Start the domain, and remove the snapshot while it runs; or make readable what cannot be opened, and try again.");
+                $"The snapshot of disk '{Disk.Target}' of domain '{Disk.Domain}' cannot be merged while the domain is shut off, because "
+                + $"qemu-img cannot open '{Overlay}' with its backing chain: {refused.ToolError}. Nothing was touched. "
+                + "Start the domain, then remove the snapshot while it runs; or make the images readable, then try again.");
         }
     }
 
-    /// <summary>What the image itself or libvirt's own snapshots keep in the overlay would go with it.</summary>
+    /// <summary>Internal snapshots in the overlay, and libvirt's own snapshots of it, would be lost with it.</summary>
     private void RefuseInnerSnapshots(RemovalRequest request)
     {
         if (InnerSnapshots.Need(request, Overlay))
@@ -197,8 +199,9 @@ internal sealed record MergeStep(SnapshotRecord Record, VmDisk Disk, string Over
                 FailureKind.ResourceBusy,
                 "OverlayHasSnapshots",
                 Disk,
-                $"A snapshot that was made with libvirt or QEMU itself needs the overlay '{Overlay}' of disk '{Disk.Target}' of domain '{Disk.Domain}'. Nothing was touched. "
-                + $"Look at them with 'virsh snapshot-list {Disk.Domain}', and delete those that are not needed first.");
+                $"A snapshot that was made with libvirt or QEMU itself needs the overlay '{Overlay}' of disk '{Disk.Target}' of domain '{Disk.Domain}'. "
+                + "Nothing was touched. "
+                + $"List snapshots with 'virsh snapshot-list {Disk.Domain}', and delete those that are not needed, then try again.");
         }
     }
 
@@ -224,7 +227,7 @@ internal sealed record MergeStep(SnapshotRecord Record, VmDisk Disk, string Over
         }
     }
 
-    /// <summary>Two disks that stand on one base with their overlays can neither be merged, each for the other's sake.</summary>
+    /// <summary>The advice for two disks with overlays on one base, of which neither can be merged.</summary>
     private string WayOut(RemovalRequest request, string image) => image != Base.Path
         ? ""
         : (IsActiveLayer ? "" : "Remove the newer snapshots of this disk first. ") + SharedImage.WayOut(request.Domain, Disk);
@@ -233,14 +236,14 @@ internal sealed record MergeStep(SnapshotRecord Record, VmDisk Disk, string Over
         FailureKind.ResourceBusy,
         "SourceInUse",
         Disk,
-        $"The snapshot of disk '{Disk.Target}' of domain '{Disk.Domain}' cannot be merged while somebody reads '{image}': {reader}. Nothing was touched. "
-        + "Let the backup finish, and try again.",
+        $"The snapshot of disk '{Disk.Target}' of domain '{Disk.Domain}' cannot be merged while '{image}' is in use: {reader}. Nothing was touched. "
+        + "Wait until the backup has finished, then try again.",
         inner);
 
     private void RefuseOtherJob(RemovalRequest request, BlockJob? job)
     {
-        // Somebody else may have started a job since a run before us has died: pivoting that one is not ours to do. libvirt allows one job at a time, so
-        // one that has lost its mirror is the one that we had begun, if the domain was not restarted since.
+        // Another tool may have started a job since a run died: that one must not be pivoted. libvirt allows one job at a time, so a job without
+        // a mirror is the one of that run, if the domain was not restarted since.
         var isOurs = request.Begun.Contains(Disk.Target) && (IsActiveLayer
             ? job?.Type == BlockJobType.ActiveCommit && (IsMirrorForgotten ? request.SameRun.Contains(Disk.Target) : Disk.MirrorTarget == Base.Path)
             : job?.Type == BlockJobType.Commit);
@@ -250,7 +253,7 @@ internal sealed record MergeStep(SnapshotRecord Record, VmDisk Disk, string Over
                 FailureKind.ResourceBusy,
                 "BlockJobRunning",
                 Disk,
-                $"A block job is running on disk '{Disk.Target}' of domain '{Disk.Domain}'. Nothing was touched. Wait for it, and try again.");
+                $"A block job is running on disk '{Disk.Target}' of domain '{Disk.Domain}'. Nothing was touched. Wait until it has ended, then try again.");
         }
     }
 }

@@ -7,8 +7,8 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>
-/// Merges a shut-off domain's overlays: libvirt's block commit needs a running QEMU. Each step may be repeated: the overlay
-/// keeps its data until nothing names it, and over the base that has taken it in, it shows the same.
+/// Merges a shut-off domain's overlays: libvirt's block commit needs a running QEMU. Each step can be repeated: the overlay
+/// keeps its data until nothing names it, and the disk's content is the same before and after the commit.
 /// </summary>
 internal sealed class OfflineMerge(RemovalRequest request)
 {
@@ -46,7 +46,12 @@ internal sealed class OfflineMerge(RemovalRequest request)
             catch (LibvirtException e)
             {
                 failures[step.Disk.Target] = new RemovalFailure(
-                    LibvirtFailure.Explain(e, step.Disk, $"merging disk '{step.Disk.Target}' of domain '{request.Domain.Name}'", "Run Repair-DiskSnapshot to finish it."), hasBegun);
+                    LibvirtFailure.Explain(
+                        e,
+                        step.Disk,
+                        $"merging disk '{step.Disk.Target}' of domain '{request.Domain.Name}'",
+                        "Run Repair-DiskSnapshot to complete the merge."),
+                    hasBegun);
             }
             catch (OperationCanceledException)
             {
@@ -59,7 +64,7 @@ internal sealed class OfflineMerge(RemovalRequest request)
 
     private ProgramResult Commit(MergeStep step, CancellationToken cancellation)
     {
-        // -d leaves the overlay's data where it is: until nothing names it, it is the only proof against a half-written base.
+        // -d keeps the overlay's data: until nothing names the overlay, its data completes a partly written base.
         string[] limit = request.Bandwidth > 0 ? ["-r", $"{request.Bandwidth}"] : [];
         return request.Host.Run("qemu-img", ["commit", "-q", "-d", "-f", "qcow2", .. limit, step.Overlay], cancellation);
     }
@@ -77,7 +82,7 @@ internal sealed class OfflineMerge(RemovalRequest request)
 
             if (step.Disk.BackingChain.Count > 0)
             {
-                // libvirt has stored the chain of the last run, and would look for the overlay at the next start.
+                // libvirt has stored the chain of the last run, and would open the overlay at the next start.
                 PointTo(step, step.Chain[0]);
             }
         }
@@ -95,13 +100,14 @@ internal sealed class OfflineMerge(RemovalRequest request)
                 FailureKind.InvalidResult,
                 "MergeFailed",
                 step.Disk,
-                $"The overlay '{step.Overlay}' was merged into '{step.Base}', but disk '{step.Disk.Target}' of domain '{request.Domain.Name}' still shows the chain {string.Join(" -> ", chain)}. No data is lost. Run Repair-DiskSnapshot.");
+                $"The overlay '{step.Overlay}' was merged into '{step.Base}', but disk '{step.Disk.Target}' of domain '{request.Domain.Name}' still shows "
+                + $"the chain {string.Join(" -> ", chain)}. No data is lost. Run Repair-DiskSnapshot.");
         }
     }
 
     private void PointTo(MergeStep step, DiskSource source) => StoredDisk.PointTo(request, step.Disk.Target, source);
 
-    /// <summary>Somebody may start the domain within the merge: it then writes to the overlay, which must stay its disk.</summary>
+    /// <summary>If the domain is started during the merge, it writes to the overlay, which must stay its disk.</summary>
     private void RefuseIfStarted(MergeStep step)
     {
         var now = DomainReader.Read(request.Native);
@@ -115,23 +121,24 @@ internal sealed class OfflineMerge(RemovalRequest request)
             FailureKind.ResourceBusy,
             "DomainStarted",
             step.Disk,
-            $"Domain '{request.Domain.Name}' was started while disk '{step.Disk.Target}' was being merged. It goes on with its overlay '{step.Overlay}', and no data is lost. "
+            $"Domain '{request.Domain.Name}' was started while disk '{step.Disk.Target}' was being merged. It uses its overlay '{step.Overlay}', and no "
+            + "data is lost. "
             + "Run Remove-DiskSnapshot again: the rest is merged while it runs.");
     }
 
-    private static VirtSnapshotException Explain(MergeStep step, string complaint) =>
-        ToolError.IsImageLocked(complaint)
-            ? step.BusyReading(step.Base.ToString(), complaint, null)
+    private static VirtSnapshotException Explain(MergeStep step, string stderr) =>
+        ToolError.IsImageLocked(stderr)
+            ? step.BusyReading(step.Base.ToString(), stderr, null)
             : new VirtSnapshotException(
-                ToolError.IsNoSpace(complaint) ? FailureKind.QuotaExceeded : FailureKind.InvalidResult,
+                ToolError.IsNoSpace(stderr) ? FailureKind.QuotaExceeded : FailureKind.InvalidResult,
                 "MergeFailed",
                 step.Disk,
-                $"The overlay '{step.Overlay}' of disk '{step.Disk.Target}' of domain '{step.Disk.Domain}' could not be merged into '{step.Base}': {complaint}. "
-                + "The domain's disk is unchanged and no data is lost. Mend that, and run Remove-DiskSnapshot again.");
+                $"The overlay '{step.Overlay}' of disk '{step.Disk.Target}' of domain '{step.Disk.Domain}' could not be merged into '{step.Base}': {stderr}. "
+                + "The domain's disk is unchanged and no data is lost. Fix the cause, then run Remove-DiskSnapshot again.");
 
     private VirtSnapshotException Stopped(MergeStep step) => new(
         FailureKind.OperationStopped,
         "RemovalStopped",
         step.Disk,
-        $"Merging disk '{step.Disk.Target}' of domain '{request.Domain.Name}' was stopped. No data is lost. Go on with Remove-DiskSnapshot or Repair-DiskSnapshot.");
+        $"Merging disk '{step.Disk.Target}' of domain '{request.Domain.Name}' was stopped. No data is lost. Run Remove-DiskSnapshot or Repair-DiskSnapshot.");
 }

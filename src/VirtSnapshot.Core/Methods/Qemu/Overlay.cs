@@ -4,12 +4,12 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;
 
-/// <summary>An overlay that is to be made for a disk.</summary>
+/// <summary>A planned overlay of a disk.</summary>
 /// <param name="Disk">The disk.</param>
 /// <param name="Path">The file.</param>
-/// <param name="Stem">What its name begins with, before the snapshot's name.</param>
+/// <param name="Stem">The part of its name before the snapshot's name.</param>
 /// <param name="Capacity">The disk's virtual size in bytes.</param>
-/// <param name="Set">The set that it is made for.</param>
+/// <param name="Set">The set that it belongs to.</param>
 internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capacity, SetIdentity Set)
 {
     public DiskSource Base => Disk.Source;
@@ -19,11 +19,11 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
     public static string PathFor(string folder, string stem, SnapshotName name) =>
         System.IO.Path.Combine(folder, $"{stem}.{name}.qcow2");
 
-    /// <summary>What the names of overlays begin with on a disk that is no file.</summary>
+    /// <summary>The stem of overlays' names for a disk that is not a file.</summary>
     public static string StemOf(VmDisk disk) =>
         string.Concat($"{disk.Domain}-{disk.Target}".Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' ? c : '_'));
 
-    /// <summary>Makes the file, exclusively and on disk, and checks that it is what QEMU will need.</summary>
+    /// <summary>Creates the file exclusively, syncs it, and verifies its header.</summary>
     /// <exception cref="VirtSnapshotException"><c>OverlayExists</c>, <c>NoSpace</c>, <c>AccessDenied</c>, <c>OverlayFailed</c>; no file is left.</exception>
     public void Create(IHost host)
     {
@@ -42,26 +42,26 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
         Verify(host);
     }
 
-    /// <summary>What stands there is an overlay that this domain once had.</summary>
+    /// <summary>The existing file is a former overlay of this domain.</summary>
     public VirtSnapshotException HoldsOwnData() => new(
         FailureKind.ResourceExists,
         "OverlayExists",
         Disk,
-        $"The overlay '{Path}' for disk '{Disk.Target}' of domain '{Disk.Domain}' is there already, from an earlier snapshot of that name, and may "
-        + "hold the guest's only newest data. Nothing was touched. "
-        + $"Do not delete it: 'Repair-DiskSnapshot {Disk.Domain}' tells what can be done with it. Or choose another -Name.");
+        $"The overlay '{Path}' for disk '{Disk.Target}' of domain '{Disk.Domain}' exists already, from an earlier snapshot of that name, and may "
+        + "hold the only copy of the guest's newest data. Nothing was touched. "
+        + $"Do not delete it: run 'Repair-DiskSnapshot {Disk.Domain}' to reattach it or keep it aside, or choose another -Name.");
 
     public static VirtSnapshotException AlreadyThere(VmDisk disk, string path) => new(
         FailureKind.ResourceExists,
         "OverlayExists",
         disk,
-        $"The overlay '{path}' for disk '{disk.Target}' of domain '{disk.Domain}' would overwrite something that stands there already. "
+        $"The overlay '{path}' for disk '{disk.Target}' of domain '{disk.Domain}' would overwrite a file that exists already. "
         + "Nothing was touched. Choose another -Name or -OverlayDirectory. "
-        + "That file may hold a guest's only newest data: 'qemu-img info' shows what it stands on.");
+        + "The file may hold the only copy of a guest's newest data: 'qemu-img info' shows its base.");
 
     /// <summary>
-    /// libvirt takes a file that it is told to reuse as it is: a wrong size or backing would be the guest's new truth. A network base has
-    /// no path that could stand in the overlay; libvirt gives QEMU the whole chain anyway.
+    /// libvirt does not check a file that it reuses: a wrong size or base would corrupt the guest's disk. A network base has
+    /// no path for the overlay's header; libvirt gives QEMU the whole chain.
     /// </summary>
     private void Verify(IHost host)
     {
@@ -71,8 +71,8 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
             null => "it is not a qcow2 file",
             _ when header.VirtualSize != Capacity => $"its size is {header.VirtualSize} bytes instead of {Capacity}",
             _ when header.HoldsData => "it is not empty",
-            _ when Base.Path is not null && header.BackingFile != Base.Path => $"it backs on '{header.BackingFile}' instead of '{Base.Path}'",
-            _ when Base.Path is not null && header.BackingFormat != BaseFormat => $"it takes its base for '{header.BackingFormat}' instead of '{BaseFormat}'",
+            _ when Base.Path is not null && header.BackingFile != Base.Path => $"its base is '{header.BackingFile}' instead of '{Base.Path}'",
+            _ when Base.Path is not null && header.BackingFormat != BaseFormat => $"its backing format is '{header.BackingFormat}' instead of '{BaseFormat}'",
             _ => null,
         };
         if (problem is not null)
@@ -82,18 +82,18 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
         }
     }
 
-    private VirtSnapshotException Failure(string complaint, Exception? inner)
+    private VirtSnapshotException Failure(string why, Exception? inner)
     {
-        var (kind, id) = ToolError.IsNoSpace(complaint)
+        var (kind, id) = ToolError.IsNoSpace(why)
             ? (FailureKind.QuotaExceeded, "NoSpace")
-            : ToolError.IsNoPermission(complaint) || inner is UnauthorizedAccessException
+            : ToolError.IsNoPermission(why) || inner is UnauthorizedAccessException
                 ? (FailureKind.PermissionDenied, "AccessDenied")
                 : (FailureKind.InvalidResult, "OverlayFailed");
         return new VirtSnapshotException(
             kind,
             id,
             Disk,
-            $"The overlay '{Path}' for disk '{Disk.Target}' of domain '{Disk.Domain}' could not be made: {complaint}. "
+            $"The overlay '{Path}' for disk '{Disk.Target}' of domain '{Disk.Domain}' could not be made: {why}. "
             + "It was removed again and the disk was not touched.",
             inner);
     }

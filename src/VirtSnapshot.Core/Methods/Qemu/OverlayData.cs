@@ -3,7 +3,7 @@ using VirtSnapshot.Domains;
 
 namespace VirtSnapshot.Methods.Qemu;
 
-/// <summary>What this method keeps with a record: the overlay that stands on the backup source.</summary>
+/// <summary>This method's data in a record: the overlay on the backup source.</summary>
 internal static class OverlayData
 {
     public static XElement ToElement(string path, string stem) =>
@@ -11,10 +11,10 @@ internal static class OverlayData
 
     public static string PathOf(SnapshotRecord record) => (string?)record.Data.Attribute("file") ?? "";
 
-    /// <summary>What the names of overlays on this disk begin with.</summary>
+    /// <summary>The stem of overlays' names on this disk.</summary>
     public static string? StemOf(SnapshotRecord record) => (string?)record.Data.Attribute("stem");
 
-    /// <summary>The overlay's place in a chain where it stands directly on the recorded source; null elsewhere.</summary>
+    /// <summary>The overlay's index in a chain where it is directly on top of the recorded source; else null.</summary>
     public static int? FindIn(IReadOnlyList<DiskSource> chain, SnapshotRecord record)
     {
         var overlay = PathOf(record);

@@ -6,10 +6,10 @@ using VirtSnapshot.Domains;
 namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>
-/// What an overlay says of itself, in a header extension of its own that QEMU does not know and keeps (https://www.qemu.org/docs/master/interop/qcow2.html,
-/// "Header extensions"). It proves whose the file is, and survives a domain whose metadata is lost.
+/// The mark in an overlay's header: an extension that QEMU ignores and keeps (https://www.qemu.org/docs/master/interop/qcow2.html, "Header extensions").
+/// It proves which domain and disk the file belongs to, also after the domain's metadata is lost.
 /// </summary>
-/// <param name="Set">The set that it was made for.</param>
+/// <param name="Set">The set that it belongs to.</param>
 /// <param name="Target">The disk.</param>
 /// <param name="File">Its path: a copy of it is not the overlay.</param>
 /// <param name="CreatedAt">When it was made, shortly before the disk was switched to it.</param>
@@ -17,7 +17,7 @@ internal sealed record OverlayMark(SetIdentity Set, string Target, string File, 
 {
     private const string ElementName = "virtsnapshot";
 
-    /// <returns>Null where the text is none of ours.</returns>
+    /// <returns>Null where the text is not a mark of ours.</returns>
     public static OverlayMark? Parse(string? text)
     {
         try

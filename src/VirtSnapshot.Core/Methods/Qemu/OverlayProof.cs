@@ -4,12 +4,12 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>
-/// Whether a file is the overlay that a record speaks of. The record may be forged, so the file decides: a regular file, reached without a link, named as we
-/// name overlays, and marked in its header as made for this set and disk.
+/// Verifies that a file is the overlay of a record. The record may be forged, so the file decides: a regular file, not reached through a link, named by our
+/// rules, with a mark of this set and disk in its header.
 /// </summary>
 internal static partial class OverlayProof
 {
-    /// <summary>Why it is not, as the end of a sentence; null where it is, or nothing is there.</summary>
+    /// <summary>Why it is not, as the end of a sentence; null where it is, or does not exist.</summary>
     public static string? WhyNotOurs(MethodRequest request, SnapshotRecord record)
     {
         var path = OverlayData.PathOf(record);
@@ -30,7 +30,7 @@ internal static partial class OverlayProof
 
         if (ImageChain.ReadHeader(request.Host, path) is not { } header)
         {
-            // We may have died while it was being made.
+            // A crash while it was created leaves an empty file.
             return file.Size == 0 && IsNameForDisk(request, record, path) ? null : $"'{path}' is not an overlay";
         }
 
@@ -43,11 +43,11 @@ internal static partial class OverlayProof
         };
     }
 
-    /// <summary>Why it must not be deleted now, though nothing of this disk needs it any more, as the end of a sentence; null where it may.</summary>
-    /// <param name="request">The domain as it is now.</param>
-    /// <param name="use">Who uses which image now.</param>
+    /// <summary>Why an overlay that this disk does not need must be kept, as the end of a sentence; null where it may be deleted.</summary>
+    /// <param name="request">The domain's current state.</param>
+    /// <param name="use">The current users of images.</param>
     /// <param name="record">The record that names it.</param>
-    /// <param name="ownLayers">Images that may back on it.</param>
+    /// <param name="ownLayers">Images whose base it may be.</param>
     public static string? WhyKept(MethodRequest request, ImageUse use, SnapshotRecord record, IReadOnlyCollection<string> ownLayers)
     {
         var path = OverlayData.PathOf(record);
@@ -64,15 +64,15 @@ internal static partial class OverlayProof
         && name.StartsWith($"{stem}.{set.Name}", StringComparison.Ordinal)
         && NameEnd().IsMatch(name[$"{stem}.{set.Name}".Length..]);
 
-    /// <summary>A network base is not named in the file; and one without any base is ours, too: we may have died while it was being made.</summary>
+    /// <summary>The file does not name a network base. A file without a base is accepted too: a crash while it was created leaves such a file.</summary>
     private static string? WhyOnOther(MethodRequest request, string path, SnapshotRecord record) =>
         ImageChain.Resolve(path, ImageChain.ReadHeader(request.Host, path)?.BackingFile) is { } backing
         && !(record.Source.Path is { } source && request.IsSameFile(backing, source))
-            ? $"it backs on '{backing}', and not on what it was made for"
+            ? $"its base is '{backing}', not the recorded one"
             : null;
 
     /// <summary>
-    /// Whether an overlay of the disk would lie there, beside one of its images and named after it: nothing else tells whose an empty file is.
+    /// Whether the path is that of an overlay of the disk: beside one of its images and named after it. An empty file has no other mark.
     /// </summary>
     private static bool IsNameForDisk(MethodRequest request, SnapshotRecord record, string path) =>
         request.Domain.FindDisk(record.Target) is { } disk

@@ -3,7 +3,7 @@ using VirtSnapshot.Domains;
 
 namespace VirtSnapshot.Methods.Qemu;
 
-/// <summary>The <c>&lt;domainsnapshot&gt;</c> that moves disks onto their overlays, and names every other disk so that libvirt adds none.</summary>
+/// <summary>The <c>&lt;domainsnapshot&gt;</c> that switches disks to their overlays, and excludes every other disk explicitly.</summary>
 internal static class OverlaySwitchXml
 {
     public static string Build(VmDomain domain, SnapshotName name, IReadOnlyList<Overlay> overlays)

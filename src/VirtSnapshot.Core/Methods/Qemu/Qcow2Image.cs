@@ -5,9 +5,9 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>
-/// An empty qcow2 image (version 3, clusters of 64 KiB), laid out as qemu-img lays it out: header, table of refcount blocks, one
-/// refcount block, first-level table. https://www.qemu.org/docs/master/interop/qcow2.html. Made here rather than by
-/// <c>qemu-img create</c>, since one process for each disk is most of the time before the freeze; the tests hold it against qemu-img.
+/// An empty qcow2 image (version 3, clusters of 64 KiB) with the layout of qemu-img: header, refcount table, one refcount block,
+/// L1 table. https://www.qemu.org/docs/master/interop/qcow2.html. Made here instead of by <c>qemu-img create</c>, because one
+/// process per disk would take most of the time before the freeze; tests compare it with qemu-img.
 /// </summary>
 internal static class Qcow2Image
 {
@@ -21,16 +21,16 @@ internal static class Qcow2Image
     private const int RefcountBlockAt = 2 * ClusterSize;
     private const int TableAt = 3 * ClusterSize;
 
-    /// <summary>What every complete image has at least, in bytes: header, tables and blocks of one cluster each.</summary>
+    /// <summary>The minimum size of a complete image in bytes: header, tables and block of one cluster each.</summary>
     public const ulong SmallestSize = TableAt + ClusterSize;
 
-    // A second-level table is one cluster of 8-byte entries, each for one cluster of data.
+    // An L2 table is one cluster of 8-byte entries, each for one cluster of data.
     private const ulong BytesPerEntry = (ulong)ClusterSize / 8 * ClusterSize;
 
     /// <param name="virtualSize">In bytes, a multiple of 512.</param>
-    /// <param name="backingFile">The base as it will stand in the image; null for none.</param>
+    /// <param name="backingFile">The backing file name in the image; null for none.</param>
     /// <param name="backingFormat">The base's format.</param>
-    /// <param name="mark">What the image says of itself.</param>
+    /// <param name="mark">The mark in the header.</param>
     public static byte[] Empty(ulong virtualSize, string? backingFile, string? backingFormat, OverlayMark? mark = null)
     {
         var entries = (virtualSize + BytesPerEntry - 1) / BytesPerEntry;
@@ -48,8 +48,10 @@ internal static class Qcow2Image
         Int32(image, 96, RefcountOrder);
         Int32(image, 100, HeaderLength);
 
-        // The format first, as QEMU itself has it: libvirt does not find it behind an extension that it does not know and whose length is no multiple of 8.
-        var at = backingFile is null ? HeaderLength : WriteExtension(image, HeaderLength, BackingFormatExtension, Encoding.UTF8.GetBytes(backingFormat ?? "raw"));
+        // The format first, as QEMU writes it: libvirt does not find it after an unknown extension whose length is not a multiple of 8.
+        var at = backingFile is null
+            ? HeaderLength
+            : WriteExtension(image, HeaderLength, BackingFormatExtension, Encoding.UTF8.GetBytes(backingFormat ?? "raw"));
         at = mark is null ? at : WriteExtension(image, at, Qcow2Header.MarkExtension, mark.ToBytes());
         if (backingFile is not null)
         {
@@ -65,7 +67,7 @@ internal static class Qcow2Image
         return image;
     }
 
-    /// <returns>Where the next extension goes.</returns>
+    /// <returns>The offset of the next extension.</returns>
     private static int WriteExtension(byte[] image, int at, uint type, byte[] data)
     {
         Int32(image, at, type);
@@ -84,4 +86,16 @@ internal static class Qcow2Image
     private static void Int32(byte[] image, int at, uint value) => BinaryPrimitives.WriteUInt32BigEndian(image.AsSpan(at), value);
 
     private static void Int64(byte[] image, int at, ulong value) => BinaryPrimitives.WriteUInt64BigEndian(image.AsSpan(at), value);
+}
+
+/// <summary>Parses the output of <c>qemu-img info --output=json</c>.</summary>
+internal static class ImageInfo
+{
+    /// <summary>The image's virtual size in bytes.</summary>
+    /// <exception cref="FormatException">It is not output of qemu-img.</exception>
+    public static ulong ReadVirtualSize(string json)
+    {
+        using var info = JsonText.Parse(json);
+        return JsonText.Number(info.RootElement, "virtual-size") is { } size ? (ulong)size : throw new FormatException("'virtual-size' is missing.");
+    }
 }

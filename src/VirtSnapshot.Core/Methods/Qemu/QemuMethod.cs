@@ -4,8 +4,8 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>
-/// Method <c>qemu</c>: the domain goes on writing into a new qcow2 file, the overlay, and what it wrote to before (the base)
-/// stands still and is the backup source. Works with whatever lies under the base. Removing means merging the overlay back.
+/// Method <c>qemu</c>: the domain writes to a new qcow2 file, the overlay; its previous image, the base, does not change any more
+/// and is the backup source. Independent of the storage under the base. Removal commits the overlay into its base.
 /// </summary>
 internal sealed class QemuMethod : SnapshotMethod, IOverlayMethod
 {
@@ -25,19 +25,21 @@ internal sealed class QemuMethod : SnapshotMethod, IOverlayMethod
 
         if (disk.WhyNoShell is { } why)
         {
-            return MethodFit.Impossible($"overlays are files that we make, and {why}");
+            return MethodFit.Impossible($"overlays are created as files on the host, and {why}");
         }
 
         if (disk.IsEncrypted)
         {
             return MethodFit.Impossible(
-                "it is encrypted, and an overlay would hold in plain text what the guest writes: "
+                "it is encrypted, and an overlay would hold the guest's writes unencrypted: "
                 + "a method below the image (reflink, btrfs, zfs, lvm, lvm-thin) makes a copy that stays encrypted");
         }
 
         return disk.Disk.Format == "qcow2"
-            ? new MethodFit(MethodRank.Default, "qcow2: the format that overlays are made for")
-            : new MethodFit(MethodRank.Fallback, $"{disk.Disk.Format ?? "raw"} on {disk.Disk.Source.Type.ToString().ToLowerInvariant()}: an overlay works with every disk of QEMU");
+            ? new MethodFit(MethodRank.Default, "qcow2: the native format of overlays")
+            : new MethodFit(
+                MethodRank.Fallback,
+                $"{disk.Disk.Format ?? "raw"} on {disk.Disk.Source.Type.ToString().ToLowerInvariant()}: an overlay works with every disk of QEMU");
     }
 
     public override ISnapshotSteps Plan(PlanRequest request) => QemuSnapshotPlanner.Plan(request);
@@ -62,7 +64,7 @@ internal sealed class QemuMethod : SnapshotMethod, IOverlayMethod
             return new Inspection(SnapshotState.Missing);
         }
 
-        // Only while its overlay stands directly on the source does nobody write to the source.
+        // The source is immutable only while its overlay is directly on top of it.
         var chain = request.FindDisk(record.Target) is { } disk ? request.ChainOf(disk) : [];
         return new Inspection(OverlayData.FindIn(chain, record) is not null ? SnapshotState.Available : SnapshotState.Invalid);
     }
@@ -75,7 +77,7 @@ internal sealed class QemuMethod : SnapshotMethod, IOverlayMethod
 
     public IReadOnlyList<SnapshotRecord> FindUnrecorded(MethodRequest request, IReadOnlyList<SnapshotRecord> recorded, Func<ImageUse> use)
     {
-        var look = new StrangeOverlays(request, use);
+        var foreign = new ForeignOverlays(request, use);
         var known = recorded.Select(OverlayData.PathOf).ToHashSet(StringComparer.Ordinal);
         return
         [
@@ -86,17 +88,20 @@ internal sealed class QemuMethod : SnapshotMethod, IOverlayMethod
                     var chain = ImageChain.Of(request.Host, request.Domain, disk);
                     return chain.Zip(chain.Skip(1), (overlay, source) => (Disk: disk, Overlay: overlay, Source: source));
                 })
-                .Where(layer => layer.Overlay.Path is { } path && !known.Contains(path) && look.IsSnapshot(layer.Disk, layer.Overlay, layer.Source))
+                .Where(layer => layer.Overlay.Path is { } path && !known.Contains(path) && foreign.IsSnapshot(layer.Disk, layer.Overlay, layer.Source))
                 .Select(layer => new SnapshotRecord(
-                    layer.Disk.Target, MethodName, layer.Source, OverlayData.ToElement(layer.Overlay.Path!, Path.GetFileNameWithoutExtension(layer.Overlay.Path!)))),
+                    layer.Disk.Target,
+                    MethodName,
+                    layer.Source,
+                    OverlayData.ToElement(layer.Overlay.Path!, Path.GetFileNameWithoutExtension(layer.Overlay.Path!)))),
         ];
     }
 
-    /// <summary>An overlay that is marked as made for this set and disk is proof enough: merges and restores take its base out of the chain.</summary>
+    /// <summary>The overlay's mark proves set and disk: merges and restores remove its base from the chain.</summary>
     public override IEnumerable<string>? ImagesOf(SnapshotRecord record) => null;
 
     /// <summary>
-    /// The layer that the overlay stands on. One that is out of the chain counts only where the overlay itself names it as well: then it is shown, and never
+    /// The overlay's base. A base that is not in the chain counts only where the overlay itself names it too: then it is only shown, never
     /// read or written.
     /// </summary>
     private static DiskSource SourceIn(MethodRequest request, SnapshotRecord record, IReadOnlyList<DiskSource> chain)
@@ -110,10 +115,11 @@ internal sealed class QemuMethod : SnapshotMethod, IOverlayMethod
             }
         }
 
-        // Of a network base the overlay names nothing.
+        // The overlay does not name a network base.
         var header = ImageChain.ReadHeader(request.Host, overlay);
         var backing = ImageChain.Resolve(overlay, header?.BackingFile);
-        var layer = chain.FirstOrDefault(layer => layer.IsSameAs(record.Source) && (backing is null || (layer.Path is { } path && request.IsSameFile(path, backing))));
+        var layer = chain.FirstOrDefault(layer =>
+            layer.IsSameAs(record.Source) && (backing is null || (layer.Path is { } path && request.IsSameFile(path, backing))));
         return layer is not null ? Confirm(request, record, layer)
             : backing is null || record.Source.Path is not { } recorded || !request.IsSameFile(backing, recorded) ? DiskSource.None
             : DiskSource.ForPath(backing, header!.BackingFormat, request.Host.Stat(backing, followLink: true) is { IsBlockDevice: true });
@@ -127,7 +133,7 @@ internal sealed class QemuMethod : SnapshotMethod, IOverlayMethod
     }
 
     /// <summary>
-    /// A slice, say, or a secret: images do not name what else than a path makes a source, and only a running domain's definition has it for each layer.
+    /// Images name only paths, not the rest of a source such as a slice or a secret; only a running domain's definition has it for each layer.
     /// </summary>
     private static void RefuseUnprovable(MethodRequest request, SnapshotRecord record, DiskSource layer)
     {
@@ -138,9 +144,9 @@ internal sealed class QemuMethod : SnapshotMethod, IOverlayMethod
                 FailureKind.InvalidOperation,
                 "DomainNotRunning",
                 request.Domain,
-                $"The source '{record.Source}' of snapshot '{record.Set?.Name}' of disk '{record.Target}' of domain '{request.Domain.Name}' is more "
+                $"The source '{record.Source}' of snapshot '{record.Set?.Name}' of disk '{record.Target}' of domain '{request.Domain.Name}' has more "
                 + "than a path, which can only be checked while the domain runs. "
-                + "Nothing was touched. Start the domain first.");
+                + "Nothing was touched. Start the domain, then try again.");
         }
     }
 
@@ -154,12 +160,13 @@ internal sealed class QemuMethod : SnapshotMethod, IOverlayMethod
 
     public IReadOnlyList<string> KeepAside(MethodRequest request, IReadOnlyList<SnapshotRecord> detached) => LostOverlays.KeepAside(request, detached);
 
-    public string? WhyNotKeptAside(MethodRequest request, IReadOnlyList<SnapshotRecord> detached) => LostOverlays.WhyNotKeptAside(ImageUse.Read(request), detached);
+    public string? WhyNotKeptAside(MethodRequest request, IReadOnlyList<SnapshotRecord> detached) =>
+        LostOverlays.WhyNotKeptAside(ImageUse.Read(request), detached);
 
     public override IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled) => new QemuRecovery(request, journaled);
 
     public override IReadOnlyList<IDiskRestoration> PlanRestoration(RestoreRequest request) => QemuRestorePlanner.Plan(request);
 
     public override IDiskRestoration ResumeRestoration(MethodRequest request, RestoreRecord disk) =>
-        disk.Becomes is null ? throw new FormatException("A restore without an overlay to go on in.") : new QemuRestoration(request, disk);
+        disk.Becomes is null ? throw new FormatException("A restore record without the new overlay.") : new QemuRestoration(request, disk);
 }

@@ -3,40 +3,40 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>
-/// A switch to overlays is atomic, so after a run that died either all of its disks stand on their overlays or none. What
-/// was not switched to is an empty file, and only as such is it deleted.
+/// A switch to overlays is atomic, so after a crash either all of the disks use their overlays or none. An unused overlay
+/// is an empty file, and is deleted only if it is empty.
 /// </summary>
 internal sealed class QemuRecovery : IRecovery
 {
     private readonly MethodRequest request;
-    private readonly IReadOnlyList<SnapshotRecord> leftovers;
+    private readonly IReadOnlyList<SnapshotRecord> unused;
 
     public QemuRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled)
     {
         this.request = request;
         Taken = [.. journaled.Where(IsInChain)];
-        leftovers = [.. journaled.Where(record => !IsInChain(record) && request.Host.Stat(OverlayData.PathOf(record)) is not null)];
+        unused = [.. journaled.Where(record => !IsInChain(record) && request.Host.Stat(OverlayData.PathOf(record)) is not null)];
     }
 
     public IReadOnlyList<SnapshotRecord> Taken { get; }
 
-    public IReadOnlyList<string> Leftovers => [.. leftovers.Select(OverlayData.PathOf)];
+    public IReadOnlyList<string> Leftovers => [.. unused.Select(OverlayData.PathOf)];
 
     public IReadOnlyList<string> CleanUp()
     {
-        if (leftovers.Count == 0)
+        if (unused.Count == 0)
         {
             return [];
         }
 
         var use = ImageUse.Read(request);
         var kept = new List<string>();
-        foreach (var record in leftovers)
+        foreach (var record in unused)
         {
             var path = OverlayData.PathOf(record);
             if (EmptyOverlay.WhyNeeded(request, use, record) is { } why)
             {
-                kept.Add($"'{path}' was left where it is: {why}");
+                kept.Add($"'{path}' was kept: {why}");
             }
             else
             {

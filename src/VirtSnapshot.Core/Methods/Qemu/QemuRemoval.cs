@@ -4,15 +4,15 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>
-/// Pours each overlay into the base it stands on and takes it out of the chain: with block jobs while the domain runs,
-/// with qemu-img while it is shut off.
+/// Commits each overlay into its base and removes it from the chain: by block jobs while the domain runs, by qemu-img while it
+/// is shut off.
 /// </summary>
 internal sealed class QemuRemoval : IRemoval
 {
     private readonly RemovalRequest request;
     private readonly List<MergeStep> steps = [];
 
-    // Of these only the record goes.
+    // Only the records of these are removed.
     private readonly List<SnapshotRecord> gone = [];
     private readonly List<RemovalOutcome> refused = [];
     private ImageUse? useAfterMerge;
@@ -20,7 +20,8 @@ internal sealed class QemuRemoval : IRemoval
     public QemuRemoval(RemovalRequest request)
     {
         this.request = request;
-        using var ahead = ImageChain.ReadAhead(request.Host, request.Disks.Select(record => DiskSource.ForPath(OverlayData.PathOf(record), "qcow2", isBlockDevice: false)));
+        using var ahead = ImageChain.ReadAhead(
+            request.Host, request.Disks.Select(record => DiskSource.ForPath(OverlayData.PathOf(record), "qcow2", isBlockDevice: false)));
         var use = ImageUse.Read(request);
         foreach (var record in request.Disks)
         {

@@ -4,15 +4,16 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods.Qemu;
 
 /// <summary>
-/// A fresh overlay on the base takes the old ones' place, so the base still holds what was snapshotted, and the snapshot stays. The old
-/// overlays stay in their files until nothing can go wrong any more.
+/// Restores a disk by a new overlay on the base instead of the old ones: the base is not changed, and the snapshot is kept. The old overlays are
+/// deleted when the restore is complete.
 /// </summary>
 internal sealed class QemuRestoration(MethodRequest request, RestoreRecord disk) : IDiskRestoration
 {
     public RestoreRecord Disk => disk;
 
     public string Description =>
-        $"goes on in a fresh overlay '{Overlay}' on '{disk.Record.Source}'; what was written since is deleted: {string.Join(", ", OldOverlays.Select(overlay => $"'{overlay}'"))}";
+        $"gets a new overlay '{Overlay}' on '{disk.Record.Source}'; its current content is deleted: "
+        + string.Join(", ", OldOverlays.Select(overlay => $"'{overlay}'"));
 
     public bool IsFinal => false;
 
@@ -22,17 +23,17 @@ internal sealed class QemuRestoration(MethodRequest request, RestoreRecord disk)
 
     private string Overlay => OverlayData.PathOf(Becomes);
 
-    /// <summary>The one that the disk had before comes first; each stands on the next.</summary>
+    /// <summary>The overlays before the restore, from the top of the chain.</summary>
     private List<string> OldOverlays => [.. disk.Lost.Append(disk.Record).Select(OverlayData.PathOf)];
 
     public bool IsSwitched() => IsOn(DomainReader.Read(request.Native));
 
     public void Prepare(CancellationToken cancellation)
     {
-        // A run that is taken up again may have been planned by a version that did not know of this.
+        // A resumed run may have been planned by a version without this check.
         EncryptedDisk.RefuseRestore(request, request.Domain.FindDisk(Target)!, disk.Record);
 
-        // As it was when the snapshot was taken.
+        // The disk at the time of the snapshot.
         var planned = request.Domain.FindDisk(Target)! with { Source = disk.Record.Source };
         new Overlay(planned, Overlay, OverlayData.StemOf(Becomes)!, Capacity(), disk.Record.Set!).Create(request.Host);
         request.Host.SyncDirectory(Path.GetDirectoryName(Overlay)!);
@@ -47,7 +48,7 @@ internal sealed class QemuRestoration(MethodRequest request, RestoreRecord disk)
         {
             throw new VirtSnapshotException(
                 FailureKind.InvalidOperation, "SourceDiffers", used, $"Disk '{Target}' of domain '{now.Domain.Name}' cannot be restored: it uses "
-                    + $"'{used.Source}' now, and not '{OldOverlays[0]}'.");
+                    + $"'{used.Source}' now, not '{OldOverlays[0]}'.");
         }
 
         SharedImage.RefuseRestore(now, ImageWriters.Read(now), used, disk.Record);
@@ -62,7 +63,7 @@ internal sealed class QemuRestoration(MethodRequest request, RestoreRecord disk)
                 FailureKind.InvalidResult,
                 "RestoreFailed",
                 request.Domain.FindDisk(Target),
-                $"libvirt reported success, but disk '{Target}' of domain '{request.Domain.Name}' does not stand on '{Overlay}' on top of '{disk.Record.Source}'.");
+                $"libvirt reported success, but disk '{Target}' of domain '{request.Domain.Name}' does not use '{Overlay}' on top of '{disk.Record.Source}'.");
         }
     }
 
@@ -71,14 +72,14 @@ internal sealed class QemuRestoration(MethodRequest request, RestoreRecord disk)
         var now = DomainReader.Read(request.Native);
         if (now.IsActive && IsOn(now))
         {
-            return $"the domain was started meanwhile and writes to '{Overlay}': shut it off first";
+            return $"the domain has been started and writes to '{Overlay}': shut it off first";
         }
 
         if (DomainReader.ReadStored(request.Native, now).FindDisk(Target)?.Source.Path == Overlay)
         {
             if (request.Host.Stat(OldOverlays[0]) is null)
             {
-                return $"'{OldOverlays[0]}', which the disk had before, is not there";
+                return $"the disk's previous overlay '{OldOverlays[0]}' does not exist";
             }
 
             StoredDisk.PointTo(request, Target, DiskSource.ForPath(OldOverlays[0], "qcow2", isBlockDevice: false));
@@ -91,7 +92,7 @@ internal sealed class QemuRestoration(MethodRequest request, RestoreRecord disk)
 
         if (EmptyOverlay.WhyNeeded(request, ImageUse.Read(request), Becomes) is { } why)
         {
-            return $"'{Overlay}' was left where it is: {why}";
+            return $"'{Overlay}' was kept: {why}";
         }
 
         return TryDelete(Overlay);
@@ -102,7 +103,7 @@ internal sealed class QemuRestoration(MethodRequest request, RestoreRecord disk)
         var overlays = OldOverlays;
         if (overlays.Contains(Overlay) || !IsSwitched())
         {
-            return $"disk '{Target}' does not stand on '{Overlay}' any more, so nothing is deleted";
+            return $"nothing was deleted, because disk '{Target}' does not use '{Overlay}' any more";
         }
 
         ImageUse? use = null;
@@ -115,8 +116,8 @@ internal sealed class QemuRestoration(MethodRequest request, RestoreRecord disk)
                 ?? (InnerSnapshots.Need(request, overlay) ? "a snapshot that was made with libvirt or QEMU itself needs it" : null);
             if (why is not null)
             {
-                // What it stands on has to stay with it.
-                return $"'{overlay}' was left where it is: {why}";
+                // Its base must be kept with it.
+                return $"'{overlay}' was kept: {why}";
             }
 
             if (TryDelete(overlay) is { } failure)
@@ -144,26 +145,26 @@ internal sealed class QemuRestoration(MethodRequest request, RestoreRecord disk)
     private bool IsOn(VmDomain domain) =>
         domain.FindDisk(Target) is { } now && OverlayData.FindIn(ImageChain.Of(request.Host, domain, now), Becomes) is not null;
 
-    /// <summary>The base's own size: the disk may have grown since.</summary>
+    /// <summary>The base's virtual size: the disk may have grown since.</summary>
     private ulong Capacity()
     {
         const ulong sector = 512;
         var path = disk.Record.Source.Path!;
         if (SafeXml.Parse(disk.Record.Source.Xml).HasElements)
         {
-            // More than a path makes the source (a slice, encryption). Its overlay was made as large as it is.
-            return ImageChain.ReadHeader(request.Host, OverlayData.PathOf(disk.Record))?.VirtualSize ?? throw Unreadable("its overlay is no qcow2 file");
+            // The source has more than a path (a slice, encryption). Its overlay has the same size.
+            return ImageChain.ReadHeader(request.Host, OverlayData.PathOf(disk.Record))?.VirtualSize ?? throw Unreadable("its overlay is not a qcow2 file");
         }
 
         return disk.Record.Source.Format switch
         {
             "qcow2" when ImageChain.ReadHeader(request.Host, path) is { } header => header.VirtualSize,
             null or "raw" when request.Host.Stat(path, followLink: true) is { IsRegularFile: true } file => (file.Size + sector - 1) / sector * sector,
-            var format => AskQemuImg(path, format ?? "raw"),
+            var format => ReadByQemuImg(path, format ?? "raw"),
         };
     }
 
-    private ulong AskQemuImg(string path, string format)
+    private ulong ReadByQemuImg(string path, string format)
     {
         var result = request.Host.Run("qemu-img", ["info", "--output=json", "-U", "-f", format, path]);
         if (!result.Succeeded)
@@ -177,13 +178,13 @@ internal sealed class QemuRestoration(MethodRequest request, RestoreRecord disk)
         }
         catch (FormatException e)
         {
-            throw Unreadable($"what qemu-img says of it cannot be understood ({e.Message})");
+            throw Unreadable($"the output of qemu-img is invalid ({e.Message})");
         }
     }
 
-    private VirtSnapshotException Unreadable(string complaint) => new(
+    private VirtSnapshotException Unreadable(string why) => new(
         FailureKind.InvalidData,
         "SourceUnreadable",
         request.Domain.FindDisk(Target),
-        $"The base '{disk.Record.Source}' of disk '{Target}' of domain '{request.Domain.Name}' cannot be read: {complaint}.");
+        $"The base '{disk.Record.Source}' of disk '{Target}' of domain '{request.Domain.Name}' cannot be read: {why}.");
 }

@@ -3,7 +3,7 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;
 
-/// <summary>Decides on the new overlays' names, and refuses what would lose more than was asked for. Touches nothing.</summary>
+/// <summary>Chooses the new overlays' names. Refuses a restore that would lose data of other snapshots or users. Changes nothing.</summary>
 internal static class QemuRestorePlanner
 {
     public static IReadOnlyList<IDiskRestoration> Plan(RestoreRequest request)
@@ -23,7 +23,8 @@ internal static class QemuRestorePlanner
                 FailureKind.NotImplemented,
                 "RestoreNotSupported",
                 disk,
-                $"The base '{record.Source}' of disk '{disk.Target}' of domain '{request.Domain.Name}' is on the network, and only a running QEMU can put an overlay on it. Nothing was touched.");
+                $"The base '{record.Source}' of disk '{disk.Target}' of domain '{request.Domain.Name}' is on the network, and only a running QEMU can put "
+                + "an overlay on it. Nothing was touched.");
         }
 
         EncryptedDisk.RefuseRestore(request, disk, record);
@@ -47,7 +48,7 @@ internal static class QemuRestorePlanner
         return new QemuRestoration(request, new RestoreRecord(request.Group, record, record with { Data = OverlayData.ToElement(path, stem) }, lost));
     }
 
-    /// <summary>The overlay that the snapshot has now keeps its name until it goes, so a new one takes the next; the one after that, the old one again.</summary>
+    /// <summary>The snapshot's current overlay keeps its name until it is deleted, so a new one gets the next free name.</summary>
     private static string ChoosePath(RestoreRequest request, string folder, string stem, HashSet<string> chosen)
     {
         for (var number = 0; ; number++)
@@ -68,7 +69,8 @@ internal static class QemuRestorePlanner
                 FailureKind.ResourceBusy,
                 "SourceShared",
                 disk,
-                $"Disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be restored: its overlay '{overlay}' would be deleted, and {user}. Nothing was touched.");
+                $"Disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be restored: its overlay '{overlay}' would be deleted, and {user}. Nothing "
+                + "was touched.");
         }
 
         if (use.FindReaders(overlay) is [{ } reader, ..])
@@ -77,8 +79,9 @@ internal static class QemuRestorePlanner
                 FailureKind.ResourceBusy,
                 "SourceInUse",
                 disk,
-                $"Disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be restored while somebody reads its overlay '{overlay}', which would be deleted: {reader}. Nothing was touched. "
-                + "Let the backup finish, and try again.");
+                $"Disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be restored: its overlay '{overlay}', which would be deleted, is in use by "
+                + $"{reader}. Nothing was touched. "
+                + "Wait until the backup has finished, then try again.");
         }
 
         if (InnerSnapshots.Need(request, overlay))
@@ -87,8 +90,9 @@ internal static class QemuRestorePlanner
                 FailureKind.ResourceBusy,
                 "OverlayHasSnapshots",
                 disk,
-                $"A snapshot that was made with libvirt or QEMU itself needs the overlay '{overlay}' of disk '{disk.Target}' of domain '{request.Domain.Name}', which restoring would delete. Nothing was touched. "
-                + $"Look at them with 'virsh snapshot-list {request.Domain.Name}', and delete those that are not needed first.");
+                $"A snapshot that was made with libvirt or QEMU itself needs the overlay '{overlay}' of disk '{disk.Target}' of domain "
+                + $"'{request.Domain.Name}', which restoring would delete. Nothing was touched. "
+                + $"List snapshots with 'virsh snapshot-list {request.Domain.Name}', and delete those that are not needed, then try again.");
         }
     }
 
@@ -96,14 +100,15 @@ internal static class QemuRestorePlanner
         FailureKind.InvalidOperation,
         "SnapshotInvalid",
         disk,
-        $"The overlay '{OverlayData.PathOf(record)}' does not stand on '{record.Source}' in the chain of disk '{disk.Target}' of domain '{request.Domain.Name}' any more: "
+        $"The overlay '{OverlayData.PathOf(record)}' is not on top of '{record.Source}' in the chain of disk '{disk.Target}' of domain "
+        + $"'{request.Domain.Name}' any more: "
         + $"the chain is {string.Join(" -> ", chain)}. Nothing was touched.");
 
     private static VirtSnapshotException NotOurs(RestoreRequest request, ImageUse use, VmDisk disk, IReadOnlyList<DiskSource> chain, int position) => new(
         FailureKind.InvalidOperation,
         "SnapshotNotOurs",
         disk,
-        $"Disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be restored: it stands on '{chain[position]}', an overlay that no record explains, "
-        + "and what is in that would be lost. Nothing was touched. "
-        + new StrangeOverlays(request, () => use).Advise(disk, chain, position));
+        $"Disk '{disk.Target}' of domain '{request.Domain.Name}' cannot be restored: the data in '{chain[position]}', an overlay without a record, "
+        + "would be lost. Nothing was touched. "
+        + new ForeignOverlays(request, () => use).Advise(disk, chain, position));
 }

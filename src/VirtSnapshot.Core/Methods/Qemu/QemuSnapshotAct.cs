@@ -6,10 +6,10 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;
 
-/// <summary>Overlays are made ahead, since making them is most of the time of libvirt's own call; taking is one transaction.</summary>
+/// <summary>Creates the overlays ahead, which is most of the time of libvirt's own call; taking is one transaction.</summary>
 internal sealed class QemuSnapshotAct : ISnapshotSteps
 {
-    // A switch takes some 10 ms a disk; on a loaded host it can take a second. libvirt itself waits 30 s for a job that holds the domain.
+    // A switch takes about 10 ms per disk, on a loaded host up to a second. libvirt itself waits 30 s for a job that holds the domain.
     private static readonly TimeSpan SwitchTime = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan SwitchTimeOfDisk = TimeSpan.FromMilliseconds(250);
 
@@ -17,10 +17,10 @@ internal sealed class QemuSnapshotAct : ISnapshotSteps
     private readonly IReadOnlyList<Overlay> overlays;
     private readonly string switchXml;
 
-    // Only what this run has made is ever taken back: a file that stood there before is somebody else's.
+    // Undo deletes only files that this run has created.
     private readonly ConcurrentBag<Overlay> created = [];
 
-    // The host did not tell what became of these.
+    // The outcome of these is unknown: the connection to the host was lost.
     private readonly ConcurrentBag<Overlay> unsure = [];
 
     public QemuSnapshotAct(PlanRequest request, IReadOnlyList<Overlay> overlays)
@@ -76,7 +76,7 @@ internal sealed class QemuSnapshotAct : ISnapshotSteps
             request.Host.Delete(overlay.Path);
         }
 
-        // Repairing looks into a file before it deletes it.
+        // A repair checks the file's content before it deletes it.
         if (unsure.FirstOrDefault(overlay => request.Host.Stat(overlay.Path) is not null) is { } left)
         {
             throw Overlay.AlreadyThere(left.Disk, left.Path);
@@ -109,7 +109,7 @@ internal sealed class QemuSnapshotAct : ISnapshotSteps
 
             if (stored?.FindDisk(overlay.Disk.Target) is { } kept && kept.Source.IsSameAs(overlay.Base))
             {
-                throw NotTaken(overlay, "would at its next start not write to");
+                throw NotTaken(overlay, "would not write, after its next start, to");
             }
         }
     }

@@ -3,10 +3,10 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods.Qemu;
 
-/// <summary>Decides where the overlays go, and refuses what cannot work. Touches nothing.</summary>
+/// <summary>Chooses the overlays' paths, and refuses what cannot work. Changes nothing.</summary>
 internal static class QemuSnapshotPlanner
 {
-    /// <summary>A new overlay takes 200 KiB; what the guest writes afterwards needs room, too.</summary>
+    /// <summary>A new overlay has 200 KiB; the guest's writes need further space.</summary>
     private const long LeastFreeBytes = 4L << 20;
 
     private const long ComfortableFreeBytes = 1L << 30;
@@ -31,7 +31,7 @@ internal static class QemuSnapshotPlanner
 
         RefuseTakenNames(request, overlays);
 
-        // Temporary overlays are on disks of other methods, and go before they matter.
+        // Temporary overlays exist too briefly for these options to matter.
         foreach (var kept in request.Disks.Where(target => !target.IsTemporary))
         {
             DriverOptions.Check(request, kept.Disk, request.Warn);
@@ -45,10 +45,13 @@ internal static class QemuSnapshotPlanner
         return new QemuSnapshotAct(request, overlays);
     }
 
-    /// <summary>All that is asked below about the disks' files and their folders.</summary>
+    /// <summary>Reads the facts of all files and folders that the checks below need, in one round trip.</summary>
     private static IDisposable ReadAhead(PlanRequest request, IReadOnlyList<VmDisk> disks, VmDomain? stored)
     {
-        var named = disks.Concat(disks.Select(disk => stored?.FindDisk(disk.Target)).OfType<VmDisk>()).Select(disk => disk.Source.Path).OfType<string>().ToList();
+        var named = disks.Concat(disks.Select(disk => stored?.FindDisk(disk.Target)).OfType<VmDisk>())
+            .Select(disk => disk.Source.Path)
+            .OfType<string>()
+            .ToList();
         var folders = request.OverlayDirectory is { } given ? [given] : named.Select(path => Path.GetDirectoryName(path)).OfType<string>();
         return request.Domain.IsActive
             ? new ReadScope(request.Host.ReadAhead([.. named, .. folders]))
@@ -75,7 +78,7 @@ internal static class QemuSnapshotPlanner
                 "BlockJobRunning",
                 disk,
                 $"A block job is running on disk '{disk.Target}' of domain '{request.Domain.Name}'. Nothing was touched. "
-                + $"Wait for it ('virsh blockjob {request.Domain.Name} {disk.Target}' shows it), and try again.");
+                + $"Wait until it has ended ('virsh blockjob {request.Domain.Name} {disk.Target}' shows it), then try again.");
         }
     }
 
@@ -95,11 +98,12 @@ internal static class QemuSnapshotPlanner
                 FailureKind.ObjectNotFound,
                 "SourceMissing",
                 disk,
-                $"The source '{path}' of disk '{disk.Target}' of domain '{request.Domain.Name}' does not exist on host '{request.Host.Name}'. Nothing was touched.");
+                $"The source '{path}' of disk '{disk.Target}' of domain '{request.Domain.Name}' does not exist on host '{request.Host.Name}'. Nothing was "
+                + "touched.");
         }
     }
 
-    /// <summary>A running domain's definition names a network base under its overlays; a shut-off one's would forget it.</summary>
+    /// <summary>A running domain's definition names a network base under its overlays; a shut-off domain's definition would lose it.</summary>
     private static void RefuseNetworkBase(PlanRequest request, VmDisk disk)
     {
         if (!request.Domain.IsActive && ImageChain.Of(request.Host, request.Domain, disk).Any(layer => !layer.HasPath))
@@ -108,13 +112,14 @@ internal static class QemuSnapshotPlanner
                 FailureKind.InvalidOperation,
                 "DomainNotRunning",
                 disk,
-                $"Disk '{disk.Target}' of domain '{request.Domain.Name}' is on the network, and only a running QEMU can put an overlay on it. Nothing was touched. Start the domain first.");
+                $"Disk '{disk.Target}' of domain '{request.Domain.Name}' is on the network, and only a running QEMU can put an overlay on it. Nothing was "
+                + "touched. Start the domain first.");
         }
     }
 
     /// <summary>
-    /// The image itself tells its size sooner than libvirt, which asks QEMU. Only where more than a path makes the source (a slice,
-    /// encryption) must libvirt be asked, and it cannot tell the size of a shut-off domain's volume.
+    /// Reading the size from the image is faster than from libvirt, which queries QEMU. Only where the source has more than a path (a slice,
+    /// encryption) libvirt is queried; it does not know the size of a shut-off domain's volume.
     /// </summary>
     private static ulong Capacity(PlanRequest request, VmDisk disk)
     {
@@ -128,12 +133,12 @@ internal static class QemuSnapshotPlanner
         {
             "qcow2" when ImageChain.ReadHeader(request.Host, path) is { } header => header.VirtualSize,
             null or "raw" when request.Host.Stat(path, followLink: true) is { IsRegularFile: true } file => (file.Size + sector - 1) / sector * sector,
-            _ when disk.Source.Type == DiskSourceType.Volume && !request.Domain.IsActive => AskQemuImg(request, disk, path),
+            _ when disk.Source.Type == DiskSourceType.Volume && !request.Domain.IsActive => ReadByQemuImg(request, disk, path),
             _ => request.Native.Capacity(disk.Target),
         };
     }
 
-    private static ulong AskQemuImg(PlanRequest request, VmDisk disk, string path)
+    private static ulong ReadByQemuImg(PlanRequest request, VmDisk disk, string path)
     {
         var result = request.Host.Run("qemu-img", ["info", "--output=json", "-f", disk.Format ?? "raw", path]);
         try
@@ -142,7 +147,7 @@ internal static class QemuSnapshotPlanner
         }
         catch (FormatException e)
         {
-            throw Unreadable($"what qemu-img says of it cannot be understood ({e.Message})");
+            throw Unreadable($"the output of qemu-img is invalid ({e.Message})");
         }
 
         VirtSnapshotException Unreadable(string why) => new(
@@ -153,8 +158,8 @@ internal static class QemuSnapshotPlanner
     }
 
     /// <summary>
-    /// libvirt moves the stored definition to the overlay only where it names the source in the same words. Else the next start
-    /// would be from the base, without all that the guest has written since.
+    /// libvirt changes the stored definition to the overlay only where both definitions name the source by the same path. Otherwise the next
+    /// start would use the base, without what the guest has written since.
     /// </summary>
     private static void RefuseSplitDefinitions(PlanRequest request, VmDisk disk, VmDisk? stored)
     {
@@ -168,8 +173,9 @@ internal static class QemuSnapshotPlanner
                 FailureKind.InvalidOperation,
                 "DefinitionsDiffer",
                 disk,
-                $"Disk '{disk.Target}' of domain '{request.Domain.Name}' is '{used}' while it runs, but '{path}' in its stored definition: the same file under two names, "
-                + "of which libvirt would change only one. Nothing was touched. Write the same path into both with 'virsh edit', and restart the domain.");
+                $"Disk '{disk.Target}' of domain '{request.Domain.Name}' is '{used}' while it runs, but '{path}' in its stored definition: the same file "
+                + "under two names, "
+                + "of which libvirt would change only one. Nothing was touched. Use the same path in both with 'virsh edit', then restart the domain.");
         }
     }
 
@@ -183,12 +189,12 @@ internal static class QemuSnapshotPlanner
                     FailureKind.InvalidArgument,
                     "OverlayDirectoryNeeded",
                     disk,
-                    $"Disk '{disk.Target}' of domain '{request.Domain.Name}' is a {disk.Source.Type.ToString().ToLowerInvariant()} disk and has no folder of its own "
-                    + "where an overlay could go. Nothing was touched. Name one with -OverlayDirectory.");
+                    $"Disk '{disk.Target}' of domain '{request.Domain.Name}' is a {disk.Source.Type.ToString().ToLowerInvariant()} disk and has no folder "
+                    + "for an overlay. Nothing was touched. Name one with -OverlayDirectory.");
         var stem = Stem(request, disk);
         if (chosen.Exists(other => other.Path == Overlay.PathFor(folder, stem, request.Name)))
         {
-            // Two images of the same name but for their extension.
+            // Two images have the same name with different extensions.
             stem = $"{stem}.{disk.Target}";
         }
 
@@ -201,9 +207,9 @@ internal static class QemuSnapshotPlanner
             FailureKind.InvalidArgument,
             "OverlayDirectoryNotAbsolute",
             request.Domain,
-            $"The overlay directory '{folder}' is not an absolute path. Nothing was touched. Give the path as the hypervisor's host sees it.");
+            $"The overlay directory '{folder}' is not an absolute path. Nothing was touched. Give an absolute path on the hypervisor's host.");
 
-    /// <summary>What an overlay's name begins with: the image's own, or what the overlay we stand on began with, so that names do not grow.</summary>
+    /// <summary>The stem of an overlay's name: the image's name, or the stem of the current overlay, so that names do not grow.</summary>
     private static string Stem(PlanRequest request, VmDisk disk)
     {
         if (disk.Source.Path is not { } image || request.Host.Stat(image, followLink: true) is not { IsRegularFile: true })
@@ -224,7 +230,8 @@ internal static class QemuSnapshotPlanner
                 FailureKind.ObjectNotFound,
                 "OverlayDirectoryNotFound",
                 disk,
-                $"The overlay directory '{folder}' does not exist on host '{request.Host.Name}'. Nothing was touched. Make it, writable for QEMU's user, or name another one.");
+                $"The overlay directory '{folder}' does not exist on host '{request.Host.Name}'. Nothing was touched. Create it, writable for QEMU's user, "
+                + "or name another one.");
         }
 
         if (!request.Host.CanWriteTo(folder))
@@ -243,13 +250,14 @@ internal static class QemuSnapshotPlanner
                 FailureKind.QuotaExceeded,
                 "NoSpace",
                 disk,
-                $"The overlay directory '{folder}' has {free >> 10} KiB left, too little for {overlays.Count} overlay(s) that take the guest's writes. "
-                + "Nothing was touched. Make room, or name another one with -OverlayDirectory.");
+                $"The overlay directory '{folder}' has only {free >> 10} KiB free, too little for {overlays.Count} overlay(s). "
+                + "Nothing was touched. Free space there, or name another one with -OverlayDirectory.");
         }
 
         if (free < Math.Min(ComfortableFreeBytes, overlays.Sum(overlay => (long)overlay.Capacity)))
         {
-            request.Warn($"The overlay directory '{folder}' has only {free >> 20} MiB left. If the guest of domain '{request.Domain.Name}' fills it, it is paused: remove the snapshot soon.");
+            request.Warn($"The overlay directory '{folder}' has only {free >> 20} MiB free. If it becomes full, the guest of domain "
+                + $"'{request.Domain.Name}' is paused: remove the snapshot soon.");
         }
     }
 }

@@ -8,8 +8,8 @@ namespace VirtSnapshot.Methods.Qemu;
 internal static class UnusedOverlay
 {
     /// <summary>
-    /// What has become of an overlay that removing its snapshot can neither merge nor delete, as the end of a sentence; null where its disk uses it, might go
-    /// on with it, or that cannot be told now.
+    /// The state of an overlay that a removal of its snapshot can neither merge nor delete, as the end of a sentence; null where its disk uses it or could be
+    /// reattached to it, or where the state is unknown.
     /// </summary>
     public static string? Describe(MethodRequest request, SnapshotRecord record)
     {
@@ -36,7 +36,7 @@ internal static class UnusedOverlay
 
         var isSettled = host.Stat(path) is null ? IsGone(host, path, chain) : !HoldsDataFor(chain);
         return isSettled
-            ? $"disk '{disk.Target}' uses {string.Join(" -> ", chain.Select(layer => $"'{layer}'"))}, and its overlay no more{Remains(host, path)}"
+            ? $"disk '{disk.Target}' uses {string.Join(" -> ", chain.Select(layer => $"'{layer}'"))}, but not its overlay any more{Remains(host, path)}"
             : null;
 
         // As after 'virsh define' of an old XML: the disk's newest data.
@@ -45,7 +45,7 @@ internal static class UnusedOverlay
     }
 
     /// <summary>
-    /// The disk that uses the overlay of a snapshot, be it another one than the snapshot's, in the running or in the stored definition; null where none does.
+    /// The disk that uses the overlay of a snapshot in the running or stored definition, also if it is not the snapshot's disk; null where none does.
     /// </summary>
     public static VmDisk? FindUser(MethodRequest request, SnapshotRecord record)
     {
@@ -59,28 +59,28 @@ internal static class UnusedOverlay
     }
 
     /// <summary>
-    /// Whether an overlay is not there. Where its folder or one of the disk's images is not there either, it may only be out of sight; so it may where the
-    /// folder is empty, as one is that nothing is mounted on.
+    /// Whether an overlay is deleted for certain. Where its folder or one of the disk's images is missing too, or the folder is empty as an unused mount point
+    /// is, it may only be inaccessible.
     /// </summary>
     /// <param name="host">Where it is.</param>
     /// <param name="overlay">Its path.</param>
     /// <param name="chain">The disk's layers.</param>
     public static bool IsGone(IHost host, string overlay, IReadOnlyList<DiskSource> chain) =>
-        host.Stat(overlay) is null && Path.GetDirectoryName(overlay)! is var folder && IsAccessible(host, folder) && AreInSight(host, chain)
+        host.Stat(overlay) is null && Path.GetDirectoryName(overlay)! is var folder && IsAccessible(host, folder) && AreAccessible(host, chain)
         && (chain.Any(layer => Path.GetDirectoryName(layer.Path) == folder) || host.ListFiles(folder).Count > 0);
 
-    /// <summary>Whether something stands at a path.</summary>
+    /// <summary>Whether a path exists and is accessible.</summary>
     public static bool IsAccessible(IHost host, string path) => ImageChain.TryStat(host, path) is not null;
 
     private static bool IsSame(MethodRequest request, DiskSource one, DiskSource other) =>
         one.IsSameAs(other) || (one.Path is { } image && other.Path is { } same && request.IsSameFile(image, same));
 
-    private static bool AreInSight(IHost host, IReadOnlyList<DiskSource> chain) =>
+    private static bool AreAccessible(IHost host, IReadOnlyList<DiskSource> chain) =>
         chain.All(layer => layer.Path is not { } image || IsAccessible(host, image));
 
-    /// <summary>The chain of a domain that is shut off is read from its images, and ends too early at one that cannot be read.</summary>
+    /// <summary>The chain of a shut-off domain is read from its images, and ends too early at an unreadable one.</summary>
     private static bool IsReadable(IHost host, IReadOnlyList<DiskSource> chain) =>
-        AreInSight(host, chain) && (chain[^1] is not { Path: { } last, Format: "qcow2" } || ImageChain.ReadHeader(host, last) is not null);
+        AreAccessible(host, chain) && (chain[^1] is not { Path: { } last, Format: "qcow2" } || ImageChain.ReadHeader(host, last) is not null);
 
-    private static string Remains(IHost host, string overlay) => IsAccessible(host, overlay) ? $". The file '{overlay}' stays" : "";
+    private static string Remains(IHost host, string overlay) => IsAccessible(host, overlay) ? $". The file '{overlay}' is kept" : "";
 }

@@ -3,23 +3,23 @@ using VirtSnapshot.Domains;
 
 namespace VirtSnapshot.Methods.Qemu;
 
-/// <summary>Overlays that no record explains: other tools' snapshots are told from linked clones, which are disks of their own.</summary>
-internal sealed class StrangeOverlays(MethodRequest request, Func<ImageUse> use)
+/// <summary>Overlays without a record: distinguishes other tools' snapshots from linked clones, which are disks of their own.</summary>
+internal sealed class ForeignOverlays(MethodRequest request, Func<ImageUse> use)
 {
     private readonly Lazy<IReadOnlyList<string>> libvirtSnapshots = new(request.Native.SnapshotXmls);
 
     /// <summary>
-    /// Whether libvirt keeps a snapshot that names the overlay; or else whether it is named as libvirt and we name overlays, and no other disk
-    /// stands on its base.
+    /// Whether a snapshot of libvirt names the overlay; or else whether it is named by libvirt's or our rules, and no other disk uses its
+    /// base.
     /// </summary>
     public bool IsSnapshot(VmDisk disk, DiskSource overlay, DiskSource source) =>
         FindLibvirtSnapshot(overlay) is not null
         || (IsNamedAsSnapshot(disk, overlay.Path!, source) && (source.Path is not { } path || use().FindForeignDisk(path, disk.Target) is null));
 
-    /// <summary>How one can be merged with libvirt's own means, or why it must not be: as sentences.</summary>
+    /// <summary>How one can be merged with virsh, or why it must not be: as sentences.</summary>
     /// <param name="disk">The disk.</param>
     /// <param name="chain">Its layers.</param>
-    /// <param name="position">The overlay's place among them, its base right behind it.</param>
+    /// <param name="position">The overlay's index, followed by its base.</param>
     public string Advise(VmDisk disk, IReadOnlyList<DiskSource> chain, int position)
     {
         var (overlay, source) = (chain[position], chain[position + 1]);
@@ -53,7 +53,7 @@ internal sealed class StrangeOverlays(MethodRequest request, Func<ImageUse> use)
         const string extension = ".qcow2";
         var name = Path.GetFileName(overlay);
 
-        // A device has no name that an overlay's could begin with: then it begins with the disk's.
+        // A device gives no stem for an overlay's name: then the stem is that of the disk.
         var isFile = source is { Type: DiskSourceType.File or DiskSourceType.Volume, Path: not null }
             && !source.Path.StartsWith("/dev/", StringComparison.Ordinal);
         var stem = (isFile ? Path.GetFileNameWithoutExtension(source.Path!) : Overlay.StemOf(disk)) + ".";
