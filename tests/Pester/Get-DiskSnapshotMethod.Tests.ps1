@@ -44,7 +44,7 @@ Describe 'Get-DiskSnapshotMethod' {
         $shown | Should -Match 'off1 +vda +qemu +True'
         $shown = Get-DiskSnapshotMethod off1 vda -All | Out-String -Width 200
         $shown | Should -Match 'Domain +Disk +Method +Level +IsChosen +CanServe +Reason'
-        $shown | Should -Match 'off1 +vda +qemu +Image +True +True +Taken unless'
+        $shown | Should -Match 'off1 +vda +qemu +Image +True +True +Used by default'
     }
 
     It 'a missing disk beside others is one error about it, and the others are written' {

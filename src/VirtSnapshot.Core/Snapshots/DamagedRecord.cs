@@ -7,7 +7,7 @@ namespace VirtSnapshot.Snapshots;
 /// <summary>A record in a domain's metadata that cannot be read, or that a later version of the module has written.</summary>
 /// <param name="Domain">The domain.</param>
 /// <param name="Uri">The URI that the record is kept under.</param>
-/// <param name="Group">The set's identity, as the URI says; empty where it is none.</param>
+/// <param name="Group">The set's identity from the URI; empty where the URI has none.</param>
 /// <param name="Name">The snapshot's name; empty where the record has none that can be read.</param>
 /// <param name="Targets">The disks that the record names; none where it names none that can be read.</param>
 /// <param name="IsOfLaterVersion">Whether it is not damaged, but written by a later version of the module.</param>
@@ -15,7 +15,7 @@ namespace VirtSnapshot.Snapshots;
 internal sealed record DamagedRecord(
     VmDomain Domain, string Uri, Guid Group, string Name, IReadOnlyList<string> Targets, bool IsOfLaterVersion, string Why)
 {
-    /// <summary>What to tell the user about it.</summary>
+    /// <summary>The warning about it.</summary>
     public string Warning => $"{Description} 'virsh metadata {Domain.Name} {Uri}' shows it. Until it is out of the metadata, what it names is not removed or "
         + (IsOfLaterVersion ? "restored." : "restored: Remove-DiskSnapshot takes it out, and deletes nothing else.");
 
@@ -35,7 +35,8 @@ internal sealed record DamagedRecord(
     public bool Concerns(string target) => Targets.Count == 0 || Targets.Contains(target, StringComparer.Ordinal);
 
     /// <summary>The error for what must not be done while the record is there.</summary>
-    public VirtSnapshotException ToFailure(object target) => new(FailureKind.InvalidData, "CatalogDamaged", target, $"{Description} Nothing was touched. {Advice}");
+    public VirtSnapshotException ToFailure(object target) =>
+        new(FailureKind.InvalidData, "CatalogDamaged", target, $"{Description} Nothing was touched. {Advice}");
 
     private string Advice => IsOfLaterVersion
         ? $"'virsh metadata {Domain.Name} {Uri}' shows it."

@@ -26,9 +26,10 @@ public sealed record DiskPlan(
     /// <summary>The files that will be made, on the hypervisor's host.</summary>
     public IReadOnlyList<string> Files { get; } = Files;
 
-    /// <summary>Whether an overlay takes the guest's writes meanwhile, so that it need not wait.</summary>
+    /// <summary>Whether a temporary overlay takes the guest's writes during the snapshot, so that the guest does not wait.</summary>
     public bool IsShielded { get; } = IsShielded;
 
     /// <inheritdoc/>
-    public override string ToString() => $"{Disk}: {Method} at level {Level.ToString().ToLowerInvariant()} ({Reason}), {Consistency}, {string.Join(", ", Files)}{(IsShielded ? ", behind an overlay that is merged back at once" : "")}";
+    public override string ToString() => $"{Disk}: {Method} at level {Level.ToString().ToLowerInvariant()} ({Reason}), {Consistency}, "
+        + $"{string.Join(", ", Files)}{(IsShielded ? ", under a temporary overlay" : "")}";
 }

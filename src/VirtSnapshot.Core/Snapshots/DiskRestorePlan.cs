@@ -23,6 +23,7 @@ public sealed record DiskRestorePlan(VmDisk Disk, string Method, string Action, 
     /// <inheritdoc/>
     public override string ToString() =>
         $"{Disk} ({Method}): {Action}"
-        + (LostSnapshots.Count > 0 ? $". LOST: its newer snapshot{(LostSnapshots.Count > 1 ? "s" : "")} {string.Join(", ", LostSnapshots.Select(name => $"'{name}'"))}" : "")
+        + (LostSnapshots.Count > 0 ? $". LOST: its newer snapshot{(LostSnapshots.Count > 1 ? "s" : "")} "
+            + $"{string.Join(", ", LostSnapshots.Select(name => $"'{name}'"))}" : "")
         + (UsesUpSnapshot ? ". The restored snapshot itself is used up" : "");
 }

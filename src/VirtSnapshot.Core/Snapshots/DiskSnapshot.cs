@@ -59,7 +59,9 @@ public sealed record DiskSnapshot
     /// <summary>How record and reality agree.</summary>
     public SnapshotState State { get; internal init; }
 
-    /// <summary>How full the room is that it is kept in, in percent: what was set aside for it, or the thin pool. When it is full, the snapshot is lost. Null where nothing bounds it but the disk.</summary>
+    /// <summary>
+    /// The usage of its COW space, or of its thin pool, in percent. At 100 the snapshot is lost. Null where only the storage's free space limits it.
+    /// </summary>
     public double? FillPercent { get; internal init; }
 
     /// <summary>The libvirt URI of the domain.</summary>

@@ -34,7 +34,7 @@ internal sealed class DomainSession : IDisposable
 
     /// <summary>
     /// The domain's one run, from start to stop: libvirt's number for it, and the host's boot, since the numbers begin anew. Null where it does not run,
-    /// or the host cannot be asked.
+    /// or the host is not accessible.
     /// </summary>
     public string? Instance => Domain.Id is { } id && Host.WhyNoShell is null
         ? $"{Encoding.ASCII.GetString(Host.ReadHead("/proc/sys/kernel/random/boot_id", 64)).Trim()}/{id}"
@@ -120,8 +120,8 @@ internal sealed class DomainSession : IDisposable
     public void Reread() => Domain = DomainReader.Read(Native);
 
     /// <summary>A new connection where the old one has died, for as long as a daemon takes to start again.</summary>
-    /// <exception cref="LibvirtException">It did not come back.</exception>
-    /// <exception cref="VirtSnapshotException">It did not come back, or the domain is gone.</exception>
+    /// <exception cref="LibvirtException">The connection failed.</exception>
+    /// <exception cref="VirtSnapshotException">The connection failed, or the domain does not exist any more.</exception>
     public void Reconnect()
     {
         var giveUp = DateTime.UtcNow + ReconnectTime;
@@ -148,7 +148,7 @@ internal sealed class DomainSession : IDisposable
         }
     }
 
-    /// <summary>Where the one that we have is dead, or a call that nobody waits for is under way on it.</summary>
+    /// <summary>Needed where the current connection is lost, or an abandoned call still runs on it.</summary>
     public void UseAnotherConnection()
     {
         var fresh = DomainFinder.Open(Domain);
@@ -180,7 +180,7 @@ internal sealed class DomainSession : IDisposable
                 FailureKind.PermissionDenied,
                 "LockUnavailable",
                 domain,
-                $"The lock of domain '{domain.Name}' on host '{host.Name}' cannot be taken: {e.Message}. Nothing was touched. Run as root, or mend that.",
+                $"The lock of domain '{domain.Name}' on host '{host.Name}' cannot be taken: {e.Message}. Nothing was touched. Run as root, or fix the cause.",
                 e);
         }
     }

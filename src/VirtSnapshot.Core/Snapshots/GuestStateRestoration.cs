@@ -40,7 +40,7 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
     /// <param name="session">The domain.</param>
     /// <param name="set">The set.</param>
     /// <param name="include">Whether it is wanted.</param>
-    /// <param name="reporter">Hears what stays as it is.</param>
+    /// <param name="reporter">Receives warnings about what is not restored.</param>
     /// <exception cref="VirtSnapshotException">
     /// <c>FirmwareNotKept</c>: nothing is kept. <c>FirmwareInvalid</c>: a copy is not what was kept, or what it would replace is not such a file.
     /// </exception>
@@ -53,7 +53,7 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
         {
             foreach (var state in present)
             {
-                reporter.Warning($"Restoring the disks of domain '{domain.Name}' does not bring back its {state.Name}: "
+                reporter.Warning($"Restoring the disks of domain '{domain.Name}' does not restore its {state.Name}: "
                     + (kept.Contains(state) ? "use -IncludeFirmware for that." : "the snapshot has no copy."));
             }
 
@@ -71,7 +71,7 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
 
         foreach (var state in present.Where(state => include && !kept.Contains(state)))
         {
-            reporter.Warning($"The restore does not bring back the {state.Name} of domain '{domain.Name}': the snapshot has no copy"
+            reporter.Warning($"The restore does not include the {state.Name} of domain '{domain.Name}': the snapshot has no copy"
                 + $"{(state.WhyNoFile is { } why ? $" ({why})" : "")}.");
         }
 
@@ -125,7 +125,7 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
     }
 
     /// <summary>Takes it back. May be repeated.</summary>
-    /// <returns>What had to stay, and why.</returns>
+    /// <returns>What could not be cleaned up, and why.</returns>
     public IEnumerable<string> Undo() => Leftovers(state =>
     {
         var (fresh, old, written) = (Fresh(state), Old(state), $"{Fresh(state)}-written");
@@ -141,7 +141,7 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
 
                 if (!IsAsRestored(state) && Host.Stat(written) is null)
                 {
-                    // What a guest wrote to it, if it ran meanwhile, is somebody's.
+                    // If the guest has run since, it may have written to it.
                     Do("ln", ["--no-target-directory", "--", state.Path, written]);
                 }
             }
@@ -161,12 +161,12 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
         Host.SyncDirectory(Path.GetDirectoryName(state.Path)!);
         return Host.Stat(written) is null
             ? null
-            : $"'{written}' was left where it is: the domain was started meanwhile, and it holds what the guest has written. Move it to another folder, to "
+            : $"'{written}' was kept: the domain has run since the restore, and this file holds what the guest has written. Move it to another folder to "
                 + "keep that";
     });
 
-    /// <summary>Deletes what stood there before.</summary>
-    /// <returns>What had to stay, and why.</returns>
+    /// <summary>Deletes the previous state.</summary>
+    /// <returns>What could not be cleaned up, and why.</returns>
     public IEnumerable<string> Discard() => Leftovers(state =>
     {
         if (Host.Stat(Old(state)) is { } kept)
@@ -233,9 +233,9 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
 
     private List<string> Leftovers(Func<RestoredState, string?> action) => [.. states.Select(state => Leftover.Of(() =>
     {
-        string? leftover = null;
-        Guarded(state, () => leftover = action(state));
-        return leftover;
+        string? remaining = null;
+        Guarded(state, () => remaining = action(state));
+        return remaining;
     })).OfType<string>()];
 
     private void Do(string program, IReadOnlyList<string> arguments)

@@ -2,12 +2,15 @@ using VirtSnapshot.Methods;
 
 namespace VirtSnapshot.Snapshots;
 
-/// <summary>Recorded snapshots that are there, but cannot be read where their records say: what was mounted or active is so no more after the host was started again.</summary>
+/// <summary>
+/// Recorded snapshots that exist, but are not readable at their recorded paths, such as unmounted or inactive ones after a reboot of the host.
+/// </summary>
 internal static class HiddenSnapshots
 {
-    /// <returns>None where nothing is recorded; then nobody is asked.</returns>
-    /// <exception cref="VirtSnapshotException">They cannot be looked at.</exception>
-    public static IReadOnlyList<(SnapshotName Name, SnapshotRecord Record)> Find(MethodRegistry methods, MethodRequest request) => request.Host.WhyNoShell is not null
+    /// <returns>None where nothing is recorded; then there is no query.</returns>
+    /// <exception cref="VirtSnapshotException">They cannot be read.</exception>
+    public static IReadOnlyList<(SnapshotName Name, SnapshotRecord Record)> Find(
+        MethodRegistry methods, MethodRequest request) => request.Host.WhyNoShell is not null
         ? []
         :
         [
@@ -16,7 +19,7 @@ internal static class HiddenSnapshots
                 .Where(found => methods.TryFind(found.Record.Method)?.Inspect(request, found.Record).IsHidden == true),
         ];
 
-    /// <summary>Makes them readable again, and says of each how it went.</summary>
+    /// <summary>Makes them readable again, and returns the outcome of each.</summary>
     public static RepairResult Expose(MethodRegistry methods, MethodRequest request, IReadOnlyList<(SnapshotName Name, SnapshotRecord Record)> hidden)
     {
         var action = RepairAction.Exposed;

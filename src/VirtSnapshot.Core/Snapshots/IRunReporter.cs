@@ -3,17 +3,17 @@ using VirtSnapshot.Methods;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>
-/// Where the engine says what people should hear. Called on the caller's own thread, and never while a guest is frozen: a
-/// slow terminal must not make the freeze longer.
+/// Receives the engine's messages. Called on the caller's own thread, and never while a guest is frozen: a
+/// slow terminal must not extend the freeze.
 /// </summary>
 public interface IRunReporter
 {
-    /// <summary>What was decided, and why.</summary>
+    /// <summary>A decision and its reason.</summary>
     void Verbose(string message);
 
-    /// <summary>What the user should know, although the run goes on.</summary>
+    /// <summary>A problem that does not stop the run.</summary>
     void Warning(string message);
 
-    /// <summary>How far a merge is.</summary>
+    /// <summary>The progress of a merge.</summary>
     void Progress(string domain, RemovalProgress progress);
 }

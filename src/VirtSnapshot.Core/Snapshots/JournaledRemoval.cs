@@ -9,14 +9,17 @@ namespace VirtSnapshot.Snapshots;
 internal sealed class JournaledRemoval(DomainSession session, IRunReporter reporter)
 {
     /// <summary>
-    /// Ends a run whose set is recorded or undone: merges back the overlays that only shielded the guest, as far as they are in use, and
+    /// Ends a run whose set is recorded or undone: merges the temporary overlays that are in use, and
     /// clears the journal.
     /// </summary>
     /// <returns>Why one could not be merged back; null where all is done.</returns>
-    public static string? DropShields(DomainSession session, IRunReporter reporter, IReadOnlyList<JournalEntry> entries, CancellationToken cancellation)
+    public static string? MergeTemporaryOverlays(
+        DomainSession session, IRunReporter reporter, IReadOnlyList<JournalEntry> entries, CancellationToken cancellation)
     {
-        var shields = entries.Where(entry => entry.IsShield).ToList();
-        var taken = shields.Count == 0 ? [] : session.Engine.Methods.TemporaryOverlay.PlanRecovery(session.ToRequest(), [.. shields.Select(entry => entry.Record)]).Taken;
+        var overlays = entries.Where(entry => entry.IsTemporaryOverlay).ToList();
+        var taken = overlays.Count == 0
+            ? []
+            : session.Engine.Methods.TemporaryOverlay.PlanRecovery(session.ToRequest(), [.. overlays.Select(entry => entry.Record)]).Taken;
         if (taken.Count == 0)
         {
             RunJournal.Clear(session.Native, session.Domain);
@@ -24,7 +27,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
         }
 
         // From here on it is a removal, of these alone: the set itself is recorded, and stays.
-        var removed = shields.Where(entry => taken.Contains(entry.Record)).ToList();
+        var removed = overlays.Where(entry => taken.Contains(entry.Record)).ToList();
         session.Journal(RunOperation.Removal, session.Engine.Now, removed);
         return new JournaledRemoval(session, reporter)
             .Run(session.Engine.Methods.TemporaryOverlay, removed, bandwidth: 0, cancellation)
@@ -49,7 +52,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             return kept;
         }
 
-        // From here on it is a removal, for the journal as well: if we die within it, nobody must take a half-merged base for a snapshot.
+        // From here on the journal records a removal: after a crash a partly merged base must not be recorded as a snapshot.
         foreach (var (provider, planned, recovery) in parts.Where(part => part.Recovery.Taken.Count > 0))
         {
             var failed = new JournaledRemoval(session, reporter)
@@ -61,9 +64,9 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             }
         }
 
-        if (new SetFolder(session.Host, entries[0].Record.Set!).Delete() is { } leftover)
+        if (new SetFolder(session.Host, entries[0].Record.Set!).Delete() is { } problem)
         {
-            reporter.Verbose($"Of the snapshot that was undone, {leftover}.");
+            reporter.Verbose($"Of the snapshot that was undone, {problem}.");
         }
 
         RunJournal.Clear(session.Native, session.Domain);
@@ -112,7 +115,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             WasRecorded = IsRecorded(entry) || BegunEntry(entry) is { WasRecorded: true },
         }).ToList();
 
-        // What the journal named before stays in it until it is removed: nothing else knows that it is half done.
+        // Earlier entries stay in the journal until their removal is complete: only the journal shows that they are partly removed.
         var before = journal?.Entries ?? [];
         Journal(startedAt, [.. accepted, .. before.Where(entry => !accepted.Exists(entry.IsSameAs))]);
         session.Engine.Reached(RunStep.RemovalJournaled);
@@ -152,9 +155,9 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             {
                 var set = recorded.FirstOrDefault(set => set.Group == identity.Group);
                 if ((set is null || set.Disks.All(disk => gone.Exists(entry => entry.Group == set.Group && entry.Record.IsSameAs(disk.Record))))
-                    && new SetFolder(session.Host, identity).Delete() is { } leftover && set is { Kept.Count: > 0 })
+                    && new SetFolder(session.Host, identity).Delete() is { } problem && set is { Kept.Count: > 0 })
                 {
-                    reporter.Warning($"Of snapshot '{identity.Name}' of domain '{session.Domain.Name}', {leftover}.");
+                    reporter.Warning($"Of snapshot '{identity.Name}' of domain '{session.Domain.Name}', {problem}.");
                 }
             }
         }
@@ -193,13 +196,14 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
         }
         catch (VirtSnapshotException e)
         {
-            // A host that does not answer is not asked again for each of them.
+            // A host that does not respond is not queried again for each of them.
             return ([], [.. entries.Select(entry => Unfit(entry, e))]);
         }
 
         return (proven, unfit);
 
-        static RemovalOutcome Unfit(JournalEntry entry, VirtSnapshotException error) => new(entry.Record, null, null, new RemovalFailure(error, HadBegun: false));
+        static RemovalOutcome Unfit(JournalEntry entry, VirtSnapshotException error) =>
+            new(entry.Record, null, null, new RemovalFailure(error, HadBegun: false));
     }
 
     /// <summary>A file that has to stay keeps the journal: nothing else explains it any more.</summary>
@@ -223,8 +227,9 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
                         FailureKind.PermissionDenied,
                         "OverlayNotDeleted",
                         session.Domain,
-                        $"The overlay of disk '{disk.Record.Target}' of domain '{session.Domain.Name}' is merged and nothing needs it, but it could not be deleted: {e.Message}. "
-                        + "Mend that, and run Repair-DiskSnapshot.",
+                        $"The overlay of disk '{disk.Record.Target}' of domain '{session.Domain.Name}' is merged and not needed any more, but could not be "
+                        + $"deleted: {e.Message}. "
+                        + "Fix the cause, then run Repair-DiskSnapshot.",
                         e),
                     HadBegun: true),
             };

@@ -14,23 +14,25 @@ public sealed class MethodSettings
 
     internal MethodSettings(SnapshotEngine engine) => this.engine = engine;
 
-    /// <summary>Each disk's method. Disks that no method can snapshot say so.</summary>
-    /// <param name="disks">Disks of one host's domains: the host is looked at once for all of them.</param>
-    public IReadOnlyList<DiskMethodSetting> Get(IReadOnlyList<DomainDisks> disks) => [.. Candidates(disks).Select(Describe)];
+    /// <summary>Each disk's method, or why no method can snapshot it.</summary>
+    /// <param name="disks">Disks of one host's domains: the host is queried once for all of them.</param>
+    public IReadOnlyList<DiskMethodSetting> Get(IReadOnlyList<DomainDisks> disks) => [.. Contexts(disks).Select(Describe)];
 
-    /// <summary>For each disk what every method could do, or why not: first the one that would be taken, then the others in the order of preference.</summary>
-    /// <param name="disks">Disks of one host's domains: the host is looked at once for all of them.</param>
-    public IReadOnlyList<DiskMethodOption> GetOptions(IReadOnlyList<DomainDisks> disks) => [.. Candidates(disks).SelectMany(Options)];
+    /// <summary>For each disk whether each method suits, and why: first the one that would be used, then the others in the order of preference.</summary>
+    /// <param name="disks">Disks of one host's domains: the host is queried once for all of them.</param>
+    public IReadOnlyList<DiskMethodOption> GetOptions(IReadOnlyList<DomainDisks> disks) => [.. Contexts(disks).SelectMany(Options)];
 
     /// <summary>Configures a method for the chosen disks.</summary>
-    /// <exception cref="VirtSnapshotException"><c>DiskNotFound</c>, <c>MethodUnknown</c>, <c>MethodUnsuitable</c>, <c>MetadataFull</c>; nothing was changed.</exception>
+    /// <exception cref="VirtSnapshotException">
+    /// <c>DiskNotFound</c>, <c>MethodUnknown</c>, <c>MethodUnsuitable</c>, <c>MetadataFull</c>; nothing was changed.
+    /// </exception>
     public IReadOnlyList<DiskMethodSetting> Set(VmDomain domain, IReadOnlyList<DiskSelector> disks, DiskSnapshotMethod method)
     {
         ArgumentNullException.ThrowIfNull(method);
         return Change(domain, disks, (native, now, disk) =>
         {
-            var candidate = Candidates([new DomainDisks(now, [disk])]).Single();
-            RefuseWrongData(native, now, engine.Methods.Select(candidate, method));
+            var context = Contexts([new DomainDisks(now, [disk])]).Single();
+            RefuseWrongData(native, now, engine.Methods.Select(context, method));
             return () => MetadataRecord.Write(native, now, MetadataUri.Method(disk.Target), new XElement("method", method.ToElement()));
         });
     }
@@ -54,7 +56,7 @@ public sealed class MethodSettings
             return Get([new DomainDisks(after, [.. disks.Select(disk => after.FindDisk(disk.Target)).OfType<VmDisk>()])]);
         });
 
-    /// <summary>A size that is none is to be told now, and not in the night when the snapshot is to be taken.</summary>
+    /// <summary>Reports an invalid size at once, not when the next snapshot is taken.</summary>
     private void RefuseWrongData(LibvirtDomain native, VmDomain domain, SnapshotTarget target)
     {
         var request = new PlanRequest(
@@ -92,19 +94,19 @@ public sealed class MethodSettings
             ];
     }
 
-    private static IEnumerable<DiskContext> Candidates(IReadOnlyList<DomainDisks> domains)
+    private static IEnumerable<DiskContext> Contexts(IReadOnlyList<DomainDisks> domains)
     {
         ArgumentNullException.ThrowIfNull(domains);
         var storage = new StorageProbe(() => HostFinder.For(domains[0].Domain.Uri, domains[0].Domain), [.. domains.SelectMany(domain => domain.Disks)]);
         return domains.SelectMany(domain => domain.Disks.Select(disk => new DiskContext(domain.Domain, disk, storage)));
     }
 
-    private DiskMethodSetting Describe(DiskContext candidate)
+    private DiskMethodSetting Describe(DiskContext context)
     {
-        var (domain, disk) = (candidate.Domain, candidate.Disk);
+        var (domain, disk) = (context.Domain, context.Disk);
         try
         {
-            var choice = engine.Methods.Select(candidate, null);
+            var choice = engine.Methods.Select(context, null);
             return new DiskMethodSetting(domain.Name, disk.Target, choice.Settings.Name, disk.Method is null, choice.Reason, choice.Settings.Xml, domain.Uri);
         }
         catch (VirtSnapshotException e)
@@ -113,9 +115,9 @@ public sealed class MethodSettings
         }
     }
 
-    private IEnumerable<DiskMethodOption> Options(DiskContext candidate)
+    private IEnumerable<DiskMethodOption> Options(DiskContext context)
     {
-        var (domain, disk) = (candidate.Domain, candidate.Disk);
+        var (domain, disk) = (context.Domain, context.Disk);
         DiskMethodOption Option(string? method, StorageLevel? level, bool isChosen, bool canServe, string reason) =>
             new(domain.Name, disk.Target, method, level, isChosen, canServe, reason + ".", domain.Uri);
         if (disk.WhyNotSnapshottable() is { } why)
@@ -123,19 +125,19 @@ public sealed class MethodSettings
             return [Option(null, null, false, false, $"No method can snapshot it: {why}")];
         }
 
-        var judged = engine.Methods.ProbeAll(candidate);
+        var judged = engine.Methods.ProbeAll(context);
         var configured = disk.Method?.Name;
 
-        // As the selector does: a method that is configured stands for itself, and nothing else is taken instead.
+        // As in the selector: where a method is configured, no other is used.
         var chosen = configured ?? judged.Where(one => one.Fit.Rank >= MethodRank.Fallback).Select(one => one.Method.Name).FirstOrDefault();
         var options = judged
             .Select(one => (Method: one.Method.Name, Level: one.Fit.Level ?? one.Method.Traits.Level, one.Fit, IsMeant: one.Method.Name == chosen))
             .OrderByDescending(one => one.IsMeant)
             .Select(one => Option(one.Method, one.Level, one.IsMeant && one.Fit.CanServe, one.Fit.CanServe, (one.Fit.CanServe, one.IsMeant, configured) switch
             {
-                (true, true, null) => $"Taken unless another is asked for: {one.Fit.Reason}",
-                (true, true, _) => $"Taken, since it is configured for this disk: {one.Fit.Reason}",
-                (true, false, _) => $"Taken if it is asked for: {one.Fit.Reason}",
+                (true, true, null) => $"Used by default: {one.Fit.Reason}",
+                (true, true, _) => $"Configured for this disk: {one.Fit.Reason}",
+                (true, false, _) => $"Used on request: {one.Fit.Reason}",
                 (false, true, _) => $"Configured for this disk, but it cannot snapshot it: {one.Fit.Reason}",
                 _ => $"It cannot snapshot this disk: {one.Fit.Reason}",
             }));

@@ -18,10 +18,10 @@ internal sealed record OperationStep(RunStep Reached, Action Do, Func<Exception,
 /// <param name="session">The domain.</param>
 /// <param name="doing">What is being done, as a gerund about the domain: "restoring".</param>
 /// <param name="stoppedId">The error id for a run that was stopped and could not be undone.</param>
-/// <param name="undone">What is told of a run that was undone, as a sentence.</param>
+/// <param name="undone">The sentence about an undone run for the error message.</param>
 internal sealed class Operation(DomainSession session, string doing, string stoppedId, string undone)
 {
-    /// <exception cref="VirtSnapshotException">A step failed; the message says whether all was undone.</exception>
+    /// <exception cref="VirtSnapshotException">A step failed; the message says whether everything was undone.</exception>
     /// <exception cref="OperationCanceledException">It was stopped and undone.</exception>
     public void Run(IReadOnlyList<OperationStep> steps)
     {
@@ -37,13 +37,13 @@ internal sealed class Operation(DomainSession session, string doing, string stop
         }
         catch (Exception e)
         {
-            var leftover = TryUndo(begun, e);
-            if (e is OperationCanceledException && leftover is null)
+            var remaining = TryUndo(begun, e);
+            if (e is OperationCanceledException && remaining is null)
             {
                 throw;
             }
 
-            throw Explain(e, leftover);
+            throw Explain(e, remaining);
         }
     }
 
@@ -60,7 +60,7 @@ internal sealed class Operation(DomainSession session, string doing, string stop
         return null;
     });
 
-    /// <summary>Before libvirt is asked anything while undoing: the old connection may be lost, or a call may be under way on it that is not waited for.</summary>
+    /// <summary>Called before the undo: the old connection may be lost, or an abandoned call may still run on it.</summary>
     public void Reconnect(Exception error)
     {
         if (error is OperationCanceledException)
@@ -76,19 +76,19 @@ internal sealed class Operation(DomainSession session, string doing, string stop
     {
         try
         {
-            return begun.Select(step => step.Undo?.Invoke(error)).FirstOrDefault(leftover => leftover is not null);
+            return begun.Select(step => step.Undo?.Invoke(error)).FirstOrDefault(remaining => remaining is not null);
         }
         catch (Exception e)
         {
-            // Whatever it is: the journal stays, and repairing can be repeated.
+            // After any error the journal is kept, and the repair can be repeated.
             return e.Message;
         }
     }
 
-    private VirtSnapshotException Explain(Exception error, string? leftover)
+    private VirtSnapshotException Explain(Exception error, string? remaining)
     {
         var domain = session.Domain;
-        var outcome = leftover is null ? undone : $"It could not be undone yet ({leftover}): run 'Repair-DiskSnapshot {domain.Name}'.";
+        var outcome = remaining is null ? undone : $"It could not be undone yet ({remaining}): run 'Repair-DiskSnapshot {domain.Name}'.";
         return error switch
         {
             VirtSnapshotException known => new VirtSnapshotException(known.Kind, known.ErrorId, known.TargetObject, $"{known.Message} {outcome}", known),

@@ -19,7 +19,8 @@ internal static class RecordFormat
     {
         if (IsUnknown(record))
         {
-            throw new FormatException($"It has format version '{(string?)record.Attribute(Attribute)}', which this version of VirtSnapshot does not know: update the module.");
+            throw new FormatException($"It has format version '{(string?)record.Attribute(Attribute)}', which this version of VirtSnapshot does not "
+                + "support: update the module.");
         }
     }
 }

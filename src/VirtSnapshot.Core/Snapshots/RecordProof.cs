@@ -13,25 +13,30 @@ internal static class RecordProof
 {
     /// <summary>The record, its source built from what is there.</summary>
     /// <exception cref="VirtSnapshotException">
-    /// <c>SnapshotForeign</c>: it is another domain's, of another image, or names what is not ours. Or what it names cannot be looked at.
+    /// <c>SnapshotForeign</c>: it belongs to another domain or image, or names an object that is not ours. Other ids: the object cannot be read.
     /// </exception>
     public static SnapshotRecord Verify(MethodRegistry methods, MethodRequest request, SnapshotRecord record) => Verify(methods, request, record, record);
 
-    /// <summary>What a journal says of a disk, proven as a whole.</summary>
+    /// <summary>Verifies all records of a journal's entry.</summary>
     /// <exception cref="VirtSnapshotException">As <see cref="Verify(MethodRegistry, MethodRequest, SnapshotRecord)"/>.</exception>
     /// <param name="methods">The methods.</param>
     /// <param name="request">The domain.</param>
-    /// <param name="entry">What the journal says.</param>
+    /// <param name="entry">The journal's entry.</param>
     /// <param name="restored">
     /// Of a snapshot that goes because an older one is restored: that one, with which the disk may have left the image that both are of.
     /// </param>
     public static JournalEntry Verify(MethodRegistry methods, MethodRequest request, JournalEntry entry, SnapshotRecord? restored = null) => entry with
     {
-        Record = Verify(methods, request, entry.Record, entry.IsLost && restored?.Image == entry.Record.Image && restored.Method == entry.Record.Method ? restored : entry.Record),
+        Record = Verify(
+            methods,
+            request,
+            entry.Record,
+            entry.IsLost && restored?.Image == entry.Record.Image && restored.Method == entry.Record.Method ? restored : entry.Record),
         Becomes = entry.Becomes switch
         {
             null => null,
-            var becomes when !becomes.IsSameAs(entry.Record) => throw becomes.ToForeign(request.Domain, "it is to become the snapshot of another disk or method"),
+            var becomes when !becomes.IsSameAs(entry.Record) =>
+                throw becomes.ToForeign(request.Domain, "its record after the restore is of another disk or method"),
 
             // The image that it will be of takes its place only now.
             var becomes => Verify(methods, request, becomes, entry.Record),
@@ -41,7 +46,7 @@ internal static class RecordProof
     private static SnapshotRecord Verify(MethodRegistry methods, MethodRequest request, SnapshotRecord record, SnapshotRecord ofImage)
     {
         var domain = request.Domain;
-        var why = record.Set is { } set ? set.WhyNotOf(domain.Uuid) : "it does not say which domain it was taken of";
+        var why = record.Set is { } set ? set.WhyNotOf(domain.Uuid) : "it does not name the domain that it was taken of";
         if (why is not null)
         {
             throw record.ToForeign(domain, why);
@@ -63,13 +68,13 @@ internal static class RecordProof
                 FailureKind.PermissionDenied,
                 "AccessDenied",
                 domain,
-                $"What snapshot '{record.Set!.Name}' of disk '{record.Target}' of domain '{domain.Name}' consists of cannot be looked at: "
+                $"The objects of snapshot '{record.Set!.Name}' of disk '{record.Target}' of domain '{domain.Name}' cannot be read: "
                 + $"{e.Message}. Nothing was touched.",
                 e);
         }
     }
 
-    /// <summary>Why a record is not the domain's, as the end of a sentence; null where it is, or that cannot be told now.</summary>
+    /// <summary>Why a record is not the domain's, as the end of a sentence; null where it is, or where this is unknown.</summary>
     public static string? WhyForeign(MethodRegistry methods, MethodRequest request, SnapshotRecord record)
     {
         try
@@ -98,7 +103,7 @@ internal static class RecordProof
             }
             catch (VirtSnapshotException)
             {
-                // Who is asked about that one will hear why.
+                // An operation on that snapshot reports the error.
             }
         }
 
@@ -114,7 +119,8 @@ internal static class RecordProof
         }
 
         var chain = request.ChainOf(disk);
-        return chain.FirstOrDefault(layer => images.Any(image => image.Length > 0 && (layer.ToString() == image || (layer.Path is { } path && request.IsSameFile(path, image)))))
+        return chain.FirstOrDefault(layer => images.Any(image => image.Length > 0
+            && (layer.ToString() == image || (layer.Path is { } path && request.IsSameFile(path, image)))))
 
             // A volume of a pool that does not run has no path to compare.
             ?? (chain.Any(layer => layer is { Type: DiskSourceType.Volume, Path: null })
@@ -123,8 +129,9 @@ internal static class RecordProof
                     + $"{string.Join(" -> ", chain.Select(layer => $"'{layer}'"))}"));
     }
 
-    /// <summary>Looks at all that records name, and at the images of their disks, so that another host is asked once for each generation of images.</summary>
-    public static IDisposable? ReadAhead(MethodRequest request, IReadOnlyList<SnapshotRecord> records) => request.Host.WhyNoShell is not null || records.Count == 0
+    /// <summary>Reads ahead all objects that records name, and their disks' images: one round trip to the host for each generation of images.</summary>
+    public static IDisposable? ReadAhead(
+        MethodRequest request, IReadOnlyList<SnapshotRecord> records) => request.Host.WhyNoShell is not null || records.Count == 0
         ? null
         : ImageChain.ReadAhead(
             request.Host,

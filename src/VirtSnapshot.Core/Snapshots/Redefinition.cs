@@ -23,7 +23,9 @@ internal static class Redefinition
         [
             .. domain.Disks
                 .Select(live => (Live: live, Stored: stored.FirstOrDefault(disk => disk.Target == live.Target)!))
-                .Where(disk => disk.Stored is not null && !IsSame(disk.Stored.Source, disk.Live.Source) && disk.Live.BackingChain.Any(layer => IsSame(layer, disk.Stored.Source))),
+                .Where(disk => disk.Stored is not null
+                    && !IsSame(disk.Stored.Source, disk.Live.Source)
+                    && disk.Live.BackingChain.Any(layer => IsSame(layer, disk.Stored.Source))),
         ];
 
         bool IsSame(DiskSource one, DiskSource other) =>
@@ -47,13 +49,13 @@ internal static class Redefinition
         ];
     }
 
-    /// <summary>What the user must hear before the domain is started the next time.</summary>
+    /// <summary>Warnings that the user needs before the next start of the domain.</summary>
     public static IEnumerable<string> Describe(IEnumerable<(VmDisk Live, VmDisk Stored)> behind) => behind.Select(disk =>
         $"Disk '{disk.Live.Target}' of domain '{disk.Live.Domain}' writes to '{disk.Live.Source}', but its stored definition starts from "
         + $"'{disk.Stored.Source}', as after 'virsh define' of an old XML: "
         + $"after its next start, everything written since the snapshot would be missing. Run 'Repair-DiskSnapshot {disk.Live.Domain}' while it runs.");
 
-    /// <summary>What the user must hear of data that a disk does not use.</summary>
+    /// <summary>Warnings about data that a disk does not use.</summary>
     public static IEnumerable<string> Describe(VmDomain domain, IReadOnlyList<LostDisk> lost) => lost
         .Where(disk => disk is { IsInChain: false, WhyUseless: null })
         .GroupBy(disk => disk.Record.Target)
@@ -61,12 +63,12 @@ internal static class Redefinition
         .Select(disk =>
             $"Disk '{disk.Target}' of domain '{domain.Name}' does not use what was written after snapshot '{disk.First.Record.Set!.Name}' of "
             + $"{disk.First.TakenAt:u}, as after 'virsh define' of an old XML, or a merge by hand. "
-            + $"It is in {disk.Names}: do not delete that. 'Repair-DiskSnapshot {domain.Name} -DetachedOverlay Reattach' lets the disk go on with it, "
+            + $"It is in {disk.Names}: do not delete that. 'Repair-DiskSnapshot {domain.Name} -DetachedOverlay Reattach' reattaches it to the disk, "
             + "'-DetachedOverlay KeepAside' keeps it in another file.")
         .Concat(lost.Where(disk => disk.WhyUseless is not null).Select(disk =>
             $"'{disk.File}' holds what disk '{disk.Record.Target}' of domain '{domain.Name}' wrote after snapshot '{disk.Record.Set!.Name}' of "
             + $"{disk.TakenAt:u}, but {disk.WhyUseless}, as after 'virsh snapshot-revert' or a change of the disk's source. "
             + "Together they may be the newest data: "
-            + "if the disk is to go on with them, 'virsh edit' makes it use the file. "
-            + $"'Repair-DiskSnapshot {domain.Name} -DetachedOverlay KeepAside' gives it another name, and nothing looks for it any more."));
+            + "to use them, assign the file to the disk with 'virsh edit'. "
+            + $"'Repair-DiskSnapshot {domain.Name} -DetachedOverlay KeepAside' renames it, and it is not reported any more."));
 }

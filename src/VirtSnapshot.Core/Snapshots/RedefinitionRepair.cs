@@ -36,14 +36,16 @@ internal sealed class RedefinitionRepair
             + $"from '{disk.Stored.Source}'")
         .Concat(unrecorded.Select(lost => $"record snapshot '{lost.Record.Set!.Name}' of disk '{lost.Record.Target}' again"))
         .Concat(detached.Select(disk => choice == DetachedOverlay.Reattach
-            ? $"let disk '{disk[0].Record.Target}' go on with '{disk[^1].File}', which holds what was written after snapshot '{disk[^1].Record.Set!.Name}'"
+            ? $"reattach '{disk[^1].File}' to disk '{disk[0].Record.Target}', with the data written after snapshot '{disk[^1].Record.Set!.Name}'"
             : $"keep {string.Join(", ", disk.Select(layer => $"'{layer.File}'"))} of disk '{disk[0].Record.Target}' aside in another file")));
 
-    /// <summary>Whether there is anything to repair, or to tell the user of.</summary>
+    /// <summary>Whether there is anything to repair or report.</summary>
     public static bool IsNeeded(MethodRegistry methods, MethodRequest request) => Redefinition.FindBehind(request).Count > 0
-        || FindLost(methods, request) is { Count: > 0 } lost && (lost.Any(disk => !disk.IsInChain) || lost.Any(disk => !SnapshotCatalog.ReadDisks(request.Domain).Any(record => IsSame(record, disk.Record))));
+        || FindLost(methods, request) is { Count: > 0 } lost
+            && (lost.Any(disk => !disk.IsInChain)
+                || lost.Any(disk => !SnapshotCatalog.ReadDisks(request.Domain).Any(record => IsSame(record, disk.Record))));
 
-    /// <summary>Null where there is nothing to do, or the user has to choose first, which is told.</summary>
+    /// <summary>Null where there is nothing to do, or where a warning asks the user to choose first.</summary>
     /// <exception cref="VirtSnapshotException"><c>DomainRunning</c>, <c>NotReattachable</c>, <c>SourceShared</c>; nothing was touched.</exception>
     public static RedefinitionRepair? Plan(DomainSession session, DetachedOverlay? choice, IRunReporter reporter)
     {
@@ -51,7 +53,7 @@ internal sealed class RedefinitionRepair
         var lost = FindLost(session.Engine.Methods, request);
         var allBehind = Redefinition.FindBehind(request);
 
-        // What other tools have put on the disk, an administrator may want to be gone after the next start.
+        // Overlays of other tools are ignored: the administrator may have removed them from the definition on purpose.
         var behind = allBehind.Where(disk => lost.Any(own => own.IsInChain && own.File == disk.Live.Source.Path)).ToList();
         Redefinition.Describe(allBehind.Except(behind)).ToList().ForEach(reporter.Warning);
         var recorded = SnapshotCatalog.ReadDisks(session.Domain);
@@ -77,7 +79,9 @@ internal sealed class RedefinitionRepair
             Refuse(session.Engine.Methods, request, disk, choice!.Value);
         }
 
-        return behind.Count + unrecorded.Count + detached.Count > 0 ? new RedefinitionRepair(session, behind, unrecorded, detached, choice ?? DetachedOverlay.KeepAside) : null;
+        return behind.Count + unrecorded.Count + detached.Count > 0
+            ? new RedefinitionRepair(session, behind, unrecorded, detached, choice ?? DetachedOverlay.KeepAside)
+            : null;
     }
 
     /// <exception cref="VirtSnapshotException">It failed; it can be repeated.</exception>
@@ -112,7 +116,7 @@ internal sealed class RedefinitionRepair
         return new RepairResult(session.Domain.Name, action, details, session.Domain.Uri);
     }
 
-    /// <summary>A host that cannot be looked at has nothing to show, and is no reason to fail: the domain may have no snapshot at all.</summary>
+    /// <summary>An inaccessible host is not an error here: the domain may have no snapshot at all.</summary>
     private static IReadOnlyList<LostDisk> FindLost(MethodRegistry methods, MethodRequest request)
     {
         try
@@ -150,8 +154,8 @@ internal sealed class RedefinitionRepair
                 FailureKind.InvalidOperation,
                 "DomainRunning",
                 domain,
-                $"Domain '{domain.Name}' is running, so its disk '{target}' cannot go on with '{disk[^1].File}' now. Nothing was touched. Shut it off "
-                + "first: what it writes meanwhile, and what that file holds, do not fit together.");
+                $"Domain '{domain.Name}' is running, so '{disk[^1].File}' cannot be reattached to its disk '{target}'. Nothing was touched. Shut it off "
+                + "first: what it writes now does not match the data in that file.");
         }
 
         if (provider.WhyNotReattachable(request, records) is { } why)
@@ -160,7 +164,7 @@ internal sealed class RedefinitionRepair
                 FailureKind.InvalidOperation,
                 "NotReattachable",
                 domain.FindDisk(target),
-                $"Disk '{target}' of domain '{domain.Name}' cannot go on with '{disk[^1].File}': {why}. Nothing was touched. '-DetachedOverlay "
+                $"'{disk[^1].File}' cannot be reattached to disk '{target}' of domain '{domain.Name}': {why}. Nothing was touched. '-DetachedOverlay "
                 + "KeepAside' keeps it in another file.");
         }
     }
@@ -172,7 +176,7 @@ internal sealed class RedefinitionRepair
 
     private string Reattach(IReadOnlyList<LostDisk> disk)
     {
-        // While the user was asked, the domain may have run on what the overlays stand on.
+        // During the confirmation the domain may have run on the overlays' base.
         session.Reread();
         Refuse(session.Engine.Methods, session.ToRequest(), disk, choice);
         Record(disk);
@@ -189,21 +193,21 @@ internal sealed class RedefinitionRepair
                 FailureKind.ResourceBusy,
                 "DomainStarted",
                 session.Domain,
-                $"Domain '{session.Domain.Name}' was started while its disk '{target}' was to go on with '{disk[^1].File}'. It runs from '{before}', "
+                $"Domain '{session.Domain.Name}' was started while '{disk[^1].File}' was being reattached to its disk '{target}'. It uses '{before}', "
                 + "as before, and no data is lost.");
         }
 
-        return $"Disk '{target}': goes on with '{disk[^1].File}'.";
+        return $"Disk '{target}': reattached to '{disk[^1].File}'.";
     }
 
     private string KeepAside(IReadOnlyList<LostDisk> disk)
     {
-        // While the user was asked, the domain may have been defined with them again, and started.
+        // During the confirmation the domain may have been defined with them again, and started.
         session.Reread();
         Refuse(session.Engine.Methods, session.ToRequest(), disk, choice);
         var records = disk.Select(layer => layer.Record).ToList();
 
-        // First, for the overlays themselves tell all that it takes to do this again.
+        // First, because the overlays' marks suffice to repeat this.
         foreach (var set in SnapshotCatalog.Read(session.Domain))
         {
             SnapshotCatalog.Forget(session.Native, session.Domain, set, recorded => records.Exists(record => IsSame(record, recorded)));
@@ -212,14 +216,14 @@ internal sealed class RedefinitionRepair
         session.Reread();
         session.Engine.Reached(RunStep.CatalogRewritten);
         var names = OverlayMethodOf(session.Engine.Methods, records[0], session.Domain).KeepAside(session.ToRequest(), records);
-        var kept = $"Disk '{records[0].Target}': kept as {string.Join(", ", names.Select(name => $"'{name}'"))}. The disk goes on without it.";
+        var kept = $"Disk '{records[0].Target}': kept as {string.Join(", ", names.Select(name => $"'{name}'"))}. The disk does not use it.";
         return disk.All(layer => layer.WhyUseless is not null)
             ? $"{kept} Its own base is missing from the disk: {disk[0].WhyUseless}."
-            : $"{kept} It stands on the disk's image: where that was not written to since, 'qemu-img convert' makes an image of its own of it, "
+            : $"{kept} Its base is the disk's image: if that was not written to since, 'qemu-img convert' makes a full image from it, "
                 + "before the domain is started again.";
     }
 
-    /// <summary>Whether the guest was frozen, nothing tells any more.</summary>
+    /// <summary>It is unknown whether the guest was frozen.</summary>
     private void Record(IEnumerable<LostDisk> lost)
     {
         foreach (var set in lost.GroupBy(disk => disk.Record.Set!))
@@ -231,8 +235,19 @@ internal sealed class RedefinitionRepair
                     Kept = new SetFolder(session.Host, set.Key).Adopt(),
                 };
             var missing = set.Where(disk => !known.Disks.Any(other => other.Record.IsSameAs(disk.Record)));
-            SnapshotCatalog.Write(session.Native, session.Domain, known with { Disks = [.. known.Disks, .. missing.Select(disk => new SetDisk(disk.Record, Consistency.CrashConsistent, ChangedDisk: true))] });
+            var added = missing.Select(disk => new SetDisk(disk.Record, Consistency.CrashConsistent, ChangedDisk: true));
+            SnapshotCatalog.Write(session.Native, session.Domain, known with { Disks = [.. known.Disks, .. added] });
             session.Reread();
         }
     }
+}
+
+/// <summary>What to do with overlays that hold a disk's newest data and are not used, as after <c>virsh define</c> of an old XML.</summary>
+public enum DetachedOverlay
+{
+    /// <summary>Reattach them to the disk of a shut-off domain, if their base has not changed since.</summary>
+    Reattach,
+
+    /// <summary>Rename them, so that they are not reported any more; the disk does not use them.</summary>
+    KeepAside,
 }

@@ -55,7 +55,7 @@ public sealed class RemovalPlan : IDisposable
 
     /// <summary>Removes them; what cannot be removed stays as it is, with its reason.</summary>
     /// <param name="options">How.</param>
-    /// <param name="cancellation">Stops; the domain goes on with what it has.</param>
+    /// <param name="cancellation">Stops the removal; the domain works as before.</param>
     /// <exception cref="VirtSnapshotException">libvirt was lost between two merges.</exception>
     public IReadOnlyList<RemovalResult> Run(RemovalOptions options, CancellationToken cancellation)
     {
@@ -68,10 +68,14 @@ public sealed class RemovalPlan : IDisposable
         {
             var round = remaining.DistinctBy(snapshot => snapshot.Disk).ToList();
             remaining.RemoveAll(round.Contains);
-            var outcome = DomainSession.Guarded(session.Domain, "removing snapshots", () => RunRound(round, options, either.Token), "No data is lost. Go on with Remove-DiskSnapshot or Repair-DiskSnapshot.");
+            var outcome = DomainSession.Guarded(
+                session.Domain,
+                "removing snapshots",
+                () => RunRound(round, options, either.Token),
+                "No data is lost. Run Remove-DiskSnapshot or Repair-DiskSnapshot.");
             results.AddRange(outcome.Select(result => Name(result, timeout.IsCancellationRequested && !cancellation.IsCancellationRequested, options)));
 
-            // What stands on a snapshot that could not go is left alone: its turn would have come after it.
+            // The removal of a snapshot depends on those above it: after a failure the ones below are not removed.
             // Not so on another tool's, which has no turn.
             var failed = outcome.Where(result => result.Error is not null && !IsUnnamed(result.Snapshot))
                 .ToDictionary(result => result.Snapshot.Disk, StringComparer.Ordinal);
@@ -107,7 +111,9 @@ public sealed class RemovalPlan : IDisposable
             return [];
         }
 
-        return journal.Operation == RunOperation.Removal && journal.Entries.All(entry => snapshots.Any(snapshot => IsOf(entry, snapshot)) && RecordProof.WhyForeign(methods, request, entry.Record) is null)
+        return journal.Operation == RunOperation.Removal
+            && journal.Entries.All(entry =>
+                snapshots.Any(snapshot => IsOf(entry, snapshot)) && RecordProof.WhyForeign(methods, request, entry.Record) is null)
             ? [.. journal.Entries]
             : throw journal.ToFailure(request.Domain);
     }
@@ -206,7 +212,10 @@ public sealed class RemovalPlan : IDisposable
         var forgotten = SnapshotCatalog.Read(session.Domain)
             .SelectMany(set => set.Disks, (set, disk) => (Set: set, disk.Record))
             .Where(found => found.Set.Group == snapshot.Group && found.Record.Target == snapshot.Disk)
-            .Select(found => (found.Set, found.Record, Why: RecordProof.WhyForeign(session.Engine.Methods, request, found.Record) ?? WhyOnlyRecorded(request, found.Record)))
+            .Select(found => (
+                found.Set,
+                found.Record,
+                Why: RecordProof.WhyForeign(session.Engine.Methods, request, found.Record) ?? WhyOnlyRecorded(request, found.Record)))
             .FirstOrDefault(found => found.Why is not null);
         if (forgotten.Why is not { } why)
         {
@@ -218,9 +227,9 @@ public sealed class RemovalPlan : IDisposable
         // The next one of the same set must not write this one back.
         session.Reread();
         if (!SnapshotCatalog.Read(session.Domain).Any(set => set.Group == forgotten.Set.Group)
-            && SetFolder.Of(session.Host, session.Domain, forgotten.Set)?.Delete() is { } leftover)
+            && SetFolder.Of(session.Host, session.Domain, forgotten.Set)?.Delete() is { } problem)
         {
-            reporter.Verbose($"Of snapshot '{snapshot.Name}' of domain '{session.Domain.Name}', {leftover}.");
+            reporter.Verbose($"Of snapshot '{snapshot.Name}' of domain '{session.Domain.Name}', {problem}.");
         }
 
         reporter.Warning($"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' was taken out of the metadata of domain '{session.Domain.Name}', and "
@@ -238,16 +247,17 @@ public sealed class RemovalPlan : IDisposable
 
         try
         {
-            return session.Engine.Methods.Find(record.Method, request.Domain).WhyOnlyRecorded(request, RecordProof.Verify(session.Engine.Methods, request, record));
+            return session.Engine.Methods.Find(record.Method, request.Domain)
+                .WhyOnlyRecorded(request, RecordProof.Verify(session.Engine.Methods, request, record));
         }
         catch (Exception e) when (e is VirtSnapshotException or IOException or UnauthorizedAccessException)
         {
-            // Removing it will tell.
+            // The removal itself reports the error.
             return null;
         }
     }
 
-    /// <summary>A removal that died late has taken the record out already; its journal still knows it.</summary>
+    /// <summary>After a crash late in a removal the catalog has no record of it any more, but the journal has one.</summary>
     private JournalEntry? FindRecord(DiskSnapshot snapshot) => SnapshotCatalog.Read(session.Domain)
         .SelectMany(set => set.Disks, (set, disk) => new JournalEntry(set.Group, set.Name, disk.Record))
         .Concat(RunJournal.Read(session.Domain)?.Entries ?? [])
@@ -275,7 +285,8 @@ public sealed class RemovalPlan : IDisposable
             FailureKind.ObjectNotFound,
             "SnapshotNotFound",
             snapshot,
-            $"Disk '{snapshot.Disk}' of domain '{session.Domain.Name}' has no snapshot '{snapshot.Name}' of that set any more. 'Get-DiskSnapshot {session.Domain.Name}' lists what there is.");
+            $"Disk '{snapshot.Disk}' of domain '{session.Domain.Name}' has no snapshot '{snapshot.Name}' of that set any more. 'Get-DiskSnapshot "
+            + $"{session.Domain.Name}' lists the existing ones.");
 
     private VirtSnapshotException Detached(DiskSnapshot snapshot) => new(
         FailureKind.InvalidOperation,
@@ -283,7 +294,7 @@ public sealed class RemovalPlan : IDisposable
         snapshot,
         $"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' of domain '{session.Domain.Name}' cannot be removed: the disk does not use what was "
         + "written since, as after 'virsh define' of an old XML. Nothing was touched. "
-        + $"'Repair-DiskSnapshot {session.Domain.Name} -DetachedOverlay Reattach' lets the disk go on with it, '-DetachedOverlay KeepAside' keeps it "
+        + $"'Repair-DiskSnapshot {session.Domain.Name} -DetachedOverlay Reattach' reattaches it to the disk, '-DetachedOverlay KeepAside' keeps it "
         + "in another file.");
 
     private string Advise(DiskSnapshot snapshot)
@@ -303,7 +314,8 @@ public sealed class RemovalPlan : IDisposable
         FailureKind.InvalidOperation,
         "OlderSnapshotRemains",
         snapshot,
-        $"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' of domain '{snapshot.Domain}' was not removed, since '{failed.Name}', whose turn was before it, could not be. It is as it was.");
+        $"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' of domain '{snapshot.Domain}' was not removed, because '{failed.Name}' must be removed "
+        + "first and could not be. It is unchanged.");
 
     private static RemovalResult Name(RemovalResult result, bool hasTimedOut, RemovalOptions options) =>
         hasTimedOut && result.Error is { Kind: FailureKind.OperationStopped } stopped
@@ -317,4 +329,32 @@ public sealed class RemovalPlan : IDisposable
                     stopped),
             }
             : result;
+}
+
+/// <summary>The outcome of the removal of one snapshot.</summary>
+public sealed record RemovalResult(DiskSnapshot Snapshot, VirtSnapshotException? Error)
+{
+    /// <summary>The snapshot.</summary>
+    public DiskSnapshot Snapshot { get; } = Snapshot;
+
+    /// <summary>Why it was not removed; null where it was.</summary>
+    public VirtSnapshotException? Error { get; internal init; } = Error;
+}
+
+/// <summary>How snapshots are removed.</summary>
+public sealed record RemovalOptions
+{
+    /// <param name="bandwidth">See <see cref="Bandwidth"/>.</param>
+    /// <param name="timeout">See <see cref="Timeout"/>.</param>
+    public RemovalOptions(ulong bandwidth = 0, TimeSpan? timeout = null)
+    {
+        Bandwidth = bandwidth;
+        Timeout = timeout;
+    }
+
+    /// <summary>At most this many bytes per second and disk; 0 for no limit.</summary>
+    public ulong Bandwidth { get; internal init; }
+
+    /// <summary>The time limit; null for none. Disks that are not merged by then work as before.</summary>
+    public TimeSpan? Timeout { get; internal init; }
 }

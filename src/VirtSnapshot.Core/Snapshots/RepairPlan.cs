@@ -69,7 +69,8 @@ public sealed class RepairPlan : IDisposable
         : journal.Operation == RunOperation.Removal
         ? $"finish removing {string.Join(", ", journal.Entries.Select(entry => $"snapshot '{entry.Name}' of disk '{entry.Record.Target}'"))}"
         : IsRestore
-            ? $"{(finishesRestore ? "finish" : "undo")} restoring snapshot '{journal.Entries[0].Name}' of {string.Join(", ", journal.Entries.Where(entry => !entry.IsLost).Select(entry => entry.Record.Target))}"
+            ? $"{(finishesRestore ? "finish" : "undo")} restoring snapshot '{journal.Entries[0].Name}' of "
+                + $"{string.Join(", ", journal.Entries.Where(entry => !entry.IsLost).Select(entry => entry.Record.Target))}"
         : Recorded is not null
             ? "clear the journal of a snapshot that is taken and recorded"
             : Taken.Count > 0 && !IsWhole
@@ -77,22 +78,23 @@ public sealed class RepairPlan : IDisposable
                     + $"{string.Join(", ", Taken.Select(record => record.Target))}{(Leftovers.Count > 0 ? $", and delete {string.Join(", ", Leftovers)}" : "")}"
             : Taken.Count > 0
                 ? $"record the snapshot '{journal.Entries[0].Name}' of {string.Join(", ", Taken.Select(record => record.Target))} as crash-consistent"
-                : $"undo the snapshot '{journal.Entries[0].Name}' that was not taken{(Leftovers.Count > 0 ? $", and delete {string.Join(", ", Leftovers)}" : "")}";
+                : $"undo the snapshot '{journal.Entries[0].Name}' that was not "
+                    + $"taken{(Leftovers.Count > 0 ? $", and delete {string.Join(", ", Leftovers)}" : "")}";
 
     /// <summary>Whether there is nothing but a journal that is not this domain's.</summary>
     private bool IsForeign => hidden.Count == 0 && journal.Entries.Count == 0;
 
     private bool IsRestore => journal.Operation is RunOperation.Restore or RunOperation.RestoreEnding;
 
-    /// <summary>What was taken and is to be recorded: a shield is neither.</summary>
+    /// <summary>The taken snapshots that will be recorded, without temporary overlays.</summary>
     private IReadOnlyList<SnapshotRecord> Taken =>
-        [.. parts.SelectMany(part => part.Recovery.Taken).Where(record => !proven.Any(entry => entry.IsShield && entry.Record == record))];
+        [.. parts.SelectMany(part => part.Recovery.Taken).Where(record => !proven.Any(entry => entry.IsTemporaryOverlay && entry.Record == record))];
 
     /// <summary>
     /// Whether all that is to be recorded was taken: a set is all of its disks, or none. Methods whose snapshots may have been taken after the freeze had ended
     /// name none.
     /// </summary>
-    private bool IsWhole => unfit.Count == 0 && Taken.Count == proven.Count(entry => !entry.IsShield);
+    private bool IsWhole => unfit.Count == 0 && Taken.Count == proven.Count(entry => !entry.IsTemporaryOverlay);
 
     private IReadOnlyList<string> Leftovers => [.. parts.SelectMany(part => part.Recovery.Leftovers)];
 
@@ -100,7 +102,10 @@ public sealed class RepairPlan : IDisposable
     private SetFolder Folder => new(session.Host, journal.Entries[0].Record.Set!);
 
     /// <summary>The set as it is recorded in any definition; null where it is in none.</summary>
-    private SnapshotSet? Recorded => new[] { session.Domain, stored }.OfType<VmDomain>().SelectMany(SnapshotCatalog.Read).FirstOrDefault(set => set.Group == journal.Entries[0].Group);
+    private SnapshotSet? Recorded => new[] { session.Domain, stored }
+        .OfType<VmDomain>()
+        .SelectMany(SnapshotCatalog.Read)
+        .FirstOrDefault(set => set.Group == journal.Entries[0].Group);
 
     /// <inheritdoc cref="SnapshotEngine.PlanRepair"/>
     internal static RepairPlan? Make(
@@ -119,7 +124,7 @@ public sealed class RepairPlan : IDisposable
         {
             return DomainSession.Guarded(domain, "looking for an unfinished run", () =>
             {
-                // Whoever died while the domain was being started may have reached one of its definitions only.
+                // A crash while the domain was being started may have changed only one of its definitions.
                 var stored = ReadStored(session.Native, session.Domain);
                 if ((RunJournal.Read(session.Domain) ?? (stored is null ? null : RunJournal.Read(stored))) is { Entries.Count: > 0 } journal)
                 {
@@ -223,14 +228,15 @@ public sealed class RepairPlan : IDisposable
             }
 
             var request = new MethodRequest(native, now, HostFinder.For(native.Connection, now));
-            return RedefinitionRepair.IsNeeded(engine.Methods, request) || (SnapshotCatalog.Read(now).Count > 0 && HiddenSnapshots.Find(engine.Methods, request).Count > 0);
+            return RedefinitionRepair.IsNeeded(engine.Methods, request)
+                || (SnapshotCatalog.Read(now).Count > 0 && HiddenSnapshots.Find(engine.Methods, request).Count > 0);
         }
     }
 
     private static bool HasJournal(VmDomain domain) => RunJournal.Read(domain) is not null || RunJournal.IsForeign(domain);
 
     /// <summary>
-    /// The entries that are proven to be this domain's, and why the others are not. Those stay in the journal: where they are not forged, nothing else tells
+    /// The entries that are proven to be this domain's, and why the others are not. The others stay in the journal: unless they are forged, only it names
     /// how far the run came.
     /// </summary>
     private (IReadOnlyList<JournalEntry> Proven, IReadOnlyList<string> Unfit) Prove()
@@ -249,7 +255,7 @@ public sealed class RepairPlan : IDisposable
                 {
                     if (proven.Record.Source.Path is null)
                     {
-                        throw proven.Record.ToForeign(session.Domain, "the domain does not have that disk, or what it uses cannot be told");
+                        throw proven.Record.ToForeign(session.Domain, "the domain does not have that disk, or its image is unknown");
                     }
 
                     _ = RestoreRun.Resume(session, proven, []);
@@ -283,7 +289,8 @@ public sealed class RepairPlan : IDisposable
     }
 
     /// <summary>Null where the domain as it was read is all that there is.</summary>
-    private static VmDomain? ReadStored(LibvirtDomain native, VmDomain now) => now is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(native, now) : null;
+    private static VmDomain? ReadStored(LibvirtDomain native, VmDomain now) =>
+        now is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(native, now) : null;
 
     private RepairResult FinishRestore(CancellationToken cancellation)
     {
@@ -318,7 +325,7 @@ public sealed class RepairPlan : IDisposable
         }
         else if (Taken.Count > 0)
         {
-            // Whether the freeze was held until the act, nobody can tell any more.
+            // It is unknown whether the freeze lasted until the act.
             SnapshotCatalog.Write(session.Native, session.Domain, new SnapshotSet(
                 journal.Entries[0].Group,
                 journal.Entries[0].Name,
@@ -339,7 +346,7 @@ public sealed class RepairPlan : IDisposable
 
         if (action != RepairAction.Cleared)
         {
-            details.AddRange(Leftovers.Select(leftover => $"Deleted '{leftover}'."));
+            details.AddRange(Leftovers.Select(file => $"Deleted '{file}'."));
         }
 
         var kept = action == RepairAction.Cleared ? [] : parts.SelectMany(part => part.Recovery.CleanUp()).Concat(unfit).ToList();
@@ -349,12 +356,12 @@ public sealed class RepairPlan : IDisposable
             return Result(RepairAction.Incomplete, [.. thawed, .. kept]);
         }
 
-        if (action == RepairAction.Undone && Folder.Delete() is { } leftover)
+        if (action == RepairAction.Undone && Folder.Delete() is { } problem)
         {
-            reporter.Verbose($"Of the snapshot that was undone, {leftover}.");
+            reporter.Verbose($"Of the snapshot that was undone, {problem}.");
         }
 
-        return JournaledRemoval.DropShields(session, reporter, proven, cancellation) is { } why
+        return JournaledRemoval.MergeTemporaryOverlays(session, reporter, proven, cancellation) is { } why
             ? Result(RepairAction.Incomplete, [.. thawed, why])
             : Result(action, details);
     }
@@ -364,7 +371,7 @@ public sealed class RepairPlan : IDisposable
     {
         string[] details =
         [
-            .. Leftovers.Select(leftover => $"Deleted '{leftover}'."),
+            .. Leftovers.Select(file => $"Deleted '{file}'."),
             .. Taken.Select(record => $"Disk '{record.Target}': what was taken is merged back."),
         ];
         var kept = unfit.Count > 0 ? unfit : JournaledRemoval.Undo(session, reporter, proven, cancellation);

@@ -4,7 +4,7 @@ using VirtSnapshot.Methods;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>
-/// Brings disks of a shut-off domain back to what one set holds: all of those that are asked for, or none. Everything that can fail early
+/// Restores disks of a shut-off domain from one set: all requested disks, or none. Everything that can fail early
 /// has been checked, and nothing has been touched. Holds the domain's lock until it is disposed of.
 /// </summary>
 public sealed class RestorePlan : IDisposable
@@ -78,7 +78,7 @@ public sealed class RestorePlan : IDisposable
     /// <summary>Restores the disks: all of them, or none.</summary>
     /// <param name="cancellation">Stops while nothing is switched yet; later, it is finished.</param>
     /// <returns>The snapshots as they are recorded now.</returns>
-    /// <exception cref="VirtSnapshotException">It failed and was undone; where that was not possible, the message says so.</exception>
+    /// <exception cref="VirtSnapshotException">It failed and was undone; if it could not be undone, the message says so.</exception>
     /// <exception cref="OperationCanceledException">It was stopped and undone.</exception>
     public IReadOnlyList<DiskSnapshot> Run(CancellationToken cancellation)
     {
@@ -110,7 +110,8 @@ public sealed class RestorePlan : IDisposable
                 FailureKind.InvalidOperation,
                 "DomainRunning",
                 domain,
-                $"Domain '{domain.Name}' is {(domain.IsPaused ? "paused" : "running")}, and the disks under it cannot be exchanged. Nothing was touched. Shut it off first ('virsh shutdown {domain.Name}').");
+                $"Domain '{domain.Name}' is {(domain.IsPaused ? "paused" : "running")}, so its disks cannot be restored. Nothing was touched. Shut it off "
+                + $"first ('virsh shutdown {domain.Name}').");
         }
 
         RefuseSeveralSets(domain, snapshots);
@@ -119,7 +120,9 @@ public sealed class RestorePlan : IDisposable
         var request = session.ToRequest();
         using var ahead = RecordProof.ReadAhead(request, SnapshotCatalog.ReadDisks(domain));
         var disks = snapshots.DistinctBy(snapshot => snapshot.Disk).Select(snapshot => RecordProof.Verify(
-            session.Engine.Methods, request, set?.Disks.FirstOrDefault(disk => disk.Record.Target == snapshot.Disk)?.Record ?? throw NotRecorded(domain, snapshot))).ToList();
+            session.Engine.Methods,
+            request,
+            set?.Disks.FirstOrDefault(disk => disk.Record.Target == snapshot.Disk)?.Record ?? throw NotRecorded(domain, snapshot))).ToList();
         foreach (var disk in disks)
         {
             SnapshotCatalog.RefuseDamaged(domain, disk.Target, domain);
@@ -130,7 +133,8 @@ public sealed class RestorePlan : IDisposable
         {
             reporter.Warning(
                 $"Of snapshot '{set.Name}' of domain '{domain.Name}' only {string.Join(", ", disks.Select(disk => disk.Target))} is restored: "
-                + $"{string.Join(", ", set.Disks.Select(disk => disk.Record.Target).Except(disks.Select(disk => disk.Target)))} stays as it is, of another moment.");
+                + $"{string.Join(", ", set.Disks.Select(disk => disk.Record.Target).Except(disks.Select(disk => disk.Target)))} is not restored and keeps "
+                + "its current content.");
         }
 
         var recorded = RecordProof.Own(session.Engine.Methods, request, sets.SelectMany(other => other.Disks).Select(disk => disk.Record));
@@ -151,7 +155,8 @@ public sealed class RestorePlan : IDisposable
                 FailureKind.InvalidArgument,
                 "SeveralSets",
                 domain,
-                $"Domain '{domain.Name}' can be restored to one snapshot only, and '{first.Name}' of {first.CreatedAt:u} and '{second.Name}' of {second.CreatedAt:u} were given. "
+                $"Domain '{domain.Name}' can be restored to only one snapshot, but '{first.Name}' of {first.CreatedAt:u} and '{second.Name}' of "
+                + $"{second.CreatedAt:u} were given. "
                 + "Nothing was touched. Choose one with -Name, or by 'Get-DiskSnapshot | Where-Object Group -EQ …'.");
         }
     }
@@ -165,7 +170,8 @@ public sealed class RestorePlan : IDisposable
                 FailureKind.ObjectNotFound,
                 "DiskNotFound",
                 domain,
-                $"Domain '{domain.Name}' has no disk '{record.Target}' any more, so it cannot be restored. Nothing was touched. Leave it out with -Disk, or attach a disk of that target first.");
+                $"Domain '{domain.Name}' has no disk '{record.Target}' any more, so it cannot be restored. Nothing was touched. Leave it out with -Disk, "
+                + "or attach a disk of that target first.");
         }
 
         var state = session.Engine.Methods.Find(record.Method, domain).Inspect(session.ToRequest(), record).State;
@@ -175,7 +181,8 @@ public sealed class RestorePlan : IDisposable
                 FailureKind.InvalidOperation,
                 "SnapshotInvalid",
                 domain,
-                $"Snapshot '{set.Name}' of disk '{record.Target}' of domain '{domain.Name}' is {state}: what '{record.Source}' holds is not, or not certainly, what was taken. Nothing was touched.");
+                $"Snapshot '{set.Name}' of disk '{record.Target}' of domain '{domain.Name}' is {state}: the content of '{record.Source}' is not, or not "
+                + "certainly, that of the snapshot. Nothing was touched.");
         }
     }
 
@@ -184,12 +191,13 @@ public sealed class RestorePlan : IDisposable
             FailureKind.InvalidOperation,
             "SnapshotNotOurs",
             snapshot,
-            $"No record explains the overlay of disk '{snapshot.Disk}' of domain '{domain.Name}', so nobody knows what its base holds. Nothing was touched.")
+            $"The overlay of disk '{snapshot.Disk}' of domain '{domain.Name}' has no record, so the content of its base is unknown. Nothing was touched.")
         : new VirtSnapshotException(
             FailureKind.ObjectNotFound,
             "SnapshotNotFound",
             snapshot,
-            $"Disk '{snapshot.Disk}' of domain '{domain.Name}' has no snapshot '{snapshot.Name}' of that set any more. Nothing was touched. 'Get-DiskSnapshot {domain.Name}' lists what there is.");
+            $"Disk '{snapshot.Disk}' of domain '{domain.Name}' has no snapshot '{snapshot.Name}' of that set any more. Nothing was touched. "
+            + $"'Get-DiskSnapshot {domain.Name}' lists the existing ones.");
 
     private IEnumerable<JournalEntry> Entries(RestoreRecord disk) =>
     [

@@ -3,18 +3,18 @@ using VirtSnapshot.Methods;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>
-/// One restore's way: journal, prepare all disks, switch all, rewrite the catalog, and only then delete what stood there before. Until all
+/// The steps of a restore: journal, prepare all disks, switch all, rewrite the catalog, and then delete the old images. Until all
 /// are switched it is undone on any failure, and so it is when the run has died; from then on it is finished.
 /// </summary>
 /// <param name="session">The domain.</param>
 /// <param name="entries">The disks.</param>
 /// <param name="states">What is restored beside them.</param>
-/// <param name="reporter">Hears what could not be cleaned up.</param>
+/// <param name="reporter">Receives warnings about what could not be cleaned up.</param>
 internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEntry> entries, GuestStateRestoration states, IRunReporter reporter)
 {
     private readonly DateTimeOffset startedAt = session.Engine.Now;
 
-    /// <summary>Says whether a run that died is to be finished: what cannot be taken back has been done, or nothing is left but to tidy up.</summary>
+    /// <summary>Whether a repair completes a run that died, instead of undoing it: it is irreversible, or only the clean-up is missing.</summary>
     public static bool IsToBeFinished(DomainSession session, RunOperation reached, IReadOnlyList<JournalEntry> entries)
     {
         if (reached == RunOperation.RestoreEnding)
@@ -26,7 +26,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         return disks.All(disk => disk.IsSwitched()) || disks.Any(disk => disk.IsIrreversible());
     }
 
-    /// <exception cref="VirtSnapshotException">It failed; the message tells whether it was undone.</exception>
+    /// <exception cref="VirtSnapshotException">It failed; the message says whether it was undone.</exception>
     public void Run(IReadOnlyList<IDiskRestoration> disks, CancellationToken cancellation)
     {
         var operation = new Operation(session, "restoring", "RestoreStopped", "Everything was undone, and the disks are as they were.");
@@ -47,13 +47,13 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
                 FailureKind.ResourceBusy,
                 "RestoreUnfinished",
                 session.Domain,
-                $"The disks of domain '{session.Domain.Name}' are restored, but of what stood there before something had to stay: {string.Join("; ", kept)}. "
-                + $"Mend that, and run 'Repair-DiskSnapshot {session.Domain.Name}'.");
+                $"The disks of domain '{session.Domain.Name}' are restored, but not all old images could be cleaned up: {string.Join("; ", kept)}. "
+                + $"Fix the cause, then run 'Repair-DiskSnapshot {session.Domain.Name}'.");
         }
     }
 
     /// <summary>Brings a run that died to its end, or back to where it began.</summary>
-    /// <param name="reached">How far the journal says it came.</param>
+    /// <param name="reached">The progress recorded in the journal.</param>
     /// <param name="finish">Whether to the end.</param>
     /// <param name="cancellation">Stops while nothing is switched yet.</param>
     public RepairResult Repair(RunOperation reached, bool finish, CancellationToken cancellation)
@@ -93,7 +93,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
     }
 
     /// <summary>One disk's restore, as the journal has it.</summary>
-    /// <exception cref="FormatException">The journal says too little of it.</exception>
+    /// <exception cref="FormatException">The journal is incomplete.</exception>
     /// <exception cref="VirtSnapshotException">As before, or the method is not known here.</exception>
     public static IDiskRestoration Resume(DomainSession session, JournalEntry entry, IEnumerable<JournalEntry> entries) =>
         session.Engine.Methods.Find(entry.Record.Method, session.Domain).ResumeRestoration(
@@ -139,7 +139,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         }
     }
 
-    /// <summary>Nobody but us holds the lock, but whoever likes may start the domain.</summary>
+    /// <summary>The lock does not prevent other tools from starting the domain.</summary>
     private void RefuseStarted()
     {
         session.Reread();
@@ -155,7 +155,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         session.Domain,
         $"Domain '{session.Domain.Name}' was started while its disks were being restored.");
 
-    /// <returns>What had to stay, and why.</returns>
+    /// <returns>What could not be cleaned up, and why.</returns>
     private List<string> Finish()
     {
         session.Reconnect();
@@ -177,7 +177,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
     }
 
     /// <summary>Of a run that has died.</summary>
-    /// <returns>What had to stay, and why.</returns>
+    /// <returns>What could not be cleaned up, and why.</returns>
     private List<string> Undo()
     {
         session.Reconnect();
@@ -208,9 +208,9 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         var recorded = SnapshotCatalog.Read(session.Domain).Select(set => set.Group).ToHashSet();
         foreach (var gone in entries.Select(entry => entry.Record.Set!).DistinctBy(set => set.Group).Where(set => !recorded.Contains(set.Group)))
         {
-            if (new SetFolder(session.Host, gone).Delete() is { } leftover && before.Any(set => set.Group == gone.Group && set.Kept.Count > 0))
+            if (new SetFolder(session.Host, gone).Delete() is { } problem && before.Any(set => set.Group == gone.Group && set.Kept.Count > 0))
             {
-                reporter.Warning($"Of snapshot '{gone.Name}' of domain '{session.Domain.Name}', {leftover}.");
+                reporter.Warning($"Of snapshot '{gone.Name}' of domain '{session.Domain.Name}', {problem}.");
             }
         }
     }

@@ -8,7 +8,7 @@ namespace VirtSnapshot.Snapshots;
 
 /// <summary>
 /// What a run is about to do to a domain, written before it begins and cleared when catalog and reality agree. If it is
-/// still there and nobody holds the lock, the run has died.
+/// still there and the lock is free, the run has died.
 /// </summary>
 /// <param name="Operation">What the run does.</param>
 /// <param name="StartedAt">When it began.</param>
@@ -73,7 +73,7 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
                 "JournalDamaged",
                 domain,
                 $"The journal in the metadata of domain '{domain.Name}' cannot be read: {e.Message} "
-                + $"Nothing was touched. Look at it with 'virsh metadata {domain.Name} {MetadataUri.Journal}'.",
+                + $"Nothing was touched. 'virsh metadata {domain.Name} {MetadataUri.Journal}' shows it.",
                 e);
         }
     }
@@ -87,7 +87,11 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
             throw new FormatException($"It began at {StartedAt:u}, which is not yet.");
         }
 
-        if (Entries.GroupBy(entry => (entry.Record.Target, isRestore && !entry.IsLost ? "" : entry.Record.Method, isRestore && entry.IsLost ? entry.Group : default)).FirstOrDefault(same => same.Count() > 1) is { } twice)
+        var groups = Entries.GroupBy(entry => (
+            entry.Record.Target,
+            isRestore && !entry.IsLost ? "" : entry.Record.Method,
+            isRestore && entry.IsLost ? entry.Group : default));
+        if (groups.FirstOrDefault(same => same.Count() > 1) is { } twice)
         {
             throw new FormatException($"It has disk '{twice.Key.Target}' twice.");
         }
@@ -105,7 +109,7 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
 
     public static void Clear(LibvirtDomain native, VmDomain domain) => MetadataRecord.Delete(native, domain, MetadataUri.Journal);
 
-    /// <summary>Why nothing else may begin: only repairing, or the same removal again, knows what to do with it.</summary>
+    /// <summary>The error for other operations: only a repair, or the same removal again, can complete this run.</summary>
     public VirtSnapshotException ToFailure(VmDomain domain) => new(
         FailureKind.ResourceBusy,
         "UnfinishedRun",
@@ -113,7 +117,7 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
         $"A run that began at {StartedAt:u} on domain '{domain.Name}' has not ended ({Operation.ToString().ToLowerInvariant()}). Nothing was touched. "
         + $"Finish or undo it with 'Repair-DiskSnapshot {domain.Name}'.");
 
-    /// <summary>Whose lock nobody but its own machine sees, may still be going on.</summary>
+    /// <summary>The error for a run whose lock is visible only on its own machine, and which may still be running.</summary>
     public void RefuseOthers(VmDomain domain)
     {
         var until = StartedAt + LongestRun;
@@ -123,7 +127,8 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
                 FailureKind.ResourceBusy,
                 "DomainLocked",
                 domain,
-                $"The run that began at {StartedAt:u} on domain '{domain.Name}' was started on another machine ('{LockedOn}'), and whether it is still going on cannot be told from here. Nothing was touched. "
+                $"The run that began at {StartedAt:u} on domain '{domain.Name}' was started on another machine ('{LockedOn}'), and may still be running "
+                + "there. Nothing was touched. "
                 + $"Repair it on that machine, or here from {until:u} on.");
         }
     }
@@ -142,8 +147,24 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
                 entry.Record.Set?.ToAttributes() ?? [new XAttribute("group", entry.Group.ToString("D")), new XAttribute("name", entry.Name.ToString())],
                 entry.Instance is null ? null : new XAttribute("instance", entry.Instance),
                 entry.WasRecorded ? new XAttribute("recorded", "yes") : null,
-                entry.IsShield ? new XAttribute("shield", "yes") : null,
+                entry.IsTemporaryOverlay ? new XAttribute("shield", "yes") : null,
                 entry.IsLost ? new XAttribute("lost", "yes") : null,
                 entry.Record.ToElement(),
                 entry.Becomes is null ? null : new XElement("becomes", entry.Becomes.ToElement())))));
+}
+
+/// <summary>What a journaled run does.</summary>
+internal enum RunOperation
+{
+    /// <summary>Takes a set of snapshots.</summary>
+    Snapshot,
+
+    /// <summary>Removes snapshots.</summary>
+    Removal,
+
+    /// <summary>Restores disks from a set; it can be undone until the last of them is restored.</summary>
+    Restore,
+
+    /// <summary>All disks are restored; the catalog is updated, and the old images are deleted.</summary>
+    RestoreEnding,
 }

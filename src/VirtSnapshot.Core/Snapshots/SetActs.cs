@@ -9,7 +9,7 @@ namespace VirtSnapshot.Snapshots;
 /// it is merged back. The window is as short as a switch to overlays, however slow the storage.
 /// </remarks>
 /// <param name="Set">The set's name and identity.</param>
-/// <param name="Targets">The disks, in the domain's order: the order of what is reported, whatever the order of the steps.</param>
+/// <param name="Targets">The disks in the domain's order, which is the order of the output, independent of the steps' order.</param>
 /// <param name="Within">The steps within the freeze window.</param>
 /// <param name="After">The steps that temporary overlays let wait until the guest is thawed.</param>
 /// <param name="TemporaryTargets">The disks that have a temporary overlay.</param>
@@ -42,7 +42,7 @@ internal sealed record SetActs(
     /// <param name="set">The set's name and identity.</param>
     /// <param name="requestFor">The request for some of the disks.</param>
     /// <param name="chosen">The disks, each with its method.</param>
-    /// <param name="use">What the user wants.</param>
+    /// <param name="use">The user's choice for temporary overlays.</param>
     /// <param name="canWait">Whether there is a running guest that would have to wait.</param>
     /// <param name="reporter">Receives why there is no temporary overlay where one is wanted.</param>
     /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
@@ -71,12 +71,12 @@ internal sealed record SetActs(
         {
             try
             {
-                return Shielded();
+                return WithTemporaryOverlays();
             }
             catch (VirtSnapshotException e) when (use != ShieldUse.Always)
             {
-                Action<string> tell = waiting.Exists(part => part.Steps.IsSlow) ? reporter.Warning : reporter.Verbose;
-                tell($"The guest has to wait for the snapshots, since there can be no temporary overlays: {e.Message}");
+                Action<string> report = waiting.Exists(part => part.Steps.IsSlow) ? reporter.Warning : reporter.Verbose;
+                report($"The guest waits for the snapshots, because temporary overlays are not possible: {e.Message}");
             }
         }
 
@@ -95,7 +95,7 @@ internal sealed record SetActs(
             return new Part(method, method.Plan(requestFor(disks) with { Taken = taken }));
         }
 
-        SetActs Shielded()
+        SetActs WithTemporaryOverlays()
         {
             var overlay = methods.TemporaryOverlay;
             var settings = DiskSnapshotMethod.Parse(overlay.Name);
@@ -118,7 +118,7 @@ internal sealed record SetActs(
         static bool NeedPause(IEnumerable<Part> within) => within.Any(part => part.Method.Traits.NeedsVcpuPause);
     }
 
-    /// <summary>A record says whose it is, and of which image.</summary>
+    /// <summary>Adds the set and the disk's image to a record.</summary>
     private static PlannedSnapshot Stamp(PlannedSnapshot disk, SetIdentity set) =>
         disk with { Record = disk.Record with { Set = set, Image = disk.Disk.Source.ToString() } };
 

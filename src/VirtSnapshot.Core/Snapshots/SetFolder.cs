@@ -20,7 +20,7 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
     /// <summary>Beyond any firmware: those of AArch64 are of 64 MiB.</summary>
     public const int MostBytes = 64 << 20;
 
-    // Arguments: all folders, the outermost first. Nobody but root can put a link where we make the inner ones.
+    // Arguments: all folders, the outermost first. Only root can create links in the outer ones.
     private const string MakeScript = """
         umask 077
         for folder; do :; done
@@ -57,7 +57,7 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
     /// <param name="host">The host.</param>
     /// <param name="domain">The domain.</param>
     /// <param name="set">The set, as it is recorded.</param>
-    /// <param name="warn">Hears that it is not what was kept.</param>
+    /// <param name="warn">Reports that a copy has changed.</param>
     public static SnapshotSet WithDefinition(IHost host, VmDomain domain, SnapshotSet set, Action<string> warn) =>
         set.Kept.FirstOrDefault(copy => copy.Part is null) is { } copy && Of(host, domain, set) is { } folder
             ? set with { Definition = folder.TryReadDefinition(copy, $"snapshot '{set.Name}' of domain '{domain.Name}'", warn) }
@@ -73,7 +73,7 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
 
     /// <summary>Copies what the domain has now. The definition comes last: where it is there, nothing else is missing that could be copied.</summary>
     /// <param name="session">The domain.</param>
-    /// <param name="reporter">Hears what is not kept.</param>
+    /// <param name="reporter">Receives warnings about what is not kept.</param>
     public IReadOnlyList<KeptCopy> Fill(DomainSession session, IRunReporter reporter)
     {
         var states = GuestState.Of(session.Domain);
@@ -101,7 +101,7 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
             reporter.Verbose);
         return kept;
 
-        void Try(Action keep, string what, Action<string> tell)
+        void Try(Action keep, string what, Action<string> report)
         {
             try
             {
@@ -110,7 +110,7 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
             catch (Exception e) when (e is LibvirtException or XmlException || IsHostFailure(e))
             {
                 // Before the domain's first start there is no file: nothing is lost.
-                (e is FileNotFoundException ? reporter.Verbose : tell)(
+                (e is FileNotFoundException ? reporter.Verbose : report)(
                     $"The {what} of domain '{session.Domain.Name}' could not be kept with the snapshot: {e.Message.TrimEnd('.')}.");
             }
         }
@@ -133,7 +133,7 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
     {
         try
         {
-            // Whoever died while copying has copied no definition, or half of one.
+            // A crash while copying leaves no definition, or a part of one.
             if (WhyUnusable() is not null || TryRead(null) is not { } definition)
             {
                 return [];
@@ -180,7 +180,7 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
     public byte[] Read(GuestStatePart part) => ReadState(part, PathOf(part));
 
     /// <summary>Deletes the folder with what we put into it.</summary>
-    /// <returns>What had to stay, and why; null where nothing had.</returns>
+    /// <returns>What could not be cleaned up, and why; null on success.</returns>
     public string? Delete()
     {
         try
@@ -219,7 +219,7 @@ internal sealed class SetFolder(IHost host, SetIdentity set)
         }
         catch (Exception e) when (IsHostFailure(e))
         {
-            // Who may not read it is told nothing of it.
+            // Without permission to read it, it is not reported.
             return null;
         }
     }

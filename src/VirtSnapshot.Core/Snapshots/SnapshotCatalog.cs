@@ -6,7 +6,7 @@ using VirtSnapshot.Methods;
 
 namespace VirtSnapshot.Snapshots;
 
-/// <summary>The sets that are recorded with a domain, where every administrator's machine sees them.</summary>
+/// <summary>The recorded sets in a domain's metadata, which every administrator's machine can read.</summary>
 internal static class SnapshotCatalog
 {
     /// <summary>A domain object never changes, so its records are parsed once.</summary>
@@ -69,9 +69,11 @@ internal static class SnapshotCatalog
                 _ => null,
             };
 
-        // A disk that goes on in another image takes its other snapshots along.
+        // Where a restore changes a disk's image, the records of its other snapshots are changed as well.
         SetDisk Follow(SetDisk disk) =>
-            entries.FirstOrDefault(entry => entry is { IsLost: false, Becomes: not null } && entry.Record.Target == disk.Record.Target && entry.Record.Image == disk.Record.Image) is { Becomes: { } becomes }
+            entries.FirstOrDefault(entry => entry is { IsLost: false, Becomes: not null }
+                && entry.Record.Target == disk.Record.Target
+                && entry.Record.Image == disk.Record.Image) is { Becomes: { } becomes }
                 ? disk with { Record = disk.Record with { Image = becomes.Image } }
                 : disk;
     }

@@ -8,10 +8,11 @@ namespace VirtSnapshot.Snapshots;
 internal static class SnapshotDisks
 {
     /// <summary>
-    /// The disks that were asked for, or all. What cannot be snapshotted is left out, as verbose output tells, when a wildcard or nobody
-    /// named it, and with a warning when it was listed among others; asked for by name it is an error.
+    /// The requested disks, or all. A disk that cannot be snapshotted is left out with a verbose message if it was requested by a wildcard or by
+    /// default, and with a warning if it is one of several listed ones; if it is the only requested one, this is an error.
     /// </summary>
-    public static IReadOnlyList<SnapshotTarget> Choose(MethodRegistry methods, VmDomain domain, SnapshotRequest request, StorageProbe storage, IRunReporter reporter)
+    public static IReadOnlyList<SnapshotTarget> Choose(
+        MethodRegistry methods, VmDomain domain, SnapshotRequest request, StorageProbe storage, IRunReporter reporter)
     {
         var chosen = new Dictionary<string, SnapshotTarget>(StringComparer.Ordinal);
         if (request.Disks.Count == 0)
@@ -33,7 +34,7 @@ internal static class SnapshotDisks
                 FailureKind.ObjectNotFound,
                 "NoDiskToSnapshot",
                 domain,
-                $"Domain '{domain.Name}' has no disk that was asked for and can be snapshotted. -Verbose tells what was left out and why.");
+                $"Domain '{domain.Name}' has no requested disk that can be snapshotted. -Verbose shows what was left out and why.");
 
         void AddAll(IEnumerable<VmDisk> disks, DiskSnapshotMethod? method, Action<string>? leaveOut)
         {
@@ -63,7 +64,7 @@ internal static class SnapshotDisks
     {
         if (disk.IsLeftOutByDefault)
         {
-            reporter.Verbose($"{disk} is left out: its definition says snapshot='no'.");
+            reporter.Verbose($"{disk} is left out: its definition has snapshot='no'.");
         }
 
         return !disk.IsLeftOutByDefault;

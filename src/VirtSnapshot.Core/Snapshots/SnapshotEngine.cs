@@ -40,7 +40,7 @@ public sealed class SnapshotEngine
     internal DateTimeOffset Now => clock.GetUtcNow();
 
     /// <summary>Plans one atomic set. The plan holds the domain's lock until it is disposed of.</summary>
-    /// <param name="request">What is asked for.</param>
+    /// <param name="request">The request.</param>
     /// <param name="reporter">Receives what is left out, and why.</param>
     /// <param name="cancellation">Ends the waiting for libvirt.</param>
     /// <exception cref="VirtSnapshotException">It cannot be done; nothing was touched.</exception>
@@ -60,7 +60,7 @@ public sealed class SnapshotEngine
     /// <param name="domain">The domain.</param>
     /// <param name="snapshots">Snapshots of one set.</param>
     /// <param name="includeFirmware">Whether the copies of UEFI variables and TPM state that the set keeps are restored as well.</param>
-    /// <param name="reporter">Receives what the user should know.</param>
+    /// <param name="reporter">Receives the messages for the user.</param>
     /// <param name="cancellation">Ends the waiting for libvirt.</param>
     /// <exception cref="VirtSnapshotException">
     /// It cannot be done; nothing was touched. <c>FirmwareNotKept</c>, <c>FirmwareInvalid</c>: not the firmware's part of it.
@@ -69,9 +69,9 @@ public sealed class SnapshotEngine
         VmDomain domain, IReadOnlyList<DiskSnapshot> snapshots, bool includeFirmware, IRunReporter reporter, CancellationToken cancellation) =>
         RestorePlan.Make(this, domain, snapshots, includeFirmware, reporter, cancellation);
 
-    /// <summary>Looks for a run that died, or for a domain that was defined anew from an old XML. Null where there is nothing to repair.</summary>
+    /// <summary>Finds a run that died, or a domain that was defined again from an old XML. Null where there is nothing to repair.</summary>
     /// <param name="domain">The domain.</param>
-    /// <param name="detached">What is done with overlays that hold a disk's newest data and are not used; where it is null, the user is told of them.</param>
+    /// <param name="detached">What to do with unused overlays that hold a disk's newest data; null only reports them.</param>
     /// <param name="reporter">Receives the progress.</param>
     /// <param name="cancellation">Ends the waiting for libvirt.</param>
     /// <exception cref="VirtSnapshotException">
@@ -85,7 +85,8 @@ public sealed class SnapshotEngine
     /// <param name="domain">The domain.</param>
     /// <param name="listing">The listing that this is a part of; null for one of its own.</param>
     /// <exception cref="VirtSnapshotException"><c>DomainNotFound</c>, <c>LibvirtUnreachable</c>, <c>CatalogDamaged</c>.</exception>
-    public IReadOnlyList<DiskSnapshot> List(VmDomain domain, SnapshotListing? listing = null) => new SnapshotList(this, listing ?? new SnapshotListing()).Of(domain);
+    public IReadOnlyList<DiskSnapshot> List(VmDomain domain, SnapshotListing? listing = null) =>
+        new SnapshotList(this, listing ?? new SnapshotListing()).Of(domain);
 
     /// <summary>Ends what is kept ready for the next run. The engine can be used further.</summary>
     public void Release() => Guards.Release();

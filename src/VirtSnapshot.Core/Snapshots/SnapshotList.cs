@@ -26,7 +26,7 @@ internal sealed class SnapshotList(SnapshotEngine engine, SnapshotListing listin
             }
             catch (VirtSnapshotException e) when (e.ErrorId is "HostUnreachable" or "SudoRefused")
             {
-                // What libvirt alone tells is better than nothing.
+                // Without the host, the list shows only libvirt's information.
                 return Of(now, null);
             }
         });
@@ -41,7 +41,7 @@ internal sealed class SnapshotList(SnapshotEngine engine, SnapshotListing listin
         List<DiskSnapshot> recorded = [.. Recorded(domain, request, journal)];
         if (isDamaged)
         {
-            // Which of them is half removed or half restored, only the journal tells.
+            // Only the journal shows which of them is partly removed or restored.
             return [.. recorded.Select(snapshot => snapshot.State == SnapshotState.Available ? snapshot with { State = SnapshotState.Unverified } : snapshot)];
         }
 
@@ -53,7 +53,7 @@ internal sealed class SnapshotList(SnapshotEngine engine, SnapshotListing listin
         var found = Redefinition.FindLost(engine.Methods, request, listing.FoldersOf(request));
         listing.Warn(Redefinition.Describe(Redefinition.FindBehind(request)).Concat(Redefinition.Describe(domain, found)));
 
-        // What the disk as it is cannot go on with is no snapshot of it: it is told of, and cannot be restored or removed.
+        // An overlay that the disk cannot use is not a snapshot of it: it causes a warning, and cannot be restored or removed.
         IReadOnlyList<LostDisk> lost = [.. found.Where(disk => disk.WhyUseless is null)];
         return [.. WithLost(domain, recorded, lost), .. Unrecorded(domain, request, journal, lost)];
     }
@@ -62,7 +62,9 @@ internal sealed class SnapshotList(SnapshotEngine engine, SnapshotListing listin
     private static IEnumerable<DiskSnapshot> WithLost(VmDomain domain, List<DiskSnapshot> recorded, IReadOnlyList<LostDisk> lost)
     {
         return recorded
-            .Select(snapshot => snapshot.State == SnapshotState.Invalid && lost.Any(disk => !disk.IsInChain && IsOf(disk, snapshot)) ? snapshot with { State = SnapshotState.Detached } : snapshot)
+            .Select(snapshot => snapshot.State == SnapshotState.Invalid && lost.Any(disk => !disk.IsInChain && IsOf(disk, snapshot))
+                ? snapshot with { State = SnapshotState.Detached }
+                : snapshot)
             .Concat(lost.Where(disk => !recorded.Exists(snapshot => IsOf(disk, snapshot))).Select(disk => new DiskSnapshot
             {
                 Domain = domain.Name,
@@ -126,7 +128,8 @@ internal sealed class SnapshotList(SnapshotEngine engine, SnapshotListing listin
         }));
     }
 
-    private IEnumerable<DiskSnapshot> Damaged(VmDomain domain) => SnapshotCatalog.ReadDamaged(domain).SelectMany(record => record.ToSnapshots(), (record, snapshot) =>
+    private IEnumerable<DiskSnapshot> Damaged(
+        VmDomain domain) => SnapshotCatalog.ReadDamaged(domain).SelectMany(record => record.ToSnapshots(), (record, snapshot) =>
     {
         listing.Warn(snapshot, record.Warning);
         return snapshot;
@@ -149,7 +152,7 @@ internal sealed class SnapshotList(SnapshotEngine engine, SnapshotListing listin
     }
 
     /// <returns>
-    /// The record as it was verified, or the state where that was not possible. A record that is not this domain's names no source: what it says may be
+    /// The verified record, or its state where it could not be verified. A record of another domain names no source: its content may be
     /// anything.
     /// </returns>
     private (SetDisk Disk, SnapshotState? State) Verify(VmDomain domain, MethodRequest? request, SetDisk disk)
@@ -171,7 +174,7 @@ internal sealed class SnapshotList(SnapshotEngine engine, SnapshotListing listin
         }
     }
 
-    /// <summary>A disk of a running domain that writes to what was snapshotted: a second definition on the same image, say.</summary>
+    /// <summary>A disk of a running domain that writes to the backup source, such as that of a second definition with the same image.</summary>
     private ImageWriter? FindWriter(SnapshotMethod provider, MethodRequest request, SnapshotRecord record) =>
         provider.FindImages(request, record) is { Count: > 0 } images && listing.WritersFor(request).Find(request, images) is { IsRunning: true } writer
             ? writer

@@ -12,27 +12,27 @@ public sealed class SnapshotListing
     private readonly Dictionary<string, ImageUse> uses = new(StringComparer.Ordinal);
     private readonly Dictionary<string, FolderListing> folders = new(StringComparer.Ordinal);
     private readonly Dictionary<(Guid Domain, Guid Group, string Disk), string> warnings = [];
-    private readonly List<string> told = [];
+    private readonly List<string> domainWarnings = [];
     private readonly HashSet<(string Uri, string Domain)> skipped = [];
 
-    /// <summary>What to tell the user about a snapshot of this listing; null where there is nothing.</summary>
+    /// <summary>The warning about a snapshot of this listing; null where there is none.</summary>
     public string? FindWarning(DiskSnapshot snapshot)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
         return warnings.GetValueOrDefault((snapshot.DomainUuid, snapshot.Group, snapshot.Disk)) ?? CowSpace.FindWarning(snapshot);
     }
 
-    /// <summary>What to tell the user about the domains that were listed since this was asked last, whatever snapshots they have.</summary>
+    /// <summary>Takes the warnings about the domains listed since the last call.</summary>
     public IReadOnlyList<string> TakeWarnings()
     {
-        string[] taken = [.. told];
-        told.Clear();
+        string[] taken = [.. domainWarnings];
+        domainWarnings.Clear();
         return taken;
     }
 
-    internal void Warn(string? message) => told.AddRange(message is null ? [] : [message]);
+    internal void Warn(string? message) => domainWarnings.AddRange(message is null ? [] : [message]);
 
-    internal void Warn(IEnumerable<string> messages) => told.AddRange(messages);
+    internal void Warn(IEnumerable<string> messages) => domainWarnings.AddRange(messages);
 
     internal void Warn(DiskSnapshot snapshot, string message) => warnings[(snapshot.DomainUuid, snapshot.Group, snapshot.Disk)] = message;
 
@@ -71,7 +71,21 @@ public sealed class SnapshotListing
     {
         if (skipped.Add((request.Domain.Uri, name)))
         {
-            told.Add($"Domain '{name}' does not respond, so whether it uses images of these snapshots is not known. List them again when it responds.");
+            domainWarnings.Add($"Domain '{name}' does not respond, so it is unknown whether it uses images of these snapshots. List them again when it responds.");
         }
     }
+}
+
+/// <summary>The warning about COW space that is nearly full.</summary>
+internal static class CowSpace
+{
+    /// <summary>The usage in percent from which on there is a warning.</summary>
+    internal const double NearlyFullPercent = 80;
+
+    /// <summary>The warning about a snapshot; null where its COW space is not nearly full.</summary>
+    public static string? FindWarning(DiskSnapshot snapshot) => snapshot.FillPercent >= NearlyFullPercent
+        ? $"The COW space of snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' of domain '{snapshot.Domain}' is "
+            + FormattableString.Invariant($"{snapshot.FillPercent:0.#} % full. ")
+            + "When it is full the snapshot is lost, and every volume of a thin pool stops: extend it ('lvextend'), or remove the snapshot soon."
+        : null;
 }

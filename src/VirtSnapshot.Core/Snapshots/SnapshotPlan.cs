@@ -61,7 +61,7 @@ public sealed class SnapshotPlan : IDisposable
 
     /// <summary>Takes the snapshots: all of them, or none.</summary>
     /// <param name="cancellation">Stops before the act; later, the set is finished.</param>
-    /// <exception cref="VirtSnapshotException">It failed and was undone; where that was not possible, the message says so.</exception>
+    /// <exception cref="VirtSnapshotException">It failed and was undone; if it could not be undone, the message says so.</exception>
     /// <exception cref="OperationCanceledException">It was stopped and undone.</exception>
     public IReadOnlyList<DiskSnapshot> Run(CancellationToken cancellation) =>
         new SnapshotRun(session, request.Quiescing, acts, reporter).Run(cancellation);
@@ -96,34 +96,39 @@ public sealed class SnapshotPlan : IDisposable
         // A disk may be planned twice: on its own, and with those that get temporary overlays.
         var warned = new HashSet<string>(StringComparer.Ordinal);
         var shared = SharedImage.RefuseRunning(session.ToRequest(), writers, [.. chosen.Select(disk => disk.Disk)]);
-        var acts = SetActs.Plan(session.Engine.Methods, set, RequestFor, chosen, request.Shield, canWait: domain is { IsActive: true, IsPaused: false }, reporter);
+        var canWait = domain is { IsActive: true, IsPaused: false };
+        var acts = SetActs.Plan(session.Engine.Methods, set, RequestFor, chosen, request.Shield, canWait, reporter);
         foreach (var warning in shared)
         {
             reporter.Warning(warning);
         }
 
-        Redefinition.Describe(Redefinition.FindBehind(session.ToRequest())).Concat(Redefinition.Describe(domain, Redefinition.FindLost(session.Engine.Methods, session.ToRequest(), new FolderListing())))
+        Redefinition.Describe(Redefinition.FindBehind(session.ToRequest()))
+            .Concat(Redefinition.Describe(domain, Redefinition.FindLost(session.Engine.Methods, session.ToRequest(), new FolderListing())))
             .ToList().ForEach(reporter.Warning);
         var pausesVcpus = acts.NeedVcpuPause;
-        if (domain is { IsActive: true, IsPaused: false } && session.Host.WhyNoShell is not null && (pausesVcpus || request.Quiescing.Quiescence != Quiescence.None))
+        if (domain is { IsActive: true, IsPaused: false }
+            && session.Host.WhyNoShell is not null
+            && (pausesVcpus || request.Quiescing.Quiescence != Quiescence.None))
         {
             reporter.Warning(
-                $"Nothing but libvirt leads to the host of domain '{domain.Name}', so the guard that thaws its guest runs on this machine: if this machine or the network fails within the freeze window, "
-                + $"the guest stands still until the network is back, or until somebody thaws it ('virsh domfsthaw {domain.Name}', 'virsh resume {domain.Name}').");
+                $"The host of domain '{domain.Name}' is accessible only through libvirt, so the guard that thaws its guest runs on this machine: "
+                + "if this machine or the network fails within the freeze window, the guest stays frozen or paused until the network works again, "
+                + $"or until you thaw it ('virsh domfsthaw {domain.Name}', 'virsh resume {domain.Name}').");
         }
 
         var plans = acts.Disks.Select(planned =>
         {
             var choice = chosen.First(disk => disk.Disk.Target == planned.Disk.Target);
-            var shield = acts.TemporaryOverlays.FirstOrDefault(disk => disk.Disk.Target == planned.Disk.Target);
+            var overlay = acts.TemporaryOverlays.FirstOrDefault(disk => disk.Disk.Target == planned.Disk.Target);
             return new DiskPlan(
                 planned.Disk,
                 choice.Method.Name,
                 choice.Level,
                 choice.Reason,
                 Expect(domain, request.Quiescing, planned, pausesVcpus),
-                [.. planned.Files, .. shield?.Files ?? []],
-                shield is not null);
+                [.. planned.Files, .. overlay?.Files ?? []],
+                overlay is not null);
         }).ToList();
         foreach (var plan in plans)
         {
@@ -159,7 +164,9 @@ public sealed class SnapshotPlan : IDisposable
     private static IDisposable? ReadAhead(DomainSession session)
     {
         var images = session.Domain.Disks.SelectMany(disk => disk.BackingChain.Prepend(disk.Source)).Select(layer => layer.Path).OfType<string>().ToList();
-        return session.Host.WhyNoShell is null ? session.Host.ReadAhead(images.Concat(images.Select(image => Path.GetDirectoryName(image)).OfType<string>())) : null;
+        return session.Host.WhyNoShell is null
+            ? session.Host.ReadAhead(images.Concat(images.Select(image => Path.GetDirectoryName(image)).OfType<string>()))
+            : null;
     }
 
     private static void RefuseUnfinishedRun(VmDomain domain)
@@ -182,7 +189,8 @@ public sealed class SnapshotPlan : IDisposable
                 FailureKind.ResourceExists,
                 "SnapshotExists",
                 domain,
-                $"Disk '{used.Record.Target}' of domain '{domain.Name}' has a snapshot '{name}' already. Nothing was touched. Choose another -Name, or remove that one first.");
+                $"Disk '{used.Record.Target}' of domain '{domain.Name}' has a snapshot '{name}' already. Nothing was touched. Choose another -Name, or "
+                + "remove that one first.");
         }
     }
 
@@ -193,7 +201,8 @@ public sealed class SnapshotPlan : IDisposable
             FailureKind.InvalidOperation,
             "GuestPaused",
             domain,
-            $"Domain '{domain.Name}' is paused, so its guest agent cannot freeze anything, and what the guest has not written yet is not on the disks. Nothing was touched. "
+            $"Domain '{domain.Name}' is paused, so its guest agent cannot freeze the file systems, and unwritten data of the guest is not on the disks. "
+            + "Nothing was touched. "
             + "Resume it, or leave out -QuiesceRequired for a snapshot of its paused state."),
         { IsPaused: true } => Consistency.Paused,
         _ when options.Quiescence == Quiescence.Required && planned.WhyNotQuiesced is { } why => throw new VirtSnapshotException(
@@ -202,7 +211,8 @@ public sealed class SnapshotPlan : IDisposable
             planned.Disk,
             $"Method '{planned.Record.Method}' cannot quiesce a disk of domain '{domain.Name}': {why}. Nothing was touched. "
             + "Change the cache mode, use method 'qemu', or leave out -QuiesceRequired."),
-        { GuestAgent: GuestAgentState.Connected } when options.Quiescence != Quiescence.None => planned.WhyNotQuiesced is null ? Consistency.Quiesced : Consistency.CrashConsistent,
+        { GuestAgent: GuestAgentState.Connected } when options.Quiescence != Quiescence.None =>
+            planned.WhyNotQuiesced is null ? Consistency.Quiesced : Consistency.CrashConsistent,
         _ when options.Quiescence == Quiescence.Required => throw QuiesceUnavailableException.NotConnected(domain).ToFailure(domain),
         _ => pausesVcpus ? Consistency.Paused : Consistency.CrashConsistent,
     };

@@ -4,7 +4,7 @@ using VirtSnapshot.Quiescing;
 
 namespace VirtSnapshot.Snapshots;
 
-/// <summary>What is asked for: one atomic set of one domain's disks.</summary>
+/// <summary>A request for one atomic set of one domain's disks.</summary>
 public sealed record SnapshotRequest
 {
     /// <param name="domain">The domain.</param>
@@ -52,4 +52,17 @@ public sealed record SnapshotRequest
 
     /// <summary>A folder of the hypervisor's host for new files; the disks' own folders where it is null.</summary>
     public string? OverlayDirectory { get; }
+}
+
+/// <summary>Whether temporary overlays take the guest's writes while slow snapshots are taken, so that the guest does not wait for them.</summary>
+public enum ShieldUse
+{
+    /// <summary>For methods that are slow, and for sets that mix methods.</summary>
+    WhereNeeded,
+
+    /// <summary>For all methods that have no overlay of their own.</summary>
+    Always,
+
+    /// <summary>Never: the guest waits.</summary>
+    Never,
 }

@@ -19,7 +19,7 @@ internal sealed class SnapshotRun(DomainSession session, QuiesceOptions quiescin
     private IReadOnlyList<JournalEntry> Entries =>
     [
         .. acts.Disks.Select(disk => new JournalEntry(acts.Set.Group, acts.Set.Name, disk.Record)),
-        .. acts.TemporaryOverlays.Select(disk => new JournalEntry(acts.Set.Group, acts.Set.Name, disk.Record, IsShield: true)),
+        .. acts.TemporaryOverlays.Select(disk => new JournalEntry(acts.Set.Group, acts.Set.Name, disk.Record, IsTemporaryOverlay: true)),
     ];
 
     public IReadOnlyList<DiskSnapshot> Run(CancellationToken cancellation)
@@ -68,9 +68,9 @@ internal sealed class SnapshotRun(DomainSession session, QuiesceOptions quiescin
                 steps.Abandon();
             }
 
-            if (folder.Delete() is { } leftover && kept.Count > 0)
+            if (folder.Delete() is { } problem && kept.Count > 0)
             {
-                warnings.Add($"Of the snapshot of domain '{Domain.Name}', {leftover}.");
+                warnings.Add($"Of the snapshot of domain '{Domain.Name}', {problem}.");
             }
         }
 
@@ -87,7 +87,7 @@ internal sealed class SnapshotRun(DomainSession session, QuiesceOptions quiescin
         operation.Reconnect(error);
         return DomainSession.FindSavedMemory(session.Native, Domain, "The journal is kept.") is { } saved
             ? saved.Message.TrimEnd('.')
-            : JournaledRemoval.Undo(session, reporter, Entries, CancellationToken.None) is [var leftover, ..] ? leftover : null;
+            : JournaledRemoval.Undo(session, reporter, Entries, CancellationToken.None) is [var remaining, ..] ? remaining : null;
     }
 
     private void Complete(SnapshotWindow window)
@@ -100,7 +100,7 @@ internal sealed class SnapshotRun(DomainSession session, QuiesceOptions quiescin
         }
     }
 
-    /// <summary>What lies under the temporary overlays does not change, and the guest goes on.</summary>
+    /// <summary>The images under the temporary overlays do not change, and the guest runs.</summary>
     private void TakeBehindTemporaryOverlays()
     {
         foreach (var steps in acts.After)
@@ -128,19 +128,21 @@ internal sealed class SnapshotRun(DomainSession session, QuiesceOptions quiescin
         return set;
     }
 
-    /// <summary>The set is recorded: whatever happens now, nothing is undone any more.</summary>
+    /// <summary>The set is recorded: from now on errors do not undo it.</summary>
     private void MergeTemporaryOverlays()
     {
         try
         {
-            if (JournaledRemoval.DropShields(session, reporter, Entries, CancellationToken.None) is { } leftover)
+            if (JournaledRemoval.MergeTemporaryOverlays(session, reporter, Entries, CancellationToken.None) is { } remaining)
             {
-                warnings.Add($"The set is taken and recorded, but a temporary overlay of domain '{Domain.Name}' is still in use ({leftover}). Run Repair-DiskSnapshot.");
+                warnings.Add($"The set is taken and recorded, but a temporary overlay of domain '{Domain.Name}' is still in use ({remaining}). Run "
+                    + "Repair-DiskSnapshot.");
             }
         }
         catch (Exception e) when (e is LibvirtException or VirtSnapshotException or IOException or UnauthorizedAccessException)
         {
-            warnings.Add($"The set is taken and recorded, but the journal of domain '{Domain.Name}' could not be cleared ({e.Message}). Run Repair-DiskSnapshot.");
+            warnings.Add($"The set is taken and recorded, but the journal of domain '{Domain.Name}' could not be cleared ({e.Message}). Run "
+                + "Repair-DiskSnapshot.");
         }
     }
 
@@ -170,7 +172,8 @@ internal sealed class SnapshotRun(DomainSession session, QuiesceOptions quiescin
         }
         catch (VirtSnapshotException e)
         {
-            warnings.Add($"The snapshot of disk '{record.Target}' of domain '{Domain.Name}' is taken, but the usage of its COW space cannot be read: {e.Message}");
+            warnings.Add($"The snapshot of disk '{record.Target}' of domain '{Domain.Name}' is taken, but the usage of its COW space cannot be read: "
+                + $"{e.Message}");
             return snapshot;
         }
     }

@@ -16,7 +16,7 @@ namespace VirtSnapshot.Snapshots;
 internal sealed record SnapshotSet(
     Guid Group, SnapshotName Name, DateTimeOffset CreatedAt, TimeSpan? FreezeWindow, IReadOnlyList<SetDisk> Disks)
 {
-    /// <summary>Whose it is; null where the record does not say.</summary>
+    /// <summary>The domain's UUID; null where the record has none.</summary>
     public SetIdentity? Identity { get; init; }
 
     /// <summary>What is kept of the domain beside its disks: see <see cref="SetFolder"/>.</summary>
@@ -32,7 +32,8 @@ internal sealed record SnapshotSet(
     {
         RecordFormat.Require(set);
         var identity = SetIdentity.Read(set);
-        if (set.Elements("disk").GroupBy(disk => (Target: (string?)disk.Attribute("target"), (string?)disk.Attribute("method"))).FirstOrDefault(same => same.Count() > 1) is { } twice)
+        var groups = set.Elements("disk").GroupBy(disk => (Target: (string?)disk.Attribute("target"), (string?)disk.Attribute("method")));
+        if (groups.FirstOrDefault(same => same.Count() > 1) is { } twice)
         {
             throw new FormatException($"It has disk '{twice.Key.Target}' twice.");
         }
@@ -70,3 +71,9 @@ internal sealed record SnapshotSet(
         }),
         Kept.Select(copy => copy.ToElement()));
 }
+
+/// <summary>One disk of a recorded set.</summary>
+/// <param name="Record">The record of its snapshot.</param>
+/// <param name="Consistency">The consistency that was reached.</param>
+/// <param name="ChangedDisk">Whether the snapshot has changed the domain's disk.</param>
+internal sealed record SetDisk(SnapshotRecord Record, Consistency Consistency, bool ChangedDisk);

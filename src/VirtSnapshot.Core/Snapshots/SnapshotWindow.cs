@@ -87,7 +87,7 @@ internal sealed class SnapshotWindow : IDisposable
         }
     }
 
-    /// <summary>Says where the set cannot promise what was planned.</summary>
+    /// <summary>Warns where the set has not reached the planned consistency.</summary>
     /// <exception cref="VirtSnapshotException"><c>FreezeNotHeld</c>: and a freeze is required.</exception>
     public void ReportDoubt()
     {
@@ -198,7 +198,7 @@ internal sealed class SnapshotWindow : IDisposable
     {
         session.Engine.Reached(RunStep.Frozen);
 
-        // From here on undoing asks what exists, over a new connection: any call may have lost the old one.
+        // From here on an undo checks what exists, over a new connection: any call may have lost the old one.
         MayHaveTaken = true;
         RefuseSaved();
         foreach (var steps in acts.Within)
@@ -227,7 +227,7 @@ internal sealed class SnapshotWindow : IDisposable
         }
     }
 
-    /// <summary>Why the set cannot promise what was planned: the freeze was not held, or the domain changed its state meanwhile.</summary>
+    /// <summary>Why the set has not reached the planned consistency: the freeze did not last, or the domain's state has changed.</summary>
     private string? WhyInDoubt()
     {
         if (frozen is not null)

@@ -97,7 +97,7 @@ public class MethodSettingsTests(LabFixture lab)
         var options = Engine.Settings.GetOptions([new DomainDisks(domain.Domain, domain.Domain.Disks)]).GroupBy(option => option.Disk).ToList();
         Assert.Equal(["vda", "vdb", "sda"], options.Select(disk => disk.Key));
         Assert.All(options.SelectMany(disk => disk), option => Assert.EndsWith(".", option.Reason, StringComparison.Ordinal));
-        foreach (var (disk, reason) in new[] { (options[0], "Taken unless another is asked for: "), (options[1], "Taken, since it is configured for this disk: ") })
+        foreach (var (disk, reason) in new[] { (options[0], "Used by default: "), (options[1], "Configured for this disk: ") })
         {
             Assert.Equal(Engine.Current.Methods.Methods.Select(method => method.Name).Order(), disk.Select(option => option.Method).Order());
             Assert.Equal(("qemu", true, true), (disk.First().Method, disk.First().IsChosen, disk.First().CanServe));

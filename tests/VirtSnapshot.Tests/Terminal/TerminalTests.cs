@@ -81,7 +81,7 @@ public sealed class TerminalTests(LabFixture lab) : FaultTest(lab)
             terminal.Type(PwshTerminal.Stop);
             var shown = terminal.ReadUntilPrompt();
             Assert.Contains("WARNING: Merging disk 'vda' of domain 'faults' was stopped.", shown, StringComparison.Ordinal);
-            Assert.Contains("Go on with Remove-DiskSnapshot or Repair-DiskSnapshot.", shown, StringComparison.Ordinal);
+            Assert.Contains("Run Remove-DiskSnapshot or Repair-DiskSnapshot.", shown, StringComparison.Ordinal);
         }
 
         Assert.Equal(SnapshotState.Removing, Named(Live, "slow").Single(snapshot => snapshot.Disk == "vda").State);
