@@ -1,36 +1,36 @@
 namespace VirtSnapshot;
 
-/// <summary>What sort of failure it is; the names are those of PowerShell's error categories.</summary>
+/// <summary>The kind of a failure, with the names of PowerShell's error categories.</summary>
 public enum FailureKind
 {
-    /// <summary>Nothing better fits.</summary>
+    /// <summary>No other kind applies.</summary>
     NotSpecified,
 
-    /// <summary>A named thing does not exist.</summary>
+    /// <summary>The named object does not exist.</summary>
     ObjectNotFound,
 
-    /// <summary>The caller's input is wrong.</summary>
+    /// <summary>The input is invalid.</summary>
     InvalidArgument,
 
-    /// <summary>Data that was read does not make sense.</summary>
+    /// <summary>Data that was read is invalid.</summary>
     InvalidData,
 
     /// <summary>The object's state does not allow it.</summary>
     InvalidOperation,
 
-    /// <summary>What was done did not come out as it must.</summary>
+    /// <summary>The result of an operation is not as required.</summary>
     InvalidResult,
 
-    /// <summary>Something with that name is there already.</summary>
+    /// <summary>An object of that name exists already.</summary>
     ResourceExists,
 
-    /// <summary>Somebody else is using it.</summary>
+    /// <summary>It is in use.</summary>
     ResourceBusy,
 
-    /// <summary>Something that is needed is not there: an agent, a program.</summary>
+    /// <summary>A required resource is missing, such as an agent or a program.</summary>
     ResourceUnavailable,
 
-    /// <summary>No answer in time.</summary>
+    /// <summary>No reply in time.</summary>
     OperationTimeout,
 
     /// <summary>Stopped by the caller.</summary>

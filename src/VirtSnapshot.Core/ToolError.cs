@@ -1,6 +1,6 @@
 namespace VirtSnapshot;
 
-/// <summary>What other programs' complaints mean, where they have no code for it: the one place that knows their words.</summary>
+/// <summary>The meaning of error texts of other programs that have no error code for it.</summary>
 internal static class ToolError
 {
     public static bool IsNoPermission(string text) => text.Contains("ermission denied", StringComparison.Ordinal);
@@ -22,16 +22,18 @@ internal static class ToolError
     public static bool IsNoDataset(string text) =>
         text.Contains("dataset does not exist", StringComparison.Ordinal) || text.Contains("could not find any snapshots to destroy", StringComparison.Ordinal);
 
-    /// <summary>ZFS: a clone, or a snapshot, stands on what is to be destroyed.</summary>
-    public static bool HasDependents(string text) => text.Contains("has children", StringComparison.Ordinal) || text.Contains("dependent clones", StringComparison.Ordinal);
+    /// <summary>ZFS: the object to be destroyed has a clone or a snapshot.</summary>
+    public static bool HasDependents(string text) =>
+        text.Contains("has children", StringComparison.Ordinal) || text.Contains("dependent clones", StringComparison.Ordinal);
 
-    /// <summary>ZFS: a hold of that name is there already, or is not.</summary>
-    public static bool IsHoldAsWanted(string text) => text.Contains("tag already exists", StringComparison.Ordinal) || text.Contains("no such tag", StringComparison.Ordinal);
+    /// <summary>ZFS: a hold of that name exists already, or does not exist.</summary>
+    public static bool IsHoldAsWanted(string text) =>
+        text.Contains("tag already exists", StringComparison.Ordinal) || text.Contains("no such tag", StringComparison.Ordinal);
 
     public static bool IsNothingThere(string text) => Array.Exists(
         [": No such file or directory", ": Not a directory", ": File name too long"], end => text.TrimEnd().EndsWith(end, StringComparison.Ordinal));
 
-    /// <summary>libvirt's, of a volume that was to share its blocks with a copy.</summary>
+    /// <summary>libvirt: a volume cannot share its blocks with a copy.</summary>
     public static bool IsNotCloned(string text) => text.Contains("failed to clone files", StringComparison.Ordinal);
 
     /// <summary>QEMU's image locking: <c>Failed to get "write" lock</c>, or shared "write" lock, and so on.</summary>

@@ -1,69 +1,69 @@
 namespace VirtSnapshot.Methods;
 
 /// <summary>
-/// Bringing one disk back to what a snapshot holds. What stood there before is kept until all disks of the set are through, so that
-/// until then everything can be taken back. Each step may be repeated.
+/// Restores one disk to a snapshot. The previous data is kept until all disks of the set are restored, so that the restore can be undone until then. Each
+/// step may be repeated.
 /// </summary>
 public interface IDiskRestoration
 {
     /// <summary>What is recorded of it before and afterwards.</summary>
     RestoreRecord Disk { get; }
 
-    /// <summary>What is done, as the end of a sentence about the disk.</summary>
+    /// <summary>The change, as a clause for a message about the disk.</summary>
     string Description { get; }
 
-    /// <summary>Whether <see cref="Switch"/> cannot be taken back once it has begun: such disks have their turn last.</summary>
+    /// <summary>Whether <see cref="Switch"/> is irreversible once it has begun. Such disks are switched last.</summary>
     bool IsFinal { get; }
 
     /// <summary>Whether the disk holds the restored content now.</summary>
     bool IsSwitched();
 
-    /// <summary>Whether something has been done already that cannot be taken back.</summary>
+    /// <summary>Whether an irreversible step has begun.</summary>
     bool IsIrreversible() => false;
 
-    /// <summary>Makes what will take the place of what is there. The disk stays as it is.</summary>
+    /// <summary>Creates the replacement. The disk is not changed.</summary>
     void Prepare(CancellationToken cancellation);
 
     /// <summary>
-    /// Refuses what planning refuses, if it has come true since: another disk's image, another user of it. Asked right before <see cref="Switch"/>.
+    /// Repeats the checks of the plan: another image, another user of it. It is called immediately before <see cref="Switch"/>.
     /// </summary>
     /// <exception cref="VirtSnapshotException">The disk must not be switched now.</exception>
     void Recheck()
     {
     }
 
-    /// <summary>Puts it in that place, at once, and proves it.</summary>
+    /// <summary>Puts the replacement in place atomically, and proves it.</summary>
     void Switch();
 
-    /// <summary>Takes back what <see cref="Prepare"/> and <see cref="Switch"/> did, as far as they came. Never called on what is beyond recall.</summary>
-    /// <returns>What had to stay, and why; null where everything is as before.</returns>
+    /// <summary>Undoes <see cref="Prepare"/> and <see cref="Switch"/>, however far they came. It is not called if <see cref="IsIrreversible"/>.</summary>
+    /// <returns>What could not be undone, and why; null if everything is as before.</returns>
     string? Undo();
 
-    /// <summary>Deletes what stood there before, after proving that nothing needs it. Only after the records have been rewritten.</summary>
-    /// <returns>What had to stay, and why; null where it is gone.</returns>
+    /// <summary>Deletes the previous data after proof that it is unused. It is called only after the records are rewritten.</summary>
+    /// <returns>What could not be deleted, and why; null if it is deleted.</returns>
     string? Discard();
 }
 
-/// <summary>What restoring one disk does to its records. The journal keeps it, so that a restore that died is found again.</summary>
+/// <summary>The effect of the restore of one disk on its records. It is part of the journal, so that a restore can be continued after a crash.</summary>
 public sealed record RestoreRecord(Guid Group, SnapshotRecord Record, SnapshotRecord? Becomes, IReadOnlyList<SnapshotRecord> Lost)
 {
-    /// <summary>The set that it is restored from: what is made on the way may be named after it.</summary>
+    /// <summary>The set that it is restored from. Temporary objects may be named after it.</summary>
     public Guid Group { get; internal init; } = Group;
 
-    /// <summary>The snapshot that the disk goes back to.</summary>
+    /// <summary>The snapshot that the disk is restored to.</summary>
     public SnapshotRecord Record { get; internal init; } = Record;
 
-    /// <summary>What is recorded of that snapshot afterwards; null where restoring uses it up.</summary>
+    /// <summary>The record of that snapshot afterwards; null if the restore uses it up.</summary>
     public SnapshotRecord? Becomes { get; internal init; } = Becomes;
 
-    /// <summary>The disk's newer snapshots that cannot outlive it, the newest first.</summary>
+    /// <summary>The disk's newer snapshots that the restore deletes, the newest first.</summary>
     public IReadOnlyList<SnapshotRecord> Lost { get; internal init; } = Lost;
 }
 
-/// <summary>What had to stay when something was undone or tidied up: it is told, and keeps nothing else from being done.</summary>
+/// <summary>What could not be cleaned up. It is reported, and does not prevent other steps.</summary>
 internal static class Leftover
 {
-    /// <param name="action">Undoes or tidies up; returns what had to stay, and why, or null.</param>
+    /// <param name="action">Undoes or cleans up; returns what could not be, and why, or null.</param>
     public static string? Of(Func<string?> action)
     {
         try

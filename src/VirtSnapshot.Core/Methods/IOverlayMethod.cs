@@ -12,7 +12,7 @@ internal interface IOverlayMethod
     /// <param name="use">Which disks use which image; read only where that matters.</param>
     IReadOnlyList<SnapshotRecord> FindUnrecorded(MethodRequest request, IReadOnlyList<SnapshotRecord> recorded, Func<ImageUse> use);
 
-    /// <summary>Snapshots of this domain that the storage itself proves to be its own, whether or not they are recorded, the oldest of each disk first.</summary>
+    /// <summary>Snapshots of this domain according to the storage itself, with or without a record, the oldest of each disk first.</summary>
     IReadOnlyList<LostDisk> FindLost(MethodRequest request, FolderListing listing);
 
     /// <summary>Why a disk of a shut-off domain must not continue with the layers that it lacks, as the end of a sentence; null where it may.</summary>

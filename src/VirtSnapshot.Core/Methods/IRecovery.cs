@@ -1,15 +1,15 @@
 namespace VirtSnapshot.Methods;
 
-/// <summary>How far a run of one provider came that ended in the middle.</summary>
+/// <summary>How far a run came that was killed while it took snapshots of one method.</summary>
 public interface IRecovery
 {
-    /// <summary>The disks whose snapshots were taken: they need a record.</summary>
+    /// <summary>The snapshots that were taken completely and need a record.</summary>
     IReadOnlyList<SnapshotRecord> Taken { get; }
 
-    /// <summary>What lies around of the others, for people.</summary>
+    /// <summary>The objects that exist of the other snapshots, as text for messages.</summary>
     IReadOnlyList<string> Leftovers { get; }
 
-    /// <summary>Deletes the leftovers, each only after it has been proven unneeded.</summary>
-    /// <returns>What had to stay, and why.</returns>
+    /// <summary>Deletes these objects, each after proof that it is unused.</summary>
+    /// <returns>What could not be deleted, and why.</returns>
     IReadOnlyList<string> CleanUp();
 }

@@ -12,54 +12,54 @@ public interface IRemoval
     IReadOnlyList<SnapshotRecord> Accepted { get; }
 
     /// <summary>
-    /// Of the accepted disks: makes the domain independent of what is to be deleted. Blocks until all disks are through, failed or given up; what
-    /// could not be merged leaves a domain that works as before.
+    /// Of the accepted disks: makes the domain independent of what is to be deleted. It returns when all disks are
+    /// merged, failed or cancelled. A disk that could not be merged works as before.
     /// </summary>
     /// <param name="progress">Called on the caller's thread.</param>
-    /// <param name="cancellation">Gives up what has not been merged yet.</param>
+    /// <param name="cancellation">Cancels merges that are not complete.</param>
     IReadOnlyList<RemovalOutcome> Merge(Action<RemovalProgress> progress, CancellationToken cancellation);
 
-    /// <summary>Deletes what nothing needs any more, after proving it. Only after the records have been rewritten.</summary>
+    /// <summary>Deletes what is proven to be unused. It is called only after the records are rewritten.</summary>
     /// <param name="now">The domain after all merges, through a connection that works.</param>
     /// <param name="disk">What was removed.</param>
     void Discard(MethodRequest now, RemovalOutcome disk);
 }
 
-/// <summary>How removing one disk's snapshot went.</summary>
+/// <summary>The result of the removal of one disk's snapshot.</summary>
 public sealed record RemovalOutcome(SnapshotRecord Record, DiskSource? OldSource, DiskSource? NewSource, RemovalFailure? Failure)
 {
-    /// <summary>What was to be removed.</summary>
+    /// <summary>The snapshot.</summary>
     public SnapshotRecord Record { get; internal init; } = Record;
 
-    /// <summary>Where others' backup sources may have pointed to; null if nothing moves.</summary>
+    /// <summary>The previous source of other snapshots' data; null if no data was moved.</summary>
     public DiskSource? OldSource { get; internal init; } = OldSource;
 
-    /// <summary>Where the same data is found from now on.</summary>
+    /// <summary>The new source of the same data.</summary>
     public DiskSource? NewSource { get; internal init; } = NewSource;
 
-    /// <summary>Why it was not removed; null when it was.</summary>
+    /// <summary>Why it was not removed; null if it was.</summary>
     public RemovalFailure? Failure { get; internal init; } = Failure;
 }
 
 /// <summary>Why a disk's snapshot was not removed.</summary>
 public sealed record RemovalFailure(VirtSnapshotException Error, bool HadBegun)
 {
-    /// <summary>What the user is told.</summary>
+    /// <summary>The error.</summary>
     public VirtSnapshotException Error { get; internal init; } = Error;
 
-    /// <summary>Whether data may have been moved already, so that the backup source is not to be trusted any more.</summary>
+    /// <summary>Whether data may have been moved already, so that the backup source may be incomplete.</summary>
     public bool HadBegun { get; internal init; } = HadBegun;
 }
 
-/// <summary>How far the merge of one disk is.</summary>
+/// <summary>The progress of the merge of one disk.</summary>
 public sealed record RemovalProgress(string Target, ulong Done, ulong Total)
 {
     /// <summary>The disk.</summary>
     public string Target { get; } = Target;
 
-    /// <summary>Bytes poured so far.</summary>
+    /// <summary>The bytes merged so far.</summary>
     public ulong Done { get; } = Done;
 
-    /// <summary>Bytes there are to pour; grows while the guest writes.</summary>
+    /// <summary>The bytes to merge. The number grows while the guest writes.</summary>
     public ulong Total { get; } = Total;
 }

@@ -17,7 +17,7 @@ public interface ISnapshotSteps
     {
     }
 
-    /// <summary>Undoes <see cref="Prepare"/>. Only where <see cref="Take"/> was never called: from then on <see cref="IRecovery"/> finds out what exists.</summary>
+    /// <summary>Undoes <see cref="Prepare"/>, if <see cref="Take"/> was never called. Otherwise <see cref="IRecovery"/> determines what exists.</summary>
     void Abandon()
     {
     }

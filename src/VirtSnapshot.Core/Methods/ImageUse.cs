@@ -8,8 +8,7 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Methods;
 
 /// <summary>
-/// Who depends on an image: domains through their disks, other images through their backing files, processes that have it
-/// open. Read once, and asked about many images.
+/// What uses an image: disks of domains, other images whose backing file it is, processes that have it open. It is read once for many images.
 /// </summary>
 internal sealed class ImageUse
 {
@@ -32,8 +31,8 @@ internal sealed class ImageUse
         openFiles = new Lazy<OpenFiles>(host.ReadOpenFiles);
     }
 
-    /// <param name="request">The domain whose images are asked about.</param>
-    /// <param name="skipped">Hears the names of domains that do not respond. Where it is null, they are waited for.</param>
+    /// <param name="request">The domain that owns the images.</param>
+    /// <param name="skipped">Receives the names of domains that do not respond. If it is null, they are waited for.</param>
     public static ImageUse Read(MethodRequest request, Action<string>? skipped = null)
     {
         var use = new ImageUse(request.Host, request.Domain.Uuid, request.Native.Connection);
@@ -44,22 +43,22 @@ internal sealed class ImageUse
         return use;
     }
 
-    /// <summary>The same, asked about another domain's images.</summary>
+    /// <summary>The same data for the images of another domain.</summary>
     public ImageUse For(MethodRequest request) => new(request.Host, request.Domain.Uuid, request.Native.Connection, this);
 
     /// <summary>A disk of another domain, or another disk of the owner's, that has an image in its chain; null where none does.</summary>
     public string? FindForeignDisk(string image, string target) =>
         domainLayers.Find(used => !(used.User.Domain == owner && used.User.Target == target) && IsSame(used.Layer.Path!, image)).User?.ToString();
 
-    /// <summary>Why an image must not change or go: somebody else's disk or image needs it. Null when nobody does.</summary>
+    /// <summary>Why an image must not be changed or deleted: another disk or image uses it. Null if none does.</summary>
     /// <param name="image">The image.</param>
     /// <param name="target">The owner's disk whose chain it belongs to.</param>
-    /// <param name="ownLayers">The paths of that chain: they may back on the image.</param>
+    /// <param name="ownLayers">The paths of that chain: it may be their backing image.</param>
     public string? FindForeignUser(string image, string target, IReadOnlyCollection<string> ownLayers)
     {
         if (FindForeignDisk(image, target) is { } other)
         {
-            return $"{other} stands on it";
+            return $"{other} uses it";
         }
 
         var folders = ownLayers.Append(image).Select(path => Path.GetDirectoryName(path)!).Concat(poolFolders.Value).Distinct(StringComparer.Ordinal);
@@ -68,20 +67,20 @@ internal sealed class ImageUse
             .Where(backing => IsSame(backing.Backing, image) && !ownLayers.Any(own => IsSame(own, backing.Image)))
             .Select(backing => backing.Image)
             .FirstOrDefault();
-        return clone is null ? null : $"image '{clone}' backs on it";
+        return clone is null ? null : $"it is the backing image of '{clone}'";
     }
 
     /// <summary>Whether any domain's definition names the image, the owner's included.</summary>
     public bool IsNamedByAnyDomain(string image) => domainLayers.Exists(used => IsSame(used.Layer.Path!, image));
 
-    /// <summary>A disk of any domain that stands on an image, or on any file below a directory; null where none does.</summary>
+    /// <summary>A disk of any domain that uses an image, or a file below a directory; null if none does.</summary>
     public string? FindDisk(string image) => domainLayers
         .Find(used => used.Layer.Path!.StartsWith($"{image}/", StringComparison.Ordinal) || IsSame(used.Layer.Path!, image)).User?.ToString();
 
-    /// <summary>Who has the image open, apart from the domain's own QEMU.</summary>
+    /// <summary>The processes that have the image open, without the domain's own QEMU.</summary>
     public IReadOnlyList<FileUser> FindReaders(string image) => openFiles.Value.FindUsers(image, exceptQemuOf: owner);
 
-    /// <summary>Where libvirt keeps images: a clone need not lie beside what it stands on, and no domain need use it now.</summary>
+    /// <summary>The folders of libvirt's pools. A clone may be in another folder than its backing image, and not be used by a domain now.</summary>
     public static IReadOnlyList<string> ReadPoolFolders(LibvirtConnection connection)
     {
         try
@@ -97,12 +96,12 @@ internal sealed class ImageUse
         }
         catch (LibvirtException e) when (!e.ConnectionLost)
         {
-            // A hypervisor's connection need not have a storage driver.
+            // Not every hypervisor has a storage driver.
             return [];
         }
     }
 
-    /// <summary>The running one and the stored one; none of a domain that was undefined or has gone since it was listed.</summary>
+    /// <summary>The live and the stored definition; none for a domain that no longer exists.</summary>
     private static IReadOnlyList<VmDomain> ReadDefinitions(LibvirtDomain native)
     {
         var current = Try(() => DomainReader.Read(native));
@@ -158,7 +157,7 @@ internal sealed class ImageUse
         return backings;
     }
 
-    /// <summary>Whether a definition calls it raw, by whatever name: then what it holds is the guest's to write, header and all.</summary>
+    /// <summary>Whether it is raw according to a definition, under any of its names. Its content is guest data then.</summary>
     private bool IsRaw(string image)
     {
         var facts = TryFactsOf(image);
@@ -173,7 +172,7 @@ internal sealed class ImageUse
 
     private FileFacts? FactsOf(string path) => factsByPath.TryGetValue(path, out var known) ? known : factsByPath[path] = host.Stat(path, followLink: true);
 
-    /// <summary>Null as well where that cannot be told: it matters when it is asked about.</summary>
+    /// <summary>Null also if they cannot be read.</summary>
     private FileFacts? TryFactsOf(string path)
     {
         try

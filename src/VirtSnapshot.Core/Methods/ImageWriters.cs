@@ -8,8 +8,8 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Methods;
 
 /// <summary>
-/// Which images the disks of all domains behind a connection write to, in their running and their stored definitions. Only the sources themselves
-/// count, not what they stand on, so that no image is opened: much cheaper than <see cref="ImageUse"/>. Read once, and asked about many images.
+/// The images that the disks of all domains of a connection write to, in their live and stored definitions. Backing images are not included, so no image is
+/// opened: this is much cheaper than <see cref="ImageUse"/>. It is read once for many images.
 /// </summary>
 internal sealed class ImageWriters
 {
@@ -21,8 +21,8 @@ internal sealed class ImageWriters
     {
     }
 
-    /// <param name="request">The domain that asks.</param>
-    /// <param name="skipped">Hears the names of domains that do not respond. Where it is null, they are waited for.</param>
+    /// <param name="request">The domain.</param>
+    /// <param name="skipped">Receives the names of domains that do not respond. If it is null, they are waited for.</param>
     public static ImageWriters Read(MethodRequest request, Action<string>? skipped = null)
     {
         var volumePath = DomainReader.VolumePaths(request.Native.Connection.Uri);
@@ -39,8 +39,8 @@ internal sealed class ImageWriters
         return read;
     }
 
-    /// <summary>Another domain's disk that writes to one of several images; one that runs before one that does not. Null where there is none.</summary>
-    /// <param name="request">The domain that may write to them itself.</param>
+    /// <summary>Another domain's disk that writes to one of several images, preferably of a running domain. Null if there is none.</summary>
+    /// <param name="request">The domain, which may write to them itself.</param>
     /// <param name="images">The images.</param>
     public ImageWriter? Find(MethodRequest request, params IEnumerable<DiskSource> images) => images
         .SelectMany(image => Find(request, image))
@@ -60,11 +60,11 @@ internal sealed class ImageWriters
             return TryStat(request.Host, path) is { } facts ? named.Concat(byFile![facts.Identity]) : named;
         }
 
-        // Only libvirt can tell here that two names are of one device.
+        // Only libvirt can determine whether two paths are the same device.
         return named.Concat(byPath.Where(other => VolumeUse.IsSame(request.Native.Connection, other.Key, path)).SelectMany(other => other));
     }
 
-    /// <summary>What cannot be looked at is known by its name alone.</summary>
+    /// <summary>A file that is not accessible is identified by its path only.</summary>
     private static FileFacts? TryStat(IHost host, string path)
     {
         try
@@ -85,7 +85,7 @@ internal sealed class ImageWriters
             var isRunning = current.Attribute("id") is not null;
             var (name, uuid) = (native.Name, native.Uuid);
 
-            // The stored definition of a transient domain is the running one once more.
+            // The stored definition of a transient domain is its live definition.
             return isRunning ? [.. Read(current, true), .. Read(SafeXml.ParseWithoutMetadata(native.StoredXml()), false)] : [.. Read(current, false)];
 
             IEnumerable<ImageWriter> Read(XElement definition, bool runs) => (definition.Element("devices")?.Elements("disk") ?? [])
@@ -95,7 +95,7 @@ internal sealed class ImageWriters
         }
         catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
         {
-            // Undefined or gone since it was listed.
+            // It no longer exists.
             return [];
         }
     }
@@ -106,7 +106,7 @@ internal sealed class ImageWriters
 /// <param name="Domain">That domain's name.</param>
 /// <param name="Target">The disk.</param>
 /// <param name="Source">The image.</param>
-/// <param name="IsRunning">Whether it writes now; else the domain's stored definition names the image, and its next start would.</param>
+/// <param name="IsRunning">Whether it writes now. Otherwise it writes after the next start of its domain.</param>
 internal sealed record ImageWriter(Guid DomainUuid, string Domain, string Target, DiskSource Source, bool IsRunning)
 {
     public override string ToString() => $"disk '{Target}' of domain '{Domain}'";

@@ -2,7 +2,7 @@ using VirtSnapshot.Domains;
 
 namespace VirtSnapshot.Methods;
 
-/// <summary>The methods that are known, and the choice of a disk's method: what was asked for, else what is configured, else the default for its kind.</summary>
+/// <summary>The known methods. It chooses a disk's method: the requested one, else the configured one, else the default for its kind.</summary>
 /// <param name="methods">The methods. Of several that suit a disk equally well the first is taken, and the rest are not probed.</param>
 internal sealed class MethodRegistry(IReadOnlyList<SnapshotMethod> methods)
 {

@@ -27,11 +27,11 @@ public record MethodRequest
     /// <summary>libvirt's calls for the domain.</summary>
     internal LibvirtDomain Native { get; init; }
 
-    /// <summary>Whether two paths of the host lead to one file or device. Where neither is there, only the paths can be compared.</summary>
+    /// <summary>Whether two paths of the host are the same file or device. If neither exists, only the paths are compared.</summary>
     public bool IsSameFile(string path, string other) => path == other
         || (Host.WhyNoShell is null && Host.Stat(path, followLink: true) is { } facts && Host.Stat(other, followLink: true)?.IsSameFileAs(facts) == true);
 
-    /// <summary>Whether a source is a volume of a running pool, nothing else, and has that path.</summary>
+    /// <summary>Whether a source is only a reference to a volume of a running pool, and has that path.</summary>
     /// <exception cref="LibvirtException">The connection is lost.</exception>
     public bool IsVolumeAt(DiskSource source, string? path)
     {
@@ -51,7 +51,7 @@ public record MethodRequest
         }
     }
 
-    /// <summary>A disk of the domain; one that was detached from the running domain alone as its stored definition has it.</summary>
+    /// <summary>A disk of the domain, or of its stored definition if it was detached only from the live one.</summary>
     public VmDisk? FindDisk(string target) => Domain.FindDisk(target) ?? (Domain is { IsActive: true, IsPersistent: true }
         ? ReadStoredDisks().FirstOrDefault(disk => disk.Target == target)
         : null);
@@ -70,7 +70,7 @@ public record MethodRequest
         return stored.Value.Disks;
     }
 
-    /// <summary>The layers of a disk that <see cref="FindDisk"/> has found; where only libvirt leads to the host, as far as that tells.</summary>
+    /// <summary>The layers of a disk that <see cref="FindDisk"/> has found; if only libvirt reaches the host, those in the definition.</summary>
     public IReadOnlyList<DiskSource> ChainOf(VmDisk disk) => Host.WhyNoShell is not null ? [disk.Source, .. disk.BackingChain]
         : Domain.FindDisk(disk.Target) is null ? ImageChain.OfStored(Host, disk)
         : ImageChain.Of(Host, Domain, disk);

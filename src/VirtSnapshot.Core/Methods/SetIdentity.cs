@@ -5,9 +5,9 @@ using System.Xml.Linq;
 namespace VirtSnapshot.Methods;
 
 /// <summary>
-/// Which set a record belongs to, and whose. What storage holds for a set (file and volume names, tags, properties, marks in image headers) carries the
-/// <see cref="Group"/>, which is a hash over the domain's UUID: a record that is copied or written into another domain's metadata cannot claim it, since nobody
-/// finds a <paramref name="Nonce"/> that gives the same hash with another UUID.
+/// The identity of a set and its domain. The objects of a set in the storage (file and volume names, tags, properties, marks in image headers) contain the
+/// <see cref="Group"/>, which is a hash over the domain's UUID. A record in another domain's metadata cannot claim them, because it is infeasible to find a
+/// <paramref name="Nonce"/> that gives the same hash with another UUID.
 /// </summary>
 public sealed record SetIdentity(Guid Domain, Guid Nonce, Guid Group, SnapshotName Name)
 {
@@ -30,7 +30,7 @@ public sealed record SetIdentity(Guid Domain, Guid Nonce, Guid Group, SnapshotNa
     }
 
     /// <summary>The identity in an element that has the attributes of <see cref="ToAttributes"/>.</summary>
-    /// <returns>Null where the element does not say whose it is.</returns>
+    /// <returns>Null if the element has no identity.</returns>
     /// <exception cref="FormatException">It is damaged.</exception>
     /// <exception cref="VirtSnapshotException"><c>InvalidSnapshotName</c></exception>
     internal static SetIdentity? Read(XElement element) => element.Attribute("domain") is null || element.Attribute("nonce") is null
@@ -45,7 +45,7 @@ public sealed record SetIdentity(Guid Domain, Guid Nonce, Guid Group, SnapshotNa
         new("nonce", Nonce.ToString("D")),
     ];
 
-    /// <summary>Why a record with this identity is not a domain's; null where it is.</summary>
+    /// <summary>Why a record with this identity does not belong to a domain; null if it does.</summary>
     public string? WhyNotOf(Guid domain) => Domain != domain
         ? $"it was taken of the domain with UUID {Domain:D}, of which this one may be a clone"
         : Group != Derive(Domain, Nonce) ? "its identity is not one that VirtSnapshot gives to snapshots of this domain" : null;

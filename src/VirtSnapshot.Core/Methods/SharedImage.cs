@@ -3,12 +3,12 @@ using VirtSnapshot.Storage;
 
 namespace VirtSnapshot.Methods;
 
-/// <summary>An image that a disk of another domain writes to as well: no freeze of the one guest reaches the other.</summary>
+/// <summary>An image that disks of several domains write to. A freeze of one guest does not stop the others.</summary>
 internal static class SharedImage
 {
-    /// <summary>Refuses what no method can snapshot.</summary>
-    /// <returns>Disks whose image the definition of a domain that is shut off names: what to tell where that is no reason to refuse.</returns>
-    /// <exception cref="VirtSnapshotException"><c>SourceShared</c>: a running domain writes to an image that a disk stands on.</exception>
+    /// <summary>Refuses disks that no method can snapshot.</summary>
+    /// <returns>Warnings about disks whose image is also defined for a domain that is shut off, which is no reason to refuse.</returns>
+    /// <exception cref="VirtSnapshotException"><c>SourceShared</c>: a running domain writes to an image in the chain of a disk.</exception>
     public static IReadOnlyList<string> RefuseRunning(MethodRequest request, ImageWriters writers, IReadOnlyList<VmDisk> disks)
     {
         // The chain of a running domain is in its definition; that of a shut-off one must be read from the images.
@@ -24,23 +24,23 @@ internal static class SharedImage
             {
                 throw Refusal(
                     disk,
-                    $"Disk '{disk.Target}' of domain '{disk.Domain}' cannot be snapshotted: {running}, which runs, "
-                    + $"writes to '{running.Source}' as well, so what is taken of it would not hold still.",
-                    $"Shut '{running.Domain}' off, and give one of both an image of its own.");
+                    $"Disk '{disk.Target}' of domain '{disk.Domain}' cannot be snapshotted: {running}, which is running, "
+                    + $"also writes to '{running.Source}', so the snapshot would change.",
+                    $"Shut down '{running.Domain}', and give one of the two domains its own image.");
             }
 
             if (writers.Find(request, disk.Source) is { } defined)
             {
                 warnings.Add(
-                    $"The image '{disk.Source}' of disk '{disk.Target}' of domain '{disk.Domain}' is that of {defined} as well, which is shut off. "
-                    + $"Whatever that domain writes after its next start, domain '{disk.Domain}' has, too: give one of both an image of its own.");
+                    $"The image '{disk.Source}' of disk '{disk.Target}' of domain '{disk.Domain}' is also used by {defined}, which is shut off. "
+                    + $"After its next start, both domains write to this image: give one of them its own image.");
             }
         }
 
         return warnings;
     }
 
-    /// <summary>An overlay needs a base that never changes, and another domain's next start would write to it.</summary>
+    /// <summary>The base of an overlay must never change, but another domain would write to it after its next start.</summary>
     /// <exception cref="VirtSnapshotException"><c>SourceShared</c>.</exception>
     public static void RefuseUnderOverlay(MethodRequest request, ImageWriters writers, VmDisk disk)
     {
@@ -48,13 +48,13 @@ internal static class SharedImage
         {
             throw Refusal(
                 disk,
-                $"No overlay can be put on the image '{disk.Source}' of disk '{disk.Target}' of domain '{disk.Domain}': {writer} is defined on it as well, "
-                + "and would write to what the overlay stands on as soon as it is started.",
-                "Give one of both an image of its own, or use a method below the image (reflink, btrfs, zfs, lvm, lvm-thin).");
+                $"No overlay can be put on the image '{disk.Source}' of disk '{disk.Target}' of domain '{disk.Domain}': {writer} is also defined with it, "
+                + "and would write to the base of the overlay after its next start.",
+                "Give one of the two domains its own image, or use a method below the image (reflink, btrfs, zfs, lvm, lvm-thin).");
         }
     }
 
-    /// <summary>A fresh overlay is no way back while another domain changes the base.</summary>
+    /// <summary>A new overlay does not restore a disk if another domain changes the base.</summary>
     /// <exception cref="VirtSnapshotException"><c>SourceShared</c>.</exception>
     public static void RefuseRestore(MethodRequest request, ImageWriters writers, VmDisk disk, SnapshotRecord record)
     {
@@ -62,20 +62,20 @@ internal static class SharedImage
         {
             throw Refusal(
                 disk,
-                $"Disk '{disk.Target}' of domain '{disk.Domain}' cannot be restored: {running}, which runs, "
-                + $"writes to '{running.Source}', which the snapshot stands on.",
-                "What it holds is no longer what was taken.");
+                $"Disk '{disk.Target}' of domain '{disk.Domain}' cannot be restored: {running}, which is running, "
+                + $"writes to '{running.Source}' in the snapshot's chain.",
+                "The content of the snapshot has changed.");
         }
     }
 
-    /// <summary>What is to be told of a snapshot whose data another domain changes.</summary>
+    /// <summary>The warning about a snapshot whose data is changed by another domain.</summary>
     public static string DescribeWritten(MethodRequest request, SnapshotRecord record, string snapshot, ImageWriter writer) =>
-        $"Snapshot '{snapshot}' of disk '{record.Target}' of domain '{request.Domain.Name}' is no longer what was taken: {writer}, which runs, "
-        + $"writes to '{writer.Source}'. Shut '{writer.Domain}' off. {WayOut(request.Domain, request.Domain.FindDisk(record.Target))}".TrimEnd();
+        $"Snapshot '{snapshot}' of disk '{record.Target}' of domain '{request.Domain.Name}' has changed since it was taken: {writer}, which is "
+        + $"running, writes to '{writer.Source}'. Shut down '{writer.Domain}'. {WayOut(request.Domain, request.Domain.FindDisk(record.Target))}".TrimEnd();
 
     /// <summary>
-    /// How a disk on an overlay becomes independent of a base that others need as well, and nothing is lost: the overlay takes in all that it
-    /// still reads from there. <see cref="Qemu.MergeStep"/> knows such a disk. Out of an encrypted image nothing is to be copied in plain text.
+    /// How a disk on an overlay becomes independent of a base that others use: the data that it reads from the base is copied into the overlay.
+    /// <see cref="Qemu.MergeStep"/> recognizes such a disk. Data of an encrypted image must not be copied in plain text.
     /// </summary>
     public static string WayOut(VmDomain domain, VmDisk? disk)
     {
@@ -85,9 +85,9 @@ internal static class SharedImage
         }
 
         var start = domain.IsActive ? "" : $"'virsh start {domain.Name}', ";
-        return $"If both domains are to stay, give disk '{disk.Target}' of domain '{domain.Name}' an image of its own: {start}"
-            + $"'virsh blockpull {domain.Name} {disk.Target} --wait' (it takes the space of a full copy), and remove the snapshot then. "
-            + "Its overlay stays as the disk's image, and nothing of others is changed.";
+        return $"To keep both domains, give disk '{disk.Target}' of domain '{domain.Name}' its own image: {start}"
+            + $"'virsh blockpull {domain.Name} {disk.Target} --wait' (it needs the space of a full copy), and then remove the snapshot. "
+            + "Its overlay remains as the disk's image, and no other image is changed.";
     }
 
     private static VirtSnapshotException Refusal(VmDisk disk, string problem, string advice) =>

@@ -50,14 +50,13 @@ public abstract class SnapshotMethod
     public abstract IRecovery PlanRecovery(MethodRequest request, IReadOnlyList<SnapshotRecord> journaled);
 
     /// <summary>
-    /// The images that a record's disk may use: the one that the snapshot was taken of and, while a restore is under way, the one that takes its place. Null where
-    /// the method has a better proof.
+    /// The images that a record's disk may use: the one that the snapshot was taken of and, during a restore, the one that replaces it. Null if the method
+    /// has a better proof.
     /// </summary>
     public virtual IEnumerable<string>? ImagesOf(SnapshotRecord record) => [record.Image];
 
     /// <summary>
-    /// The images that a snapshot's data lies in, where they are images that other domains may have as their disks: if one writes to them, the data is no longer
-    /// what was taken.
+    /// The images that contain a snapshot's data, if other domains can use them as disks: a domain that writes to them changes the snapshot.
     /// </summary>
     public virtual IReadOnlyList<DiskSource> FindImages(MethodRequest request, SnapshotRecord record) => [];
 

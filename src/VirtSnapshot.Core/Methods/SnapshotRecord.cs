@@ -51,7 +51,7 @@ public sealed record SnapshotRecord(string Target, string Method, DiskSource Sou
             _ = EnumName.Parse<DiskSourceType>(type, ignoreCase: true);
         }
 
-        // What is passed over in an element that a user has typed is damage here.
+        // In a record, unlike in an element given by a user, an invalid index is damage.
         _ = (int?)backup.Element("source")?.Attribute("index");
 
         return new SnapshotRecord(
@@ -81,20 +81,24 @@ public sealed record SnapshotRecord(string Target, string Method, DiskSource Sou
         }
 
         return new XElement(
-            "disk", new XAttribute("target", Target), new XAttribute("method", Method), new XAttribute(ImageAttribute, Image), backup, new XElement(DataElement, Data));
+            "disk",
+            new XAttribute("target", Target),
+            new XAttribute("method", Method),
+            new XAttribute(ImageAttribute, Image),
+            backup,
+            new XElement(DataElement, Data));
     }
 
     private string ToText() => ToElement().ToString(SaveOptions.DisableFormatting);
 
-    /// <summary>The record is another domain's, is of another image, or names what is not ours.</summary>
+    /// <summary>The error for a record of another domain or image, or of an object that the module did not create.</summary>
     /// <param name="domain">The domain that has it.</param>
     /// <param name="why">Why, as the end of a sentence; also the message of the inner exception.</param>
     public VirtSnapshotException ToForeign(VmDomain domain, string why) => new(
         FailureKind.InvalidOperation,
         "SnapshotForeign",
         domain,
-        $"The record of snapshot '{Set?.Name}' of disk '{Target}' in the metadata of domain '{domain.Name}' does not fit this domain: {why}. Nothing "
-        + "was touched. "
-        + "Remove-DiskSnapshot takes such a record out of the metadata, and deletes nothing else.",
+        $"The record of snapshot '{Set?.Name}' of disk '{Target}' in the metadata of domain '{domain.Name}' does not belong to this domain: {why}. "
+        + "Nothing was touched. Remove-DiskSnapshot deletes only the record.",
         new InvalidDataException(why));
 }

@@ -1,40 +1,40 @@
 namespace VirtSnapshot.Methods;
 
-/// <summary>How a snapshot's record and reality agree.</summary>
+/// <summary>The result of the comparison of a snapshot's record with the storage.</summary>
 public enum SnapshotState
 {
-    /// <summary>The backup source is there and immutable.</summary>
+    /// <summary>The backup source exists and is immutable.</summary>
     Available,
 
-    /// <summary>The backup source is gone.</summary>
+    /// <summary>The backup source does not exist, is not mounted, or is not active.</summary>
     Missing,
 
-    /// <summary>The backup source is there, but no longer holds what was taken: the domain, or another one, writes to it, say.</summary>
+    /// <summary>The content of the backup source has changed, for instance because a domain writes to it.</summary>
     Invalid,
 
-    /// <summary>Its removal has begun and has not ended: the backup source may be half merged. Remove it again, or repair.</summary>
+    /// <summary>Its removal was started and is not complete: the backup source may be partly merged. Remove it again, or repair.</summary>
     Removing,
 
-    /// <summary>A snapshot of another tool: an overlay that no record explains. Never touched. A linked clone is none.</summary>
+    /// <summary>An overlay without a record, for instance a snapshot of another tool. It is never touched. A linked clone is not a snapshot.</summary>
     Unknown,
 
-    /// <summary>Recorded, but it cannot be looked at: the hypervisor runs on a machine whose files cannot be seen from here, or its tools cannot be used.</summary>
+    /// <summary>It cannot be checked now: the files of its host are not accessible, or a tool is missing.</summary>
     Unverified,
 
     /// <summary>
-    /// The disk does not use what was written since, which is still there: as after <c>virsh define</c> of an old XML. Repair-DiskSnapshot puts it back, or
-    /// keeps it aside.
+    /// The data written after the snapshot exists, but is not used by the disk, for instance after <c>virsh define</c> of an old XML. Repair-DiskSnapshot
+    /// attaches it again, or keeps it in another file.
     /// </summary>
     Detached,
 
     /// <summary>
-    /// Its record does not fit this domain: it is a clone's copy of another domain's, was taken of another image, or names something that is not ours. Removing
-    /// takes the record out of the metadata and deletes nothing else.
+    /// Its record does not belong to this domain: it was copied from another domain, is of another image, or names an object that the module did not create
+    /// for this domain. Removing it deletes only the record.
     /// </summary>
     Foreign,
 
     /// <summary>
-    /// Its record cannot be read, or a later version of the module has written it. Removing takes a damaged record out of the metadata and deletes nothing else.
+    /// Its record cannot be read, or was written by a later version of the module. Removing a damaged one deletes only the record.
     /// </summary>
     Damaged,
 }

@@ -4,10 +4,10 @@ using VirtSnapshot.Libvirt;
 
 namespace VirtSnapshot.Methods;
 
-/// <summary>A disk in the domain's stored definition: what its next start will use.</summary>
+/// <summary>A disk in the domain's stored definition, which its next start uses.</summary>
 internal static class StoredDisk
 {
-    /// <summary>Gives the disk another source. The domain is never redefined as a whole, which would lose passwords and race.</summary>
+    /// <summary>Gives the disk another source. The domain is not redefined as a whole, which would lose passwords and concurrent changes.</summary>
     public static void PointTo(MethodRequest request, string target, DiskSource source)
     {
         var stored = DomainReader.ReadStored(request.Native, request.Domain).Root.Element("devices")!.Elements("disk")

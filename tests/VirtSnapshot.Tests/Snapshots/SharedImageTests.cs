@@ -56,7 +56,7 @@ public sealed partial class SharedImageTests(LabFixture lab) : VolumeTest(lab)
             .Replace("<name>second</name>", $"<name>second</name><uuid>{other.Domain.Uuid}</uuid>", StringComparison.Ordinal)
             .Replace(domain.Image(), Path.Combine(Lab.Images, "second-new.qcow2"), StringComparison.Ordinal));
         Lab.Virsh("define", other.Definition);
-        AssertRefused(domain, "domain 'second', which runs");
+        AssertRefused(domain, "domain 'second', which is running");
     }
 
     [Fact]

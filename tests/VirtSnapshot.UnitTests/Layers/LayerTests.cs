@@ -29,6 +29,14 @@ public sealed partial class LayerTests
         Layers.SelectMany(layer => layer).Order(StringComparer.Ordinal),
         Directory.EnumerateDirectories(Core).Select(folder => Path.GetFileName(folder)).Except(["bin", "obj"]).Order(StringComparer.Ordinal));
 
+    [Fact]
+    public void No_source_line_is_longer_than_160_columns() => Assert.Empty(
+        from file in Directory.EnumerateFiles(Path.Combine(LabScript.Repository, "src"), "*.cs", SearchOption.AllDirectories)
+        where !file.Contains("/obj/", StringComparison.Ordinal)
+        from line in File.ReadLines(file).Select((text, index) => (Text: text, Number: index + 1))
+        where line.Text.Length > 160
+        select $"{file}:{line.Number}");
+
     private static IEnumerable<string> FindUpward(string file)
     {
         var path = Path.GetRelativePath(Core, file);
