@@ -16,7 +16,8 @@ internal sealed record DamagedRecord(
     VmDomain Domain, string Uri, Guid Group, string Name, IReadOnlyList<string> Targets, bool IsOfLaterVersion, string Why)
 {
     /// <summary>The warning about it.</summary>
-    public string Warning => $"{Description} 'virsh metadata {Domain.Name} {Uri}' shows it. Until it is out of the metadata, what it names is not removed or "
+    public string Warning => $"{Description} 'virsh metadata {Domain.Name} {Uri}' shows it. Until it is removed from the metadata, its objects are not "
+        + "removed or "
         + (IsOfLaterVersion ? "restored." : "restored: Remove-DiskSnapshot takes it out, and deletes nothing else.");
 
     private string Description =>
@@ -34,7 +35,7 @@ internal sealed record DamagedRecord(
     /// <summary>Whether it may be about a disk.</summary>
     public bool Concerns(string target) => Targets.Count == 0 || Targets.Contains(target, StringComparer.Ordinal);
 
-    /// <summary>The error for what must not be done while the record is there.</summary>
+    /// <summary>The error for operations that are not possible while the record exists.</summary>
     public VirtSnapshotException ToFailure(object target) =>
         new(FailureKind.InvalidData, "CatalogDamaged", target, $"{Description} Nothing was touched. {Advice}");
 
@@ -54,6 +55,6 @@ internal sealed record DamagedRecord(
         Uri = Domain.Uri,
     });
 
-    /// <summary>What is shown and compared is short and printable.</summary>
+    /// <summary>The text, short and printable, for messages and comparisons.</summary>
     private static bool DomainTarget(string target) => target.Length is > 0 and <= 32 && target.All(char.IsAsciiLetterOrDigit);
 }

@@ -16,21 +16,21 @@ public sealed record DiskSnapshot
     /// <summary>The disk's target.</summary>
     public string Disk { get; internal init; } = "";
 
-    /// <summary>The snapshot's name; empty for an overlay that no record explains.</summary>
+    /// <summary>The snapshot's name; empty for an overlay without a record.</summary>
     public string Name { get; internal init; } = "";
 
-    /// <summary>The atomic set it belongs to; empty for an overlay that no record explains.</summary>
+    /// <summary>The atomic set it belongs to; empty for an overlay without a record.</summary>
     public Guid Group { get; internal init; }
 
     /// <summary>
-    /// What identifies this snapshot of this disk: the set and the disk's target, <c>GROUP/DISK</c>. Empty for an overlay that no record explains.
+    /// What identifies this snapshot of this disk: the set and the disk's target, <c>GROUP/DISK</c>. Empty for an overlay without a record.
     /// </summary>
     public string Id => Group == Guid.Empty ? "" : $"{Group}/{Disk}";
 
     /// <summary>The method that made it.</summary>
     public string Method { get; internal init; } = "";
 
-    /// <summary>What it promises; null for an overlay that no record explains.</summary>
+    /// <summary>Its consistency; null for an overlay without a record.</summary>
     public Consistency? Consistency { get; internal init; }
 
     /// <summary>When it was taken.</summary>
@@ -52,11 +52,11 @@ public sealed record DiskSnapshot
     public DiskSource? NvramSource { get; internal init; }
 
     /// <summary>
-    /// The domain's definition when the snapshot was taken, without passwords; null where none is kept, it cannot be read, or it is not what was kept.
+    /// The domain's definition when the snapshot was taken, without passwords; null where no copy was kept, or the copy is unreadable or changed.
     /// </summary>
     public string? DomainXml { get; internal init; }
 
-    /// <summary>How record and reality agree.</summary>
+    /// <summary>Whether the snapshot matches its record.</summary>
     public SnapshotState State { get; internal init; }
 
     /// <summary>

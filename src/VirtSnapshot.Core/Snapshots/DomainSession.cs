@@ -7,7 +7,7 @@ using VirtSnapshot.Native;
 
 namespace VirtSnapshot.Snapshots;
 
-/// <summary>One run's hold on one domain: the lock, the domain as it is now, and the host behind it.</summary>
+/// <summary>One run on one domain: the lock, the domain's current state, and its host.</summary>
 internal sealed class DomainSession : IDisposable
 {
     private static readonly TimeSpan ReconnectTime = TimeSpan.FromSeconds(10);
@@ -33,7 +33,7 @@ internal sealed class DomainSession : IDisposable
     public IHost Host { get; }
 
     /// <summary>
-    /// The domain's one run, from start to stop: libvirt's number for it, and the host's boot, since the numbers begin anew. Null where it does not run,
+    /// Identifies the domain's run from start to stop: libvirt's id, and the host's boot id, because a reboot resets libvirt's ids. Null where it does not run,
     /// or the host is not accessible.
     /// </summary>
     public string? Instance => Domain.Id is { } id && Host.WhyNoShell is null
@@ -103,7 +103,7 @@ internal sealed class DomainSession : IDisposable
         }
     }
 
-    /// <summary>Writes down what is about to happen.</summary>
+    /// <summary>Writes the journal.</summary>
     public void Journal(
         RunOperation operation,
         DateTimeOffset startedAt,
@@ -119,7 +119,7 @@ internal sealed class DomainSession : IDisposable
 
     public void Reread() => Domain = DomainReader.Read(Native);
 
-    /// <summary>A new connection where the old one has died, for as long as a daemon takes to start again.</summary>
+    /// <summary>A new connection where the old one is lost; waits as long as a daemon takes to restart.</summary>
     /// <exception cref="LibvirtException">The connection failed.</exception>
     /// <exception cref="VirtSnapshotException">The connection failed, or the domain does not exist any more.</exception>
     public void Reconnect()
@@ -172,7 +172,7 @@ internal sealed class DomainSession : IDisposable
                 FailureKind.ResourceBusy,
                 "DomainLocked",
                 domain,
-                $"Another run is working on domain '{domain.Name}'. Nothing was touched. Wait until it has ended, and try again.");
+                $"Another run is working on domain '{domain.Name}'. Nothing was touched. Wait until it has ended, then try again.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -5,7 +5,7 @@ using VirtSnapshot.Methods;
 
 namespace VirtSnapshot.Snapshots;
 
-/// <summary>A file that a restore exchanges beside the disks; the journal names it.</summary>
+/// <summary>A file that a restore replaces besides the disks; the journal names it.</summary>
 /// <param name="Part">Whose state it holds.</param>
 /// <param name="Path">The file.</param>
 internal sealed record RestoredState(GuestStatePart Part, string Path)
@@ -23,26 +23,26 @@ internal sealed record RestoredState(GuestStatePart Part, string Path)
 }
 
 /// <summary>
-/// Exchanges UEFI variables and TPM state for the copies that a set keeps. The copy is made beside the file, the file gets a second name, and then the copy is
-/// renamed over the first: at no moment is there none. Done before the first disk is switched, and can be taken back until the restore ends.
+/// Replaces UEFI variables and TPM state by the copies of a set. A new copy is made beside the file, the file gets a hard link, and then the copy is
+/// renamed over the file, so that it exists at every moment. Done before the first disk is switched; it can be undone until the restore ends.
 /// </summary>
-/// <remarks>The file keeps its owner and what its group may do; libvirt labels it when it starts the domain.</remarks>
+/// <remarks>The file keeps its owner and group permissions; libvirt labels it when it starts the domain.</remarks>
 internal sealed class GuestStateRestoration(DomainSession session, SetIdentity set, IReadOnlyList<RestoredState> states)
 {
-    /// <summary>What is exchanged.</summary>
+    /// <summary>The replaced files.</summary>
     public IReadOnlyList<RestoredState> States => states;
 
     private IHost Host => session.Host;
 
     private SetFolder Folder => new(Host, set);
 
-    /// <summary>Plans it. Nothing is touched.</summary>
+    /// <summary>Plans the replacement. Changes nothing.</summary>
     /// <param name="session">The domain.</param>
     /// <param name="set">The set.</param>
     /// <param name="include">Whether it is wanted.</param>
     /// <param name="reporter">Receives warnings about what is not restored.</param>
     /// <exception cref="VirtSnapshotException">
-    /// <c>FirmwareNotKept</c>: nothing is kept. <c>FirmwareInvalid</c>: a copy is not what was kept, or what it would replace is not such a file.
+    /// <c>FirmwareNotKept</c>: there is no copy. <c>FirmwareInvalid</c>: a copy has changed, or the file to replace is not of that kind.
     /// </exception>
     public static GuestStateRestoration Plan(DomainSession session, SnapshotSet set, bool include, IRunReporter reporter)
     {
@@ -85,15 +85,15 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
     }
 
     /// <summary>
-    /// Why a journal's states are not what the domain has, as the end of a sentence; null where they are. A journal may be forged, or the domain was changed
-    /// since.
+    /// Why a journal's states are not those of the domain, as the end of a sentence; null where they are. A journal may be forged, or the domain may have
+    /// changed since.
     /// </summary>
     public static string? WhyNotOf(VmDomain domain, IReadOnlyList<RestoredState> states) =>
         states.FirstOrDefault(state => !GuestState.Of(domain).Any(own => own.Part == state.Part && own.Path == state.Path)) is { } other
-            ? $"when the restore began, the domain had '{other.Path}' for its {GuestState.NameOf(other.Part)}, and it has not now"
+            ? $"when the restore began, '{other.Path}' was the domain's {GuestState.NameOf(other.Part)}, but it is not any more"
             : null;
 
-    /// <summary>May be repeated.</summary>
+    /// <summary>Replaces the files. Can be repeated.</summary>
     /// <exception cref="VirtSnapshotException">It failed.</exception>
     public void Switch()
     {
@@ -108,7 +108,7 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
                     return;
                 }
 
-                // What a run that died has left may be half a file.
+                // A run that died may have left a partial file.
                 Host.Delete(fresh);
                 Host.CreateFile(fresh, Folder.Read(state.Part), now);
                 session.Engine.Reached(RunStep.StateCopied);
@@ -124,7 +124,7 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
         }
     }
 
-    /// <summary>Takes it back. May be repeated.</summary>
+    /// <summary>Undoes the replacement. Can be repeated.</summary>
     /// <returns>What could not be cleaned up, and why.</returns>
     public IEnumerable<string> Undo() => Leftovers(state =>
     {
@@ -146,7 +146,7 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
                 }
             }
 
-            // Of two names of one file, mv removes none.
+            // mv does nothing where both names are hard links to one file.
             if (now?.IsSameFileAs(kept) == true)
             {
                 Host.Delete(old);
@@ -173,7 +173,7 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
         {
             if (Host.Stat(state.Path) is not { } now || now.IsSameFileAs(kept))
             {
-                return $"'{Old(state)}' was left where it is: '{state.Path}' is not what was restored";
+                return $"'{Old(state)}' was kept: '{state.Path}' is not the restored file";
             }
 
             Host.Delete(Old(state));
@@ -191,12 +191,12 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
     {
         if (!copy.Fits(Folder.Read(state.Part)))
         {
-            throw new IOException($"'{Folder.PathOf(state.Part)}' is not what was kept with the snapshot");
+            throw new IOException($"'{Folder.PathOf(state.Part)}' has changed since the snapshot");
         }
 
         if (Host.Stat(state.Path) is not { IsRegularFile: true })
         {
-            throw new IOException($"'{state.Path}' is not a file: start the domain once, and libvirt makes it");
+            throw new IOException($"'{state.Path}' is not a file: start the domain once, and libvirt creates it");
         }
 
         _ = Folder.ReadState(state.Part, state.Path);

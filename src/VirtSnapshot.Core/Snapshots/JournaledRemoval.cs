@@ -3,8 +3,8 @@ using VirtSnapshot.Methods;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>
-/// One round of removal under the journal: merge, rewrite the catalog, and only then delete. Each step may be repeated, so a removal that
-/// died anywhere is finished by doing it again.
+/// One round of a removal under the journal: merge, rewrite the catalog, then delete. Each step can be repeated, so a removal is completed
+/// after a crash by running it again.
 /// </summary>
 internal sealed class JournaledRemoval(DomainSession session, IRunReporter reporter)
 {
@@ -12,7 +12,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
     /// Ends a run whose set is recorded or undone: merges the temporary overlays that are in use, and
     /// clears the journal.
     /// </summary>
-    /// <returns>Why one could not be merged back; null where all is done.</returns>
+    /// <returns>Why one could not be merged; null on success.</returns>
     public static string? MergeTemporaryOverlays(
         DomainSession session, IRunReporter reporter, IReadOnlyList<JournalEntry> entries, CancellationToken cancellation)
     {
@@ -26,7 +26,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             return null;
         }
 
-        // From here on it is a removal, of these alone: the set itself is recorded, and stays.
+        // From here on the journal records a removal of these overlays only: the set itself is recorded, and is kept.
         var removed = overlays.Where(entry => taken.Contains(entry.Record)).ToList();
         session.Journal(RunOperation.Removal, session.Engine.Now, removed);
         return new JournaledRemoval(session, reporter)
@@ -35,10 +35,10 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
     }
 
     /// <summary>
-    /// Takes back a set that is not recorded: deletes what the domain does not use, merges back what it does, and clears the journal. Which of both a
-    /// disk needs, its method tells.
+    /// Undoes a set that is not recorded: deletes unused snapshots, merges overlays in use, and clears the journal. The disk's method decides which of
+    /// both it needs.
     /// </summary>
-    /// <returns>What could not be taken back, and why: then the journal stays.</returns>
+    /// <returns>What could not be undone, and why: then the journal is kept.</returns>
     public static IReadOnlyList<string> Undo(
         DomainSession session, IRunReporter reporter, IReadOnlyList<JournalEntry> entries, CancellationToken cancellation)
     {
@@ -77,7 +77,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
         SnapshotMethod provider, IReadOnlyList<JournalEntry> unproven, ulong bandwidth, CancellationToken cancellation)
     {
         session.Reread();
-        if (DomainSession.FindSavedMemory(session.Native, session.Domain, "What was to be removed stays.") is { } saved)
+        if (DomainSession.FindSavedMemory(session.Native, session.Domain, "Nothing was removed.") is { } saved)
         {
             throw saved;
         }
@@ -147,7 +147,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
         HashSet<string> Targets(Predicate<JournalEntry> isMeant) =>
             entries.Where(entry => isMeant(entry)).Select(entry => entry.Record.Target).ToHashSet(StringComparer.Ordinal);
 
-        // The last disk takes along what is kept beside the disks. A set that is not recorded was undone, or a removal of it died here.
+        // With the last disk the set's folder is deleted. A set that is not recorded was undone, or a removal of it died here.
         void DeleteFolders()
         {
             var gone = results.Where(disk => disk.Failure is null).Select(disk => groups[disk.Record.Target]).ToList();
@@ -174,7 +174,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             set.Group == entry.Group && set.Disks.Any(disk => disk.Record.Target == entry.Record.Target));
     }
 
-    /// <summary>What a record names is touched only where it has been proven to be this domain's.</summary>
+    /// <summary>Changes the objects of a record only where it is proven to be this domain's.</summary>
     private (IReadOnlyList<JournalEntry> Proven, IReadOnlyList<RemovalOutcome> Unfit) Prove(IReadOnlyList<JournalEntry> entries)
     {
         var proven = new List<JournalEntry>();
@@ -206,7 +206,7 @@ internal sealed class JournaledRemoval(DomainSession session, IRunReporter repor
             new(entry.Record, null, null, new RemovalFailure(error, HadBegun: false));
     }
 
-    /// <summary>A file that has to stay keeps the journal: nothing else explains it any more.</summary>
+    /// <summary>While a file cannot be deleted, the journal is kept: only it names the file.</summary>
     private RemovalOutcome Discard(IRemoval removal, RemovalOutcome disk)
     {
         try

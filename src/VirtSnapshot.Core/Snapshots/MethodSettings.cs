@@ -74,11 +74,11 @@ public sealed class MethodSettings
         }
         catch (VirtSnapshotException e) when (e.ErrorId != "MethodUnsuitable")
         {
-            // What is in its way at this moment need not be when it is taken.
+            // A current obstacle need not exist when the snapshot is taken.
         }
     }
 
-    /// <summary>A wildcard means the disks that can be snapshotted, where something is to be changed for them.</summary>
+    /// <summary>For changes a wildcard selects only disks that can be snapshotted.</summary>
     private static List<VmDisk> Match(VmDomain domain, IReadOnlyList<DiskSelector> selectors, bool leaveOutUnsuitable = false)
     {
         ArgumentNullException.ThrowIfNull(domain);

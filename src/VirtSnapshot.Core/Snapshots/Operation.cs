@@ -12,8 +12,8 @@ namespace VirtSnapshot.Snapshots;
 internal sealed record OperationStep(RunStep Reached, Action Do, Func<Exception, string?>? Undo = null);
 
 /// <summary>
-/// What every change of a domain shares: steps in their order, each reported to the observer when it is done; on a failure, all that were begun are undone in
-/// reverse order, the journal last. What cannot be undone stays in the journal for <see cref="RepairPlan"/>. The domain's lock is held by the session.
+/// The common shape of all changes of a domain: steps in order, each reported to the observer when it is done. On a failure the begun steps are undone in
+/// reverse order, the journal last. What cannot be undone stays in the journal for <see cref="RepairPlan"/>. The session holds the domain's lock.
 /// </summary>
 /// <param name="session">The domain.</param>
 /// <param name="doing">What is being done, as a gerund about the domain: "restoring".</param>

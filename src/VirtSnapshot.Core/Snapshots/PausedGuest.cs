@@ -6,7 +6,7 @@ namespace VirtSnapshot.Snapshots;
 /// <summary>Warnings about paused guests. VirtSnapshot never resumes them: only the user knows whether that is safe.</summary>
 internal static class PausedGuest
 {
-    /// <summary>The warning about a guest that QEMU has paused since a disk could not be written; null where there is none.</summary>
+    /// <summary>The warning about a guest that QEMU has paused after a write error; null where there is none.</summary>
     public static string? FindWarning(VmDomain domain) => domain.PauseReason == PauseReason.IOError
         ? $"The guest of domain '{domain.Name}' is paused by an I/O error, as when the file system of an overlay is full. "
             + $"Free space there, or remove snapshots, then resume the guest with 'virsh resume {domain.Name}'."

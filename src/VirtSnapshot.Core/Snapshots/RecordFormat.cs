@@ -2,7 +2,7 @@ using System.Xml.Linq;
 
 namespace VirtSnapshot.Snapshots;
 
-/// <summary>The version that records are written in. A later version of the module may write others, and reads this one.</summary>
+/// <summary>The format version of records. A later version of the module may write other versions, and can read this one.</summary>
 internal static class RecordFormat
 {
     private const string Attribute = "version";

@@ -6,12 +6,12 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>
-/// Proves that a record belongs to a domain before anything is done with what it names: write access to a domain's metadata is enough to write anything into
-/// it, and clones carry copies. Every way in (listing, removal, restore, repair) passes here.
+/// Proves that a record belongs to a domain before its objects are used: write access to a domain's metadata is enough to forge a record, and clones have
+/// copies. Listing, removal, restore and repair all call this.
 /// </summary>
 internal static class RecordProof
 {
-    /// <summary>The record, its source built from what is there.</summary>
+    /// <summary>The record with its verified source.</summary>
     /// <exception cref="VirtSnapshotException">
     /// <c>SnapshotForeign</c>: it belongs to another domain or image, or names an object that is not ours. Other ids: the object cannot be read.
     /// </exception>
@@ -38,7 +38,7 @@ internal static class RecordProof
             var becomes when !becomes.IsSameAs(entry.Record) =>
                 throw becomes.ToForeign(request.Domain, "its record after the restore is of another disk or method"),
 
-            // The image that it will be of takes its place only now.
+            // Its image after the restore is switched to only now.
             var becomes => Verify(methods, request, becomes, entry.Record),
         },
     };
@@ -122,7 +122,7 @@ internal static class RecordProof
         return chain.FirstOrDefault(layer => images.Any(image => image.Length > 0
             && (layer.ToString() == image || (layer.Path is { } path && request.IsSameFile(path, image)))))
 
-            // A volume of a pool that does not run has no path to compare.
+            // A volume of an inactive pool has no path to compare.
             ?? (chain.Any(layer => layer is { Type: DiskSourceType.Volume, Path: null })
                 ? null
                 : throw record.ToForeign(request.Domain, $"it is of the image '{record.Image}', and the disk uses "

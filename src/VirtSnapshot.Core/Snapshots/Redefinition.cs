@@ -4,8 +4,8 @@ using VirtSnapshot.Methods;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>
-/// A domain that was defined anew from an old XML while it had snapshots (virt-install, Terraform and Ansible do that): its stored definition starts from the
-/// base, and after the next start everything written since is silently missing.
+/// A domain that was defined again from an old XML while it had snapshots (virt-install, Terraform and Ansible do that): its stored definition uses the base,
+/// and after the next start everything written since is missing without an error.
 /// </summary>
 internal static class Redefinition
 {
@@ -32,7 +32,7 @@ internal static class Redefinition
             one.IsSameAs(other) || (one.Path is { } path && other.Path is { } same && request.IsSameFile(path, same));
     }
 
-    /// <summary>Snapshots that storage proves to be the domain's own, but for those that a run is working on. Some may be useless.</summary>
+    /// <summary>Snapshots that their storage proves to be the domain's own, except those of an unfinished run. Some may be unusable.</summary>
     public static IReadOnlyList<LostDisk> FindLost(MethodRegistry methods, MethodRequest request, FolderListing listing)
     {
         if (request.Host.WhyNoShell is not null)
@@ -40,7 +40,7 @@ internal static class Redefinition
             return [];
         }
 
-        // What a run is working on, or has left behind, is explained by its journal.
+        // The journal names the snapshots of an unfinished run.
         var journaled = RunJournal.Read(request.Domain)?.Entries ?? [];
         return
         [

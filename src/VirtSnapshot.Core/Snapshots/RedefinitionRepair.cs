@@ -5,7 +5,7 @@ using VirtSnapshot.Quiescing;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>
-/// Brings a domain that was defined anew from an old XML back to its newest data, or keeps that aside. Each step may be repeated: records are written before a
+/// Reattaches the newest data to a domain that was defined again from an old XML, or keeps it aside. Each step can be repeated: records are written before a
 /// disk is switched, and a disk that is not switched yet is found again.
 /// </summary>
 internal sealed class RedefinitionRepair

@@ -6,8 +6,8 @@ using VirtSnapshot.Storage;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>
-/// Removes snapshots of one domain. Disks are worked on at the same time; the snapshots of one disk one after the other, the oldest
-/// first, since that pours each overlay's data only once. Holds the domain's lock until it is disposed of.
+/// Removes snapshots of one domain: disks in parallel, the snapshots of one disk one after the other, the oldest first, so that each
+/// overlay's data is committed only once. Holds the domain's lock until it is disposed.
 /// </summary>
 public sealed class RemovalPlan : IDisposable
 {
@@ -76,7 +76,7 @@ public sealed class RemovalPlan : IDisposable
             results.AddRange(outcome.Select(result => Name(result, timeout.IsCancellationRequested && !cancellation.IsCancellationRequested, options)));
 
             // The removal of a snapshot depends on those above it: after a failure the ones below are not removed.
-            // Not so on another tool's, which has no turn.
+            // Overlays of other tools are exempt: they are not removed.
             var failed = outcome.Where(result => result.Error is not null && !IsUnnamed(result.Snapshot))
                 .ToDictionary(result => result.Snapshot.Disk, StringComparer.Ordinal);
             results.AddRange(remaining
@@ -103,7 +103,7 @@ public sealed class RemovalPlan : IDisposable
     /// <summary>An overlay of another tool.</summary>
     private static bool IsUnnamed(DiskSnapshot snapshot) => snapshot.Group == Guid.Empty;
 
-    /// <summary>A removal that was stopped before may be taken up again, and comes first; any other unfinished run needs repairing first.</summary>
+    /// <summary>A stopped removal can be resumed, and comes first; any other unfinished run needs a repair first.</summary>
     private static List<JournalEntry> FindBegun(MethodRegistry methods, MethodRequest request, IReadOnlyList<DiskSnapshot> snapshots)
     {
         if (RunJournal.Read(request.Domain) is not { } journal)
@@ -171,7 +171,7 @@ public sealed class RemovalPlan : IDisposable
         return results;
     }
 
-    /// <summary>Takes a record that cannot be read out of the metadata. One of several entries of the same record takes out all.</summary>
+    /// <summary>Removes an unreadable record from the metadata, with all of its entries.</summary>
     private VirtSnapshotException? DropDamaged(DiskSnapshot snapshot)
     {
         var found = SnapshotCatalog.ReadDamaged(session.Domain).FirstOrDefault(record =>
@@ -185,13 +185,13 @@ public sealed class RemovalPlan : IDisposable
         {
             MetadataRecord.Delete(session.Native, session.Domain, found.Uri);
             session.Reread();
-            reporter.Warning($"The damaged record '{found.Uri}' was taken out of the metadata of domain '{session.Domain.Name}', and nothing was deleted.");
+            reporter.Warning($"The damaged record '{found.Uri}' was removed from the metadata of domain '{session.Domain.Name}', and nothing was deleted.");
         }
 
         return null;
     }
 
-    /// <summary>A snapshot of a method that is not here keeps no other one from being removed.</summary>
+    /// <summary>A snapshot of an unregistered method does not prevent the removal of others.</summary>
     private VirtSnapshotException? WhyUnknown(JournalEntry entry)
     {
         try
@@ -205,7 +205,7 @@ public sealed class RemovalPlan : IDisposable
         }
     }
 
-    /// <summary>A record that is not this domain's, or of which the domain uses nothing any more, is taken out; nothing else is touched.</summary>
+    /// <summary>Removes a record of another domain, or one whose objects the domain does not use any more; changes nothing else.</summary>
     private bool TryForget(DiskSnapshot snapshot)
     {
         var request = session.ToRequest();
@@ -224,7 +224,7 @@ public sealed class RemovalPlan : IDisposable
 
         SnapshotCatalog.Forget(session.Native, session.Domain, forgotten.Set, record => record == forgotten.Record);
 
-        // The next one of the same set must not write this one back.
+        // The next removal from the same set must not write this record again.
         session.Reread();
         if (!SnapshotCatalog.Read(session.Domain).Any(set => set.Group == forgotten.Set.Group)
             && SetFolder.Of(session.Host, session.Domain, forgotten.Set)?.Delete() is { } problem)
@@ -232,12 +232,12 @@ public sealed class RemovalPlan : IDisposable
             reporter.Verbose($"Of snapshot '{snapshot.Name}' of domain '{session.Domain.Name}', {problem}.");
         }
 
-        reporter.Warning($"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' was taken out of the metadata of domain '{session.Domain.Name}', and "
+        reporter.Warning($"Snapshot '{snapshot.Name}' of disk '{snapshot.Disk}' was removed from the metadata of domain '{session.Domain.Name}', and "
             + $"nothing was deleted: {why}.");
         return true;
     }
 
-    /// <summary>What a removal has begun, its journal ends.</summary>
+    /// <summary>A begun removal is completed from its journal.</summary>
     private string? WhyOnlyRecorded(MethodRequest request, SnapshotRecord record)
     {
         if (RunJournal.Read(request.Domain)?.Entries.Any(entry => entry.Record.Set == record.Set && entry.Record.IsSameAs(record)) == true)
@@ -279,8 +279,8 @@ public sealed class RemovalPlan : IDisposable
             FailureKind.InvalidOperation,
             "SnapshotNotOurs",
             snapshot,
-            $"No record explains the overlay of disk '{snapshot.Disk}' of domain '{session.Domain.Name}', so it is not touched: "
-            + $"it may be a clone's, or another tool's. {Advise(snapshot)}".TrimEnd())
+            $"The overlay of disk '{snapshot.Disk}' of domain '{session.Domain.Name}' has no record, so it is not touched: "
+            + $"it may belong to a clone or another tool. {Advise(snapshot)}".TrimEnd())
         : new VirtSnapshotException(
             FailureKind.ObjectNotFound,
             "SnapshotNotFound",

@@ -7,8 +7,8 @@ using VirtSnapshot.Quiescing;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>
-/// Finds a run that died and brings journal, catalog and reality to agree. Acts only where the domain's lock is free, and only on what the
-/// journal names. Holds the lock until it is disposed of.
+/// Finds a run that died, and completes or undoes it. Acts only where the domain's lock is free, and only on objects that the
+/// journal names. Holds the lock until it is disposed.
 /// </summary>
 public sealed class RepairPlan : IDisposable
 {
@@ -33,7 +33,7 @@ public sealed class RepairPlan : IDisposable
         (proven, unfit, parts) = ([], [], []);
     }
 
-    /// <summary>Where no run has died, and the domain was defined anew from an old XML.</summary>
+    /// <summary>Where no run has died, and the domain was defined again from an old XML.</summary>
     private RepairPlan(DomainSession session, RedefinitionRepair redefinition, IRunReporter reporter)
         : this(session, [], reporter) => this.redefinition = redefinition;
 
@@ -81,7 +81,7 @@ public sealed class RepairPlan : IDisposable
                 : $"undo the snapshot '{journal.Entries[0].Name}' that was not "
                     + $"taken{(Leftovers.Count > 0 ? $", and delete {string.Join(", ", Leftovers)}" : "")}";
 
-    /// <summary>Whether there is nothing but a journal that is not this domain's.</summary>
+    /// <summary>Whether the only finding is a journal of another domain.</summary>
     private bool IsForeign => hidden.Count == 0 && journal.Entries.Count == 0;
 
     private bool IsRestore => journal.Operation is RunOperation.Restore or RunOperation.RestoreEnding;
@@ -98,7 +98,7 @@ public sealed class RepairPlan : IDisposable
 
     private IReadOnlyList<string> Leftovers => [.. parts.SelectMany(part => part.Recovery.Leftovers)];
 
-    /// <summary>What the run has copied beside the disks. Only entries whose identity is the domain's come out of the journal.</summary>
+    /// <summary>The copies of firmware state and definition of the run's set. The journal's entries are verified to be the domain's.</summary>
     private SetFolder Folder => new(session.Host, journal.Entries[0].Record.Set!);
 
     /// <summary>The set as it is recorded in any definition; null where it is in none.</summary>
@@ -115,7 +115,7 @@ public sealed class RepairPlan : IDisposable
         ArgumentNullException.ThrowIfNull(reporter);
         if (!HasAnything(engine, domain, reporter, cancellation))
         {
-            // Nothing to repair needs no lock; and no host of ours, where nothing is recorded.
+            // Without anything to repair no lock is needed; without records, no access to the host.
             return null;
         }
 
@@ -166,7 +166,7 @@ public sealed class RepairPlan : IDisposable
         }
     }
 
-    /// <summary>Does it.</summary>
+    /// <summary>Runs the repair.</summary>
     /// <exception cref="VirtSnapshotException">libvirt failed; the journal stays, and repairing can be repeated.</exception>
     public RepairResult Run(CancellationToken cancellation) => DomainSession.Guarded(
         session.Domain,
@@ -185,7 +185,7 @@ public sealed class RepairPlan : IDisposable
     /// <inheritdoc/>
     public void Dispose() => session.Dispose();
 
-    /// <summary>No job keeps a guest from being thawed, which is then the first thing that is done.</summary>
+    /// <summary>A guest that is still frozen is thawed first, also while a job runs.</summary>
     private static void RefuseJob(DomainSession session, RunJournal journal, CancellationToken cancellation)
     {
         if (!journal.Freezes || !AgentQuery.IsFrozen(session.Native, session.Domain))
@@ -285,7 +285,7 @@ public sealed class RepairPlan : IDisposable
     private RepairResult Forget()
     {
         RunJournal.Clear(session.Native, session.Domain);
-        return Result(RepairAction.Cleared, ["The journal was another domain's, and was taken out of the metadata. Nothing else was touched."]);
+        return Result(RepairAction.Cleared, ["The journal of another domain was removed from the metadata. Nothing else was touched."]);
     }
 
     /// <summary>Null where the domain as it was read is all that there is.</summary>
@@ -366,7 +366,7 @@ public sealed class RepairPlan : IDisposable
             : Result(action, details);
     }
 
-    /// <summary>As the run itself does when a part of its set cannot be taken. What is not proven, nothing is undone for: it may be a disk's.</summary>
+    /// <summary>Undoes the set, as the run itself does when a part of it fails. Unproven entries are not undone: their objects may be in use.</summary>
     private RepairResult UndoPart(IReadOnlyList<string> thawed, CancellationToken cancellation)
     {
         string[] details =

@@ -19,13 +19,13 @@ public sealed record RepairResult(string Domain, RepairAction Action, IReadOnlyL
 /// <summary>What is done with a run that died, or with snapshots that cannot be read.</summary>
 public enum RepairAction
 {
-    /// <summary>It was done but for the book-keeping.</summary>
+    /// <summary>It was complete except for its record.</summary>
     Cleared,
 
-    /// <summary>It is carried through to its end.</summary>
+    /// <summary>It was completed.</summary>
     Finished,
 
-    /// <summary>It had not come to its act: what it had made is removed.</summary>
+    /// <summary>It had not taken the snapshot: what it had made is deleted.</summary>
     Undone,
 
     /// <summary>A part of it could not be cleaned up: the details say what and why.</summary>

@@ -5,7 +5,7 @@ namespace VirtSnapshot.Snapshots;
 
 /// <summary>
 /// Restores disks of a shut-off domain from one set: all requested disks, or none. Everything that can fail early
-/// has been checked, and nothing has been touched. Holds the domain's lock until it is disposed of.
+/// has been checked, and nothing has been touched. Holds the domain's lock until it is disposed.
 /// </summary>
 public sealed class RestorePlan : IDisposable
 {

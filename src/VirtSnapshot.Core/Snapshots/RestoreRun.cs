@@ -4,7 +4,7 @@ namespace VirtSnapshot.Snapshots;
 
 /// <summary>
 /// The steps of a restore: journal, prepare all disks, switch all, rewrite the catalog, and then delete the old images. Until all
-/// are switched it is undone on any failure, and so it is when the run has died; from then on it is finished.
+/// are switched it is undone after any failure or crash; from then on it is completed.
 /// </summary>
 /// <param name="session">The domain.</param>
 /// <param name="entries">The disks.</param>
@@ -52,7 +52,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         }
     }
 
-    /// <summary>Brings a run that died to its end, or back to where it began.</summary>
+    /// <summary>Completes or undoes a run that died.</summary>
     /// <param name="reached">The progress recorded in the journal.</param>
     /// <param name="finish">Whether to the end.</param>
     /// <param name="cancellation">Stops while nothing is switched yet.</param>
@@ -61,12 +61,12 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         List<string> kept;
         if (reached == RunOperation.RestoreEnding)
         {
-            // All were switched, and what proved it may be gone already. The guest may have written since: nothing is ever switched again.
+            // All were switched, and the proof may be deleted already. The guest may have written since: no disk is switched again.
             kept = Finish();
         }
         else if (finish)
         {
-            // Those that can be taken back had their turn first, so mostly nothing is left here.
+            // Reversible restores were switched first, so mostly nothing remains here.
             List<IDiskRestoration> remaining = [.. Resume(session, entries).Where(disk => !disk.IsSwitched())];
             remaining.ForEach(disk => disk.Recheck());
             SwitchAll(remaining, cancellation);
@@ -123,7 +123,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
             disk.Recheck();
         }
 
-        // First, since it can be taken back: where all disks are switched, so is this.
+        // First, because it can be undone: where all disks are switched, so is this.
         states.Switch();
         foreach (var disk in disks.OrderBy(disk => disk.IsFinal))
         {
@@ -131,7 +131,7 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
             session.Engine.Reached(RunStep.DiskSwitched);
         }
 
-        // Who started it after the last switch has the restored disks, and all is well.
+        // A start after the last switch uses the restored disks, which is correct.
         session.Reread();
         if (session.Domain.IsActive && !disks.All(disk => disk.IsSwitched()))
         {
@@ -195,14 +195,14 @@ internal sealed class RestoreRun(DomainSession session, IReadOnlyList<JournalEnt
         var disks = Resume(session, entries);
         if (disks.Find(disk => disk.IsIrreversible()) is { } final)
         {
-            return [$"restoring disk '{final.Disk.Record.Target}' cannot be undone, so the others have to follow"];
+            return [$"restoring disk '{final.Disk.Record.Target}' cannot be undone, so the other disks must be restored too"];
         }
 
         disks.Reverse();
         return [.. disks.Select(disk => disk.Undo()).OfType<string>(), .. states.Undo()];
     }
 
-    /// <summary>What is kept beside the disks goes with the last record of its set.</summary>
+    /// <summary>Deletes the folder of each set whose last record is removed.</summary>
     private void DeleteFolders(IReadOnlyList<SnapshotSet> before)
     {
         var recorded = SnapshotCatalog.Read(session.Domain).Select(set => set.Group).ToHashSet();

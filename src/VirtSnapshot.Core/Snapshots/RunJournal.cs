@@ -7,7 +7,7 @@ using VirtSnapshot.Methods;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>
-/// What a run is about to do to a domain, written before it begins and cleared when catalog and reality agree. If it is
+/// The intent of a run on a domain, written before it begins and cleared when the catalog is up to date. If it is
 /// still there and the lock is free, the run has died.
 /// </summary>
 /// <param name="Operation">What the run does.</param>
@@ -18,16 +18,16 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
     /// <summary>A full copy of a large volume may take hours.</summary>
     private static readonly TimeSpan LongestRun = TimeSpan.FromHours(12);
 
-    /// <summary>The machine that has the run's lock, where that is not the domain's host: see <see cref="Hosts.LibvirtOnlyHost"/>.</summary>
+    /// <summary>The machine with the run's lock, where that is not the domain's host: see <see cref="Hosts.LibvirtOnlyHost"/>.</summary>
     public string? LockedOn { get; init; }
 
     /// <summary>Whether the run was to freeze the guest: then a guest that is frozen after its death was frozen by it.</summary>
     public bool Freezes { get; init; }
 
-    /// <summary>What a restore exchanges beside the disks.</summary>
+    /// <summary>The files that a restore replaces besides the disks.</summary>
     public IReadOnlyList<RestoredState> States { get; init; } = [];
 
-    /// <summary>Whether the domain has a journal that is another domain's, as a clone has, or that nothing of ours could have written.</summary>
+    /// <summary>Whether the domain has a journal of another domain, as a clone has, or one that VirtSnapshot cannot have written.</summary>
     /// <exception cref="VirtSnapshotException"><c>JournalDamaged</c></exception>
     public static bool IsForeign(VmDomain domain) => MetadataRecord.Find(domain.Root, MetadataUri.Journal) is not null && Read(domain) is null;
 
@@ -78,13 +78,13 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
         }
     }
 
-    /// <summary>What no run of ours writes. A clock may be wrong, but not by more than a day.</summary>
+    /// <summary>Rejects what no run writes. A clock may be wrong, but not by more than a day.</summary>
     private void RefuseImpossible()
     {
         var isRestore = Operation is RunOperation.Restore or RunOperation.RestoreEnding;
         if (StartedAt > DateTimeOffset.UtcNow.AddDays(1))
         {
-            throw new FormatException($"It began at {StartedAt:u}, which is not yet.");
+            throw new FormatException($"Its start time {StartedAt:u} is in the future.");
         }
 
         var groups = Entries.GroupBy(entry => (
@@ -103,7 +103,7 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
 
         if (Operation != RunOperation.Removal && Entries.Where(entry => !entry.IsLost).DistinctBy(entry => entry.Group).Count() > 1)
         {
-            throw new FormatException("It is of several sets.");
+            throw new FormatException("It names several sets.");
         }
     }
 

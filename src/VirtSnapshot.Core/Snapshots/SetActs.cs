@@ -3,10 +3,10 @@ using VirtSnapshot.Methods;
 
 namespace VirtSnapshot.Snapshots;
 
-/// <summary>What a set is made of: the steps of all its methods, and when each of them is taken.</summary>
+/// <summary>The steps of all methods of a set, and their order.</summary>
 /// <remarks>
-/// A temporary overlay takes a disk's writes from the freeze window on, so that what lies under it does not change while a slow snapshot of that is made; then
-/// it is merged back. The window is as short as a switch to overlays, however slow the storage.
+/// A temporary overlay takes a disk's writes from the freeze window on, so that the image under it does not change while a slow snapshot of it is taken; then
+/// it is merged. The freeze window is as short as a switch to overlays, independent of the storage.
 /// </remarks>
 /// <param name="Set">The set's name and identity.</param>
 /// <param name="Targets">The disks in the domain's order, which is the order of the output, independent of the steps' order.</param>

@@ -8,8 +8,8 @@ using VirtSnapshot.Native;
 namespace VirtSnapshot.Snapshots;
 
 /// <summary>
-/// What is kept of a set beside its disks: copies of the UEFI variables, the TPM's state and the domain's definition, in a folder of the host that only root
-/// can enter. Its name follows from the set's identity, so no record can name another one. A set without it is no less a snapshot: nothing here makes a run
+/// The folder of a set on the host, for copies of the UEFI variables, the TPM state and the domain's definition; only root can enter it.
+/// Its name is derived from the set's identity, so no record can name another folder. The snapshot is valid without it: errors here do not make a run
 /// fail.
 /// </summary>
 internal sealed class SetFolder(IHost host, SetIdentity set)

@@ -71,8 +71,8 @@ public sealed class SnapshotListing
     {
         if (skipped.Add((request.Domain.Uri, name)))
         {
-            domainWarnings.Add(
-                $"Domain '{name}' does not respond, so it is unknown whether it uses images of these snapshots. List them again when it responds.");
+            domainWarnings.Add($"Domain '{name}' does not respond, so it is unknown whether it uses images of these snapshots. "
+                + "List them again when it responds.");
         }
     }
 }

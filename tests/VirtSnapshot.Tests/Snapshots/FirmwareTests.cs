@@ -83,7 +83,7 @@ public sealed class FirmwareTests(LabFixture lab) : IDisposable
         Assert.Contains("not the definition that was kept", Assert.Single(listing.TakeWarnings()), StringComparison.Ordinal);
         var error = Engine.Refused(() => Engine.Restore(domain.Domain, [snapshot], includeFirmware: true));
         Assert.Equal(("FirmwareInvalid", FailureKind.InvalidData), (error.ErrorId, error.Kind));
-        Assert.Contains($"'{copy}' is not what was kept", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"'{copy}' has changed since the snapshot", error.Message, StringComparison.Ordinal);
         Directory.Delete(Path.GetDirectoryName(copy)!, recursive: true);
         Assert.Equal("FirmwareInvalid", Engine.Refused(() => Engine.Restore(domain.Domain, [snapshot], includeFirmware: true)).ErrorId);
         Assert.Equal((before, 1), (domain.Domain.Xml, File.ReadAllBytes(Nvram)[0]));

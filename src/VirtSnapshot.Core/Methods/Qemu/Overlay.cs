@@ -49,7 +49,7 @@ internal sealed record Overlay(VmDisk Disk, string Path, string Stem, ulong Capa
         Disk,
         $"The overlay '{Path}' for disk '{Disk.Target}' of domain '{Disk.Domain}' exists already, from an earlier snapshot of that name, and may "
         + "hold the only copy of the guest's newest data. Nothing was touched. "
-        + $"Do not delete it: run 'Repair-DiskSnapshot {Disk.Domain}' to reattach it or keep it aside, or choose another -Name.");
+        + $"Do not delete it: 'Repair-DiskSnapshot {Disk.Domain}' can reattach it or keep it aside. Or choose another -Name.");
 
     public static VirtSnapshotException AlreadyThere(VmDisk disk, string path) => new(
         FailureKind.ResourceExists,
