@@ -9,7 +9,7 @@ namespace VirtSnapshot.Snapshots;
 /// <param name="Uri">The URI that the record is kept under.</param>
 /// <param name="Group">The set's identity from the URI; empty where the URI has none.</param>
 /// <param name="Name">The snapshot's name; empty where the record has none that can be read.</param>
-/// <param name="Targets">The disks that the record names; none where it names none that can be read.</param>
+/// <param name="Targets">The disks that the record names; none where it names none, or not all of them can be read.</param>
 /// <param name="IsOfLaterVersion">Whether it is not damaged, but written by a later version of the module.</param>
 /// <param name="Why">Why it cannot be read, as a sentence.</param>
 internal sealed record DamagedRecord(
@@ -28,7 +28,7 @@ internal sealed record DamagedRecord(
         uri,
         Guid.TryParse(uri[MetadataUri.SetPrefix.Length..], out var group) ? group : Guid.Empty,
         SnapshotName.TryParse((string?)record.Attribute("name"))?.ToString() ?? "",
-        [.. record.Elements("disk").Select(disk => (string?)disk.Attribute("target")).OfType<string>().Where(DomainTarget).Distinct(StringComparer.Ordinal)],
+        ReadTargets(record),
         RecordFormat.IsUnknown(record),
         error.Message);
 
@@ -55,6 +55,13 @@ internal sealed record DamagedRecord(
         Uri = Domain.Uri,
     });
 
-    /// <summary>The text, short and printable, for messages and comparisons.</summary>
-    private static bool DomainTarget(string target) => target.Length is > 0 and <= 32 && target.All(char.IsAsciiLetterOrDigit);
+    /// <summary>If one of the names cannot be read, it may be any disk's.</summary>
+    private static string[] ReadTargets(XElement record)
+    {
+        string?[] targets = [.. record.Elements("disk").Select(disk => (string?)disk.Attribute("target"))];
+        return targets.All(IsTarget) ? [.. targets.OfType<string>().Distinct(StringComparer.Ordinal)] : [];
+    }
+
+    /// <summary>What is shown and compared is short and printable.</summary>
+    private static bool IsTarget(string? target) => target is { Length: > 0 and <= 32 } && target.All(char.IsAsciiLetterOrDigit);
 }

@@ -124,6 +124,8 @@ public sealed class SnapshotRecordTests : IDisposable
     [InlineData("<set group='11111111-2222-3333-4444-555555555555' name='a' createdAt='never'/>")]
     [InlineData("<set group='11111111-2222-3333-4444-555555555555' name='a' createdAt='2026-01-01T00:00:00Z'><disk consistency='Quiesced'/></set>")]
     [InlineData("<set group='11111111-2222-3333-4444-555555555555' name='a' createdAt='2026-01-01T00:00:00Z'><disk consistency='Perfect'><backup/></disk></set>")]
+    [InlineData("<set group='11111111-2222-3333-4444-555555555555' name='a' createdAt='never'><disk target='vdb'/><disk target='v d a'/></set>")]
+    [InlineData("<set group='11111111-2222-3333-4444-555555555555' name='a' createdAt='never'><disk target='vdb'/><disk/></set>")]
     [InlineData("<set/>")]
     public void A_damaged_record_is_no_set_and_keeps_its_disks_from_being_changed(string xml)
     {
