@@ -117,6 +117,11 @@ public sealed class RestorePlan : IDisposable
         RefuseSeveralSets(domain, snapshots);
         var sets = SnapshotCatalog.Read(domain);
         var set = sets.FirstOrDefault(set => set.Group == snapshots[0].Group);
+        foreach (var snapshot in snapshots)
+        {
+            SnapshotCatalog.RefuseDamaged(domain, snapshot.Disk, domain);
+        }
+
         var request = session.ToRequest();
         using var ahead = RecordProof.ReadAhead(request, SnapshotCatalog.ReadDisks(domain));
         var disks = snapshots.DistinctBy(snapshot => snapshot.Disk).Select(snapshot => RecordProof.Verify(
@@ -125,7 +130,6 @@ public sealed class RestorePlan : IDisposable
             set?.Disks.FirstOrDefault(disk => disk.Record.Target == snapshot.Disk)?.Record ?? throw NotRecorded(domain, snapshot))).ToList();
         foreach (var disk in disks)
         {
-            SnapshotCatalog.RefuseDamaged(domain, disk.Target, domain);
             RefuseUnsound(session, set!, disk);
         }
 
