@@ -41,9 +41,7 @@ internal sealed class RedefinitionRepair
 
     /// <summary>Whether there is anything to repair or report.</summary>
     public static bool IsNeeded(MethodRegistry methods, MethodRequest request) => Redefinition.FindBehind(request).Count > 0
-        || FindLost(methods, request) is { Count: > 0 } lost
-            && (lost.Any(disk => !disk.IsInChain)
-                || lost.Any(disk => !SnapshotCatalog.ReadDisks(request.Domain).Any(record => IsSame(record, disk.Record))));
+        || FindLost(methods, request) is { Count: > 0 } lost && (lost.Any(disk => !disk.IsInChain) || FindUnrecorded(request.Domain, lost).Count > 0);
 
     /// <summary>Null where there is nothing to do, or where a warning asks the user to choose first.</summary>
     /// <exception cref="VirtSnapshotException"><c>DomainRunning</c>, <c>NotReattachable</c>, <c>SourceShared</c>; nothing was touched.</exception>
@@ -56,8 +54,7 @@ internal sealed class RedefinitionRepair
         // Overlays of other tools are ignored: the administrator may have removed them from the definition on purpose.
         var behind = allBehind.Where(disk => lost.Any(own => own.IsInChain && own.File == disk.Live.Source.Path)).ToList();
         Redefinition.Describe(allBehind.Except(behind)).ToList().ForEach(reporter.Warning);
-        var recorded = SnapshotCatalog.ReadDisks(session.Domain);
-        var unrecorded = lost.Where(disk => disk.IsInChain && !recorded.Any(record => IsSame(record, disk.Record))).ToList();
+        var unrecorded = FindUnrecorded(session.Domain, lost);
         IReadOnlyList<IReadOnlyList<LostDisk>> detached =
         [
             .. lost.Where(disk => !disk.IsInChain && (disk.WhyUseless is null || choice == DetachedOverlay.KeepAside))
@@ -129,9 +126,22 @@ internal sealed class RedefinitionRepair
         }
     }
 
+    /// <summary>Layers that no record explains. A record that cannot be read may be theirs, and is not overwritten.</summary>
+    private static List<LostDisk> FindUnrecorded(VmDomain domain, IReadOnlyList<LostDisk> lost)
+    {
+        var (recorded, damaged) = (SnapshotCatalog.ReadDisks(domain), SnapshotCatalog.ReadDamaged(domain));
+        return
+        [
+            .. lost.Where(disk => disk.IsInChain
+                && !recorded.Any(record => IsSame(record, disk.Record))
+                && !damaged.Any(record => record.Group == disk.Record.Set!.Group)),
+        ];
+    }
+
     private static void Refuse(MethodRegistry methods, MethodRequest request, IReadOnlyList<LostDisk> disk, DetachedOverlay choice)
     {
         var (domain, target) = (request.Domain, disk[0].Record.Target);
+        SnapshotCatalog.RefuseDamaged(domain, target, domain);
         var provider = OverlayMethodOf(methods, disk[0].Record, domain);
         IReadOnlyList<SnapshotRecord> records = [.. disk.Select(layer => layer.Record)];
         if (choice == DetachedOverlay.KeepAside)

@@ -500,7 +500,12 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
         Assert.Equal(("one", "vda"), (later.Name, later.Disk));
         Assert.Contains("update the module", listing.FindWarning(later), StringComparison.Ordinal);
         Assert.Equal("CatalogDamaged", Engine.RemovalRefused(domain.Domain, later).ErrorId);
-        Assert.Contains(MetadataRecord.FindAll(domain.Domain.Root, MetadataUri.SetPrefix), found => found.Uri == uri);
+        Assert.Equal("CatalogDamaged", Engine.Refused(() => Engine.Restore(domain.Domain, [later])).ErrorId);
+
+        // Its overlay says whose it is, but what the record says beside that is not written over.
+        Assert.Null(TryRepair(domain.Domain));
+        var kept = Assert.Single(MetadataRecord.FindAll(domain.Domain.Root, MetadataUri.SetPrefix));
+        Assert.Equal((uri, "2"), (kept.Uri, (string?)kept.Record.Attribute("version")));
 
         // What is newer stands on what that record names.
         Engine.Take(domain.Domain, "two");
