@@ -121,16 +121,15 @@ public sealed class RemovalPlan : IDisposable
     private List<RemovalResult> RunRound(IReadOnlyList<DiskSnapshot> round, RemovalOptions options, CancellationToken cancellation)
     {
         session.Reread();
+        var isDamaged = round.ToLookup(snapshot => snapshot.State == SnapshotState.Damaged);
+
+        // First, since they keep the others from being removed.
+        List<RemovalResult> results = [.. isDamaged[true].Select(snapshot => new RemovalResult(snapshot, DropDamaged(snapshot)))];
         var damaged = SnapshotCatalog.ReadDamaged(session.Domain);
-        var results = new List<RemovalResult>();
         var entries = new List<(DiskSnapshot Snapshot, JournalEntry Entry)>();
-        foreach (var snapshot in round)
+        foreach (var snapshot in isDamaged[false])
         {
-            if (snapshot.State == SnapshotState.Damaged)
-            {
-                results.Add(new RemovalResult(snapshot, DropDamaged(snapshot)));
-            }
-            else if (damaged.FirstOrDefault(record => record.Concerns(snapshot.Disk)) is { } unreadable)
+            if (damaged.FirstOrDefault(record => record.Concerns(snapshot.Disk)) is { } unreadable)
             {
                 results.Add(new RemovalResult(snapshot, unreadable.ToFailure(snapshot)));
             }

@@ -519,6 +519,16 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
     }
 
     [Fact]
+    public void A_damaged_record_that_names_no_disk_is_removed_together_with_what_it_keeps_from_being_removed()
+    {
+        var (_, domain) = QcowDomain();
+        Write(domain.Domain, MetadataUri.SetPrefix + "none", new XElement("set"));
+        Engine.Take(domain.Domain, "one");
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
+        Engine.AssertNothingLeft(domain.Domain);
+    }
+
+    [Fact]
     public void A_snapshot_of_a_method_that_is_not_registered_is_listed_and_stays()
     {
         var (_, domain) = QcowDomain();
