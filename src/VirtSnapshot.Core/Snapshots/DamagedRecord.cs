@@ -36,12 +36,17 @@ internal sealed record DamagedRecord(
     public bool Concerns(string target) => Targets.Count == 0 || Targets.Contains(target, StringComparer.Ordinal);
 
     /// <summary>The error for operations that are not possible while the record exists.</summary>
-    public VirtSnapshotException ToFailure(object target) =>
-        new(FailureKind.InvalidData, "CatalogDamaged", target, $"{Description} Nothing was touched. {Advice}");
-
-    private string Advice => IsOfLaterVersion
-        ? $"'virsh metadata {Domain.Name} {Uri}' shows it."
-        : $"'virsh metadata {Domain.Name} {Uri}' shows it. Take it out with Remove-DiskSnapshot first, which deletes nothing else.";
+    /// <param name="target">The object that the error is about.</param>
+    /// <param name="isJournaled">Whether an unfinished run keeps Remove-DiskSnapshot from taking the record out.</param>
+    public VirtSnapshotException ToFailure(object target, bool isJournaled = false) => new(
+        FailureKind.InvalidData,
+        "CatalogDamaged",
+        target,
+        $"{Description} Nothing was touched. 'virsh metadata {Domain.Name} {Uri}' shows it."
+        + (IsOfLaterVersion ? ""
+            : isJournaled ? " If it is not needed, take it out with the option --remove of that command, and with --config out of the stored definition. "
+                + "Repair-DiskSnapshot then treats what it names as not recorded."
+            : " Take it out with Remove-DiskSnapshot first, which deletes nothing else."));
 
     /// <summary>As a snapshot, once for each disk that it names.</summary>
     public IEnumerable<DiskSnapshot> ToSnapshots() => (Targets.Count > 0 ? Targets : [""]).Select(target => new DiskSnapshot

@@ -129,7 +129,7 @@ public sealed class RepairPlan : IDisposable
                 if ((RunJournal.Read(session.Domain) ?? (stored is null ? null : RunJournal.Read(stored))) is { Entries.Count: > 0 } journal)
                 {
                     journal.RefuseOthers(domain);
-                    RefuseDamaged(session.Domain, journal);
+                    RefuseDamaged(session.Domain, stored, journal);
                     RefuseJob(session, journal, cancellation);
                     if (journal.Operation == RunOperation.Snapshot && PausedGuest.FindWarningAfterDeath(session.Domain) is { } paused)
                     {
@@ -195,11 +195,13 @@ public sealed class RepairPlan : IDisposable
     }
 
     /// <summary>Whether a set was recorded before its run died decides what is done with it.</summary>
-    private static void RefuseDamaged(VmDomain domain, RunJournal journal)
+    private static void RefuseDamaged(VmDomain domain, VmDomain? stored, RunJournal journal)
     {
-        foreach (var entry in journal.Entries)
+        var damaged = new[] { domain, stored }.OfType<VmDomain>().SelectMany(SnapshotCatalog.ReadDamaged).FirstOrDefault(record =>
+            journal.Entries.Any(entry => record.Group == entry.Group || record.Concerns(entry.Record.Target)));
+        if (damaged is not null)
         {
-            SnapshotCatalog.RefuseDamaged(domain, entry.Record.Target, domain);
+            throw damaged.ToFailure(domain, isJournaled: true);
         }
     }
 

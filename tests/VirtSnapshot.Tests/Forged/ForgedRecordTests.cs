@@ -528,6 +528,29 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
         Engine.AssertNothingLeft(domain.Domain);
     }
 
+    [Theory]
+    [InlineData("vda")]
+    [InlineData("vdb")]
+    public void A_run_whose_record_is_damaged_is_not_repaired(string target)
+    {
+        var (_, domain) = QcowDomain();
+        Engine.Take(domain.Domain, "one");
+        var (uri, record) = Assert.Single(MetadataRecord.FindAll(domain.Domain.Root, MetadataUri.SetPrefix));
+        var journaled = Entry(RecordOf(domain.Domain));
+        record.SetAttributeValue("createdAt", "never");
+        record.Element("disk")!.SetAttributeValue("target", target);
+        Write(domain.Domain, uri, record);
+        WriteJournal(domain.Domain, RunOperation.Snapshot, journaled);
+        var refused = Engine.Refused(() => TryRepair(domain.Domain));
+        Assert.Equal("CatalogDamaged", refused.ErrorId);
+        Assert.Contains("--remove", refused.Message, StringComparison.Ordinal);
+        Assert.Equal("UnfinishedRun", Engine.Refused(() => Engine.Remove(domain.Domain, Engine.List(domain.Domain))).ErrorId);
+        Lab.Virsh("metadata", domain.Name, uri, "--remove");
+        Assert.Equal(RepairAction.Finished, TryRepair(domain.Domain)!.Action);
+        Engine.Remove(domain.Domain, Engine.List(domain.Domain));
+        Engine.AssertNothingLeft(domain.Domain);
+    }
+
     [Fact]
     public void A_snapshot_of_a_method_that_is_not_registered_is_listed_and_stays()
     {
