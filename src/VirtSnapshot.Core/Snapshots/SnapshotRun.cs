@@ -164,8 +164,8 @@ internal sealed class SnapshotRun(DomainSession session, QuiesceOptions quiescin
             var found = MethodOf(record).Inspect(session.ToRequest(), record);
             if (found.State != SnapshotState.Available)
             {
-                warnings.Add($"The snapshot of disk '{record.Target}' of domain '{Domain.Name}' was taken, but its COW space is full, and it is "
-                    + $"{found.State}: remove it, and take another with more space.");
+                warnings.Add($"The snapshot of disk '{record.Target}' of domain '{Domain.Name}' was taken, but it is {found.State}"
+                    + (found.State == SnapshotState.Invalid ? ", since its COW space is full: remove it, and take another with more space." : " now."));
             }
 
             return snapshot with { State = found.State, FillPercent = found.UsagePercent };
