@@ -21,7 +21,9 @@ internal sealed record OperationStep(RunStep Reached, Action Do, Func<Exception,
 /// <param name="undone">The sentence about an undone run for the error message.</param>
 internal sealed class Operation(DomainSession session, string doing, string stoppedId, string undone)
 {
-    /// <exception cref="VirtSnapshotException">A step failed; the message says whether everything was undone.</exception>
+    private bool hasReconnected;
+
+    /// <exception cref="VirtSnapshotException">A step failed; the message says whether all was undone.</exception>
     /// <exception cref="OperationCanceledException">It was stopped and undone.</exception>
     public void Run(IReadOnlyList<OperationStep> steps)
     {
@@ -63,11 +65,12 @@ internal sealed class Operation(DomainSession session, string doing, string stop
     /// <summary>Called before the undo: the old connection may be lost, or an abandoned call may still run on it.</summary>
     public void Reconnect(Exception error)
     {
-        if (error is OperationCanceledException)
+        if (error is OperationCanceledException && !hasReconnected)
         {
             session.UseAnotherConnection();
         }
 
+        hasReconnected = true;
         session.Reconnect();
     }
 
