@@ -60,7 +60,7 @@ internal sealed record SetActs(
         var groups = chosen.GroupBy(disk => disk.Method).Select(group => (Method: group.Key, Disks: group.ToList())).ToList();
 
         // Overlays come last: the other methods may need temporary ones, which are planned and switched to together with those that are kept.
-        var overlays = groups.Find(group => group.Method.Traits.ServesAsTemporaryOverlay);
+        var overlays = groups.Find(group => group.Method.Traits.ServesAsTemporaryOverlay && group.Method == methods.TemporaryOverlay);
         foreach (var (method, disks) in groups.Where(group => group.Method != overlays.Method))
         {
             parts.Add(Plan(method, disks));
