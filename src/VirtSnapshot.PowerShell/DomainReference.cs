@@ -129,12 +129,15 @@ public sealed class DomainReference
         }
 
         Uri = FindFirst(part, given, "Uri")?.Text ?? Uri;
+        var live = ObjectProperties.Unwrap(given) as DiskSnapshot;
         var snapshot = FindFirst(part, given, SnapshotReference.Properties);
         var disk = FindObject(part, "Disk") is { } listed
             ? (FindFirst(listed, given, "Target") ?? throw NotUnderstood(part, given, "its property Disk is not a disk")).Text
+            // A damaged record may not say which disk it is of.
+            : live is { Disk: "" } ? null
             : FindFirst(part, given, "Disk", "Target")?.Text ?? SnapshotReference.DiskOfId(snapshot?.Text);
         Disk = disk is null ? null : DiskSelector.ForListed(disk);
-        Snapshot = snapshot is var (property, text) ? new SnapshotReference(property, text, disk, ObjectProperties.Unwrap(given) as DiskSnapshot) : null;
+        Snapshot = snapshot is var (property, text) ? new SnapshotReference(property, text, disk, live) : null;
     }
 
     /// <summary>The value of a property if it is an object, not a string.</summary>

@@ -175,6 +175,7 @@ Describe 'A damaged record' {
         @{ Do = { Get-VmDomain damaged* | Get-DiskSnapshot -Name s1 }; Written = 'damaged2/@s1', 'damaged3/vda@s1', 'damaged5/vda@s1'; Warnings = 3 }
         @{ Do = { Repair-DiskSnapshot damaged*; Get-DiskSnapshot damaged5 }; Failed = 'damaged1 JournalDamaged'; Written = 'damaged5/vda@s1'; Warnings = 2 }
         @{ Do = { Remove-DiskSnapshot damaged* -Name s1 -Confirm:$false; Get-DiskSnapshot damaged5 }; Warnings = 2; Changed = 'damaged2', 'damaged3' }
+        @{ Do = { Get-DiskSnapshot damaged* | Remove-DiskSnapshot -Confirm:$false; Get-DiskSnapshot damaged5 }; Warnings = 5; Changed = 'damaged2', 'damaged3' }
         @{ Do = { Get-VmDomain damaged* | New-DiskSnapshot -Name s2; Get-DiskSnapshot damaged5 -Name s1 }; Failed = 'damaged1 JournalDamaged'
             Written = 'damaged2/vda@s2', 'damaged3/vda@s2', 'damaged5/vda@s1', 'damaged5/vda@s2'; Warnings = 2; Changed = 'damaged2', 'damaged3' }
     ) {
