@@ -50,8 +50,11 @@ public sealed record DiskSource
         ? Path == other.Path
         : Type != DiskSourceType.None && Type == other.Type && Protocol == other.Protocol && Name == other.Name && Hosts() == other.Hosts());
 
-    /// <summary>A file or a block device.</summary>
-    internal static DiskSource ForPath(string path, string? format, bool isBlockDevice) => new()
+    /// <summary>A file or a block device of the hypervisor's host.</summary>
+    /// <param name="path">Its path.</param>
+    /// <param name="format">The image format, as libvirt names it; null if it is not known.</param>
+    /// <param name="isBlockDevice">Whether it is a block device.</param>
+    public static DiskSource ForPath(string path, string? format, bool isBlockDevice) => new()
     {
         Type = isBlockDevice ? DiskSourceType.Block : DiskSourceType.File,
         Path = path,

@@ -29,6 +29,9 @@ public sealed record SnapshotRecord(string Target, string Method, DiskSource Sou
     /// <summary>The image that the disk wrote to when the snapshot was taken, as <see cref="DiskSource.ToString"/> names it.</summary>
     public string Image { get; internal init; } = "";
 
+    /// <summary>The same record with a backup source that was made from what exists.</summary>
+    public SnapshotRecord WithSource(DiskSource source) => this with { Source = source };
+
     /// <summary>Equal by content, the method's data included.</summary>
     public bool Equals(SnapshotRecord? other) => ReferenceEquals(this, other)
         || (other is not null && Target == other.Target && Set == other.Set && ToText() == other.ToText());

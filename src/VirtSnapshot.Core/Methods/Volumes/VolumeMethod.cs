@@ -167,7 +167,7 @@ internal abstract class VolumeMethod : SnapshotMethod
         if (image is null)
         {
             // The snapshot is ours, but may hold images of other disks as well. Only the disk's XML says which image is the disk's.
-            return record with { Source = DiskSource.None };
+            return record.WithSource(DiskSource.None);
         }
 
         var device = snapshot.Volume.Root is null ? DeviceOf(snapshot.Volume) : null;
@@ -177,7 +177,7 @@ internal abstract class VolumeMethod : SnapshotMethod
         }
 
         RefuseOtherImage(request, record, snapshot, device ?? original);
-        return record with { Source = DiskSource.ForPath(source, image.Format, isBlockDevice: device is not null) };
+        return record.WithSource(DiskSource.ForPath(source, image.Format, isBlockDevice: device is not null));
     }
 
     public sealed override Inspection Inspect(MethodRequest request, SnapshotRecord record)
