@@ -101,7 +101,7 @@ public sealed class LibvirtVolumeTests(LabFixture lab) : VolumeTest(lab)
         // A guest can write what it likes to its raw disk.
         LabScript.RunProgram("qemu-img", "create", "-q", "-f", "qcow2", "-b", "/etc/passwd", "-F", "raw", known, "8M");
         Lab.Virsh("pool-refresh", Pool);
-        Assert.Contains("libvirt takes its content for qcow2", AssertUnsuitable(domain, Method).Message, StringComparison.Ordinal);
+        Assert.Contains("libvirt detects the format qcow2", AssertUnsuitable(domain, Method).Message, StringComparison.Ordinal);
     }
 
     [Fact]
