@@ -67,7 +67,8 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
         var heard = new HeardReporter();
         Host.Run("dd", "if=/dev/urandom", $"of=/dev/vg/{name}", "bs=1M", "count=104", "oflag=direct");
         Engine.Remove(guest.Domain, Engine.Take(guest.Domain, "warned", reporter: heard));
-        Assert.Contains(heard.Warnings, warning => warning.Contains("is 8", StringComparison.Ordinal));
+        Assert.Contains(heard.Warnings, warning => warning.StartsWith("The COW space of snapshot 'warned'", StringComparison.Ordinal)
+            && warning.Contains(" is 8", StringComparison.Ordinal));
 
         Host.Run("dd", "if=/dev/urandom", $"of=/dev/vg/{name}", "bs=1M", "seek=104", "count=20", "oflag=direct");
         var error = Engine.Refused(() => Engine.Take(guest.Domain, "refused"));

@@ -12,8 +12,11 @@ internal sealed class LvmPrograms(IHost host)
     {
         var wanted = string.Join(" || ", names.Select(name => $"lv_name=\"{name}\""));
         var result = host.RunAsRoot(
-            "lvs", ["--reportformat", "json", "--units", "b", "--nosuffix", "--options", LogicalVolume.Fields, "--select", $"vg_name=\"{group}\" && "
-                + "({wanted})"]);
+            "lvs",
+            [
+                "--reportformat", "json", "--units", "b", "--nosuffix", "--options", LogicalVolume.Fields,
+                "--select", $"vg_name=\"{group}\" && ({wanted})",
+            ]);
         try
         {
             return LogicalVolume.Read(result.Succeeded ? result.Output : throw new FormatException(result.ToolError));
