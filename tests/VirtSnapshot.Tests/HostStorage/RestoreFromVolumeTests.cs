@@ -17,7 +17,7 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
         using (var plan = Engine.Current.PlanRestore(guest.Domain, Named(guest, "s1"), false, new HeardReporter(), Token))
         {
             Assert.True(Assert.Single(plan.Disks).UsesUpSnapshot);
-            Assert.Contains("cannot be taken back", plan.Description, StringComparison.Ordinal);
+            Assert.Contains("is irreversible", plan.Description, StringComparison.Ordinal);
         }
 
         Assert.Empty(Engine.Restore(guest.Domain, Named(guest, "s1")));

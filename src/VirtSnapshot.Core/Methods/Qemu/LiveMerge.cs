@@ -273,7 +273,7 @@ internal sealed class LiveMerge(RemovalRequest request, IReadOnlyList<MergeStep>
     private VirtSnapshotException JobFailed(MergeStep step) => FindScarceSpace(step.Base) is { } free
         ? NotMerged(
             step,
-            $"QEMU's job failed, most likely for lack of space: the base's file system has {free >> 10:N0} KiB free",
+            $"QEMU's job failed, most likely because no space is left: the base's file system has {free >> 10:N0} KiB free",
             "Free space there",
             FailureKind.QuotaExceeded)
         : NotMerged(step, "QEMU's job failed, as after an I/O error");
