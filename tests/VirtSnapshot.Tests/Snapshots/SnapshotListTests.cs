@@ -41,7 +41,7 @@ public class SnapshotListTests(LabFixture lab)
 
         var heard = new HeardReporter();
         Assert.Null(Assert.Single(Engine.TryRemove(domain.Domain, [snapshot], reporter: heard, cancellation: TestContext.Current.CancellationToken)).Error);
-        Assert.Contains($"The file '{snapshot.ModifiedDisk!.Source.Path}' stays", Assert.Single(heard.Warnings), StringComparison.Ordinal);
+        Assert.Contains($"The file '{snapshot.ModifiedDisk!.Source.Path}' is kept", Assert.Single(heard.Warnings), StringComparison.Ordinal);
         Assert.True(File.Exists(snapshot.ModifiedDisk.Source.Path));
         Assert.Empty(Engine.List(domain.Domain));
         Assert.Null(RunJournal.Read(domain.Domain));
