@@ -31,7 +31,7 @@ public sealed class DetachedDiskTests(LabFixture lab) : FaultTest(lab)
         Assert.All(Engine.TryRemove(domain.Domain, snapshots, reporter: heard, cancellation: Token), result => Assert.Null(result.Error));
         var warning = Assert.Single(heard.Warnings);
         Assert.Contains("no disk 'sdb' any more", warning, StringComparison.Ordinal);
-        Assert.Contains($"The file '{overlay}' stays", warning, StringComparison.Ordinal);
+        Assert.Contains($"The file '{overlay}' is kept", warning, StringComparison.Ordinal);
         Assert.True(File.Exists(overlay));
         Assert.Equal(state != SnapshotState.Missing, File.Exists(domain.Image("sdb")));
         AssertNothingRecorded(domain);
