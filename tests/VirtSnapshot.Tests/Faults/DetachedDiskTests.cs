@@ -50,7 +50,7 @@ public sealed class DetachedDiskTests(LabFixture lab) : FaultTest(lab)
         Assert.Contains("its stored definition still has it", listing.FindWarning(snapshot), StringComparison.Ordinal);
         var error = Engine.RemovalRefused(domain.Domain, snapshot);
         Assert.Equal("DiskNotFound", error.ErrorId);
-        Assert.Contains("its stored definition still has it", error.Message, StringComparison.Ordinal);
+        Assert.Contains("is in its stored definition", error.Message, StringComparison.Ordinal);
         Assert.Null(RunJournal.Read(domain.Domain));
 
         Lab.Virsh("destroy", Name);
