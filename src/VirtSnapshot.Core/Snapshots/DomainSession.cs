@@ -40,6 +40,10 @@ internal sealed class DomainSession : IDisposable
         ? $"{Encoding.ASCII.GetString(Host.ReadHead("/proc/sys/kernel/random/boot_id", 64)).Trim()}/{id}"
         : null;
 
+    /// <summary>The stored definition of a running domain; null if the domain as it was read is its only definition.</summary>
+    public static VmDomain? ReadStored(LibvirtDomain native, VmDomain now) =>
+        now is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(native, now) : null;
+
     /// <summary>Takes the lock, and only then reads the domain.</summary>
     /// <exception cref="VirtSnapshotException"><c>DomainLocked</c>, <c>DomainNotFound</c>, <c>LibvirtUnreachable</c>, <c>ManagedSave</c>.</exception>
     public static DomainSession Open(SnapshotEngine engine, VmDomain domain, CancellationToken cancellation) => Guarded(domain, "reading it", () =>

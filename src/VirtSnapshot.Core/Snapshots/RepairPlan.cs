@@ -1,6 +1,5 @@
 using VirtSnapshot.Domains;
 using VirtSnapshot.Hosts;
-using VirtSnapshot.Libvirt;
 using VirtSnapshot.Methods;
 using VirtSnapshot.Quiescing;
 
@@ -22,6 +21,7 @@ public sealed class RepairPlan : IDisposable
     private readonly IRunReporter reporter;
     private readonly bool finishesRestore;
     private readonly RedefinitionRepair? redefinition;
+    private readonly VirtSnapshotException? refusal;
 
     /// <summary>Where no run has died, and snapshots cannot be read.</summary>
     private RepairPlan(DomainSession session, IReadOnlyList<(SnapshotName Name, SnapshotRecord Record)> hidden, IRunReporter reporter)
@@ -36,6 +36,10 @@ public sealed class RepairPlan : IDisposable
     /// <summary>Where no run has died, and the domain was defined again from an old XML.</summary>
     private RepairPlan(DomainSession session, RedefinitionRepair redefinition, IRunReporter reporter)
         : this(session, [], reporter) => this.redefinition = redefinition;
+
+    /// <summary>Where a damaged record prevents the repair, but a run that died has left the guest frozen.</summary>
+    private RepairPlan(DomainSession session, RunJournal journal, VirtSnapshotException refusal, IRunReporter reporter)
+        : this(session, [], reporter) => (this.journal, this.refusal) = (journal, refusal);
 
     private RepairPlan(DomainSession session, VmDomain? stored, RunJournal journal, IRunReporter reporter)
     {
@@ -62,7 +66,8 @@ public sealed class RepairPlan : IDisposable
     }
 
     /// <summary>What would be done, in words.</summary>
-    public string Description => redefinition is not null ? redefinition.Description : IsForeign
+    public string Description => refusal is not null ? "thaw the guest, which a run that died has left frozen"
+        : redefinition is not null ? redefinition.Description : IsForeign
         ? "take out the journal of another domain, of which this one may be a clone; nothing else is touched"
         : hidden.Count > 0
         ? $"make readable again {string.Join(", ", hidden.Select(found => $"snapshot '{found.Name}' of disk '{found.Record.Target}'"))}"
@@ -125,11 +130,17 @@ public sealed class RepairPlan : IDisposable
             return DomainSession.Guarded(domain, "looking for an unfinished run", () =>
             {
                 // A crash while the domain was being started may have changed only one of its definitions.
-                var stored = ReadStored(session.Native, session.Domain);
+                var stored = DomainSession.ReadStored(session.Native, session.Domain);
                 if ((RunJournal.Read(session.Domain) ?? (stored is null ? null : RunJournal.Read(stored))) is { Entries.Count: > 0 } journal)
                 {
                     journal.RefuseOthers(domain);
-                    RefuseDamaged(session.Domain, stored, journal);
+                    if (journal.FindDamaged(session.Domain, stored) is { } damaged)
+                    {
+                        return journal.Freezes && AgentQuery.IsFrozen(session.Native, session.Domain)
+                            ? new RepairPlan(session, journal, damaged, reporter)
+                            : throw damaged;
+                    }
+
                     RefuseJob(session, journal, cancellation);
                     if (journal.Operation == RunOperation.Snapshot && PausedGuest.FindWarningAfterDeath(session.Domain) is { } paused)
                     {
@@ -171,7 +182,9 @@ public sealed class RepairPlan : IDisposable
     public RepairResult Run(CancellationToken cancellation) => DomainSession.Guarded(
         session.Domain,
         "repairing",
-        () => redefinition is not null
+        () => refusal is not null
+            ? ThawAndRefuse(refusal)
+            : redefinition is not null
             ? redefinition.Run()
             : IsForeign
             ? Forget()
@@ -194,15 +207,11 @@ public sealed class RepairPlan : IDisposable
         }
     }
 
-    /// <summary>Whether a set was recorded before its run died decides what is done with it.</summary>
-    private static void RefuseDamaged(VmDomain domain, VmDomain? stored, RunJournal journal)
+    /// <summary>No record keeps a guest frozen.</summary>
+    private RepairResult ThawAndRefuse(VirtSnapshotException error)
     {
-        var damaged = new[] { domain, stored }.OfType<VmDomain>().SelectMany(SnapshotCatalog.ReadDamaged).FirstOrDefault(record =>
-            journal.Entries.Any(entry => record.Group == entry.Group || record.Concerns(entry.Record.Target)));
-        if (damaged is not null)
-        {
-            throw damaged.ToFailure(domain, isJournaled: true);
-        }
+        AgentQuery.ThawIfFrozen(session.Native, session.Domain);
+        throw error;
     }
 
     /// <summary>A journal, or a snapshot that cannot be read.</summary>
@@ -224,7 +233,7 @@ public sealed class RepairPlan : IDisposable
                 reporter.Warning(damaged.Warning);
             }
 
-            if (HasJournal(now) || (ReadStored(native, now) is { } stored && HasJournal(stored)))
+            if (HasJournal(now) || (DomainSession.ReadStored(native, now) is { } stored && HasJournal(stored)))
             {
                 return true;
             }
@@ -289,10 +298,6 @@ public sealed class RepairPlan : IDisposable
         RunJournal.Clear(session.Native, session.Domain);
         return Result(RepairAction.Cleared, ["The journal of another domain was removed from the metadata. Nothing else was touched."]);
     }
-
-    /// <summary>Null where the domain as it was read is all that there is.</summary>
-    private static VmDomain? ReadStored(LibvirtDomain native, VmDomain now) =>
-        now is { IsActive: true, IsPersistent: true } ? DomainReader.ReadStored(native, now) : null;
 
     private RepairResult FinishRestore(CancellationToken cancellation)
     {
@@ -387,10 +392,8 @@ public sealed class RepairPlan : IDisposable
             .SelectMany(part => new JournaledRemoval(session, reporter)
                 .Run(session.Engine.Methods.Find(part.Key, session.Domain), [.. part], bandwidth: 0, cancellation))
             .ToList();
-        return new RepairResult(
-            session.Domain.Name,
+        return Result(
             results.Exists(disk => disk.Failure is not null) ? RepairAction.Incomplete : RepairAction.Finished,
-            [.. results.Select(disk => disk.Failure?.Error.Message ?? $"Disk '{disk.Record.Target}': the snapshot is removed.")],
-            session.Domain.Uri);
+            [.. results.Select(disk => disk.Failure?.Error.Message ?? $"Disk '{disk.Record.Target}': the snapshot is removed.")]);
     }
 }

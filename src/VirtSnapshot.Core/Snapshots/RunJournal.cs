@@ -107,6 +107,13 @@ internal sealed record RunJournal(RunOperation Operation, DateTimeOffset Started
         }
     }
 
+    /// <summary>Whether a set was recorded before its run died decides what is done with it, so a damaged record of it prevents the repair.</summary>
+    /// <returns>The error; null if there is no such record.</returns>
+    public VirtSnapshotException? FindDamaged(VmDomain domain, VmDomain? stored) =>
+        new[] { domain, stored }.OfType<VmDomain>().SelectMany(SnapshotCatalog.ReadDamaged)
+            .FirstOrDefault(record => Entries.Any(entry => record.Group == entry.Group || record.Concerns(entry.Record.Target)))
+            ?.ToFailure(domain, isJournaled: true);
+
     public static void Clear(LibvirtDomain native, VmDomain domain) => MetadataRecord.Delete(native, domain, MetadataUri.Journal);
 
     /// <summary>The error for other operations: only a repair, or the same removal again, can complete this run.</summary>

@@ -1,3 +1,4 @@
+using VirtSnapshot.Domains;
 using VirtSnapshot.Methods.Qemu;
 using VirtSnapshot.Quiescing;
 using VirtSnapshot.Snapshots;
@@ -110,6 +111,31 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
             Engine.Remove(Live.Domain, Engine.List(Live.Domain));
         }
 
+        AssertAllRecordsThere(Live);
+    }
+
+    [Fact]
+    public void A_damaged_record_does_not_keep_the_guest_frozen()
+    {
+        using (var crashTest = CrashTestProcess.Start(
+            Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits }))
+        {
+            crashTest.WaitForStep(RunStep.Frozen);
+            LabScript.RunProgram("kill", "-KILL", $"{Assert.Single(Guard.ProcessesOf(Live))}");
+            crashTest.Kill();
+        }
+
+        var uri = MetadataUri.Set(Guid.NewGuid());
+        Lab.Virsh("metadata", Live.Name, uri, "--key", "damaged", "--set", "<set name='lost'/>", "--live", "--config");
+        Assert.Contains("frozen", Lab.Virsh("qemu-agent-command", Live.Name, """{"execute":"guest-fsfreeze-status"}"""), StringComparison.Ordinal);
+
+        Assert.Equal("CatalogDamaged", Engine.Refused(() => Repair(Live)).ErrorId);
+        Guard.AssertThawed(Live);
+        Assert.Equal("CatalogDamaged", Engine.Refused(() => Repair(Live)).ErrorId);
+
+        Lab.Virsh("metadata", Live.Name, uri, "--remove", "--live", "--config");
+        Assert.Equal(RepairAction.Undone, Repair(Live).Action);
+        AssertAgreement(Live);
         AssertAllRecordsThere(Live);
     }
 
