@@ -1,23 +1,23 @@
 namespace VirtSnapshot.Methods;
 
-/// <summary>Snapshots that no disk depends on, and that nobody has recorded, are deleted.</summary>
-/// <param name="journaled">What the run was to make.</param>
-/// <param name="nameOf">What it is called, for people.</param>
-/// <param name="exists">Whether it is there; throws a <see cref="VirtSnapshotException"/> where that cannot be told now.</param>
-/// <param name="delete">Deletes it; one that is gone already is fine.</param>
+/// <summary>Deletes snapshots without a record that no disk depends on.</summary>
+/// <param name="journaled">The snapshots that the run was to take.</param>
+/// <param name="nameOf">The name of a snapshot for messages.</param>
+/// <param name="exists">Whether a snapshot exists; throws a <see cref="VirtSnapshotException"/> if that cannot be determined now.</param>
+/// <param name="delete">Deletes a snapshot. A missing one is no error.</param>
 internal sealed class DeletingRecovery(
     IReadOnlyList<SnapshotRecord> journaled, Func<SnapshotRecord, string> nameOf, Predicate<SnapshotRecord> exists, Action<SnapshotRecord> delete) : IRecovery
 {
-    private readonly IReadOnlyList<SnapshotRecord> leftovers = [.. journaled.Where(record => MayExist(record, exists))];
+    private readonly IReadOnlyList<SnapshotRecord> incomplete = [.. journaled.Where(record => MayExist(record, exists))];
 
     public IReadOnlyList<SnapshotRecord> Taken => [];
 
-    public IReadOnlyList<string> Leftovers => [.. leftovers.Select(nameOf)];
+    public IReadOnlyList<string> Incomplete => [.. incomplete.Select(nameOf)];
 
     public IReadOnlyList<string> CleanUp()
     {
         var kept = new List<string>();
-        foreach (var record in leftovers)
+        foreach (var record in incomplete)
         {
             try
             {
@@ -32,7 +32,7 @@ internal sealed class DeletingRecovery(
         return kept;
     }
 
-    /// <summary>What cannot be looked at now stays in the journal.</summary>
+    /// <summary>A snapshot that is not accessible now stays in the journal.</summary>
     private static bool MayExist(SnapshotRecord record, Predicate<SnapshotRecord> exists)
     {
         try

@@ -1,15 +1,15 @@
 namespace VirtSnapshot.Methods;
 
-/// <summary>The removal of snapshots that no disk depends on: nothing is merged, and each is deleted by itself.</summary>
+/// <summary>Removes snapshots that no disk depends on: none is merged, and each is deleted separately.</summary>
 internal sealed class DeletingRemoval : IRemoval
 {
     private readonly Action<MethodRequest, SnapshotRecord> delete;
     private readonly List<RemovalOutcome> refused = [];
     private readonly List<SnapshotRecord> accepted = [];
 
-    /// <param name="disks">What is to be removed.</param>
-    /// <param name="refuse">Throws a <see cref="VirtSnapshotException"/> where it cannot be removed now.</param>
-    /// <param name="delete">Deletes it; one that is gone already is fine.</param>
+    /// <param name="disks">The snapshots to remove.</param>
+    /// <param name="refuse">Throws a <see cref="VirtSnapshotException"/> if a snapshot cannot be removed now.</param>
+    /// <param name="delete">Deletes a snapshot. A missing one is no error.</param>
     public DeletingRemoval(IReadOnlyList<SnapshotRecord> disks, Action<SnapshotRecord> refuse, Action<MethodRequest, SnapshotRecord> delete)
     {
         this.delete = delete;

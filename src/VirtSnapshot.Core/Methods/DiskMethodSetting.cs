@@ -13,7 +13,7 @@ public sealed record DiskMethodSetting(
     /// <summary>The method; null where none can snapshot the disk.</summary>
     public string? Method { get; } = Method;
 
-    /// <summary>Whether nobody has configured it.</summary>
+    /// <summary>Whether it is the default, and not configured.</summary>
     public bool IsDefault { get; } = IsDefault;
 
     /// <summary>Why it is this one, or why there is none.</summary>

@@ -61,10 +61,10 @@ public sealed record RestoreRecord(Guid Group, SnapshotRecord Record, SnapshotRe
 }
 
 /// <summary>What could not be cleaned up. It is reported, and does not prevent other steps.</summary>
-internal static class Leftover
+internal static class CleanUp
 {
     /// <param name="action">Undoes or cleans up; returns what could not be, and why, or null.</param>
-    public static string? Of(Func<string?> action)
+    public static string? Try(Func<string?> action)
     {
         try
         {

@@ -6,8 +6,8 @@ public interface IRecovery
     /// <summary>The snapshots that were taken completely and need a record.</summary>
     IReadOnlyList<SnapshotRecord> Taken { get; }
 
-    /// <summary>The objects that exist of the other snapshots, as text for messages.</summary>
-    IReadOnlyList<string> Leftovers { get; }
+    /// <summary>The objects of incomplete snapshots, as text for messages.</summary>
+    IReadOnlyList<string> Incomplete { get; }
 
     /// <summary>Deletes these objects, each after proof that it is unused.</summary>
     /// <returns>What could not be deleted, and why.</returns>

@@ -36,6 +36,6 @@ public enum MethodRank
     /// <summary>It is what the disk gets when no method is made for it.</summary>
     Fallback,
 
-    /// <summary>It is what this kind of disk gets when nobody says otherwise.</summary>
+    /// <summary>The default for this kind of disk.</summary>
     Default,
 }

@@ -3,8 +3,8 @@ using VirtSnapshot.Domains;
 namespace VirtSnapshot.Methods;
 
 /// <summary>
-/// A method of snapshotting disks. All disks of one set that use the method are planned together, so that they can be taken in one act. What may be called
-/// again after a process was killed says so: nobody knows then how far it came.
+/// A method of snapshotting disks. All disks of one set that use the method are planned together, so that they can be taken in one act. Members that
+/// may be called again after a crash say so: the progress of the killed process is unknown then.
 /// </summary>
 /// <remarks>
 /// Every failure is a <see cref="VirtSnapshotException"/> that says what failed, on which object, why, and what to do. <c>docs/writing-a-method.md</c> shows

@@ -331,17 +331,12 @@ internal static unsafe partial class DomainApi
 }
 
 /// <summary>Owns one reference to a <c>virDomainPtr</c>, which keeps its connection open.</summary>
-internal sealed class DomainHandle : SafeHandle
+internal sealed class DomainHandle(nint pointer) : LibvirtHandle(pointer)
 {
     public DomainHandle()
-        : base(0, ownsHandle: true)
+        : this(0)
     {
     }
-
-    internal DomainHandle(nint pointer)
-        : base(0, ownsHandle: true) => SetHandle(pointer);
-
-    public override bool IsInvalid => handle == 0;
 
     protected override bool ReleaseHandle() => DomainApi.Free(handle) == 0;
 }

@@ -107,33 +107,23 @@ internal static unsafe partial class StorageApi
 }
 
 /// <summary>Owns one reference to a <c>virStoragePoolPtr</c>.</summary>
-internal sealed class PoolHandle : SafeHandle
+internal sealed class PoolHandle(nint pointer) : LibvirtHandle(pointer)
 {
     public PoolHandle()
-        : base(0, ownsHandle: true)
+        : this(0)
     {
     }
-
-    internal PoolHandle(nint pointer)
-        : base(0, ownsHandle: true) => SetHandle(pointer);
-
-    public override bool IsInvalid => handle == 0;
 
     protected override bool ReleaseHandle() => StorageApi.FreePool(handle) == 0;
 }
 
 /// <summary>Owns one reference to a <c>virStorageVolPtr</c>.</summary>
-internal sealed class VolumeHandle : SafeHandle
+internal sealed class VolumeHandle(nint pointer) : LibvirtHandle(pointer)
 {
     public VolumeHandle()
-        : base(0, ownsHandle: true)
+        : this(0)
     {
     }
-
-    internal VolumeHandle(nint pointer)
-        : base(0, ownsHandle: true) => SetHandle(pointer);
-
-    public override bool IsInvalid => handle == 0;
 
     protected override bool ReleaseHandle() => StorageApi.FreeVolume(handle) == 0;
 }

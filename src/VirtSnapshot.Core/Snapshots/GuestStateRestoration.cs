@@ -126,7 +126,7 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
 
     /// <summary>Undoes the replacement. Can be repeated.</summary>
     /// <returns>What could not be cleaned up, and why.</returns>
-    public IEnumerable<string> Undo() => Leftovers(state =>
+    public IEnumerable<string> Undo() => TryEach(state =>
     {
         var (fresh, old, written) = (Fresh(state), Old(state), $"{Fresh(state)}-written");
         if (Host.Stat(old) is { } kept)
@@ -167,7 +167,7 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
 
     /// <summary>Deletes the previous state.</summary>
     /// <returns>What could not be cleaned up, and why.</returns>
-    public IEnumerable<string> Discard() => Leftovers(state =>
+    public IEnumerable<string> Discard() => TryEach(state =>
     {
         if (Host.Stat(Old(state)) is { } kept)
         {
@@ -231,7 +231,7 @@ internal sealed class GuestStateRestoration(DomainSession session, SetIdentity s
         }
     }
 
-    private List<string> Leftovers(Func<RestoredState, string?> action) => [.. states.Select(state => Leftover.Of(() =>
+    private List<string> TryEach(Func<RestoredState, string?> action) => [.. states.Select(state => CleanUp.Try(() =>
     {
         string? remaining = null;
         Guarded(state, () => remaining = action(state));

@@ -80,11 +80,12 @@ public sealed class RepairPlan : IDisposable
             ? "clear the journal of a snapshot that is taken and recorded"
             : Taken.Count > 0 && !IsWhole
                 ? $"undo the snapshot '{journal.Entries[0].Name}', of which not all disks can be recorded: merge back "
-                    + $"{string.Join(", ", Taken.Select(record => record.Target))}{(Leftovers.Count > 0 ? $", and delete {string.Join(", ", Leftovers)}" : "")}"
+                    + string.Join(", ", Taken.Select(record => record.Target))
+                    + $"{(Incomplete.Count > 0 ? $", and delete {string.Join(", ", Incomplete)}" : "")}"
             : Taken.Count > 0
                 ? $"record the snapshot '{journal.Entries[0].Name}' of {string.Join(", ", Taken.Select(record => record.Target))} as crash-consistent"
                 : $"undo the snapshot '{journal.Entries[0].Name}' that was not "
-                    + $"taken{(Leftovers.Count > 0 ? $", and delete {string.Join(", ", Leftovers)}" : "")}";
+                    + $"taken{(Incomplete.Count > 0 ? $", and delete {string.Join(", ", Incomplete)}" : "")}";
 
     /// <summary>Whether the only finding is a journal of another domain.</summary>
     private bool IsForeign => hidden.Count == 0 && journal.Entries.Count == 0;
@@ -101,7 +102,7 @@ public sealed class RepairPlan : IDisposable
     /// </summary>
     private bool IsWhole => unfit.Count == 0 && Taken.Count == proven.Count(entry => !entry.IsTemporaryOverlay);
 
-    private IReadOnlyList<string> Leftovers => [.. parts.SelectMany(part => part.Recovery.Leftovers)];
+    private IReadOnlyList<string> Incomplete => [.. parts.SelectMany(part => part.Recovery.Incomplete)];
 
     /// <summary>The copies of firmware state and definition of the run's set. The journal's entries are verified to be the domain's.</summary>
     private SetFolder Folder => new(session.Host, journal.Entries[0].Record.Set!);
@@ -353,7 +354,7 @@ public sealed class RepairPlan : IDisposable
 
         if (action != RepairAction.Cleared)
         {
-            details.AddRange(Leftovers.Select(file => $"Deleted '{file}'."));
+            details.AddRange(Incomplete.Select(file => $"Deleted '{file}'."));
         }
 
         var kept = action == RepairAction.Cleared ? [] : parts.SelectMany(part => part.Recovery.CleanUp()).Concat(unfit).ToList();
@@ -378,7 +379,7 @@ public sealed class RepairPlan : IDisposable
     {
         string[] details =
         [
-            .. Leftovers.Select(file => $"Deleted '{file}'."),
+            .. Incomplete.Select(file => $"Deleted '{file}'."),
             .. Taken.Select(record => $"Disk '{record.Target}': what was taken is merged back."),
         ];
         var kept = unfit.Count > 0 ? unfit : JournaledRemoval.Undo(session, reporter, proven, cancellation);

@@ -41,7 +41,9 @@ internal static class ApiText
         };
         var bases = new[] { type.BaseType }
             .Where(super => super is not null && super != typeof(object) && super != typeof(ValueType) && super != typeof(Enum))
-            .Concat(type.GetInterfaces().Where(role => !type.IsEnum && role.Namespace!.StartsWith("System", StringComparison.Ordinal) && !role.Name.StartsWith("IEquatable", StringComparison.Ordinal)))
+            .Concat(type.GetInterfaces()
+                .Where(role => !type.IsEnum && role.Namespace!.StartsWith("System", StringComparison.Ordinal)
+                && !role.Name.StartsWith("IEquatable", StringComparison.Ordinal)))
             .Select(role => Name(role!))
             .ToList();
         return $"{kind} {type.FullName}{(bases.Count == 0 ? "" : $" : {string.Join(", ", bases)}")}";

@@ -25,7 +25,9 @@ public class PublicApiTests
             + $"If that is meant, run this test once with {AcceptVariable}=1, and commit the file.");
     }
 
-    /// <summary>PowerShell sets whatever has a public setter, init or not: <c>$snapshot.Name = 'other'</c> would make Remove-DiskSnapshot mean another one.</summary>
+    /// <summary>
+    /// PowerShell sets whatever has a public setter, init or not: <c>$snapshot.Name = 'other'</c> would make Remove-DiskSnapshot mean another one.
+    /// </summary>
     [Fact]
     public void Nothing_public_can_be_set() => Assert.Empty(
         from type in typeof(VirtSnapshotException).Assembly.GetExportedTypes()

@@ -85,13 +85,13 @@ internal sealed class VolumeRestoration(MethodRequest request, RestoreRecord dis
         }
     }
 
-    public string? Undo() => Leftover.Of(() =>
+    public string? Undo() => CleanUp.Try(() =>
     {
         DeleteReplacement();
         return null;
     });
 
-    public string? Discard() => Leftover.Of(() =>
+    public string? Discard() => CleanUp.Try(() =>
     {
         if (!IsSwitched())
         {

@@ -20,7 +20,7 @@ internal sealed class QemuRecovery : IRecovery
 
     public IReadOnlyList<SnapshotRecord> Taken { get; }
 
-    public IReadOnlyList<string> Leftovers => [.. unused.Select(OverlayData.PathOf)];
+    public IReadOnlyList<string> Incomplete => [.. unused.Select(OverlayData.PathOf)];
 
     public IReadOnlyList<string> CleanUp()
     {

@@ -50,7 +50,7 @@ internal sealed class InternalRestoration(MethodRequest request, RestoreRecord d
         Make(Restored);
     }
 
-    public string? Undo() => Leftover.Of(() =>
+    public string? Undo() => CleanUp.Try(() =>
     {
         if (Begun.Exists(Host))
         {
@@ -71,7 +71,7 @@ internal sealed class InternalRestoration(MethodRequest request, RestoreRecord d
             : null;
     });
 
-    public string? Discard() => Leftover.Of(() =>
+    public string? Discard() => CleanUp.Try(() =>
     {
         Clear(Before);
         Clear(Begun);

@@ -28,9 +28,9 @@ internal abstract class DeviceRestoration(MethodRequest request, RestoreRecord d
 
     public abstract void Switch();
 
-    public string? Undo() => Leftover.Of(TakeBack);
+    public string? Undo() => CleanUp.Try(TakeBack);
 
-    public string? Discard() => Leftover.Of(TidyUp);
+    public string? Discard() => CleanUp.Try(TidyUp);
 
     /// <returns>What could not be undone, and why; null on success.</returns>
     protected abstract string? TakeBack();

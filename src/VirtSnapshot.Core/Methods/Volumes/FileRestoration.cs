@@ -120,9 +120,9 @@ internal sealed class FileRestoration : IDiskRestoration
         }
     }
 
-    public string? Undo() => Leftover.Of(TakeBack);
+    public string? Undo() => CleanUp.Try(TakeBack);
 
-    public string? Discard() => Leftover.Of(() =>
+    public string? Discard() => CleanUp.Try(() =>
     {
         if (host.Stat(Kept) is not { } kept)
         {

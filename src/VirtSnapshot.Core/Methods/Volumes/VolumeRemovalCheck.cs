@@ -10,6 +10,7 @@ internal sealed class VolumeRemovalCheck
     private readonly Lazy<OpenFiles> open;
     private readonly Lazy<ImageUse> use;
     private readonly HashSet<string> kept;
+    private readonly Lazy<HashSet<string>> stillNeeded;
     private readonly List<SnapshotRecord> accepted = [];
 
     public VolumeRemovalCheck(VolumeMethod method, RemovalRequest request)
@@ -19,6 +20,7 @@ internal sealed class VolumeRemovalCheck
         open = new Lazy<OpenFiles>(request.Host.ReadOpenFiles);
         use = new Lazy<ImageUse>(() => ImageUse.Read(request));
         kept = NamesBut(request.Disks);
+        stillNeeded = new Lazy<HashSet<string>>(() => NamesBut(accepted));
     }
 
     /// <exception cref="VirtSnapshotException">It cannot be removed now: <c>SourceInUse</c>, <c>SourceShared</c>.</exception>
@@ -49,7 +51,7 @@ internal sealed class VolumeRemovalCheck
     }
 
     /// <summary>Whether no other disk needs it, also after a crash between the removal of another disk's record and the deletion.</summary>
-    public bool IsDeletable(SnapshotRecord record) => !NamesBut(accepted).Contains(NameOf(record));
+    public bool IsDeletable(SnapshotRecord record) => !stillNeeded.Value.Contains(NameOf(record));
 
     private static string NameOf(SnapshotRecord record) => VolumeSnapshot.Read(record).Name;
 
