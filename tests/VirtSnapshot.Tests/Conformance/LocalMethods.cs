@@ -99,7 +99,8 @@ public sealed class LibvirtVolumeConformance : LocalConformance
     public LibvirtVolumeConformance(LabFixture lab)
         : base(lab) => pool = Keep(new RunningPool(lab, MakeFolder("vms")));
 
-    private protected override ConformanceTraits Traits { get; } = new("libvirt-volume") { RestoreIsFinal = true, RestoreMovesDisk = true, SeesReaders = false };
+    private protected override ConformanceTraits Traits { get; } = new("libvirt-volume") { RestoreIsFinal = true, RestoreMovesDisk = true,
+        SeesReaders = false };
 
     private protected override IReadOnlyList<string> MakeFileSystem => ["mkfs.xfs", "-q", "-m", "reflink=1"];
 

@@ -6,7 +6,8 @@ namespace VirtSnapshot.Tests.Domains;
 /// <summary>Domains made of XML alone.</summary>
 internal static class TestDomain
 {
-    public static VmDomain Of(string devices, DomainState state = DomainState.ShutOff, bool isActive = false, Func<string, string, string?>? volumePath = null) =>
+    public static VmDomain Of(
+        string devices, DomainState state = DomainState.ShutOff, bool isActive = false, Func<string, string, string?>? volumePath = null) =>
         new($"<domain type='kvm'{(isActive ? " id='7'" : "")}><name>one</name>{devices}</domain>", volumePath ?? ((_, _) => null))
         {
             Name = "one",

@@ -26,7 +26,8 @@ internal sealed class BackupJob : IDisposable
 
         // QEMU's own user makes its socket there.
         Directory.CreateDirectory(job.Folder);
-        File.SetUnixFileMode(job.Folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute);
+        File.SetUnixFileMode(job.Folder,
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute);
         File.WriteAllText(job.Definition, $"""
             <domainbackup mode='pull'>
               <server transport='unix' socket='{job.FileOf("socket")}'/>

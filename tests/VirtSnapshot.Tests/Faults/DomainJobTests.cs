@@ -83,7 +83,8 @@ public sealed class DomainJobTests(LabFixture lab) : FaultTest(lab)
         var fifo = Path.Combine(Lab.Images, "dumped-fifo");
         LabScript.RunProgram("mkfifo", fifo);
         using var reader = new FileStream(fifo, FileMode.Open, FileAccess.ReadWrite);
-        using var dump = Process.Start(new ProcessStartInfo("virsh", ["-q", "-c", Lab.Uri, "dump", "--live", domain.Name, fifo]) { RedirectStandardError = true })!;
+        using var dump = Process.Start(new ProcessStartInfo("virsh",
+            ["-q", "-c", Lab.Uri, "dump", "--live", domain.Name, fifo]) { RedirectStandardError = true })!;
         try
         {
             Poll.Until(() => Lab.Virsh("domjobinfo", domain.Name).Contains("Dump", StringComparison.Ordinal), 10, "The dump does not begin.");
@@ -105,7 +106,8 @@ public sealed class DomainJobTests(LabFixture lab) : FaultTest(lab)
         using var domain = new BareDomain(Lab, "hung");
         var qemu = LabScript.RunProgram("pgrep", "-f", $"qemu-system.*guest={domain.Name},.*{domain.Domain.Uuid:D}").Trim();
         LabScript.RunProgram("kill", "-STOP", qemu);
-        using var waiting = Process.Start(new ProcessStartInfo("virsh", ["-q", "-c", Lab.Uri, "qemu-monitor-command", domain.Name, "--hmp", "info name"]) { RedirectStandardOutput = true })!;
+        using var waiting = Process.Start(new ProcessStartInfo("virsh",
+            ["-q", "-c", Lab.Uri, "qemu-monitor-command", domain.Name, "--hmp", "info name"]) { RedirectStandardOutput = true })!;
         try
         {
             Thread.Sleep(300);

@@ -68,7 +68,8 @@ internal static class Guard
         var frozenAt = 0.0;
 
         // Each command's name ends its line; "guest-fsfreeze-freeze-list" is disabled and enabled with it.
-        foreach (var line in guest.Run("/bin/sh", "-c", "grep 'command: guest-fsfreeze-freeze$' /run/qga.log || true").Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var line in guest.Run("/bin/sh", "-c", "grep 'command: guest-fsfreeze-freeze$' /run/qga.log || true")
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             var at = double.Parse(line.AsSpan(0, line.IndexOf(':', StringComparison.Ordinal)), CultureInfo.InvariantCulture);
             if (line.EndsWith(FreezeBegins, StringComparison.Ordinal))

@@ -7,7 +7,9 @@ using Xunit;
 
 namespace VirtSnapshot.Tests.Faults;
 
-/// <summary>The lock of a domain, whose file is removed with it: by a process of this machine, and by a script, which holds it for whoever comes over ssh.</summary>
+/// <summary>
+/// The lock of a domain, whose file is removed with it: by a process of this machine, and by a script, which holds it for whoever comes over ssh.
+/// </summary>
 public sealed class HostLockTests(SshServer server) : IDisposable
 {
     private readonly LocalHost local = new("test:///default");
@@ -158,7 +160,8 @@ public sealed class HostLockTests(SshServer server) : IDisposable
     }
 
     private Process StartScript(string holder) => Process.Start(
-        new ProcessStartInfo("sh", ["-c", HostScriptText.Read("lock.sh"), holder, name, "root", "60", ""]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        new ProcessStartInfo("sh", ["-c", HostScriptText.Read("lock.sh"), holder, name, "root", "60", ""]) { RedirectStandardInput = true,
+            RedirectStandardOutput = true })!;
 
     private IDisposable? TakeSoon()
     {

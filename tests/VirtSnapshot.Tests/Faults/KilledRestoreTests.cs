@@ -126,7 +126,8 @@ public sealed class KilledRestoreTests(LabFixture lab) : FaultTest(lab)
         Occurrence = occurrence,
     });
 
-    private List<string> Digests(string name) => [.. Named(ShutOff, name).OrderBy(snapshot => snapshot.Disk, StringComparer.Ordinal).Select(snapshot => ImageDigest.Of(snapshot.BackupSource))];
+    private List<string> Digests(string name) =>
+        [.. Named(ShutOff, name).OrderBy(snapshot => snapshot.Disk, StringComparer.Ordinal).Select(snapshot => ImageDigest.Of(snapshot.BackupSource))];
 
     private void AssertRestored(List<string> older, List<string> restored)
     {

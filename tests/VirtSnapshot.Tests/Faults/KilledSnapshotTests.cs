@@ -75,7 +75,8 @@ public sealed class KilledSnapshotTests(LabFixture lab) : FaultTest(lab)
         // First there is an empty file, then its head.
         const int head = 4096;
         File.WriteAllText(OverlayData.PathOf(records[0]), "");
-        var whole = Qcow2Image.Empty(64 << 20, records[1].Source.Path, "qcow2", new OverlayMark(records[1].Set!, records[1].Target, OverlayData.PathOf(records[1]), DateTimeOffset.UtcNow));
+        var whole = Qcow2Image.Empty(64 << 20, records[1].Source.Path, "qcow2",
+            new OverlayMark(records[1].Set!, records[1].Target, OverlayData.PathOf(records[1]), DateTimeOffset.UtcNow));
         File.WriteAllBytes(OverlayData.PathOf(records[1]), whole[..head]);
 
         Assert.Equal(RepairAction.Undone, Repair(ShutOff).Action);

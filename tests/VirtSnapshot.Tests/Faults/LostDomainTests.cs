@@ -184,7 +184,8 @@ public sealed class LostDomainTests(LabFixture lab) : FaultTest(lab)
         var acknowledged = guest.LastAcknowledged();
         Lab.Virsh("destroy", guest.Name);
         var switched = guest.Domain.Disks;
-        var bases = switched.Select(disk => RunJournal.Read(guest.Domain)!.Entries.Single(entry => entry.Record.Target == disk.Target).Record.Source.Path!).ToList();
+        var bases = switched.Select(disk => RunJournal.Read(guest.Domain)!.Entries.Single(entry => entry.Record.Target == disk.Target).Record.Source.Path!)
+            .ToList();
         var moves = switched.Zip(bases, (disk, source) => (Overlay: disk.Source.Path!, Base: source)).ToList();
 
         // It never was in the catalog: that it is not there proves nothing.

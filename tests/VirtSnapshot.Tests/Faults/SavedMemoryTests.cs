@@ -15,7 +15,8 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
     [Trait("Quick", "no")]
     public void The_guard_thaws_a_guest_that_was_saved_frozen_when_it_is_back()
     {
-        using var crashTest = CrashTestProcess.Start(Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits });
+        using var crashTest = CrashTestProcess.Start(Lab, Live.Name,
+            new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits });
         crashTest.WaitForStep(RunStep.Frozen);
         Save(isManaged: true);
         crashTest.Kill();
@@ -37,7 +38,8 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
     public void The_guard_resumes_a_domain_that_was_saved_paused(bool isTransient)
     {
         using var domain = new BareDomain(Lab, "faults-paused", isTransient: isTransient);
-        var request = new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits, Quiescence = Quiescence.None, CopySeconds = 0 };
+        var request = new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits, Quiescence = Quiescence.None,
+            CopySeconds = 0 };
         using var crashTest = CrashTestProcess.Start(Lab, domain.Name, request);
         crashTest.WaitForStep(RunStep.Frozen);
         Assert.StartsWith("paused", Lab.Virsh("domstate", domain.Name), StringComparison.Ordinal);
@@ -55,7 +57,8 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
     {
         using var method = CopyMethod.Register(TimeSpan.Zero);
         using var domain = new BareDomain(Lab, "faults-unresumed");
-        var request = new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits, Quiescence = Quiescence.None, CopySeconds = 0 };
+        var request = new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits, Quiescence = Quiescence.None,
+            CopySeconds = 0 };
         using var crashTest = CrashTestProcess.Start(Lab, domain.Name, request);
         crashTest.WaitForStep(RunStep.Frozen);
         LabScript.RunProgram("kill", "-KILL", $"{Assert.Single(Guard.ProcessesOf(Live))}");
@@ -74,7 +77,8 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
     [Fact]
     public void Without_the_guard_repair_thaws_it()
     {
-        using var crashTest = CrashTestProcess.Start(Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits });
+        using var crashTest = CrashTestProcess.Start(Lab, Live.Name,
+            new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits });
         crashTest.WaitForStep(RunStep.Frozen);
         var guard = Assert.Single(Guard.ProcessesOf(Live));
         Save(isManaged: false);
@@ -117,7 +121,8 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
     [Fact]
     public void Overlays_of_a_run_that_was_killed_stay_while_a_saved_memory_names_them()
     {
-        using var crashTest = CrashTestProcess.Start(Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Taken, End = CrashTestEnd.Waits });
+        using var crashTest = CrashTestProcess.Start(Lab, Live.Name,
+            new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Taken, End = CrashTestEnd.Waits });
         crashTest.WaitForStep(RunStep.Taken);
         Save(isManaged: false);
         crashTest.Kill();
@@ -128,7 +133,8 @@ public sealed class SavedMemoryTests(LabFixture lab) : FaultTest(lab)
     {
         if (TestContext.Current.TestState?.Result == TestResult.Failed && !Live.Domain.IsActive)
         {
-            LabScript.TryRunProgram("virsh", "-q", "-c", Lab.Uri, File.Exists(MemoryFile) ? "restore" : "start", File.Exists(MemoryFile) ? MemoryFile : Live.Name);
+            LabScript.TryRunProgram("virsh", "-q", "-c", Lab.Uri, File.Exists(MemoryFile) ? "restore" : "start", File.Exists(MemoryFile)
+                ? MemoryFile : Live.Name);
         }
 
         File.Delete(MemoryFile);

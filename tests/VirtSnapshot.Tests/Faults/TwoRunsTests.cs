@@ -33,7 +33,8 @@ public sealed class TwoRunsTests(LabFixture lab) : FaultTest(lab)
     public void Of_several_processes_at_once_each_succeeds_or_is_refused_and_none_leaves_anything_mixed()
     {
         var names = Enumerable.Range(1, 4).Select(number => $"race{number}").ToList();
-        var crashTests = names.Select(name => CrashTestProcess.Start(Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Name = name })).ToList();
+        var crashTests = names.Select(name => CrashTestProcess.Start(Lab, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Name = name }))
+            .ToList();
         var outcomes = crashTests.Select(crashTest => crashTest.WaitForEnd()).ToList();
         crashTests.ForEach(crashTest => crashTest.Dispose());
 

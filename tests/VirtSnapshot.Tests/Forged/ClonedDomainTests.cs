@@ -40,7 +40,8 @@ public sealed class ClonedDomainTests(LabFixture lab) : ForgedTest(lab)
         Assert.DoesNotContain("urn:virtsnapshot:1", clone.Domain.Xml, StringComparison.Ordinal);
         Assert.Equal(before, Evidence(folder));
 
-        Assert.Equal((SnapshotState.Available, snapshot.BackupSource), (Recorded(original.Domain).Single().State, Recorded(original.Domain).Single().BackupSource));
+        Assert.Equal((SnapshotState.Available, snapshot.BackupSource),
+            (Recorded(original.Domain).Single().State, Recorded(original.Domain).Single().BackupSource));
         clone.Dispose();
         Engine.Remove(original.Domain, Recorded(original.Domain));
         AssertNothingLeft(original.Domain);
@@ -58,7 +59,8 @@ public sealed class ClonedDomainTests(LabFixture lab) : ForgedTest(lab)
         var original = Define(Disk(Qcow2(folder, "a.qcow2"), format: "qcow2"));
         Engine.Take(original.Domain, "one", method: "qemu");
         var record = RecordOf(original.Domain);
-        WriteJournal(original.Domain, Enum.Parse<RunOperation>(operation), Entry(record) with { WasRecorded = true, Becomes = operation.StartsWith("Restore", StringComparison.Ordinal) ? record : null });
+        WriteJournal(original.Domain, Enum.Parse<RunOperation>(operation),
+            Entry(record) with { WasRecorded = true, Becomes = operation.StartsWith("Restore", StringComparison.Ordinal) ? record : null });
         var clone = Clone(original, "cloned", copiesImages: true);
         ClearJournal(original.Domain);
         var before = Evidence(folder);

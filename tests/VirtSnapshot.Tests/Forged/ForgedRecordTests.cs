@@ -163,7 +163,8 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
 
         foreach (var record in records)
         {
-            WriteJournal(domain.Domain, Enum.Parse<RunOperation>(operation), Entry(record) with { Becomes = operation.StartsWith("Restore", StringComparison.Ordinal) ? record : null, WasRecorded = true });
+            WriteJournal(domain.Domain, Enum.Parse<RunOperation>(operation),
+                Entry(record) with { Becomes = operation.StartsWith("Restore", StringComparison.Ordinal) ? record : null, WasRecorded = true });
             var before = Evidence(folder);
             var passwords = ImageDigest.OfFile("/etc/passwd");
             var result = TryRepair(domain.Domain)!;
@@ -179,7 +180,8 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
 
             Assert.Equal(before, Evidence(folder));
             Assert.Equal(passwords, ImageDigest.OfFile("/etc/passwd"));
-            var isKnown = result.Action == RepairAction.Incomplete || (operation == "Snapshot" && result.Action == RepairAction.Cleared) || record.Target == "vdz";
+            var isKnown = result.Action == RepairAction.Incomplete || (operation == "Snapshot" && result.Action == RepairAction.Cleared)
+                || record.Target == "vdz";
             Assert.True(isKnown, $"{result.Action}: {record.ToElement()}");
         }
 
@@ -209,7 +211,8 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
         data.SetAttributeValue("volume", other);
         var forged = genuine with { Target = "vd-a", Image = other, Data = data };
         var unswitched = genuine with { Target = "vd-b", Image = other, Data = data };
-        WriteJournal(domain.Domain, Enum.Parse<RunOperation>(operation), Entry(forged) with { Becomes = forged }, Entry(unswitched) with { Becomes = unswitched });
+        WriteJournal(domain.Domain, Enum.Parse<RunOperation>(operation), Entry(forged) with { Becomes = forged },
+            Entry(unswitched) with { Becomes = unswitched });
         var before = Evidence(folder);
         Assert.Equal(RepairAction.Incomplete, TryRepair(domain.Domain)!.Action);
         Assert.Equal(before, Evidence(folder));
@@ -294,11 +297,13 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
         var before = ImageDigest.OfFile(Path.Combine(folder, "other.qcow2"));
         var forged = genuine with
         {
-            Source = genuine.Source with { Type = Enum.Parse<DiskSourceType>(type, ignoreCase: true), Path = real, Xml = source.Replace("REAL", real, StringComparison.Ordinal) },
+            Source = genuine.Source with { Type = Enum.Parse<DiskSourceType>(type, ignoreCase: true), Path = real,
+                Xml = source.Replace("REAL", real, StringComparison.Ordinal) },
         };
         WriteSet(domain.Domain, genuine.Set!, forged);
         var shown = Recorded(domain.Domain).Single(snapshot => snapshot.Name == "one");
-        Assert.True(shown.State != SnapshotState.Available || (shown.BackupSource.Path == real && !XElement.Parse(shown.BackupSource.Xml).HasElements), shown.BackupSource.Xml);
+        Assert.True(shown.State != SnapshotState.Available || (shown.BackupSource.Path == real && !XElement.Parse(shown.BackupSource.Xml).HasElements),
+            shown.BackupSource.Xml);
         foreach (var act in new Action[] { () => Engine.Restore(domain.Domain, [shown]), () => Engine.TryRemove(domain.Domain, [shown], cancellation: Token) })
         {
             try
@@ -334,7 +339,8 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
 
         var before = ImageDigest.OfFile(template);
         var set = Identity(domain.Domain);
-        var record = new SnapshotRecord("vda", "qemu", DiskSource.ForPath(template, "qcow2", false), OverlayData.ToElement(clone, "web")) { Set = set, Image = template };
+        var record = new SnapshotRecord("vda", "qemu", DiskSource.ForPath(template, "qcow2", false), OverlayData.ToElement(clone, "web")) { Set = set,
+            Image = template };
         WriteSet(domain.Domain, set, record);
         var snapshot = Assert.Single(Recorded(domain.Domain));
         Assert.Equal(SnapshotState.Foreign, snapshot.State);
@@ -376,7 +382,8 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
         Assert.Equal(method == "qemu" ? "qcow2" : format, domain.Domain.Disks[0].Format);
         if (method == "qemu")
         {
-            Assert.Contains($"\"backing-filename-format\": \"{format}\"", LabScript.RunProgram("qemu-img", "info", "--output=json", domain.Domain.Disks[0].Source.Path!), StringComparison.Ordinal);
+            Assert.Contains($"\"backing-filename-format\": \"{format}\"",
+                LabScript.RunProgram("qemu-img", "info", "--output=json", domain.Domain.Disks[0].Source.Path!), StringComparison.Ordinal);
         }
 
         Engine.Remove(domain.Domain, Recorded(domain.Domain));
@@ -446,7 +453,8 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
         var folder = Keep(new TestFolder(Path.Combine(Lab.Images, "forged"))).Path;
         var domain = Define(Disk(Qcow2(folder, "a.qcow2"), format: "qcow2"), "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>");
         var set = Identity(domain.Domain);
-        var record = new SnapshotRecord("sda", "qemu-internal", DiskSource.None, new XElement("internalSnapshot", new XAttribute("image", ""), new XAttribute("name", SnapshotLabel.Of(set)))) { Set = set };
+        var record = new SnapshotRecord("sda", "qemu-internal", DiskSource.None,
+            new XElement("internalSnapshot", new XAttribute("image", ""), new XAttribute("name", SnapshotLabel.Of(set)))) { Set = set };
         Assert.Equal("", InternalSnapshot.Read(record).Image);
         WriteSet(domain.Domain, set, record);
         WriteJournal(domain.Domain, RunOperation.Removal, Entry(record) with { WasRecorded = true });
@@ -467,7 +475,8 @@ public sealed class ForgedRecordTests(LabFixture lab) : ForgedTest(lab)
     {
         var (_, domain) = QcowDomain();
         var set = Identity(domain.Domain);
-        Write(domain.Domain, MetadataUri.Set(set.Group), new XElement("set", set.ToAttributes(), new XAttribute("createdAt", "2026-01-01T00:00:00Z"), XElement.Parse($"<x>{disks}</x>").Elements()));
+        Write(domain.Domain, MetadataUri.Set(set.Group),
+            new XElement("set", set.ToAttributes(), new XAttribute("createdAt", "2026-01-01T00:00:00Z"), XElement.Parse($"<x>{disks}</x>").Elements()));
         AssertDamaged(domain, about);
     }
 

@@ -21,7 +21,8 @@ public abstract class ForgedTest(LabFixture lab) : VolumeTest(lab)
     private protected static void WriteSet(VmDomain domain, SetIdentity set, params SnapshotRecord[] records) => Write(
         domain,
         MetadataUri.Set(set.Group),
-        new SnapshotSet(set.Group, set.Name, DateTimeOffset.UtcNow, null, [.. records.Select(record => new SetDisk(record with { Set = set }, Consistency.Offline, ChangedDisk: true))])
+        new SnapshotSet(set.Group, set.Name, DateTimeOffset.UtcNow, null,
+            [.. records.Select(record => new SetDisk(record with { Set = set }, Consistency.Offline, ChangedDisk: true))])
         {
             Identity = set,
         }.ToElement());
@@ -104,7 +105,8 @@ public abstract class ForgedTest(LabFixture lab) : VolumeTest(lab)
         {
             var source = disk.Element("source")!.Attribute("file")!;
             var copy = Path.Combine(Path.GetDirectoryName(source.Value)!, $"{name}-{Path.GetFileName(source.Value)}");
-            if (original.Domain.FindDisk((string)disk.Element("target")!.Attribute("dev")!) is { Format: "qcow2" } used && LabScript.RunProgram("qemu-img", "info", "-U", used.Source.Path!).Contains("backing file", StringComparison.Ordinal))
+            if (original.Domain.FindDisk((string)disk.Element("target")!.Attribute("dev")!) is { Format: "qcow2" } used
+                && LabScript.RunProgram("qemu-img", "info", "-U", used.Source.Path!).Contains("backing file", StringComparison.Ordinal))
             {
                 LabScript.RunProgram("qemu-img", "convert", "-U", "-O", "qcow2", source.Value, copy);
             }

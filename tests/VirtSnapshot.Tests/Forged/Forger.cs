@@ -47,7 +47,8 @@ internal sealed class Forger(Random random, IReadOnlyList<string> targets, IRead
         var disk = entry?.Element("disk");
         disk = disk is null ? null : new XElement(disk);
         disk?.SetAttributeValue("consistency", "Offline");
-        return new XElement("set", entry?.Attributes().Where(attribute => attribute.Name.LocalName is "group" or "name" or "domain" or "nonce"), new XAttribute("createdAt", "2026-01-01T00:00:00Z"), disk);
+        return new XElement("set", entry?.Attributes().Where(attribute => attribute.Name.LocalName is "group" or "name" or "domain" or "nonce"),
+            new XAttribute("createdAt", "2026-01-01T00:00:00Z"), disk);
     }
 
     /// <summary>A record of any method, whose names are as ours would be.</summary>
@@ -62,8 +63,11 @@ internal sealed class Forger(Random random, IReadOnlyList<string> targets, IRead
         {
             0 => new XElement("overlay", new XAttribute("file", beside), new XAttribute("stem", stem)),
             1 => new XElement("internalSnapshot", new XAttribute("image", path), new XAttribute("name", label)),
-            2 => new XElement("volumeCopy", new XAttribute("pool", FuzzTests.Pool), new XAttribute("name", Pick($"{label}-vda", System.IO.Path.GetFileName(path))), new XAttribute("path", beside), new XAttribute("format", "raw"), new XAttribute("origin", "volume.raw")),
-            3 => new XElement("volumeSnapshot", new XAttribute("volume", folder), new XAttribute("root", folder), new XAttribute("name", beside), new XAttribute("at", beside)),
+            2 => new XElement("volumeCopy", new XAttribute("pool", FuzzTests.Pool),
+                new XAttribute("name", Pick($"{label}-vda", System.IO.Path.GetFileName(path))), new XAttribute("path", beside),
+                new XAttribute("format", "raw"), new XAttribute("origin", "volume.raw")),
+            3 => new XElement("volumeSnapshot", new XAttribute("volume", folder), new XAttribute("root", folder), new XAttribute("name", beside),
+                new XAttribute("at", beside)),
             _ => new XElement("volumeSnapshot", new XAttribute("volume", path), new XAttribute("name", beside), new XAttribute("at", beside)),
         };
         var source = Pick(path, beside);
@@ -73,7 +77,8 @@ internal sealed class Forger(Random random, IReadOnlyList<string> targets, IRead
             new XAttribute("method", Pick(Methods)),
             new XAttribute("image", Pick(path, Own(crashTest))),
             new XAttribute("consistency", "Offline"),
-            new XElement("backup", new XAttribute("type", "file"), new XAttribute("format", Pick("raw", "qcow2")), new XAttribute("path", source), new XElement("source", new XAttribute("file", source))),
+            new XElement("backup", new XAttribute("type", "file"), new XAttribute("format", Pick("raw", "qcow2")), new XAttribute("path", source),
+                new XElement("source", new XAttribute("file", source))),
             new XElement("data", data));
         return isJournal
             ? new XElement(
@@ -139,14 +144,17 @@ internal sealed class Forger(Random random, IReadOnlyList<string> targets, IRead
 
     private void SetOneAttribute(List<XElement> elements, FuzzCrashTest crashTest)
     {
-        var attribute = Pick(elements.SelectMany(element => element.Attributes()).Where(attribute => !attribute.IsNamespaceDeclaration).DefaultIfEmpty(new XAttribute("none", "")).ToList());
+        var attribute = Pick(elements.SelectMany(element => element.Attributes()).Where(attribute => !attribute.IsNamespaceDeclaration)
+            .DefaultIfEmpty(new XAttribute("none", "")).ToList());
         attribute.Value = attribute.Name.LocalName switch
         {
             "target" => Pick("vda", "vdb", "vdz", "sda", "", "vd-a", "../vda"),
             "method" => Pick(Methods),
             "type" => Pick("file", "block", "network", "volume", "dir", "none", "5"),
             "format" => Pick("raw", "qcow2", "luks", "", "-f"),
-            "group" or "nonce" or "domain" => Pick($"{crashTest.Set.Group}", $"{crashTest.Set.Nonce}", $"{crashTest.Set.Domain}", $"{Guid.NewGuid()}", (string?)Pick(others).Attribute("group") ?? "", (string?)Pick(others).Attribute("domain") ?? "", "", "x"),
+            "group" or "nonce" or "domain" =>
+                Pick($"{crashTest.Set.Group}", $"{crashTest.Set.Nonce}", $"{crashTest.Set.Domain}", $"{Guid.NewGuid()}", (string?)Pick(others)
+                .Attribute("group") ?? "", (string?)Pick(others).Attribute("domain") ?? "", "", "x"),
             "operation" => Pick("Snapshot", "Removal", "Restore", "RestoreEnding", "7", "Snapshot, Removal", ""),
             "recorded" or "shield" or "lost" or "changedDisk" => Pick("yes", "no"),
             "consistency" => Pick("Offline", "Quiesced", "9", ""),
@@ -155,7 +163,9 @@ internal sealed class Forger(Random random, IReadOnlyList<string> targets, IRead
             "pool" => Pick(FuzzTests.Pool, "no such pool", ""),
             "stem" => Pick("../x", "", ".", System.IO.Path.GetFileNameWithoutExtension(Path(crashTest)), new string('x', 5000)),
             "origin" or "replaced" => Pick(System.IO.Path.GetFileName(Path(crashTest)), "../volume.raw", ""),
-            "name" when !attribute.Value.StartsWith('/') => Pick(System.IO.Path.GetFileName(Path(crashTest)), SnapshotLabel.Of(crashTest.Set), VolumeReplacement.NameAfter("volume.raw", crashTest.Set.Group), "one", "two", "", "a/b"),
+            "name" when !attribute.Value.StartsWith('/') =>
+                Pick(System.IO.Path.GetFileName(Path(crashTest)), SnapshotLabel.Of(crashTest.Set),
+                VolumeReplacement.NameAfter("volume.raw", crashTest.Set.Group), "one", "two", "", "a/b"),
             _ => Path(crashTest),
         };
     }
@@ -176,7 +186,8 @@ internal sealed class Forger(Random random, IReadOnlyList<string> targets, IRead
     {
         var now = SetIdentity.New(crashTest.Domain.Uuid, SnapshotName.Parse("one"));
         var isWhole = random.Next(2) == 0;
-        foreach (var attribute in elements.SelectMany(element => element.Attributes()).Where(attribute => isWhole || attribute.Name.LocalName is "group" or "nonce"))
+        foreach (var attribute in elements.SelectMany(element => element.Attributes())
+            .Where(attribute => isWhole || attribute.Name.LocalName is "group" or "nonce"))
         {
             attribute.Value = attribute.Value
                 .Replace($"{crashTest.Set.Nonce}", $"{now.Nonce}", StringComparison.Ordinal)

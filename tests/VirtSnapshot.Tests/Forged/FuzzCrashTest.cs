@@ -142,7 +142,8 @@ internal sealed class FuzzCrashTest : IDisposable
         return new BareDomain(
             lab,
             Name,
-            [BareDomain.FileDisk(image, "vda", format), BareDomain.FileDisk(spare, "vdb", "raw"), "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>"],
+            [BareDomain.FileDisk(image, "vda", format), BareDomain.FileDisk(spare, "vdb", "raw"),
+                "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>"],
             isRunning: false);
     }
 
@@ -175,7 +176,8 @@ internal sealed class FuzzCrashTest : IDisposable
         return written;
     }
 
-    private static void Copy(IEnumerable<string> files, string folder) => LabScript.RunProgram("cp", ["--preserve=all", "--sparse=always", "--", .. files, folder]);
+    private static void Copy(IEnumerable<string> files, string folder) =>
+        LabScript.RunProgram("cp", ["--preserve=all", "--sparse=always", "--", .. files, folder]);
 
     private void Save()
     {
@@ -212,7 +214,8 @@ internal sealed class FuzzCrashTest : IDisposable
     {
         var definition = XElement.Parse(bare.Domain.Xml);
         definition.Element("metadata")?.Remove();
-        return string.Join('\n', new DirectoryInfo(folder).EnumerateFileSystemInfos().Where(entry => Owns(entry.Name)).OrderBy(entry => entry.Name, StringComparer.Ordinal).Select(Facts).Prepend($"{definition}"));
+        return string.Join('\n', new DirectoryInfo(folder).EnumerateFileSystemInfos().Where(entry => Owns(entry.Name))
+            .OrderBy(entry => entry.Name, StringComparer.Ordinal).Select(Facts).Prepend($"{definition}"));
     }
 
     /// <summary>What changes when a file is written, replaced or deleted.</summary>

@@ -37,7 +37,8 @@ public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
         MakeCanaries(folder, subvolume);
         List<FuzzCrashTest> crashTests =
         [
-            .. new[] { ("qemu", false), ("reflink", false), ("libvirt-volume", false), ("qemu-internal", false), ("btrfs", false), ("qemu", true), ("reflink", true) }
+            .. new[] { ("qemu", false), ("reflink", false), ("libvirt-volume", false), ("qemu-internal", false), ("btrfs", false), ("qemu", true),
+                ("reflink", true) }
                 .Select((kind, i) => Keep(new FuzzCrashTest(Lab, $"forged{i}", kind.Item1 == "btrfs" ? subvolume : folder, kind.Item1, isRunning: kind.Item2))),
         ];
         var random = new Random(seed);
@@ -66,7 +67,8 @@ public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
             {
                 Assert.Fail(
                     $"Seed {seed}, case {number}, domain '{crashTest.Name}', after {string.Join(", ", did)}: {e}\n"
-                    + string.Join('\n', records.Select(record => $"{record.Uri}: {(record.Record.ToString() is { Length: > 20_000 } text ? text[..20_000] : record.Record)}")));
+                    + string.Join('\n', records.Select(record =>
+                        $"{record.Uri}: {(record.Record.ToString() is { Length: > 20_000 } text ? text[..20_000] : record.Record)}")));
             }
         }
 
@@ -75,19 +77,22 @@ public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
         Assert.Equal(definitions, Definitions());
         foreach (var entry in new[] { folder, subvolume }.SelectMany(Entries))
         {
-            Assert.True(entry.StartsWith("volumes", StringComparison.Ordinal) || canaries.Exists(canary => Path.GetFileName(canary) == entry) || crashTests.Exists(crashTest => crashTest.Owns(entry)), $"Somebody made '{entry}' (seed {seed}).");
+            Assert.True(entry.StartsWith("volumes", StringComparison.Ordinal) || canaries.Exists(canary => Path.GetFileName(canary) == entry)
+                || crashTests.Exists(crashTest => crashTest.Owns(entry)), $"Somebody made '{entry}' (seed {seed}).");
         }
 
         Assert.All(others, other => Assert.All(Recorded(other.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State)));
     }
 
-    private static int Setting(string name, int value) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } given ? int.Parse(given, CultureInfo.InvariantCulture) : value;
+    private static int Setting(string name, int value) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } given
+        ? int.Parse(given, CultureInfo.InvariantCulture) : value;
 
     private static void Run(FuzzCrashTest crashTest, Random random, List<string> did)
     {
         IReadOnlyList<DiskSnapshot> shown = [];
         Try("Get", () => shown = Engine.List(crashTest.Domain));
-        foreach (var act in random.Next(4) switch { 0 => ["Remove"], 1 => ["Restore", "Repair"], 2 => ["Repair", "Remove"], _ => new[] { "Repair", "Restore" } })
+        foreach (var act in random.Next(4) switch { 0 => ["Remove"], 1 => ["Restore", "Repair"], 2 => ["Repair", "Remove"], _ =>
+            new[] { "Repair", "Restore" } })
         {
             Try(act, act switch
             {
@@ -161,7 +166,8 @@ public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
             File.CreateSymbolicLink(Canary(Path.Combine(place, "link.one.qcow2")), secret);
             LabScript.RunProgram("mkfifo", Canary(Path.Combine(place, "fifo.one.qcow2")));
             LabScript.RunProgram("mknod", Canary(Path.Combine(place, "null.one.qcow2")), "c", "1", "3");
-            Keep(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)).Bind(new UnixDomainSocketEndPoint(Canary(Path.Combine(place, "socket.one.qcow2"))));
+            Keep(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+                .Bind(new UnixDomainSocketEndPoint(Canary(Path.Combine(place, "socket.one.qcow2"))));
         }
 
         Lab.Virsh("pool-refresh", Pool);
@@ -178,7 +184,8 @@ public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
             foreach (var set in SnapshotCatalog.Read(domain.Domain))
             {
                 otherRecords.Add(set.ToElement());
-                canaries.AddRange(set.Disks.SelectMany(disk => disk.Record.Data.DescendantsAndSelf().Attributes().Select(attribute => attribute.Value).Append(disk.Record.Source.Path!)).Where(Path.Exists).Except(canaries).Distinct().ToList());
+                canaries.AddRange(set.Disks.SelectMany(disk => disk.Record.Data.DescendantsAndSelf().Attributes().Select(attribute => attribute.Value)
+                    .Append(disk.Record.Source.Path!)).Where(Path.Exists).Except(canaries).Distinct().ToList());
             }
         }
     }
@@ -191,7 +198,8 @@ public sealed class FuzzTests(LabFixture lab) : ForgedTest(lab)
 
     private string Facts() => string.Join('\n', canaries.Select(path => FuzzCrashTest.Facts(new FileInfo(path))));
 
-    private string Contents() => string.Join('\n', canaries.Select(path => Host.Stat(path) is { IsRegularFile: true } ? $"{path} {ImageDigest.OfFile(path)}" : path));
+    private string Contents() =>
+        string.Join('\n', canaries.Select(path => Host.Stat(path) is { IsRegularFile: true } ? $"{path} {ImageDigest.OfFile(path)}" : path));
 
     private string Definitions() => string.Join('\n', others.Select(other => Lab.Virsh("dumpxml", other.Name)));
 }

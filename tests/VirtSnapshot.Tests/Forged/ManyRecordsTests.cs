@@ -12,7 +12,8 @@ using Xunit;
 namespace VirtSnapshot.Tests.Forged;
 
 /// <summary>
-/// A domain with thousands of records in its metadata. We ourselves write no more than <see cref="MetadataRecord.MaxTotalBytes"/>; libvirt takes a definition of
+/// A domain with thousands of records in its metadata. We ourselves write no more than <see cref="MetadataRecord.MaxTotalBytes"/>; libvirt takes a definition
+/// of
 /// nearly 4 MiB.
 /// </summary>
 public sealed class ManyRecordsTests(LabFixture lab) : ForgedTest(lab)
@@ -63,7 +64,9 @@ public sealed class ManyRecordsTests(LabFixture lab) : ForgedTest(lab)
         }
     }
 
-    /// <summary>Into the definition, as whoever may define the domain can: of overlays that are gone, of copies that are there, and of a disk that is gone.</summary>
+    /// <summary>
+    /// Into the definition, as whoever may define the domain can: of overlays that are gone, of copies that are there, and of a disk that is gone.
+    /// </summary>
     private void AddRecords(BareDomain bare)
     {
         var definition = XElement.Parse(Lab.Virsh("dumpxml", "--inactive", bare.Name));

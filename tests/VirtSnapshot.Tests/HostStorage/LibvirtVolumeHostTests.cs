@@ -33,7 +33,8 @@ public sealed class LibvirtVolumeHostTests : LvmTest
         var before = guest.LastAcknowledged();
         var method = $"<diskSnapshot method='{MethodName}'><size>50%</size></diskSnapshot>";
         var set = Engine.Take(guest.Domain, "records", RecordingGuest.OnVolumes, quiescing: Freezing, method: method);
-        Assert.All(set, snapshot => Assert.Equal((MethodName, Consistency.Quiesced, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State)));
+        Assert.All(set, snapshot =>
+            Assert.Equal((MethodName, Consistency.Quiesced, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State)));
         guest.WaitForMoreRecords(3);
         var last = set.Select(snapshot => guest.ReadRecords(snapshot.BackupSource.Path!)).ToList();
         Assert.All(last, number => Assert.True(number >= before, $"{number} records are there, and {before} had been acknowledged"));
@@ -108,9 +109,11 @@ public sealed class LibvirtVolumeHostTests : LvmTest
         AssertNoVolumeLeft(guest);
     }
 
-    private static IReadOnlyList<DiskSnapshot> Named(LabHostGuest guest, string name) => [.. Engine.List(guest.Domain).Where(snapshot => snapshot.Name == name)];
+    private static IReadOnlyList<DiskSnapshot> Named(LabHostGuest guest, string name) =>
+        [.. Engine.List(guest.Domain).Where(snapshot => snapshot.Name == name)];
 
-    private void Write(string volume, string content) => Host.Run("sh", "-ec", "printf %s \"$2\" | dd \"of=$1\" conv=notrunc,fsync status=none", "sh", volume, content);
+    private void Write(string volume, string content) =>
+        Host.Run("sh", "-ec", "printf %s \"$2\" | dd \"of=$1\" conv=notrunc,fsync status=none", "sh", volume, content);
 
     private string Digest(string volume) => Host.Run("sh", "-c", "sha256sum <\"$1\"", "sh", volume);
 

@@ -157,10 +157,12 @@ public sealed class LvmFaultTests(LabHost host) : LvmTest(host)
 
         var heard = new HeardReporter();
         var mapped = $"/dev/mapper/{VolumeOf(volume).Replace("-", "--", StringComparison.Ordinal).Replace('/', '-')}";
-        var set = Engine.Take(guest.Domain, "a_tmeta", method: Method($"<device path='{mapped}'/><size>25%</size><chunk>64K</chunk><Size>1</Size>"), reporter: heard);
+        var set = Engine.Take(guest.Domain, "a_tmeta", method: Method($"<device path='{mapped}'/><size>25%</size><chunk>64K</chunk><Size>1</Size>"),
+            reporter: heard);
         Assert.Equal(
             "32.00m 64.00k",
-            string.Join(' ', Host.Run("lvs", "--noheadings", "-o", "lv_size,chunk_size", VolumeOf(set[0].BackupSource.Path!)).Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries)));
+            string.Join(' ', Host.Run("lvs", "--noheadings", "-o", "lv_size,chunk_size", VolumeOf(set[0].BackupSource.Path!))
+                .Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries)));
         Assert.Contains(heard.Warnings, warning => warning.Contains("unknown element <Size>", StringComparison.Ordinal));
         Engine.Remove(guest.Domain, set);
         AssertNothingLeft(guest.Domain);

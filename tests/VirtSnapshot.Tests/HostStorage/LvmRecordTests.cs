@@ -22,7 +22,9 @@ public sealed class LvmRecordTests(LabHost host) : LvmTest(host)
         AssertRecordsComeBack(recording.Guest, "lvm-thin", RecordingGuest.OnThin);
     }
 
-    /// <summary>The RFC's example: a qcow2 disk stored on btrfs inside a logical volume, at each of its three levels. Its guest is confined by AppArmor.</summary>
+    /// <summary>
+    /// The RFC's example: a qcow2 disk stored on btrfs inside a logical volume, at each of its three levels. Its guest is confined by AppArmor.
+    /// </summary>
     [Fact]
     public void Records_come_back_from_all_three_levels_of_one_disk()
     {

@@ -174,7 +174,8 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
         Assert.Equal("2", Content(volume));
         RemoveAll(guest);
 
-        void Die(string step) => CrashTestProcess.Die(Host.Uri, guest.Name, new CrashTestRequest { Work = CrashTestWork.Restore, Name = "s3", Step = Enum.Parse<RunStep>(step) });
+        void Die(string step) =>
+            CrashTestProcess.Die(Host.Uri, guest.Name, new CrashTestRequest { Work = CrashTestWork.Restore, Name = "s3", Step = Enum.Parse<RunStep>(step) });
     }
 
     /// <summary>A set is undone as a whole: also what is final has not begun yet when another disk fails.</summary>
@@ -194,13 +195,15 @@ public sealed class RestoreFromVolumeTests(LabHost host) : LvmTest(host)
         Assert.Equal(RepairAction.Undone, Repair(guest.Domain)!.Action);
         Assert.Equal(("2", "2"), (Content(thick), Content(thin)));
 
-        CrashTestProcess.Die(Host.Uri, guest.Name, new CrashTestRequest { Work = CrashTestWork.Restore, Name = "both", Step = RunStep.DiskSwitched, Occurrence = 2 });
+        CrashTestProcess.Die(Host.Uri, guest.Name,
+            new CrashTestRequest { Work = CrashTestWork.Restore, Name = "both", Step = RunStep.DiskSwitched, Occurrence = 2 });
         Assert.Equal(RepairAction.Finished, Repair(guest.Domain)!.Action);
         Assert.Equal(("1", "1"), (Content(thick), Content(thin)));
         RemoveAll(guest);
     }
 
-    private static IReadOnlyList<DiskSnapshot> Named(LabHostGuest guest, string name) => [.. Engine.List(guest.Domain).Where(snapshot => snapshot.Name == name)];
+    private static IReadOnlyList<DiskSnapshot> Named(LabHostGuest guest, string name) =>
+        [.. Engine.List(guest.Domain).Where(snapshot => snapshot.Name == name)];
 
     /// <summary>Snapshots of 1, 2 and 3, and 4 is what it holds now.</summary>
     private LabHostGuest TakeThree(string volume)

@@ -110,7 +110,8 @@ public sealed class ZfsFaultTests(LabHost host) : ZfsTest(host)
         var domain = guest.Domain;
         var own = HostFinder.For(domain.Uri, domain);
         var stack = new StorageProbe(() => own, domain.Disks).StackOf(domain.Disks[0]);
-        VolumeRequest Order(string label) => new(own, domain, new Volume(zvol, null), Guid.NewGuid(), label, DiskSnapshotMethod.Parse("zfs"), domain.Disks, stack, _ => { });
+        VolumeRequest Order(string label) =>
+            new(own, domain, new Volume(zvol, null), Guid.NewGuid(), label, DiskSnapshotMethod.Parse("zfs"), domain.Disks, stack, _ => { });
         var method = new ZfsMethod();
         Host.Run("zfs", "snapshot", $"{zvol}@virtsnapshot-taken");
         Host.Run("zfs", "create", "-s", "-V", "1M", "tank/virtsnapshot-clone");

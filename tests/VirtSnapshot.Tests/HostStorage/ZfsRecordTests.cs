@@ -68,5 +68,6 @@ public sealed class ZfsRecordTests(LabHost host) : ZfsTest(host)
         guest.WaitForMoreRecords();
     }
 
-    private List<string> Snapshots() => [.. Ours().Where(name => name.StartsWith("tank/", StringComparison.Ordinal) && name.Contains('@', StringComparison.Ordinal))];
+    private List<string> Snapshots() =>
+        [.. Ours().Where(name => name.StartsWith("tank/", StringComparison.Ordinal) && name.Contains('@', StringComparison.Ordinal))];
 }

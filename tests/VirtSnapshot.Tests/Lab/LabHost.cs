@@ -8,7 +8,8 @@ using Xunit;
 namespace VirtSnapshot.Tests.Lab;
 
 /// <summary>
-/// A virtual machine that is a whole libvirt host under AppArmor, with LVM, ZFS, btrfs and XFS: one for the whole run, booted when a test asks for it first. Where it
+/// A virtual machine that is a whole libvirt host under AppArmor, with LVM, ZFS, btrfs and XFS: one for the whole run, booted when a test asks for it first.
+/// Where it
 /// cannot start, the tests that need it fail. <c>VIRTSNAPSHOT_LAB_HOST=DIR</c> takes the one that <c>host.sh start DIR</c> has started, and leaves it running.
 /// </summary>
 public sealed class LabHost : IDisposable
@@ -37,7 +38,8 @@ public sealed class LabHost : IDisposable
     public string Run(params string[] command)
     {
         var (exitCode, output, errors) = TryRun(command);
-        return exitCode == 0 ? output : throw new InvalidOperationException($"On the lab host, {string.Join(' ', command)}: exit code {exitCode}\n{output}\n{errors}");
+        return exitCode == 0
+            ? output : throw new InvalidOperationException($"On the lab host, {string.Join(' ', command)}: exit code {exitCode}\n{output}\n{errors}");
     }
 
     public (int ExitCode, string Output, string Errors) TryRun(params string[] command) =>

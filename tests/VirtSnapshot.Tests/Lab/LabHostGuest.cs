@@ -16,7 +16,8 @@ public sealed class LabHostGuest(LabHost host, string name)
 
     /// <summary>The number of the last record that the guest says is on all its disks.</summary>
     public int LastAcknowledged() =>
-        int.TryParse(host.Run("tail", "-n", "1", $"{LabHost.GuestFolder}/{name}.acknowledged"), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var number) ? number : 0;
+        int.TryParse(host.Run("tail", "-n", "1", $"{LabHost.GuestFolder}/{name}.acknowledged"), NumberStyles.AllowTrailingWhite,
+            CultureInfo.InvariantCulture, out var number) ? number : 0;
 
     /// <summary>Waits until the guest has written on: a record to all disks takes an emulated host a second.</summary>
     public void WaitForMoreRecords(int atLeast = 1)

@@ -50,7 +50,8 @@ public sealed class SshServer : IDisposable
         });
     }
 
-    internal SshConnection Connection(string user = "root", string? command = null) => SshConnection.To(SshAddress.Of(LibvirtUri.TryParse($"qemu+ssh://{user}@{Server}/system?command={command ?? Command}")!));
+    internal SshConnection Connection(string user = "root", string? command = null) =>
+        SshConnection.To(SshAddress.Of(LibvirtUri.TryParse($"qemu+ssh://{user}@{Server}/system?command={command ?? Command}")!));
 
     internal SshHost Host(string user = "root", string? command = null, bool isSession = false) => new(Connection(user, command), "test:///default", isSession);
 

@@ -37,7 +37,8 @@ public sealed class LibvirtOnlyTests : VolumeTest
 
         var set = Engine.Take(Far(guest.Name), "far", quiescing: Engine.Required);
         Assert.All(set, snapshot => Assert.Equal(
-            ("libvirt-volume", Consistency.Quiesced, SnapshotState.Available, relay.Uri), (snapshot.Method, snapshot.Consistency, snapshot.State, snapshot.Uri)));
+            ("libvirt-volume", Consistency.Quiesced, SnapshotState.Available, relay.Uri),
+                (snapshot.Method, snapshot.Consistency, snapshot.State, snapshot.Uri)));
         var last = set.Select(snapshot => TestGuest.ReadRecords(snapshot.BackupSource.Path!, "raw")).ToList();
         Assert.InRange(last[0] - last[1], 0, 1);
         Assert.True(last.Min() >= acknowledged);
@@ -115,7 +116,8 @@ public sealed class LibvirtOnlyTests : VolumeTest
         void Rewrite(string from, string to)
         {
             var xml = domain.Domain.Xml;
-            var edited = xml.Replace($"lockedOn='{from}'", $"lockedOn='{to}'", StringComparison.Ordinal).Replace($"lockedOn=\"{from}\"", $"lockedOn=\"{to}\"", StringComparison.Ordinal);
+            var edited = xml.Replace($"lockedOn='{from}'", $"lockedOn='{to}'", StringComparison.Ordinal)
+                .Replace($"lockedOn=\"{from}\"", $"lockedOn=\"{to}\"", StringComparison.Ordinal);
             Assert.NotEqual(xml, edited);
             File.WriteAllText(definition, edited);
             Lab.Virsh("define", definition);

@@ -128,7 +128,8 @@ public sealed class RemoteRunTests(LabFixture lab, SshServer server) : FaultTest
     [Trait("Quick", "no")]
     public void A_host_that_stays_away_leaves_a_thawed_guest_and_a_journal()
     {
-        using var crashTest = CrashTestProcess.Start(Uri, Live.Name, new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits });
+        using var crashTest = CrashTestProcess.Start(Uri, Live.Name,
+            new CrashTestRequest { Work = CrashTestWork.Snapshot, Step = RunStep.Frozen, End = CrashTestEnd.Waits });
         crashTest.WaitForStep(RunStep.Frozen);
         using (server.Configured("away", "DenyUsers root\n"))
         {

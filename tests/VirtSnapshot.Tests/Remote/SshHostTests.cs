@@ -12,7 +12,8 @@ public sealed class SshHostTests(SshServer server) : IDisposable
     /// <summary>What shells, ssh and stat trip over.</summary>
     private static readonly string[] Hostile =
     [
-        "", " ", "a b", "'", "''", "a'b'c", "\"", "\\", "\\'", "$HOME", "$(id)", "`id`", "*", "?", "[a]", "~", "~root", "a\nb", "\n", "\t", "\r", "a;b", "a|b", "a&b", "a>b", "a<b",
+        "", " ", "a b", "'", "''", "a'b'c", "\"", "\\", "\\'", "$HOME", "$(id)", "`id`", "*", "?", "[a]", "~", "~root", "a\nb", "\n", "\t", "\r", "a;b",
+            "a|b", "a&b", "a>b", "a<b",
         "!!", "#", "%", "%s", "%%", "-n", "--", "-", "é", "日本語", "😀", "a\u0001b", "{a,b}", "=x", "x=y", "\\n", "\\0", "'\\''", "$'x'",
     ];
 
@@ -503,7 +504,8 @@ public sealed class SshHostTests(SshServer server) : IDisposable
         server.CutAll();
         TimeSpent.Sleep(TimeSpan.FromSeconds(3));
         Assert.True(host.Run("true", [], Token).Succeeded);
-        foreach (var master in LabScript.TryRunProgram("pgrep", "-f", $"ssh: {server.Connection().ControlPath(0)![..^2]}").Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var master in LabScript.TryRunProgram("pgrep", "-f", $"ssh: {server.Connection().ControlPath(0)![..^2]}")
+            .Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             LabScript.TryRunProgram("kill", "-KILL", master);
         }
@@ -612,7 +614,8 @@ public sealed class SshHostTests(SshServer server) : IDisposable
         var host = server.Host(user.Name);
         foreach (var refused in new Action[]
         {
-            () => host.Stat("/"), () => host.RunAsRoot("id", [], Token), () => host.TryLock("x"), () => host.CreateFile(NewFile, "x"u8, null), () => host.ReadAhead([folder]),
+            () => host.Stat("/"), () => host.RunAsRoot("id", [], Token), () => host.TryLock("x"), () => host.CreateFile(NewFile, "x"u8, null), () =>
+                host.ReadAhead([folder]),
         })
         {
             var error = Assert.Throws<VirtSnapshotException>(refused);

@@ -18,7 +18,8 @@ public class CheckpointTests(LabFixture lab)
         domain.Write(3, "2M");
 
         // Three times 64 KiB, before, on and after the overlay: none of them is lost to the next incremental backup.
-        var size = (string?)XElement.Parse(lab.Virsh("checkpoint-dumpxml", domain.Name, "c1", "--size")).Element("disks")!.Elements("disk").Single().Attribute("size");
+        var size = (string?)XElement.Parse(lab.Virsh("checkpoint-dumpxml", domain.Name, "c1", "--size")).Element("disks")!.Elements("disk").Single()
+            .Attribute("size");
         Assert.Equal("196608", size);
         Engine.AssertNothingLeft(domain.Domain);
     }

@@ -60,7 +60,8 @@ public class DiskKindTests(LabFixture lab)
         try
         {
             lab.Virsh("vol-create-as", "kinds", "disk.qcow2", "8M", "--format", "qcow2");
-            using var domain = new BareDomain(lab, "kinds", [BareDomain.Disk("volume", "<source pool='kinds' volume='disk.qcow2'/>", "vda", "qcow2")], isRunning: isRunning);
+            using var domain = new BareDomain(lab, "kinds", [BareDomain.Disk("volume", "<source pool='kinds' volume='disk.qcow2'/>", "vda", "qcow2")],
+                isRunning: isRunning);
             var image = Path.Combine(folder, "disk.qcow2");
             Assert.Equal(image, domain.Domain.FindDisk("vda")!.Source.Path);
             TakeWriteAndRemove(domain, Overlays, image, "qcow2");

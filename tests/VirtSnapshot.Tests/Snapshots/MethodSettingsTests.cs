@@ -72,7 +72,8 @@ public class MethodSettingsTests(LabFixture lab)
     public void An_unknown_method_a_disk_that_is_not_there_or_that_it_cannot_serve_changes_nothing()
     {
         using var domain = new BareDomain(
-            lab, "methods", [BareDomain.Qcow2(lab, "methods", "vda"), "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>"], isRunning: false);
+            lab, "methods", [BareDomain.Qcow2(lab, "methods", "vda"), "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>"],
+                isRunning: false);
         Assert.Equal("MethodUnknown", Engine.Refused(() => Set("vda", "lvm-nope")).ErrorId);
         Assert.Equal("DiskNotFound", Engine.Refused(() => Set("vdz", "qemu")).ErrorId);
         Assert.Equal("MethodUnsuitable", Engine.Refused(() => Engine.Settings.Set(domain.Domain, [], DiskSnapshotMethod.Parse("qemu"))).ErrorId);
@@ -91,7 +92,8 @@ public class MethodSettingsTests(LabFixture lab)
         using var domain = new BareDomain(
             lab,
             "methods",
-            [BareDomain.Qcow2(lab, "methods", "vda"), BareDomain.Qcow2(lab, "methods", "vdb"), "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>"],
+            [BareDomain.Qcow2(lab, "methods", "vda"), BareDomain.Qcow2(lab, "methods", "vdb"),
+                "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>"],
             isRunning: false);
         Engine.Settings.Set(domain.Domain, Disks("vdb"), DiskSnapshotMethod.Parse("qemu"));
         var options = Engine.Settings.GetOptions([new DomainDisks(domain.Domain, domain.Domain.Disks)]).GroupBy(option => option.Disk).ToList();
@@ -106,7 +108,8 @@ public class MethodSettingsTests(LabFixture lab)
         }
 
         var cdrom = Assert.Single(options[2]);
-        Assert.Equal((null, null, false, false, "No method can snapshot it: it is a cdrom."), (cdrom.Method, cdrom.Level, cdrom.IsChosen, cdrom.CanServe, cdrom.Reason));
+        Assert.Equal((null, null, false, false, "No method can snapshot it: it is a cdrom."),
+            (cdrom.Method, cdrom.Level, cdrom.IsChosen, cdrom.CanServe, cdrom.Reason));
     }
 
     private static DiskSelector[] Disks(string text) => [DiskSelector.Parse(text)];

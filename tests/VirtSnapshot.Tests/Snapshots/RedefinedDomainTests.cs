@@ -98,7 +98,8 @@ public sealed class RedefinedDomainTests(LabFixture lab)
         lab.Virsh("destroy", domain.Name);
         lab.Virsh("start", domain.Name);
         AssertWarned(domain, "do not delete that");
-        Assert.Equal("DomainRunning", Engine.Refused(() => Engine.Current.PlanRepair(domain.Domain, DetachedOverlay.Reattach, new HeardReporter(), Token)).ErrorId);
+        Assert.Equal("DomainRunning", Engine.Refused(() => Engine.Current.PlanRepair(domain.Domain, DetachedOverlay.Reattach, new HeardReporter(), Token))
+            .ErrorId);
         domain.Write(Old, offset: "1M");
         lab.Virsh("destroy", domain.Name);
 
@@ -134,7 +135,8 @@ public sealed class RedefinedDomainTests(LabFixture lab)
         lab.Virsh("destroy", domain.Name);
 
         Assert.Equal(2, Engine.List(domain.Domain).Count(snapshot => snapshot.State == SnapshotState.Detached));
-        Assert.Equal("NotReattachable", Engine.Refused(() => Engine.Current.PlanRepair(domain.Domain, DetachedOverlay.Reattach, new HeardReporter(), Token)).ErrorId);
+        Assert.Equal("NotReattachable", Engine.Refused(() => Engine.Current.PlanRepair(domain.Domain, DetachedOverlay.Reattach, new HeardReporter(), Token))
+            .ErrorId);
         Assert.Equal(RepairAction.KeptAside, Repair(domain, DetachedOverlay.KeepAside).Action);
         AssertQuiet(domain);
         AssertHolds(Assert.Single(Directory.GetFiles(lab.Images, "redefined-vda.s1.qcow2.kept-*")), Old);
@@ -156,7 +158,8 @@ public sealed class RedefinedDomainTests(LabFixture lab)
             domain.Write(New);
 
             // Another's, by name like ours, and a copy of ours.
-            LabScript.RunProgram("qemu-img", "create", "-q", "-f", "qcow2", "-b", domain.Image(), "-F", "qcow2", Path.Combine(folder, "redefined-vda.mine.qcow2"));
+            LabScript.RunProgram("qemu-img", "create", "-q", "-f", "qcow2", "-b", domain.Image(), "-F", "qcow2",
+                Path.Combine(folder, "redefined-vda.mine.qcow2"));
             LabScript.RunProgram("qemu-io", "-f", "qcow2", "-c", "write 0 64k", Path.Combine(folder, "redefined-vda.mine.qcow2"));
             Define(xml);
             lab.Virsh("destroy", domain.Name);
@@ -215,7 +218,8 @@ public sealed class RedefinedDomainTests(LabFixture lab)
 
     private static void AssertHolds(BareDomain domain, byte pattern) => AssertHolds(domain.Domain.FindDisk("vda")!.Source.Path!, pattern);
 
-    private static void AssertHolds(string image, byte pattern) => LabScript.RunProgram("qemu-io", "-r", "-f", "qcow2", "-c", $"read -P {pattern} 0 64k", image);
+    private static void AssertHolds(string image, byte pattern) =>
+        LabScript.RunProgram("qemu-io", "-r", "-f", "qcow2", "-c", $"read -P {pattern} 0 64k", image);
 
     private string Inactive(BareDomain domain)
     {

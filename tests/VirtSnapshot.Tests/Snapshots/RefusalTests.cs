@@ -188,7 +188,8 @@ public sealed class RefusalTests : IDisposable
         using (var native = DomainFinder.Open(domain.Domain, TestContext.Current.CancellationToken))
         {
             var set = SetIdentity.New(domain.Domain.Uuid, SnapshotName.Parse("died"));
-            var record = new SnapshotRecord("vda", "qemu", domain.Domain.FindDisk("vda")!.Source, OverlayData.ToElement(Path.Combine(lab.Images, "refused-none"), "x")) { Set = set };
+            var record = new SnapshotRecord("vda", "qemu", domain.Domain.FindDisk("vda")!.Source,
+                OverlayData.ToElement(Path.Combine(lab.Images, "refused-none"), "x")) { Set = set };
             new RunJournal(
                 isRemoval ? RunOperation.Removal : RunOperation.Snapshot,
                 DateTimeOffset.UtcNow,

@@ -64,7 +64,8 @@ public class RestoreTests(LabFixture lab)
     [Fact]
     public void A_set_is_restored_as_a_whole_or_with_a_warning_in_part()
     {
-        using var domain = new BareDomain(lab, "restored", [BareDomain.Qcow2(lab, "restored", "vda"), BareDomain.Qcow2(lab, "restored", "vdb")], isRunning: false);
+        using var domain = new BareDomain(lab, "restored", [BareDomain.Qcow2(lab, "restored", "vda"), BareDomain.Qcow2(lab, "restored", "vdb")],
+            isRunning: false);
         Engine.Take(domain.Domain, "s1");
         Use(domain);
         Engine.Take(domain.Domain, "s2");
@@ -164,7 +165,8 @@ public class RestoreTests(LabFixture lab)
     public void No_room_for_the_new_overlay_and_all_is_as_before()
     {
         using var small = new SmallFileSystem(lab, "restored-small");
-        using var domain = new BareDomain(lab, "restored", [BareDomain.Qcow2(lab, "restored", "vda"), BareDomain.Qcow2(lab, "restored", "vdb")], isRunning: false);
+        using var domain = new BareDomain(lab, "restored", [BareDomain.Qcow2(lab, "restored", "vda"), BareDomain.Qcow2(lab, "restored", "vdb")],
+            isRunning: false);
         Engine.Take(domain.Domain, "s1", disks: ["vda", "vdb"], overlayDirectory: small.Folder);
         Use(domain);
         var (disks, before) = (Digests(domain), Directory.GetFiles(small.Folder));
@@ -253,6 +255,7 @@ public class RestoreTests(LabFixture lab)
         Assert.Null(RunJournal.Read(domain.Domain));
         var host = new VirtSnapshot.Hosts.LocalHost("test:///default");
         var chains = domain.Domain.Disks.SelectMany(disk => VirtSnapshot.Storage.ImageChain.Of(host, domain.Domain, disk)).Select(layer => layer.Path!);
-        Assert.Equal(chains.Order(StringComparer.Ordinal), Directory.GetFiles(Path.GetDirectoryName(domain.Image())!, $"{domain.Name}-vd*").Order(StringComparer.Ordinal));
+        Assert.Equal(chains.Order(StringComparer.Ordinal), Directory.GetFiles(Path.GetDirectoryName(domain.Image())!, $"{domain.Name}-vd*")
+            .Order(StringComparer.Ordinal));
     }
 }

@@ -63,10 +63,12 @@ public class SharedSourceTests(LabFixture lab)
         using var domain = new BareDomain(lab, "origin", isRunning: isRunning);
         var snapshot = Assert.Single(Engine.Take(domain.Domain));
         var content = ImageDigest.Of(snapshot.BackupSource);
-        using (var reader = Process.Start(new ProcessStartInfo(program, [first, second, domain.Image()]) { RedirectStandardInput = true, RedirectStandardOutput = true })!)
+        using (var reader = Process.Start(new ProcessStartInfo(program, [first, second, domain.Image()]) { RedirectStandardInput = true,
+            RedirectStandardOutput = true })!)
         {
             Assert.True(SpinWait.SpinUntil(
-                () => new VirtSnapshot.Hosts.LocalHost(domain.Domain.Uri).ReadOpenFiles().FindUsers(domain.Image(), domain.Domain.Uuid).Any(user => user.ProcessId == reader.Id), 10_000));
+                () => new VirtSnapshot.Hosts.LocalHost(domain.Domain.Uri).ReadOpenFiles().FindUsers(domain.Image(), domain.Domain.Uuid)
+                    .Any(user => user.ProcessId == reader.Id), 10_000));
             AssertRefused(domain, snapshot, "SourceInUse", $"(process {reader.Id})");
             Assert.Equal(content, ImageDigest.Of(snapshot.BackupSource));
             reader.Kill();

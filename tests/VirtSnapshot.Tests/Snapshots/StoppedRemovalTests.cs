@@ -32,7 +32,8 @@ public class StoppedRemovalTests(LabFixture lab)
         using var domain = Domain();
         var (snapshot, content) = TakeAndWrite(domain);
         var error = Assert.Single(Engine.TryRemove(
-            domain.Domain, [snapshot], new RemovalOptions { Bandwidth = 4 << 20, Timeout = TimeSpan.FromSeconds(1) }, cancellation: TestContext.Current.CancellationToken)).Error!;
+            domain.Domain, [snapshot], new RemovalOptions { Bandwidth = 4 << 20, Timeout = TimeSpan.FromSeconds(1) },
+                cancellation: TestContext.Current.CancellationToken)).Error!;
         Assert.Equal((FailureKind.OperationTimeout, "RemovalTimedOut"), (error.Kind, error.ErrorId));
         Assert.Contains("1 s", error.Message, StringComparison.Ordinal);
         AssertHalfMerged(domain, snapshot, content);
@@ -45,7 +46,8 @@ public class StoppedRemovalTests(LabFixture lab)
         using var domain = Domain(isRunning: false);
         var (snapshot, content) = TakeAndWrite(domain);
         var error = Assert.Single(Engine.TryRemove(
-            domain.Domain, [snapshot], new RemovalOptions { Bandwidth = 4 << 20, Timeout = TimeSpan.FromSeconds(1) }, cancellation: TestContext.Current.CancellationToken)).Error!;
+            domain.Domain, [snapshot], new RemovalOptions { Bandwidth = 4 << 20, Timeout = TimeSpan.FromSeconds(1) },
+                cancellation: TestContext.Current.CancellationToken)).Error!;
         Assert.Equal("RemovalTimedOut", error.ErrorId);
         AssertHalfMerged(domain, snapshot, content);
         Finish(domain, snapshot, content);

@@ -15,7 +15,8 @@ public sealed class StorageProbeTests(LabFixture lab) : IDisposable
     private readonly Stack<IDisposable> used = new();
     private readonly string folder = Directory.CreateTempSubdirectory("vs-probe-").FullName;
 
-    public static TheoryData<string> OddNames => ["a b", "it's \"quoted\"", "back\\slash", "line\nbreak", "naïve-磁盘-🐧", "-rf", "$(touch x)`id`;&|*?[a]", "%s\\0 \\n", "{json}", "a,b=c:d"];
+    public static TheoryData<string> OddNames =>
+        ["a b", "it's \"quoted\"", "back\\slash", "line\nbreak", "naïve-磁盘-🐧", "-rf", "$(touch x)`id`;&|*?[a]", "%s\\0 \\n", "{json}", "a,b=c:d"];
 
     public void Dispose()
     {
@@ -58,7 +59,8 @@ public sealed class StorageProbeTests(LabFixture lab) : IDisposable
         var btrfs = Make("btrfs", "mkfs.btrfs", "-q");
         var vms = Subvolume(btrfs.Folder, "vms");
         var nested = Subvolume(vms, "it's nested\n");
-        foreach (var (place, subvolume) in new[] { (btrfs.Folder, btrfs.Folder), (vms, vms), (nested, nested), (Plain(vms, "plain"), vms), (Plain(Plain(nested, "a b"), "c"), nested) })
+        foreach (var (place, subvolume) in new[] { (btrfs.Folder, btrfs.Folder), (vms, vms), (nested, nested), (Plain(vms, "plain"), vms),
+            (Plain(Plain(nested, "a b"), "c"), nested) })
         {
             var image = Raw(place, "disk.raw");
             var stack = StackOf(image);
@@ -133,7 +135,9 @@ public sealed class StorageProbeTests(LabFixture lab) : IDisposable
         // A later mount over a folder hides what is mounted deeper.
         using (new Mounting("-t", "tmpfs", "none", ext4.Folder))
         {
-            Assert.Equal((place, "/vms"), (StackOf(Path.Combine(place, "disk.raw")).Find<FileSystemLayer>()!.MountPoint, StackOf(Path.Combine(place, "disk.raw")).Find<FileSystemLayer>()!.Root));
+            Assert.Equal((place, "/vms"),
+                (StackOf(Path.Combine(place, "disk.raw")).Find<FileSystemLayer>()!.MountPoint, StackOf(Path.Combine(place, "disk.raw"))
+                .Find<FileSystemLayer>()!.Root));
             Assert.Equal("tmpfs", StackOf(Raw(Plain(ext4.Folder, "vms"), "other.raw")).Find<FileSystemLayer>()!.FileSystem);
         }
     }
@@ -266,7 +270,8 @@ public sealed class StorageProbeTests(LabFixture lab) : IDisposable
     public void A_disk_that_is_a_device_and_a_partition_of_it()
     {
         using var device = new LoopDevice(folder, "disk");
-        Assert.Equal([new ImageLayer("raw", device.Path, []).ToString(), $"loop {device.Path} (320 MiB)"], StackOfDevice(device.Path).Layers.Select(layer => $"{layer}"));
+        Assert.Equal([new ImageLayer("raw", device.Path, []).ToString(), $"loop {device.Path} (320 MiB)"], StackOfDevice(device.Path)
+            .Layers.Select(layer => $"{layer}"));
 
         // One primary partition from 1 MiB on, as fdisk writes it.
         using (var file = File.OpenHandle(device.Path, FileMode.Open, FileAccess.ReadWrite))
@@ -310,7 +315,8 @@ public sealed class StorageProbeTests(LabFixture lab) : IDisposable
         Assert.Empty(StackOfXml("<disk type='file' device='cdrom'><target dev='sda'/></disk>").Layers);
         Assert.Equal(
             [("raw", "rbd:pool/image"), ("rbd", "pool/image")],
-            StackOfXml(BareDomain.Disk("network", "<source protocol='rbd' name='pool/image'/>", "vda", "raw")).Layers.Select(layer => (layer.Type, layer.Name)));
+            StackOfXml(BareDomain.Disk("network", "<source protocol='rbd' name='pool/image'/>", "vda", "raw"))
+                .Layers.Select(layer => (layer.Type, layer.Name)));
         Assert.Single(StackOfXml(BareDomain.Disk("volume", "<source pool='p' volume='v'/>", "vda", "raw")).Layers);
         Assert.Equal(asked, host.RoundTrips);
     }
@@ -344,7 +350,8 @@ public sealed class StorageProbeTests(LabFixture lab) : IDisposable
     {
         var place = Plain(Plain(folder, new string('x', 200)), new string('y', 200));
         var disks = Enumerable.Range(0, 400)
-            .Select(number => TestDomain.Disk(BareDomain.FileDisk(Raw(place, $"{number}.raw"), "vda", "raw")) with { DomainUuid = new Guid(number, 0, 0, new byte[8]) })
+            .Select(number => TestDomain.Disk(BareDomain.FileDisk(Raw(place, $"{number}.raw"), "vda", "raw")) with { DomainUuid = new Guid(number, 0, 0,
+                new byte[8]) })
             .ToList();
         var probe = new StorageProbe(() => host, disks);
         Assert.All(disks, disk => Assert.Equal(disk.Source.Path, probe.StackOf(disk).Find<FileSystemLayer>()!.File));
@@ -409,12 +416,14 @@ public sealed class StorageProbeTests(LabFixture lab) : IDisposable
     private static string Qcow2(string folder, string name, string? backing = null)
     {
         var image = Path.Combine(folder, name);
-        LabScript.RunProgram("qemu-img", ["create", "-q", "-f", "qcow2", .. backing is null ? [] : (string[])["-u", "-b", backing, "-F", "qcow2"], image, "1M"]);
+        LabScript.RunProgram("qemu-img",
+            ["create", "-q", "-f", "qcow2", .. backing is null ? [] : (string[])["-u", "-b", backing, "-F", "qcow2"], image, "1M"]);
         return image;
     }
 
     // A line break in an attribute is a blank to XML unless it is written as a character reference.
-    private StorageStack StackOf(string image, string format = "raw") => StackOfXml(BareDomain.FileDisk(image, "vda", format).Replace("\n", "&#10;", StringComparison.Ordinal));
+    private StorageStack StackOf(string image, string format = "raw") =>
+        StackOfXml(BareDomain.FileDisk(image, "vda", format).Replace("\n", "&#10;", StringComparison.Ordinal));
 
     private StorageStack StackOfDevice(string path) => StackOfXml(BareDomain.Disk("block", $"<source dev='{SecurityElement.Escape(path)}'/>", "vda", "raw"));
 

@@ -80,7 +80,8 @@ public class SafeXmlTests
         var whole = SafeXml.Parse(xml);
         whole.Elements("metadata").Remove();
         var read = SafeXml.ParseWithoutMetadata(xml);
-        Assert.Equal(whole.Attributes().Where(attribute => !attribute.IsNamespaceDeclaration).Select(attribute => $"{attribute}"), read.Attributes().Select(attribute => $"{attribute}"));
+        Assert.Equal(whole.Attributes().Where(attribute => !attribute.IsNamespaceDeclaration).Select(attribute => $"{attribute}"), read.Attributes()
+            .Select(attribute => $"{attribute}"));
         Assert.Equal(whole.Nodes(), read.Nodes(), XNode.EqualityComparer);
     }
 

@@ -104,7 +104,8 @@ public class VmDiskTests
     [Fact]
     public void A_block_job_is_seen_and_whether_it_is_ready()
     {
-        Assert.True(TestDomain.Disk("<disk type='file'><source file='/a'/><mirror type='file'/><target dev='vda'/></disk>") is { HasMirror: true, IsMirrorReady: false });
+        Assert.True(TestDomain.Disk("<disk type='file'><source file='/a'/><mirror type='file'/><target dev='vda'/></disk>") is { HasMirror: true,
+            IsMirrorReady: false });
         Assert.True(TestDomain.Disk("<disk type='file'><source file='/a'/><mirror type='file' ready='yes'/><target dev='vda'/></disk>") is { IsMirrorReady: true });
     }
 

@@ -13,7 +13,8 @@ public class VmDomainTests
     [InlineData("<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>", GuestAgentState.Disconnected)]
     [InlineData("<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0' state='disconnected'/></channel>", GuestAgentState.Disconnected)]
     [InlineData("<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0' state='connected'/></channel>", GuestAgentState.Connected)]
-    [InlineData("<channel type='pty'/><channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0' state='connected'/></channel>", GuestAgentState.Connected)]
+    [InlineData("<channel type='pty'/><channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0' state='connected'/></channel>",
+        GuestAgentState.Connected)]
     public void The_agent_is_what_its_channel_says(string channels, GuestAgentState state) =>
         Assert.Equal(state, TestDomain.Of($"<devices>{channels}</devices>").GuestAgent);
 

@@ -11,10 +11,14 @@ internal sealed class Mutator(Random random)
 
     private static readonly string[] Pieces =
     [
-        "", " ", "\0", "\n", "\t", "\u0001", "\uFFFE", "\uFFFD", "\uD800", "\uDC00", "\uD83D\uDE00", "/", "//", "..", "../", "./", "\\", "\\040", "'", "\"", "`", "[", "]", "[]", "[z-a]", "*", "?",
-        "<", ">", "&", "&#0;", "<!DOCTYPE a [<!ENTITY b 'c'>]>", "<![CDATA[", "-->", "{", "}", "json:", "json:{\"file\":{\"filename\":\"a\"}}", "file:", "nbd://a", "\\ud800", "\\u0000", "null",
-        "true", "[[", "-1", "0", "7", "1e999", "NaN", "-0", "+1", " 1", "0x10", "4294967296", "18446744073709551616", "9223372036854775807", "99999999999999999999999999999999",
-        "00000000-0000-0000-0000-000000000000", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "P99999999999D", "PT0S", "xmlns", "%", "%2", "%zz", "%00", "://", ":", "@", "?", "#", "=", ",", "-", "+",
+        "", " ", "\0", "\n", "\t", "\u0001", "\uFFFE", "\uFFFD", "\uD800", "\uDC00", "\uD83D\uDE00", "/", "//", "..", "../", "./", "\\", "\\040", "'", "\"",
+            "`", "[", "]", "[]", "[z-a]", "*", "?",
+        "<", ">", "&", "&#0;", "<!DOCTYPE a [<!ENTITY b 'c'>]>", "<![CDATA[", "-->", "{", "}", "json:", "json:{\"file\":{\"filename\":\"a\"}}", "file:",
+            "nbd://a", "\\ud800", "\\u0000", "null",
+        "true", "[[", "-1", "0", "7", "1e999", "NaN", "-0", "+1", " 1", "0x10", "4294967296", "18446744073709551616", "9223372036854775807",
+            "99999999999999999999999999999999",
+        "00000000-0000-0000-0000-000000000000", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "P99999999999D", "PT0S", "xmlns", "%", "%2", "%zz",
+            "%00", "://", ":", "@", "?", "#", "=", ",", "-", "+",
     ];
 
     public T Of<T>(IReadOnlyList<T> choices) => choices[random.Next(choices.Count)];
@@ -105,7 +109,8 @@ internal sealed class Mutator(Random random)
             0 => text[..start],
             1 => text[..start] + text[(start + length)..],
             2 => text[..(start + length)] + text[start..],
-            3 when text.Length > 0 => text[..start] + (char)(text[Math.Min(start, text.Length - 1)] ^ (1 << random.Next(8))) + text[Math.Min(start + 1, text.Length)..],
+            3 when text.Length > 0 =>
+                text[..start] + (char)(text[Math.Min(start, text.Length - 1)] ^ (1 << random.Next(8))) + text[Math.Min(start + 1, text.Length)..],
             4 => text[..start] + Of(Pieces) + text[(start + length)..],
             5 => Of(Pieces) + text,
             6 when random.Next(20) == 0 => text[..start] + Repeated() + text[start..],

@@ -31,14 +31,17 @@ public sealed class ParserFuzzTests
     private static readonly Guid Domain = Guid.Parse("11111111-2222-3333-4444-555555555555");
     private static readonly SetIdentity Set = SetIdentity.New(Domain, SnapshotName.Parse("one"));
 
-    private static readonly byte[] Qcow2 = Qcow2Image.Empty(64 << 20, "base.qcow2", "qcow2", new OverlayMark(Set, "vda", "/images/one.qcow2", DateTimeOffset.UnixEpoch))[..Qcow2Header.HeadLength];
+    private static readonly byte[] Qcow2 = Qcow2Image.Empty(64 << 20, "base.qcow2", "qcow2",
+        new OverlayMark(Set, "vda", "/images/one.qcow2", DateTimeOffset.UnixEpoch))[..Qcow2Header.HeadLength];
 
     private static readonly XElement Disk = new SnapshotRecord(
-        "vda", "qemu", DiskSource.ForPath("/images/base.qcow2", "qcow2", isBlockDevice: false), OverlayData.ToElement("/images/one.qcow2", "base")) { Set = Set, Image = "/images/base.qcow2" }
+        "vda", "qemu", DiskSource.ForPath("/images/base.qcow2", "qcow2", isBlockDevice: false),
+            OverlayData.ToElement("/images/one.qcow2", "base")) { Set = Set, Image = "/images/base.qcow2" }
         .ToElement();
 
     private static readonly XElement SetRecord = new SnapshotSet(
-        Set.Group, Set.Name, DateTimeOffset.UnixEpoch, TimeSpan.FromMilliseconds(12), [new SetDisk(SnapshotRecord.Read(Disk, Set), Quiescing.Consistency.Quiesced, ChangedDisk: true)]) { Identity = Set }
+        Set.Group, Set.Name, DateTimeOffset.UnixEpoch, TimeSpan.FromMilliseconds(12),
+            [new SetDisk(SnapshotRecord.Read(Disk, Set), Quiescing.Consistency.Quiesced, ChangedDisk: true)]) { Identity = Set }
         .ToElement();
 
     private static readonly XElement Journal = new(
@@ -63,13 +66,18 @@ public sealed class ParserFuzzTests
     [
         // What users type.
         Text("Wildcard", text => Wildcard.Parse(text).Matches("web1"), IsOurs, "web*", "[a-c]?b`[", "vd[ab]"),
-        Text("DiskSelector", text => DiskSelector.Parse(text).Match(TestDomain.Of($"<devices>{DiskElement}</devices>")), IsOurs, "vda", "vd*", "/images/a.qcow2", $"{DiskElement}"),
-        Text("DiskSelector.Method", text => _ = DiskSelector.ForListed(text).Method, IsOurs, "<disk><target dev='vda'/><diskSnapshot method='lvm'><size>1</size></diskSnapshot></disk>"),
-        Text("DiskSnapshotMethod", text => DiskSnapshotMethod.Parse(text).ToElement(), IsOurs, "lvm-thin", "<diskSnapshot method='lvm'><size>20%</size><a><b c='d'/></a></diskSnapshot>"),
+        Text("DiskSelector", text => DiskSelector.Parse(text).Match(TestDomain.Of($"<devices>{DiskElement}</devices>")), IsOurs, "vda", "vd*",
+            "/images/a.qcow2", $"{DiskElement}"),
+        Text("DiskSelector.Method", text => _ = DiskSelector.ForListed(text).Method, IsOurs,
+            "<disk><target dev='vda'/><diskSnapshot method='lvm'><size>1</size></diskSnapshot></disk>"),
+        Text("DiskSnapshotMethod", text => DiskSnapshotMethod.Parse(text).ToElement(), IsOurs, "lvm-thin",
+            "<diskSnapshot method='lvm'><size>20%</size><a><b c='d'/></a></diskSnapshot>"),
         Text("DomainReference", text => new DomainReference(text), Nothing, "web*", "web1", "11111111-2222-3333-4444-555555555555"),
         Text("SnapshotName", text => SnapshotName.Parse(text), IsOurs, "one", "20260101T000000000Z", "a.b_c-d"),
-        Text("SnapshotSize", text => _ = (SnapshotSize.Parse(text, 1L << 40), SnapshotSize.ParseChunk(text)), Nothing, "20%", "1.5GiB", "999999999999999P", "64 K"),
-        Text("LibvirtUri", ReadUri, Nothing, "qemu+ssh://root@[::1]:22/system?keyfile=/a&socket=/b%20c", "qemu:///session", "test:///default", "qemu+libssh2://h/system?known_hosts_verify=auto"),
+        Text("SnapshotSize", text => _ = (SnapshotSize.Parse(text, 1L << 40), SnapshotSize.ParseChunk(text)), Nothing, "20%", "1.5GiB", "999999999999999P",
+            "64 K"),
+        Text("LibvirtUri", ReadUri, Nothing, "qemu+ssh://root@[::1]:22/system?keyfile=/a&socket=/b%20c", "qemu:///session", "test:///default",
+            "qemu+libssh2://h/system?known_hosts_verify=auto"),
         Text("SafeXml", text => SafeXml.Parse(text), e => e is XmlException, $"{DiskElement}", "<a xmlns='b'><!-- c --><d/></a>"),
 
         // What libvirt says, and what anybody can write into a domain's metadata.
@@ -77,22 +85,29 @@ public sealed class ParserFuzzTests
             $"<domain id='7'><devices>{DiskElement}<channel><target name='org.qemu.guest_agent.0' state='connected'/></channel></devices>"
             + $"<metadata><v:method xmlns:v='{MetadataUri.Method("vda")}'><diskSnapshot xmlns='{MetadataUri.Method("vda")}' method='lvm'/></v:method></metadata></domain>")),
         Element("DiskSource", holder => DiskSource.Read(holder, "raw", (pool, volume) => $"/{pool}/{volume}").ToString(), Nothing, DiskElement),
-        Element("MethodSettings", record => _ = WithMetadata(MetadataUri.Method("vda"), record).Disks, IsOurs, XElement.Parse("<method><diskSnapshot method='lvm'><size>1</size></diskSnapshot></method>")),
-        Element("RunJournal", record => RunJournal.Read(WithMetadata(MetadataUri.Journal, record)), e => e is VirtSnapshotException { ErrorId: "JournalDamaged" }, Journal),
+        Element("MethodSettings", record => _ = WithMetadata(MetadataUri.Method("vda"), record).Disks, IsOurs,
+            XElement.Parse("<method><diskSnapshot method='lvm'><size>1</size></diskSnapshot></method>")),
+        Element("RunJournal", record => RunJournal.Read(WithMetadata(MetadataUri.Journal, record)), e =>
+            e is VirtSnapshotException { ErrorId: "JournalDamaged" }, Journal),
         Element("SnapshotCatalog", record => SnapshotCatalog.ReadDamaged(WithMetadata(MetadataUri.Set(Set.Group), record)), _ => false, SetRecord),
         Element("SnapshotSet", record => SnapshotSet.Read("urn:a", record).ToElement(), SnapshotRecord.IsDamage, SetRecord),
         Element("SnapshotRecord", record => SnapshotRecord.Read(record, Set).ToElement(), SnapshotRecord.IsDamage, Disk),
         Element("SetIdentity", record => SetIdentity.Read(record)?.WhyNotOf(Domain), e => e is FormatException || IsOurs(e), SetRecord),
         Element("VolumeSnapshot", data => VolumeSnapshot.Read(Volume with { Data = data }), IsOurs, Volume.Data),
         Element("ZfsSnapshot", data => _ = ZfsSnapshot.Read(VolumeSnapshot.Read(Volume with { Data = data })).MountPoint, IsOurs, Volume.Data),
-        Element("VolumeCopy", data => VolumeCopy.Read(Volume with { Data = data }), e => e is FormatException, XElement.Parse("<volumeCopy pool='p' name='n' path='/p/n' format='raw' origin='o'/>")),
-        Element("PoolVolume", volume => PoolVolume.Read($"{volume}", "<pool type='dir'><name>p</name><available unit='bytes'>5</available><target><path>/p</path></target></pool>"), IsOurs, XElement.Parse(
+        Element("VolumeCopy", data => VolumeCopy.Read(Volume with { Data = data }), e => e is FormatException,
+            XElement.Parse("<volumeCopy pool='p' name='n' path='/p/n' format='raw' origin='o'/>")),
+        Element("PoolVolume", volume =>
+            PoolVolume.Read($"{volume}", "<pool type='dir'><name>p</name><available unit='bytes'>5</available><target><path>/p</path></target></pool>"),
+            IsOurs, XElement.Parse(
             "<volume><name>v</name><capacity unit='bytes'>8</capacity><allocation unit='bytes'>1</allocation><target><path>/p/v</path><format type='raw'/></target></volume>")),
 
         // What is in images, and what a guest can write into its disk.
         Bytes("Qcow2Header", ReadHeader, Nothing, Qcow2, [.. Qcow2[..7], 2, .. Qcow2[8..]]),
-        Text("OverlayMark", text => OverlayMark.Parse(text), Nothing, Encoding.UTF8.GetString(new OverlayMark(Set, "vda", "/images/one.qcow2", DateTimeOffset.UnixEpoch).ToBytes())),
-        Text("ImageChain.Resolve", Resolve, Nothing, "base.qcow2", "/images/base.qcow2", "file:../base.qcow2", "json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"/b\"}}", "json:{\"file.filename\":\"b\"}", "nbd://h/e"),
+        Text("OverlayMark", text => OverlayMark.Parse(text), Nothing,
+            Encoding.UTF8.GetString(new OverlayMark(Set, "vda", "/images/one.qcow2", DateTimeOffset.UnixEpoch).ToBytes())),
+        Text("ImageChain.Resolve", Resolve, Nothing, "base.qcow2", "/images/base.qcow2", "file:../base.qcow2",
+            "json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"/b\"}}", "json:{\"file.filename\":\"b\"}", "nbd://h/e"),
 
         // What programs of a host say.
         Text("BlockDeviceTable", text => BlockDeviceTable.Parse(text), IsFormat, Section("devices")),
@@ -105,10 +120,14 @@ public sealed class ParserFuzzTests
         Text("FileFacts", text => FileFacts.Parse(text), e => e is IOException, "2049 123 81a4 0 0 4096 0 0", "5 6 61b0 0 6 0 fd 7"),
         Bytes("FileQueryResult", told => FileQueryResult.Parse(told, ["/a", "/b"]), Nothing, Encoding.UTF8.GetBytes(
             "i\0/a\02049 123 81a4 0 0 4 0 0\0e\0i\00\0t\0/b\02049 9 81a4 0 0 4 0 0\0e\0t\00\0d\0/b\0100 4096\0r\0/a\0\0h\0" + "b91a0f52-3d9c-4c39-9f0e-000000000000\nabcdb91a0f52-3d9c-4c39-9f0e-000000000000\n")),
-        Text("HostOpenFiles", text => HostOpenFiles.Parse("h", text.Split('\0'), _ => null), e => e is IOException or VirtSnapshotException { ErrorId: "ProgramMissing" },
+        Text("HostOpenFiles", text => HostOpenFiles.Parse("h", text.Split('\0'), _ => null), e =>
+            e is IOException or VirtSnapshotException { ErrorId: "ProgramMissing" },
             "f\0/proc/7/fd/3\02049 12\0b\0/proc/7/fd/4\0fd 7\0l\0/dev/loop0\02049 5 81a4 0 0 4 0 0\0a\07/cmdline:qemu\0a\07/cmdline:-name\0"),
-        Text("Subvolume", text => Subvolume.Parse(text), Nothing, "vms\n\tName: \t\tvms\n\tUUID: \t\t5a2f3b1c-0000-0000-0000-000000000001\n\tParent UUID: \t\t-\n\tSubvolume ID: \t\t256\n\tFlags: \t\treadonly\n"),
-        Text("Names", text => _ = (LvmName.Split(text), ZfsName.IsDataset(text), ZfsName.IsOurSnapshot(text), SnapshotLabel.IsOurs(text), SnapshotLabel.IsOf(text, Set)), Nothing, "vg/lv", "tank/a b", $"tank/a@{SnapshotLabel.Of(Set)}", $".{SnapshotLabel.Of(Set)}-1"),
+        Text("Subvolume", text => Subvolume.Parse(text), Nothing,
+            "vms\n\tName: \t\tvms\n\tUUID: \t\t5a2f3b1c-0000-0000-0000-000000000001\n\tParent UUID: \t\t-\n\tSubvolume ID: \t\t256\n\tFlags: \t\treadonly\n"),
+        Text("Names", text =>
+            _ = (LvmName.Split(text), ZfsName.IsDataset(text), ZfsName.IsOurSnapshot(text), SnapshotLabel.IsOurs(text), SnapshotLabel.IsOf(text, Set)),
+            Nothing, "vg/lv", "tank/a b", $"tank/a@{SnapshotLabel.Of(Set)}", $".{SnapshotLabel.Of(Set)}-1"),
         Bytes("MarkedOutput", ReadMarked, Nothing, "noise vs-1 answer vs-1 0\n rest"u8.ToArray()),
     ];
 
@@ -242,7 +261,8 @@ public sealed class ParserFuzzTests
     private static string Shown(object input)
     {
         var text = input is byte[] bytes ? Convert.ToHexString(bytes) : $"{input}";
-        return string.Concat(text.Take(2_000).Select(c => c is >= ' ' and <= '~' ? $"{c}" : $"\\u{(int)c:X4}")) + (text.Length > 2_000 ? $" … ({text.Length} in all)" : "");
+        return string.Concat(text.Take(2_000).Select(c => c is >= ' ' and <= '~' ? $"{c}" : $"\\u{(int)c:X4}")) + (text.Length > 2_000
+            ? $" … ({text.Length} in all)" : "");
     }
 
     private abstract record Parser(string Name)

@@ -52,7 +52,8 @@ public sealed class HostQueryTests
         Assert.Equal($"{Mark}one\n{Mark}{Mark}two\n{Mark}", Ask(shell, [.. question, .. Question("run.sh", "echo", "two")]).Output);
     }
 
-    private static byte[] Question(string script, params string[] arguments) => new HostQuery(script, arguments, null, []).ToBytes(Mark, takesWholeInput: false);
+    private static byte[] Question(string script, params string[] arguments) => new HostQuery(script, arguments, null, [])
+        .ToBytes(Mark, takesWholeInput: false);
 
     private static (string Output, string Errors) Ask(string shell, byte[] questions)
     {

@@ -50,5 +50,6 @@ public class DiskSnapshotMethodTests
 
     [Fact]
     public void A_huge_element_is_refused() => Assert.Equal(
-        "InvalidXml", Assert.Throws<VirtSnapshotException>(() => DiskSnapshotMethod.Parse($"<diskSnapshot method='qemu'>{new string('x', 70_000)}</diskSnapshot>")).ErrorId);
+        "InvalidXml", Assert.Throws<VirtSnapshotException>(() =>
+            DiskSnapshotMethod.Parse($"<diskSnapshot method='qemu'>{new string('x', 70_000)}</diskSnapshot>")).ErrorId);
 }

@@ -20,9 +20,12 @@ public class HostFinderTests
 
     [Theory]
     [InlineData("qemu+ssh://root@host2/system", "root", "host2", null, "qemu:///system", "ssh -l root -- host2")]
-    [InlineData("qemu+ssh://Host_2:2222/system?socket=/run/a%20b&no_verify=1", null, "Host_2", 2222, "qemu:///system?socket=/run/a%20b", "ssh -p 2222 -o StrictHostKeyChecking=no -- Host_2")]
-    [InlineData("qemu+ssh://a%40b@[::1]:22/session?keyfile=/k&command=/opt/ssh&mode=direct&netcat=x", "a@b", "::1", 22, "qemu:///session?mode=direct", "/opt/ssh -p 22 -l a@b -i /k -- ::1")]
-    [InlineData("qemu+libssh://h/system?keyfile=/k&known_hosts=/a b&known_hosts_verify=auto&command=/evil", null, "h", null, "qemu:///system", "ssh -i /k -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=\"/a b\" -- h")]
+    [InlineData("qemu+ssh://Host_2:2222/system?socket=/run/a%20b&no_verify=1", null, "Host_2", 2222, "qemu:///system?socket=/run/a%20b",
+        "ssh -p 2222 -o StrictHostKeyChecking=no -- Host_2")]
+    [InlineData("qemu+ssh://a%40b@[::1]:22/session?keyfile=/k&command=/opt/ssh&mode=direct&netcat=x", "a@b", "::1", 22, "qemu:///session?mode=direct",
+        "/opt/ssh -p 22 -l a@b -i /k -- ::1")]
+    [InlineData("qemu+libssh://h/system?keyfile=/k&known_hosts=/a b&known_hosts_verify=auto&command=/evil", null, "h", null, "qemu:///system",
+        "ssh -i /k -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=\"/a b\" -- h")]
     [InlineData("qemu+libssh2://h/system?no_verify=1&no_verify=0", null, "h", null, "qemu:///system", "ssh -- h")]
     [InlineData("qemu+ssh://h?name=test:///default;no_verify=0", null, "h", null, "test:///default", "ssh -- h")]
     [InlineData("qemu+ssh://-oProxyCommand=x/system", null, "-oProxyCommand=x", null, "qemu:///system", "ssh -- -oProxyCommand=x")]

@@ -89,7 +89,8 @@ public sealed class SnapshotRecordTests : IDisposable
     public void A_journal_of_another_domain_is_none()
     {
         var set = SetIdentity.New(Guid.NewGuid(), SnapshotName.Parse("a"));
-        new RunJournal(RunOperation.Removal, DateTimeOffset.UtcNow, [new JournalEntry(set.Group, set.Name, Record("vda", NetworkSource) with { Set = set })]).Write(native, Domain);
+        new RunJournal(RunOperation.Removal, DateTimeOffset.UtcNow, [new JournalEntry(set.Group, set.Name, Record("vda", NetworkSource) with { Set = set })])
+            .Write(native, Domain);
         Assert.Null(RunJournal.Read(Domain));
         Assert.True(RunJournal.IsForeign(Domain));
     }

@@ -7,7 +7,8 @@ using Xunit;
 namespace VirtSnapshot.UnitTests.Storage;
 
 /// <summary>
-/// Stacks that this machine may not be able to have, from an answer of the script that was recorded on a host with them: LVM (linear, striped, mirrored, thin, thick
+/// Stacks that this machine may not be able to have, from an answer of the script that was recorded on a host with them: LVM (linear, striped, mirrored,
+/// thin, thick
 /// and thin snapshots), on a crypt device on a volume, on an array of loop devices; ZFS; Debian 12. A NUL is written as '|'.
 /// </summary>
 public class StorageFindingsTests
@@ -19,8 +20,10 @@ public class StorageFindingsTests
 
     internal static readonly string[] Paths =
     [
-        "/dev/vg/thin1", "/dev/vg/thin1-snap", "/dev/vg/thick", "/dev/mapper/vg-thick_snap", "/dev/vg2/mirror", "/dev/zvol/tank/my+vol", "/dev/zd0p1", "/dev/zd0", "/dev/dm-14",
-        "/dev/vdb", "/srv/a b/disk.raw", "/srv/zp/disk.raw", "/srv/ext4/disk.raw", "/srv/xfs/disk.raw", "/srv/xfsbind/disk.raw", "/srv/btrfs/vms/inner/disk.raw",
+        "/dev/vg/thin1", "/dev/vg/thin1-snap", "/dev/vg/thick", "/dev/mapper/vg-thick_snap", "/dev/vg2/mirror", "/dev/zvol/tank/my+vol", "/dev/zd0p1",
+            "/dev/zd0", "/dev/dm-14",
+        "/dev/vdb", "/srv/a b/disk.raw", "/srv/zp/disk.raw", "/srv/ext4/disk.raw", "/srv/xfs/disk.raw", "/srv/xfsbind/disk.raw",
+            "/srv/btrfs/vms/inner/disk.raw",
         "/srv/zfs/disk.raw", "/srv/zfs/da ta/disk.raw",
     ];
 
@@ -30,12 +33,14 @@ public class StorageFindingsTests
     [InlineData("/dev/vg/thin1-snap", "lvm /dev/vg/thin1-snap (thin, 1,024 MiB, pool vg/pool 2.4 % full, its metadata 11 %)\n  disk /dev/vdb")]
     [InlineData("/dev/vg/thick", "lvm /dev/vg/thick (linear, 64 MiB, 5,788 MiB free in vg)\n  disk /dev/vdb")]
     [InlineData("/dev/mapper/vg-thick_snap", "lvm /dev/vg/thick_snap (snapshot, 16 MiB, 5,788 MiB free in vg)\n  disk /dev/vdb")]
-    [InlineData("/dev/vg2/mirror", "lvm /dev/vg2/mirror (raid1, 32 MiB, 240 MiB free in vg2)\n  raid1 /dev/md127 (127 MiB)\n    loop /dev/loop0\n    loop /dev/loop1\n  crypt /dev/mapper/crypt-one (256 MiB)\n    lvm /dev/vg/lv4\n      disk /dev/vdb")]
+    [InlineData("/dev/vg2/mirror",
+        "lvm /dev/vg2/mirror (raid1, 32 MiB, 240 MiB free in vg2)\n  raid1 /dev/md127 (127 MiB)\n    loop /dev/loop0\n    loop /dev/loop1\n  crypt /dev/mapper/crypt-one (256 MiB)\n    lvm /dev/vg/lv4\n      disk /dev/vdb")]
     [InlineData("/dev/dm-14", "crypt /dev/mapper/crypt-one (256 MiB)\n  lvm /dev/vg/lv4\n    disk /dev/vdb")]
     [InlineData("/dev/zvol/tank/my+vol", "zvol /dev/zvol/tank/my+vol (dataset tank/my vol, 512 MiB)")]
     [InlineData("/dev/zd0", "zvol /dev/zvol/tank/vm1 (dataset tank/vm1, 512 MiB)")]
     [InlineData("/dev/zd0p1", "part /dev/zd0p1\n  zvol /dev/zvol/tank/vm1")]
-    [InlineData("/srv/a b/disk.raw", "ext4 /srv/a b\n  lvm /dev/vg2/str-iped (striped, 64 MiB, 240 MiB free in vg2)\n    raid1 /dev/md127\n      loop /dev/loop0\n      loop /dev/loop1\n    crypt /dev/mapper/crypt-one\n      lvm /dev/vg/lv4\n        disk /dev/vdb")]
+    [InlineData("/srv/a b/disk.raw",
+        "ext4 /srv/a b\n  lvm /dev/vg2/str-iped (striped, 64 MiB, 240 MiB free in vg2)\n    raid1 /dev/md127\n      loop /dev/loop0\n      loop /dev/loop1\n    crypt /dev/mapper/crypt-one\n      lvm /dev/vg/lv4\n        disk /dev/vdb")]
     [InlineData("/srv/zp/disk.raw", "ext4 /srv/zp\n  part /dev/zd0p1\n    zvol /dev/zvol/tank/vm1")]
     [InlineData("/srv/ext4/disk.raw", "ext4 /srv/ext4\n  lvm /dev/vg/ext4 (linear, 2,048 MiB, 5,788 MiB free in vg)\n    disk /dev/vdb")]
     [InlineData("/srv/xfs/disk.raw", "xfs /srv/xfs (clones blocks)\n  lvm /dev/vg/xfs\n    disk /dev/vdb")]
@@ -50,14 +55,17 @@ public class StorageFindingsTests
         var shown = stack.Layers.Zip(stack.Depths).Skip(1).Select(layer => new string(' ', (layer.Second - 1) * 2) + layer.First).ToList();
         var wanted = expected.Split('\n');
         Assert.Equal(wanted.Length, shown.Count);
-        Assert.All(shown.Zip(wanted), layer => Assert.True(layer.First == layer.Second || layer.First.StartsWith(layer.Second + " (", StringComparison.Ordinal), $"{layer.First}, not {layer.Second}"));
+        Assert.All(shown.Zip(wanted), layer =>
+            Assert.True(layer.First == layer.Second || layer.First.StartsWith(layer.Second + " (", StringComparison.Ordinal),
+            $"{layer.First}, not {layer.Second}"));
     }
 
     [Fact]
     public void What_a_driver_needs_of_a_volume_is_there()
     {
         Assert.Equal(
-            new LogicalVolumeLayer("vg", "thin1", "mDlO1Y-SMYr-f1qQ-S3F7-pQyj-rRwK-NIpkdp", "/dev/vg/thin1", 1 << 30, "pool", 2.44, 11.04, 6069157888, 4 << 20, "thin"),
+            new LogicalVolumeLayer("vg", "thin1", "mDlO1Y-SMYr-f1qQ-S3F7-pQyj-rRwK-NIpkdp", "/dev/vg/thin1", 1 << 30, "pool", 2.44, 11.04, 6069157888,
+                4 << 20, "thin"),
             Build(Recorded, "/dev/vg/thin1").Find<LogicalVolumeLayer>());
         Assert.Equal(new ZvolLayer("tank/my vol", "/dev/zvol/tank/my+vol", 512 << 20), Build(Recorded, "/dev/zvol/tank/my+vol").Find<DeviceLayer>());
         Assert.Equal(
@@ -85,7 +93,8 @@ public class StorageFindingsTests
         var start = Recorded.IndexOf("volumes\0", StringComparison.Ordinal);
         var end = Recorded.IndexOf("heads\0", StringComparison.Ordinal);
         var stack = Build(Recorded[..start] + Recorded[end..], "/srv/xfs/disk.raw");
-        Assert.Equal(["xfs /srv/xfs (clones blocks)", "lvm /dev/mapper/vg-xfs (2,048 MiB)", "disk /dev/vdb (16,384 MiB)"], stack.Layers.Skip(1).Select(layer => $"{layer}"));
+        Assert.Equal(["xfs /srv/xfs (clones blocks)", "lvm /dev/mapper/vg-xfs (2,048 MiB)", "disk /dev/vdb (16,384 MiB)"], stack.Layers.Skip(1)
+            .Select(layer => $"{layer}"));
         Assert.Null(stack.Find<LogicalVolumeLayer>());
     }
 

@@ -153,7 +153,8 @@ public sealed class LibvirtVolumeTests(LabFixture lab) : VolumeTest(lab)
         var domain = Define(Disk(Raw(folder, "a.raw")));
         using var pool = StartPool(folder);
         var snapshot = Assert.Single(Engine.Take(domain.Domain, method: Method));
-        using (new BareDomain(Lab, "volumes-clone", [$"<disk type='volume' device='disk'>{snapshot.BackupSource.Xml}<target dev='vda' bus='virtio'/></disk>"], isRunning: false))
+        using (new BareDomain(Lab, "volumes-clone",
+            [$"<disk type='volume' device='disk'>{snapshot.BackupSource.Xml}<target dev='vda' bus='virtio'/></disk>"], isRunning: false))
         {
             var error = Engine.RemovalRefused(domain.Domain, snapshot);
             Assert.Equal("SourceShared", error.ErrorId);
@@ -163,7 +164,8 @@ public sealed class LibvirtVolumeTests(LabFixture lab) : VolumeTest(lab)
         // Whoever may edit the domain may write into its records.
         var name = Path.GetFileName(snapshot.BackupSource.Path)!;
         var definition = Path.Combine(Lab.Images, $"{domain.Name}-edited.xml");
-        File.WriteAllText(definition, domain.Domain.Xml.Replace($"name=\"{name}\"", "name=\"a.raw\"", StringComparison.Ordinal).Replace($"name='{name}'", "name='a.raw'", StringComparison.Ordinal));
+        File.WriteAllText(definition, domain.Domain.Xml.Replace($"name=\"{name}\"", "name=\"a.raw\"", StringComparison.Ordinal)
+            .Replace($"name='{name}'", "name='a.raw'", StringComparison.Ordinal));
         Lab.Virsh("define", definition);
         Assert.Equal(SnapshotState.Foreign, Assert.Single(Recorded(domain.Domain)).State);
         Engine.Remove(domain.Domain, Recorded(domain.Domain));

@@ -57,7 +57,8 @@ public sealed class VolumeRestoreTests(LabFixture lab) : VolumeTest(lab)
 
         var groups = Recorded(domain.Domain).Select(snapshot => snapshot.Group.ToString("N")[..16]).ToList();
         Assert.Equal(
-            [$"a.restored-{groups[0]}.raw", $"a.restored-{groups[1]}.raw", $"a.restored-{groups[1]}-2.raw", $"a.restored-{groups[1]}.raw", $"a.restored-{groups[0]}.raw"],
+            [$"a.restored-{groups[0]}.raw", $"a.restored-{groups[1]}.raw", $"a.restored-{groups[1]}-2.raw", $"a.restored-{groups[1]}.raw",
+                $"a.restored-{groups[0]}.raw"],
             names);
         Lab.Virsh("start", domain.Name);
         Lab.Virsh("destroy", domain.Name);
@@ -160,7 +161,8 @@ public sealed class VolumeRestoreTests(LabFixture lab) : VolumeTest(lab)
     public void The_next_volumes_name_does_not_grow(string replaced, string next) =>
         Assert.Equal(next, VolumeReplacement.NameAfter(replaced, Guid.Parse("0a1b2c3d-0000-0000-0000-000000000000")));
 
-    private static IReadOnlyList<DiskSnapshot> Named(BareDomain domain, string name) => [.. Engine.List(domain.Domain).Where(snapshot => snapshot.Name == name)];
+    private static IReadOnlyList<DiskSnapshot> Named(BareDomain domain, string name) =>
+        [.. Engine.List(domain.Domain).Where(snapshot => snapshot.Name == name)];
 
     private static string Current(BareDomain domain) => domain.Domain.Disks[0].Source.Path!;
 

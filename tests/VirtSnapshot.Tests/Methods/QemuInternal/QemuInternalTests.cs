@@ -44,7 +44,8 @@ public sealed class QemuInternalTests(LabFixture lab) : VolumeTest(lab)
         Assert.Equal(before, Digests(snapshots));
         Assert.All(Recorded(domain.Domain), snapshot => Assert.Equal(SnapshotState.Available, snapshot.State));
 
-        Assert.All(Engine.TryRemove(domain.Domain, snapshots, cancellation: TestContext.Current.CancellationToken), result => Assert.Equal("DomainRunning", result.Error!.ErrorId));
+        Assert.All(Engine.TryRemove(domain.Domain, snapshots, cancellation: TestContext.Current.CancellationToken), result =>
+            Assert.Equal("DomainRunning", result.Error!.ErrorId));
         Assert.Null(RunJournal.Read(domain.Domain));
         Lab.Virsh("destroy", domain.Name);
         var written = Contents(domain.Domain);
@@ -96,7 +97,8 @@ public sealed class QemuInternalTests(LabFixture lab) : VolumeTest(lab)
         Assert.Contains($"'{split}.data'", AssertUnsuitable(Define(Disk(split, format: "qcow2")), Method).Message, StringComparison.Ordinal);
 
         var secret = Path.Combine(Folder(), "secret.qcow2");
-        LabScript.RunProgram("qemu-img", "create", "-q", "--object", "secret,id=s,data=word", "-f", "qcow2", "-o", "encrypt.format=aes,encrypt.key-secret=s", secret, "8M");
+        LabScript.RunProgram("qemu-img", "create", "-q", "--object", "secret,id=s,data=word", "-f", "qcow2", "-o", "encrypt.format=aes,encrypt.key-secret=s",
+            secret, "8M");
         Assert.Contains("encrypted", AssertUnsuitable(Define(Disk(secret, format: "qcow2")), Method).Message, StringComparison.Ordinal);
 
         var lie = Raw(Folder(), "lie.qcow2");

@@ -179,7 +179,8 @@ public sealed class BtrfsTests(LabFixture lab) : VolumeTest(lab)
         var snapshot = method.PlanVolume(request);
         method.Take(Host, [snapshot]);
         method.Expose(Host, snapshot);
-        var record = new SnapshotRecord("vda", "btrfs", DiskSource.ForPath(Path.Combine(snapshot.At, "a.qcow2"), "qcow2", isBlockDevice: false), snapshot.ToElement());
+        var record = new SnapshotRecord("vda", "btrfs", DiskSource.ForPath(Path.Combine(snapshot.At, "a.qcow2"), "qcow2", isBlockDevice: false),
+            snapshot.ToElement());
         Assert.Contains("link/base.qcow2' in it is not", VolumeImages.WhyNotFound(Host, snapshot, record, request.Stack), StringComparison.Ordinal);
 
         // Mended, it is what it should be.

@@ -153,7 +153,8 @@ public sealed class FileRestoreTests(LabFixture lab) : VolumeTest(lab)
 
     private static void Take(BareDomain domain, string name, string? method = null) => Engine.Take(domain.Domain, name, method: method);
 
-    private static IReadOnlyList<DiskSnapshot> Named(BareDomain domain, string name) => [.. Engine.List(domain.Domain).Where(snapshot => snapshot.Name == name)];
+    private static IReadOnlyList<DiskSnapshot> Named(BareDomain domain, string name) =>
+        [.. Engine.List(domain.Domain).Where(snapshot => snapshot.Name == name)];
 
     private static RepairResult RepairOf(BareDomain domain)
     {

@@ -58,7 +58,9 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
         Assert.Equal(entries, Entries(folder));
     }
 
-    /// <summary>A guest may write anything into its raw disk, and so into each copy of it: the header of an image that stands on another domain's, say.</summary>
+    /// <summary>
+    /// A guest may write anything into its raw disk, and so into each copy of it: the header of an image that stands on another domain's, say.
+    /// </summary>
     [Theory]
     [InlineData("the other's base")]
     [InlineData("a NUL")]
@@ -205,7 +207,8 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
         var other = Path.Combine(Lab.Images, "volumes-precious");
         File.WriteAllText(other, "precious");
         File.SetUnixFileMode(other, UnixFileMode.UserRead);
-        var record = new VolumeSnapshot(new Volume(Path.Combine(Lab.Images, "a.raw"), null), other, other, new Dictionary<string, string>(StringComparer.Ordinal));
+        var record = new VolumeSnapshot(new Volume(Path.Combine(Lab.Images, "a.raw"), null), other, other, new Dictionary<string,
+            string>(StringComparer.Ordinal));
         Assert.Equal("SnapshotNotOurs", Engine.Refused(() => new ReflinkMethod().Delete(Host, record)).ErrorId);
         Assert.True(File.Exists(other));
         File.Delete(other);
@@ -237,7 +240,8 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
 
         var snapshots = Engine.Take(guest.Domain, "one", quiescing: Engine.Required, method: "reflink");
 
-        Assert.All(snapshots, snapshot => Assert.Equal(("reflink", Consistency.Quiesced, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State)));
+        Assert.All(snapshots, snapshot =>
+            Assert.Equal(("reflink", Consistency.Quiesced, SnapshotState.Available), (snapshot.Method, snapshot.Consistency, snapshot.State)));
         Assert.All(snapshots, snapshot => Assert.Null(snapshot.ModifiedDisk));
         Assert.All(guest.Domain.Disks, disk => Assert.Empty(disk.BackingChain));
         var last = snapshots.Select(snapshot => TestGuest.ReadRecords(snapshot.BackupSource.Path!, "raw")).ToList();

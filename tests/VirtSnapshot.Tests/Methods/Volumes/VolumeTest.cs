@@ -80,7 +80,8 @@ public abstract class VolumeTest : IDisposable
         [.. Engine.List(domain).Where(snapshot => snapshot.State != SnapshotState.Unknown)];
 
     /// <summary>What lies in a folder, links and hidden files included.</summary>
-    private protected static IReadOnlyList<string> Entries(string folder) => [.. Directory.GetFileSystemEntries(folder).Select(entry => Path.GetFileName(entry)).Order(StringComparer.Ordinal)];
+    private protected static IReadOnlyList<string> Entries(string folder) =>
+        [.. Directory.GetFileSystemEntries(folder).Select(entry => Path.GetFileName(entry)).Order(StringComparer.Ordinal)];
 
     private protected static void AssertNothingLeft(VmDomain domain)
     {

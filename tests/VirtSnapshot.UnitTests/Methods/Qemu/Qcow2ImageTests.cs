@@ -41,7 +41,8 @@ public sealed class Qcow2ImageTests : IDisposable
         LabScript.RunProgram("qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", format, Theirs, "1G");
         AssertSame();
 
-        LabScript.RunProgram("qemu-io", "-f", "qcow2", "-c", "write -P 9 1M 1M", "-c", "read -P 9 1M 1M", "-c", "read -P 7 900M 64k", "-c", "read -P 0 2M 1M", Ours);
+        LabScript.RunProgram("qemu-io", "-f", "qcow2", "-c", "write -P 9 1M 1M", "-c", "read -P 9 1M 1M", "-c", "read -P 7 900M 64k", "-c",
+            "read -P 0 2M 1M", Ours);
         LabScript.RunProgram("qemu-img", "check", "-q", Ours);
         LabScript.RunProgram("qemu-img", "commit", "-q", Ours);
         LabScript.RunProgram("qemu-io", "-r", "-f", format, "-c", "read -P 9 1M 1M", "-c", "read -P 7 900M 64k", backing);

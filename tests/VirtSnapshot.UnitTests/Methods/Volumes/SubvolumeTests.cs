@@ -31,7 +31,8 @@ public class SubvolumeTests
     [Fact]
     public void What_is_no_snapshot_has_no_parent()
     {
-        var subvolume = Subvolume.Parse(Shown.Replace("3d9437f4-1401-6c43-ac0a-5093208fb580", "-", StringComparison.Ordinal).Replace("readonly", "-", StringComparison.Ordinal))!;
+        var subvolume = Subvolume.Parse(Shown.Replace("3d9437f4-1401-6c43-ac0a-5093208fb580", "-", StringComparison.Ordinal)
+            .Replace("readonly", "-", StringComparison.Ordinal))!;
         Assert.Equal((null, false, false), (subvolume.ParentUuid, subvolume.IsReadOnly, subvolume.IsTopLevel));
         Assert.True(Subvolume.Parse(Shown.Replace("257", "5", StringComparison.Ordinal))!.IsTopLevel);
     }

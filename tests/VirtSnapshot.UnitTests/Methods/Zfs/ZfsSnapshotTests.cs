@@ -101,5 +101,6 @@ public class ZfsSnapshotTests
     [InlineData("", false)]
     public void A_datasets_name_is_what_ZFS_allows(string name, bool isName) => Assert.Equal(isName, ZfsName.IsDataset(name));
 
-    private static void Refused(VolumeSnapshot snapshot) => Assert.Equal("SnapshotNotOurs", Assert.Throws<VirtSnapshotException>(() => ZfsSnapshot.Read(snapshot)).ErrorId);
+    private static void Refused(VolumeSnapshot snapshot) =>
+        Assert.Equal("SnapshotNotOurs", Assert.Throws<VirtSnapshotException>(() => ZfsSnapshot.Read(snapshot)).ErrorId);
 }
