@@ -106,9 +106,7 @@ internal static unsafe partial class ConnectApi
 }
 
 /// <summary>Owns one reference to a <c>virConnectPtr</c>.</summary>
-internal sealed class ConnectHandle() : SafeHandle(0, ownsHandle: true)
+internal sealed class ConnectHandle() : LibvirtHandle(0)
 {
-    public override bool IsInvalid => handle == 0;
-
     protected override bool ReleaseHandle() => ConnectApi.Close(handle) >= 0;
 }

@@ -207,8 +207,8 @@ public sealed class ReflinkTests(LabFixture lab) : VolumeTest(lab)
         var other = Path.Combine(Lab.Images, "volumes-precious");
         File.WriteAllText(other, "precious");
         File.SetUnixFileMode(other, UnixFileMode.UserRead);
-        var record = new VolumeSnapshot(new Volume(Path.Combine(Lab.Images, "a.raw"), null), other, other, new Dictionary<string,
-            string>(StringComparer.Ordinal));
+        var record = new VolumeSnapshot(
+            new Volume(Path.Combine(Lab.Images, "a.raw"), null), other, other, new Dictionary<string, string>(StringComparer.Ordinal));
         Assert.Equal("SnapshotNotOurs", Engine.Refused(() => new ReflinkMethod().Delete(Host, record)).ErrorId);
         Assert.True(File.Exists(other));
         File.Delete(other);
