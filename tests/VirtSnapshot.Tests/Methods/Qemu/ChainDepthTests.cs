@@ -55,6 +55,10 @@ public sealed class ChainDepthTests(LabFixture lab)
             Assert.True(domain.Domain.IsActive);
         }
 
+        // The daemon connects to QEMU again in the background: a query waits until it has, and fails if the guest did not survive that.
+        lab.Virsh("qemu-monitor-command", "--hmp", domain.Name, "info name");
+        Assert.True(domain.Domain.IsActive);
+
         // Started anew, QEMU is given the whole chain at once.
         lab.Virsh("destroy", domain.Name);
         lab.Virsh("start", domain.Name);
